@@ -1,1 +1,20 @@
-//! (skeleton)
+//! Typed ops between models and players: the Plan, the player contract, and the scalar truth.
+//!
+//! Must never know: wgpu, threads, files, architectures.
+
+pub mod plan;
+pub mod player;
+pub mod reference;
+pub mod rope;
+pub mod sampling;
+pub mod twin;
+
+pub use plan::{
+    Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId,
+};
+pub use player::{
+    Counters, Input, Job, KvType, LOAD_ROWS, Loader, Player, PlayerConfig, PlayerError, PlayerInfo,
+    Want,
+};
+pub use rope::{RopeStyle, RopeTable};
+pub use sampling::Sampling;

@@ -1,1 +1,5 @@
-//! (skeleton)
+//! What the bytes of a block mean.
+
+pub mod types;
+
+pub use types::TensorType;

@@ -1,0 +1,254 @@
+//! The Plan: what a model computes, as a short list of coarse, fused ops.
+//!
+//! This is the middle of the house. `model` builds a Plan once per file; `reference`, `cpu` and
+//! `gpu` play the same Plan. There are eight ops and not hundreds: each stands for one block of the
+//! paper ("norm, then Q, K and V"), so a player may fuse inside an op as its hardware likes (defer
+//! the norm, split the attention, quantize activations) and a reader sees a decoder layer in five
+//! lines. A graph of small tensor ops would need a fusion pass to get back what is said here.
+//!
+//! Activation buffers are implied by the ops, one per role, sized from [`Dims`]:
+//!
+//! | buffer   | shape                            | written by         | read by              |
+//! |----------|----------------------------------|--------------------|----------------------|
+//! | `x`      | `[n_rows, dim]`                  | Embed, Output, Down| Qkv, GateUp, Head    |
+//! | `q`      | `[n_rows, n_heads·head_dim]`     | Qkv, RopeKv        | Attention            |
+//! | `k`, `v` | `[n_rows, n_kv_heads·head_dim]`  | Qkv                | RopeKv (into cache)  |
+//! | `a`      | `[n_rows, n_heads·head_dim]`     | Attention          | Output               |
+//! | `h`      | `[n_rows, ffn_dim]`              | GateUp             | Down                 |
+//! | `logits` | `[n_rows, n_vocab]`              | Head               | the sampler          |
+
+use std::ops::Range;
+
+use quant::TensorType;
+
+use crate::rope::RopeTable;
+
+/// Index into [`Plan::weights`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WeightId(pub usize);
+
+/// Index into [`Plan::ropes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RopeId(pub usize);
+
+/// One tensor of the file that the Plan reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Name in the file, for messages and for finding its bytes.
+    pub name: String,
+    pub ty: TensorType,
+    /// Output features; 1 for vectors (norm gains, biases).
+    pub n_rows: usize,
+    /// Input features: the contiguous dimension, `dims[0]` of GGUF.
+    pub n_cols: usize,
+}
+
+impl Weight {
+    /// Bytes of one row as stored in the file.
+    pub fn row_bytes(&self) -> usize {
+        self.n_cols / self.ty.block_len() * self.ty.block_bytes()
+    }
+
+    /// Bytes of the whole tensor as stored in the file.
+    pub fn n_bytes(&self) -> usize {
+        self.row_bytes() * self.n_rows
+    }
+}
+
+/// Sizes shared by all layers (element counts, not bytes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dims {
+    pub n_vocab: usize,
+    pub dim: usize,
+    pub n_layers: usize,
+    /// Query heads of the widest layer.
+    pub n_heads: usize,
+    /// Key/value heads of the widest layer.
+    pub n_kv_heads: usize,
+    pub head_dim: usize,
+    /// Hidden width of the widest feed-forward block.
+    pub ffn_dim: usize,
+    /// Context the model was trained for, in tokens.
+    pub n_ctx_train: usize,
+}
+
+/// Root-mean-square norm: `y = gain ⊙ x / sqrt(mean(x²) + eps)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// `[dim]` (or `[head_dim]` for Q/K norms), always F32 in files.
+    pub gain: WeightId,
+    /// Added to the mean of squares, not to its root.
+    pub eps: f32,
+}
+
+/// `y = W·x (+ b)`; `W` is `[n_rows, n_cols]`, `b` is `[n_rows]` in F32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    pub w: WeightId,
+    pub bias: Option<WeightId>,
+}
+
+/// Head geometry of one attention layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    pub n_heads: usize,
+    pub n_kv_heads: usize,
+    pub head_dim: usize,
+}
+
+/// The gate's nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · sigmoid(x)`
+    Silu,
+    /// `0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`
+    GeluTanh,
+}
+
+/// One step of the Plan. Rows are tokens; every op works on all rows of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    /// `x[t] = scale · table[id[t]]`
+    Embed { table: WeightId, scale: f32 },
+    /// `q|k|v = W·norm(x) + b`
+    Qkv { norm: Norm, q: Linear, k: Linear, v: Linear },
+    /// Optional per-head norm of `q` and `k`, rotation of both, and `k`, `v` into cache layer `kv`.
+    RopeKv { kv: usize, heads: Heads, q_norm: Option<Norm>, k_norm: Option<Norm>, rope: RopeId },
+    /// `a = softmax(scale · q·Kᵀ) · V` over cache layer `kv`, causal. With `window = Some(w)` a
+    /// query at position `p` sees positions `p' ` with `p - p' < w`.
+    Attention { kv: usize, heads: Heads, scale: f32, window: Option<usize> },
+    /// `x += post(W·a + b)`; `post` is the identity when absent.
+    Output { w: Linear, post: Option<Norm> },
+    /// `h = act(Wg·norm(x)) ⊙ (Wu·norm(x))`
+    GateUp { norm: Norm, gate: Linear, up: Linear, act: Activation },
+    /// `x += post(W·h + b)`
+    Down { w: Linear, post: Option<Norm> },
+    /// `logits = W·norm(x)`
+    Head { norm: Norm, w: Linear },
+}
+
+/// What a model computes, ready to be played. Immutable after `model` built it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub dims: Dims,
+    pub weights: Vec<Weight>,
+    pub ropes: Vec<RopeTable>,
+    pub ops: Vec<Op>,
+    /// Number of KV cache layers the ops name (`kv < n_kv_layers`).
+    pub n_kv_layers: usize,
+}
+
+impl Plan {
+    /// Where each decoder layer's ops stand in [`Plan::ops`]: a layer begins at its `Qkv`.
+    pub fn layers(&self) -> Vec<Range<usize>> {
+        let starts: Vec<usize> = (0..self.ops.len())
+            .filter(|&i| matches!(self.ops[i], Op::Qkv { .. }))
+            .collect();
+        let end = self
+            .ops
+            .iter()
+            .position(|op| matches!(op, Op::Head { .. }))
+            .unwrap_or(self.ops.len());
+        starts
+            .iter()
+            .enumerate()
+            .map(|(i, &start)| start..starts.get(i + 1).copied().unwrap_or(end))
+            .collect()
+    }
+
+    /// True if the Plan starts from token ids (and not from another player's hidden rows).
+    pub fn takes_tokens(&self) -> bool {
+        matches!(self.ops.first(), Some(Op::Embed { .. }))
+    }
+
+    /// True if the Plan ends in logits (and not in hidden rows for the next player).
+    pub fn gives_logits(&self) -> bool {
+        matches!(self.ops.last(), Some(Op::Head { .. }))
+    }
+
+    /// Splits by layers: the first part embeds and plays layers `..layer`, the second plays
+    /// `layer..` and the head. The hidden rows `x` pass between them. Each part keeps only the
+    /// weights and cache layers it uses (ids are renumbered); a weight used by both is in both.
+    pub fn split_at(&self, layer: usize) -> (Plan, Plan) {
+        let layers = self.layers();
+        let cut = layers.get(layer).map_or_else(
+            || layers.last().map_or(self.ops.len(), |last| last.end),
+            |range| range.start,
+        );
+        (self.part(0..cut), self.part(cut..self.ops.len()))
+    }
+
+    fn part(&self, range: Range<usize>) -> Plan {
+        let mut weights: Vec<Weight> = Vec::new();
+        let mut ids = vec![None; self.weights.len()];
+        let mut kv_ids = vec![None; self.n_kv_layers];
+        let mut n_kv_layers = 0;
+        let mut ops = self.ops[range].to_vec();
+        for op in &mut ops {
+            op.for_each_weight_mut(|id| {
+                *id = *ids[id.0].get_or_insert_with(|| {
+                    weights.push(self.weights[id.0].clone());
+                    WeightId(weights.len() - 1)
+                });
+            });
+            if let Op::RopeKv { kv, .. } | Op::Attention { kv, .. } = op {
+                *kv = *kv_ids[*kv].get_or_insert_with(|| {
+                    n_kv_layers += 1;
+                    n_kv_layers - 1
+                });
+            }
+        }
+        Plan { dims: self.dims, weights, ropes: self.ropes.clone(), ops, n_kv_layers }
+    }
+}
+
+impl Op {
+    /// Calls `f` with every weight the op reads.
+    pub fn for_each_weight(&self, mut f: impl FnMut(WeightId)) {
+        let mut op = *self;
+        op.for_each_weight_mut(|id| f(*id));
+    }
+
+    fn for_each_weight_mut(&mut self, mut f: impl FnMut(&mut WeightId)) {
+        match self {
+            Op::Embed { table, .. } => f(table),
+            Op::Qkv { norm, q, k, v } => {
+                f(&mut norm.gain);
+                for linear in [q, k, v] {
+                    linear.for_each_weight_mut(&mut f);
+                }
+            }
+            Op::RopeKv { q_norm, k_norm, .. } => {
+                for norm in [q_norm, k_norm].into_iter().flatten() {
+                    f(&mut norm.gain);
+                }
+            }
+            Op::Attention { .. } => {}
+            Op::Output { w, post } | Op::Down { w, post } => {
+                w.for_each_weight_mut(&mut f);
+                if let Some(norm) = post {
+                    f(&mut norm.gain);
+                }
+            }
+            Op::GateUp { norm, gate, up, .. } => {
+                f(&mut norm.gain);
+                for linear in [gate, up] {
+                    linear.for_each_weight_mut(&mut f);
+                }
+            }
+            Op::Head { norm, w } => {
+                f(&mut norm.gain);
+                w.for_each_weight_mut(&mut f);
+            }
+        }
+    }
+}
+
+impl Linear {
+    fn for_each_weight_mut(&mut self, mut f: impl FnMut(&mut WeightId)) {
+        f(&mut self.w);
+        if let Some(bias) = &mut self.bias {
+            f(bias);
+        }
+    }
+}

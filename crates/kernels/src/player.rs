@@ -1,0 +1,170 @@
+//! The player: whoever can run a [`Plan`](crate::Plan).
+//!
+//! `engine` drives any player through [`Player`] and knows nothing about the hardware behind it.
+//! A job is started with [`Player::submit`] and finished with [`Player::poll`], and not with an
+//! `async fn`, for two reasons: the trait stays usable as `Box<dyn Player>`, and no future is boxed
+//! per token. A CPU player does everything in `submit` and its `poll` is ready at once; a GPU
+//! player in a browser wakes the task when the read-back has been mapped; natively `poll` blocks on
+//! the device and returns ready.
+
+use std::task::{Context, Poll};
+
+use crate::plan::WeightId;
+use crate::sampling::Sampling;
+
+/// How the cache stores keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvType {
+    F32,
+    #[default]
+    F16,
+    /// Blocks of 32 along `head_dim` with one f16 scale, as GGUF's Q8_0.
+    Q8_0,
+}
+
+impl KvType {
+    /// Bytes of one row of `n` elements (`n` is a multiple of 32 for Q8_0).
+    pub fn row_bytes(self, n: usize) -> usize {
+        match self {
+            KvType::F32 => 4 * n,
+            KvType::F16 => 2 * n,
+            KvType::Q8_0 => n.div_ceil(32) * 34,
+        }
+    }
+}
+
+/// What is fixed when a player is made.
+#[derive(Clone, Copy, Debug)]
+pub struct PlayerConfig {
+    /// Capacity of the KV cache, in tokens.
+    pub n_ctx: usize,
+    pub kv: KvType,
+    /// Threads for CPU players; 0 = as many as the machine offers.
+    pub n_threads: usize,
+}
+
+/// The rows a job starts from. One sequence: row `i` stands at position `Job::pos + i`.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Token ids; the Plan starts with `Embed`.
+    Tokens(&'a [u32]),
+    /// `[n_rows, dim]` from the player before (layer split).
+    Hidden(&'a [f32]),
+}
+
+/// What the job must leave behind besides the KV cache.
+#[derive(Clone, Copy, Debug)]
+pub enum Want<'a> {
+    /// Only the cache (a prefill chunk that is not the last).
+    Nothing,
+    /// Hidden rows of all tokens, for the next player of a layer split.
+    Hidden,
+    /// Logits of the last row.
+    LastLogits,
+    /// Logits of every row.
+    AllLogits,
+    /// Choose the next token on the device from the last row, then feed it back, `n_tokens` times
+    /// in all. `recent` are the ids penalties look at, oldest first. Only for samplings the player
+    /// accepts ([`Player::can_sample`]).
+    Tokens { sampling: &'a Sampling, recent: &'a [u32], n_tokens: usize },
+}
+
+/// One evaluation: at most [`Player::max_rows`] rows. Cache rows at `pos..` are overwritten; rows
+/// before `pos` must have been written by earlier jobs. Rewinding is just a smaller `pos`.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    pub input: Input<'a>,
+    pub pos: usize,
+    pub want: Want<'a>,
+}
+
+/// Counts since the player was made; the difference over a token is asserted in tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub submits: u64,
+    pub passes: u64,
+    pub dispatches: u64,
+    /// GPU objects created (buffers, bind groups, pipelines, …).
+    pub objects_created: u64,
+    pub bytes_read_back: u64,
+}
+
+/// What a player is, for people.
+#[derive(Clone, Debug, Default)]
+pub struct PlayerInfo {
+    /// "cpu", "gpu" or "reference" (a split says "cpu+gpu").
+    pub device: String,
+    /// "AMD EPYC … (AVX-512 VNNI), 2 threads", "llvmpipe (Vulkan)".
+    pub name: String,
+    /// Kernel forms chosen: ("matvec Q4_K", "subgroups, f16").
+    pub kernels: Vec<(String, String)>,
+    /// Bytes the player holds: weights, cache, scratch.
+    pub weight_bytes: u64,
+    pub kv_bytes: u64,
+    pub scratch_bytes: u64,
+}
+
+/// Why a player could not be made or could not go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlayerError {
+    #[error("the {device} needs {need} bytes for {what} but offers {have}; use a smaller context, a smaller model, or --device cpu")]
+    Memory { device: String, what: String, need: u64, have: u64 },
+    #[error("tensor '{tensor}' has type {ty}, which the {device} player cannot compute with")]
+    TensorType { device: String, tensor: String, ty: String },
+    #[error("the model needs {what}, which the {device} player does not have")]
+    Unsupported { device: String, what: String },
+    #[error("the GPU went away ({reason}); load the model again")]
+    DeviceLost { reason: String },
+    #[error("the {device} reported: {reason}")]
+    Device { device: String, reason: String },
+    #[error("position {pos} is beyond the context of {n_ctx} tokens")]
+    Context { pos: usize, n_ctx: usize },
+    #[error("token id {id} is not below the vocabulary size {n_vocab}")]
+    Token { id: u32, n_vocab: usize },
+    #[error("a job of {n_rows} rows is above the limit of {max_rows}")]
+    Rows { n_rows: usize, max_rows: usize },
+}
+
+/// Takes a model's bytes and becomes a [`Player`].
+pub trait Loader {
+    /// Rows `row..` of weight `id`, as in the file: whole rows, in ascending order, a multiple of
+    /// [`LOAD_ROWS`] of them except at the tensor's end. `bytes` may be reused after the call.
+    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError>;
+
+    /// Ready when the device has taken what was written, so that staging memory stays bounded.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
+
+    /// All weights are written.
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError>;
+}
+
+/// Granularity of [`Loader::write`], so that row-interleaved layouts see whole strips.
+pub const LOAD_ROWS: usize = 64;
+
+/// Runs a Plan. One job at a time: `submit`, then `poll` until ready, then read the results.
+pub trait Player {
+    fn info(&self) -> PlayerInfo;
+
+    /// Most rows one job may have; a prefill is cut into chunks of at most this.
+    fn max_rows(&self) -> usize;
+
+    /// True if [`Want::Tokens`] works for this sampling.
+    fn can_sample(&self, sampling: &Sampling) -> bool;
+
+    /// Checks the job and starts it.
+    fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError>;
+
+    /// Ready when the job of the last `submit` is done and its results can be read.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
+
+    /// Logits of the last job: `[n_vocab]` or `[n_rows, n_vocab]`.
+    fn logits(&self) -> &[f32];
+
+    /// Hidden rows of the last job: `[n_rows, dim]`.
+    fn hidden(&self) -> &[f32];
+
+    /// Tokens chosen by the last job.
+    fn tokens(&self) -> &[u32];
+
+    fn counters(&self) -> Counters;
+}
