@@ -1,2 +1,24 @@
-//! (skeleton)
-fn main() {}
+//! `ingle`: run GGUF language models on this machine, from a terminal.
+//!
+//! Twenty lines on purpose: parse, dispatch, exit code. What was typed is in [`args`], what it
+//! means is in [`settings`], every failure becomes a sentence and a number in [`failure`].
+
+mod args;
+mod commands;
+mod device;
+mod failure;
+mod interrupt;
+mod load;
+mod progress;
+mod settings;
+mod source;
+mod term;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse() {
+        Ok(command) => failure::exit_code(commands::dispatch(command)),
+        Err(code) => code,
+    }
+}

@@ -1,1 +1,31 @@
-//! (skeleton)
+//! The engine: a file and a player in, text out.
+//!
+//! [`open()`] understands a file, [`Opened::load`] streams its weights into a player, and the
+//! [`Session`] that results turns requests into [`Generation`]s. Hosts that talk to it over a
+//! queue (a worker, a server's thread) run the [`actor`] on top; a command line uses the session
+//! directly. Everything is `async` only where a device is waited for, and nothing is `Send`: the
+//! GPU's types in a browser are not.
+//!
+//! Must never know: wgpu, JSON, files, the clock (see [`Env`]).
+
+pub mod actor;
+mod env;
+mod error;
+mod generate;
+pub mod load;
+mod open;
+mod request;
+mod sample;
+mod session;
+mod split;
+mod stop;
+
+pub use env::{Env, Pause};
+pub use error::Error;
+pub use generate::{FinishReason, Generation, Piece, Step, Summary};
+pub use open::{DEFAULT_N_CTX, ModelInfo, Opened, open};
+pub use request::{MAX_LOGPROBS, Prompt, Request, default_sampling};
+pub use sample::TokenLogprobs;
+pub use session::Session;
+pub use split::{Split, SplitLoader};
+pub use stop::StopMatcher;

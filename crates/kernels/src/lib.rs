@@ -9,9 +9,7 @@ pub mod rope;
 pub mod sampling;
 pub mod twin;
 
-pub use plan::{
-    Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId,
-};
+pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
 pub use player::{
     Counters, Input, Job, KvType, LOAD_ROWS, Loader, Player, PlayerConfig, PlayerError, PlayerInfo,
     Want,

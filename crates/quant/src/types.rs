@@ -10,7 +10,10 @@ macro_rules! tensor_types {
         /// A tensor type as GGUF stores it.
         #[allow(non_camel_case_types, reason = "the names are the field's own")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum TensorType { $($name,)* }
+        pub enum TensorType {
+            $(#[doc = concat!("Blocks of ", $block_len, " elements in ", $block_bytes, " bytes.")]
+            $name,)*
+        }
 
         impl TensorType {
             /// All known types, by ascending id.

@@ -1,0 +1,279 @@
+//! Weights in the order the kernels read them: strips of 16 rows (see [`crate::format`]).
+//!
+//! Packing happens once, while the file streams in; nothing of the file's own layout is kept. It
+//! costs about as long as reading the file from a disk, and makes the matrix-vector product two
+//! times faster than walking the file's rows. Rows are padded with zeros to whole strips, columns
+//! of flat types to whole units.
+
+use kernels::PlayerError;
+use quant::TensorType;
+
+use crate::format::{BLOCK, Codes, FormatId, LINE, STRIP};
+use crate::memory::Buffer;
+use crate::raw::RawBlock;
+
+/// How a matrix is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Integer codes.
+    Quantized(FormatId),
+    /// `[n_cols][16]` numbers per strip, as in the file.
+    Float(FloatType),
+}
+
+/// Number types that are multiplied as floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloatType {
+    F32,
+    F16,
+    BF16,
+}
+
+impl FloatType {
+    /// Bytes of a number.
+    pub const fn n_bytes(self) -> usize {
+        match self {
+            FloatType::F32 => 4,
+            FloatType::F16 | FloatType::BF16 => 2,
+        }
+    }
+}
+
+impl Packing {
+    /// The packing of a tensor type; `None` where there are no kernels.
+    pub fn of(ty: TensorType) -> Option<Packing> {
+        match ty {
+            TensorType::F32 => Some(Packing::Float(FloatType::F32)),
+            TensorType::F16 => Some(Packing::Float(FloatType::F16)),
+            TensorType::BF16 => Some(Packing::Float(FloatType::BF16)),
+            ty => FormatId::of(ty).map(Packing::Quantized),
+        }
+    }
+
+    /// Bytes of a strip with `n_cols` columns.
+    pub fn strip_bytes(self, n_cols: usize) -> usize {
+        match self {
+            Packing::Quantized(format) => {
+                let layout = format.layout();
+                n_cols.div_ceil(layout.unit_cols()) * layout.unit_bytes()
+            }
+            Packing::Float(ty) => (n_cols * STRIP * ty.n_bytes()).next_multiple_of(LINE),
+        }
+    }
+}
+
+/// A packed matrix `[n_rows, n_cols]`.
+pub struct Matrix {
+    pub packing: Packing,
+    pub n_rows: usize,
+    pub n_cols: usize,
+    pub strip_bytes: usize,
+    data: Buffer<u8>,
+}
+
+impl Matrix {
+    /// An all-zero matrix, to be written.
+    pub fn new(
+        packing: Packing,
+        n_rows: usize,
+        n_cols: usize,
+        name: &str,
+    ) -> Result<Self, PlayerError> {
+        let strip_bytes = packing.strip_bytes(n_cols);
+        let data = Buffer::new(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
+        Ok(Matrix { packing, n_rows, n_cols, strip_bytes, data })
+    }
+
+    /// Strips of 16 rows.
+    pub fn n_strips(&self) -> usize {
+        self.n_rows.div_ceil(STRIP)
+    }
+
+    /// Units of a strip (quantized), or columns (float): what kernels count.
+    pub fn n_units(&self) -> usize {
+        match self.packing {
+            Packing::Quantized(format) => self.n_cols.div_ceil(format.layout().unit_cols()),
+            Packing::Float(_) => self.n_cols,
+        }
+    }
+
+    /// Bytes held.
+    pub fn n_bytes(&self) -> u64 {
+        self.data.n_bytes()
+    }
+
+    /// First byte of strip `strip`.
+    pub fn strip(&self, strip: usize) -> *const u8 {
+        assert!(strip < self.n_strips(), "strip beyond the matrix");
+        // SAFETY: in bounds by the assertion; the buffer has n_strips × strip_bytes bytes.
+        unsafe { self.data.ptr().add(strip * self.strip_bytes).cast_const() }
+    }
+
+    /// Packs whole strips from file rows: `bytes` holds rows `16·strip..` (fewer than 16 in the
+    /// last strip), `row_bytes` each.
+    ///
+    /// # Safety
+    /// No other thread touches this strip meanwhile.
+    pub unsafe fn write_strip(&self, strip: usize, bytes: &[u8], row_bytes: usize) {
+        let range = strip * self.strip_bytes..(strip + 1) * self.strip_bytes;
+        // SAFETY: the caller's promise.
+        let out = unsafe { self.data.slice_mut(range) };
+        match self.packing {
+            Packing::Quantized(format) => write_quantized(format, bytes, row_bytes, out),
+            Packing::Float(ty) => {
+                let n = ty.n_bytes();
+                for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
+                    for (k, number) in row.chunks_exact(n).enumerate() {
+                        out[(k * STRIP + r) * n..][..n].copy_from_slice(number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Row `row` as f32, read back out of its strip (token embedding of tied models).
+    ///
+    /// # Safety
+    /// No thread writes the matrix meanwhile.
+    pub unsafe fn read_row(&self, row: usize, out: &mut [f32]) {
+        let strip = row / STRIP;
+        let range = strip * self.strip_bytes..(strip + 1) * self.strip_bytes;
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { self.data.slice(range) };
+        let r = row % STRIP;
+        match self.packing {
+            Packing::Quantized(format) => read_quantized(format, bytes, r, out),
+            Packing::Float(ty) => {
+                let n = ty.n_bytes();
+                for (k, value) in out.iter_mut().enumerate() {
+                    *value = number(ty, &bytes[(k * STRIP + r) * n..]);
+                }
+            }
+        }
+    }
+}
+
+fn number(ty: FloatType, bytes: &[u8]) -> f32 {
+    match ty {
+        FloatType::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+        FloatType::F16 => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+        FloatType::BF16 => half::bf16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+    }
+}
+
+fn write_quantized(format: FormatId, bytes: &[u8], row_bytes: usize, out: &mut [u8]) {
+    let layout = format.layout();
+    let ty = format.tensor_type();
+    let mut raw = RawBlock::zero();
+    for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
+        for (i, block) in row.chunks_exact(ty.block_bytes()).enumerate() {
+            raw.read(format, block);
+            let unit = i * ty.block_len() / layout.unit_cols();
+            let unit = &mut out[unit * layout.unit_bytes()..][..layout.unit_bytes()];
+            let (header, blocks) = unit.split_at_mut(layout.header_bytes());
+            let block_bytes = layout.codes.block_bytes();
+            if layout.is_super {
+                put_word(header, r, raw.d);
+                put_word(header, STRIP + r, raw.m);
+                let n_sub = 256 / layout.sub;
+                for s in 0..n_sub {
+                    header[LINE + s * STRIP + r] = raw.scales[s] as u8;
+                    if layout.has_min {
+                        header[LINE + (n_sub + s) * STRIP + r] = raw.mins[s];
+                    }
+                }
+                for (codes, out) in raw.codes.chunks(BLOCK).zip(blocks.chunks_mut(block_bytes)) {
+                    write_codes(layout.codes, codes, r, out);
+                }
+            } else {
+                let half = i % 2;
+                put_word(header, half * STRIP + r, raw.d);
+                if layout.has_min {
+                    put_word(header, (2 + half) * STRIP + r, raw.m);
+                }
+                let out = &mut blocks[half * block_bytes..][..block_bytes];
+                write_codes(layout.codes, &raw.codes[..BLOCK], r, out);
+            }
+        }
+    }
+}
+
+fn put_word(header: &mut [u8], at: usize, word: u16) {
+    header[2 * at..][..2].copy_from_slice(&word.to_le_bytes());
+}
+
+/// Writes 32 codes of row `r` into a block.
+fn write_codes(kind: Codes, codes: &[u8], r: usize, out: &mut [u8]) {
+    let (planes, lines) = out.split_at_mut(kind.n_planes() * LINE);
+    for (k, &code) in codes.iter().enumerate() {
+        let (g, lane) = (k / 4, 4 * r + k % 4);
+        let (half, pair_bits) = (k / 16, 2 * (g % 4));
+        match kind {
+            Codes::Nibble | Codes::Table => {}
+            Codes::Five => planes[lane] |= (code >> 4) << g,
+            Codes::Six => planes[half * LINE + lane] |= (code >> 4) << pair_bits,
+            Codes::Two => planes[half * LINE + lane] |= code << pair_bits,
+            Codes::Three => {
+                planes[half * LINE + lane] |= (code & 3) << pair_bits;
+                planes[2 * LINE + lane] |= (code >> 2) << g;
+            }
+            Codes::Byte => lines[g * LINE + lane] = code,
+        }
+        if matches!(kind, Codes::Nibble | Codes::Table | Codes::Five | Codes::Six) {
+            lines[(g % 4) * LINE + lane] |= (code & 15) << (4 * half);
+        }
+    }
+}
+
+/// The inverse of [`write_codes`] for one code.
+fn read_code(kind: Codes, bytes: &[u8], r: usize, k: usize) -> u8 {
+    let (planes, lines) = bytes.split_at(kind.n_planes() * LINE);
+    let (g, lane) = (k / 4, 4 * r + k % 4);
+    let (half, pair_bits) = (k / 16, 2 * (g % 4));
+    let nibble = || lines[(g % 4) * LINE + lane] >> (4 * half) & 15;
+    let pair = || planes[half * LINE + lane] >> pair_bits & 3;
+    match kind {
+        Codes::Nibble | Codes::Table => nibble(),
+        Codes::Five => nibble() | (planes[lane] >> g & 1) << 4,
+        Codes::Six => nibble() | pair() << 4,
+        Codes::Two => pair(),
+        Codes::Three => pair() | (planes[2 * LINE + lane] >> g & 1) << 2,
+        Codes::Byte => lines[g * LINE + lane],
+    }
+}
+
+fn read_quantized(format: FormatId, strip: &[u8], r: usize, out: &mut [f32]) {
+    let layout = format.layout();
+    let table = format.table();
+    let f16 = |header: &[u8], at: usize| half::f16::from_le_bytes([header[2 * at], header[2 * at + 1]]).to_f32();
+    for (k, value) in out.iter_mut().enumerate() {
+        let unit = &strip[k / layout.unit_cols() * layout.unit_bytes()..][..layout.unit_bytes()];
+        let (header, blocks) = unit.split_at(layout.header_bytes());
+        let in_unit = k % layout.unit_cols();
+        let block = in_unit / BLOCK;
+        let block_bytes = layout.codes.block_bytes();
+        let bytes = &blocks[block * block_bytes..][..block_bytes];
+        let code = read_code(layout.codes, bytes, r, k % BLOCK);
+        let code = if layout.codes == Codes::Table { table[usize::from(code)] } else { code };
+        let code = (i32::from(code) - layout.zero) as f32;
+        *value = if layout.is_super {
+            let n_sub = 256 / layout.sub;
+            let sub = in_unit / layout.sub;
+            let scale = f32::from(header[LINE + sub * STRIP + r] as i8);
+            let scaled = f16(header, r) * scale * code;
+            if layout.has_min {
+                let min = f32::from(header[LINE + (n_sub + sub) * STRIP + r]);
+                scaled - f16(header, STRIP + r) * min
+            } else {
+                scaled
+            }
+        } else if layout.bf16_scale {
+            let at = 2 * (block * STRIP + r);
+            half::bf16::from_le_bytes([header[at], header[at + 1]]).to_f32() * code
+        } else if layout.has_min {
+            f16(header, block * STRIP + r) * code + f16(header, (2 + block) * STRIP + r)
+        } else {
+            f16(header, block * STRIP + r) * code
+        };
+    }
+}

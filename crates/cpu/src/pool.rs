@@ -1,0 +1,237 @@
+//! A persistent thread pool whose unit of work is one whole job.
+//!
+//! All threads walk the same program and meet at [`Team::barrier`]s; there is no queue and no
+//! per-op dispatch, because an op of a small model takes less time than waking a thread (30-60 µs).
+//! The caller is thread 0. Waiting spins for a bounded time (a barrier of two running threads takes
+//! 0.1 µs), then sleeps: with a foreign job on one of the cores, endless spinning would slow
+//! decoding down by an order of magnitude.
+//!
+//! Why not rayon: its per-op fork and join costs more than the ops of a small model, and its
+//! work stealing would let thread count and timing decide who computes what.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use kernels::PlayerError;
+
+/// Spins before sleeping: each `spin_loop` is 10-40 ns, so this is some tens of microseconds.
+const N_SPINS: u32 = 2_000;
+
+/// A counter on its own pair of cache lines (neighboring lines are prefetched together).
+#[repr(align(128))]
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+/// What a thread sees of the pool while a job runs.
+pub struct Team<'a> {
+    /// This thread, `0..n_threads`.
+    pub thread: usize,
+    pub n_threads: usize,
+    meeting: &'a Meeting,
+}
+
+impl Team<'_> {
+    /// Waits until all threads of the team are here; what they wrote before is visible after.
+    pub fn barrier(&self) {
+        if self.n_threads > 1 {
+            self.meeting.wait(self.n_threads);
+        }
+    }
+
+    /// This thread's contiguous share of `n` equal pieces.
+    pub fn share(&self, n: usize) -> std::ops::Range<usize> {
+        n * self.thread / self.n_threads..n * (self.thread + 1) / self.n_threads
+    }
+}
+
+/// A reusable barrier: a counter of arrivals and a phase that the last arrival advances.
+#[derive(Default)]
+struct Meeting {
+    n_arrived: Counter,
+    phase: Counter,
+    /// A thread panicked and will never arrive.
+    is_broken: AtomicBool,
+    gate: Gate,
+}
+
+impl Meeting {
+    fn wait(&self, n_threads: usize) {
+        let phase = self.phase.0.load(Ordering::Acquire);
+        if self.n_arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == n_threads {
+            self.n_arrived.0.store(0, Ordering::Relaxed);
+            self.phase.0.store(phase.wrapping_add(1), Ordering::SeqCst);
+            self.gate.wake();
+        } else {
+            self.gate.sleep_until(|| {
+                self.phase.0.load(Ordering::SeqCst) != phase
+                    || self.is_broken.load(Ordering::SeqCst)
+            });
+            if self.is_broken.load(Ordering::SeqCst) {
+                std::panic::resume_unwind(Box::new("another compute thread panicked"));
+            }
+        }
+    }
+
+    /// Sends everyone who waits, now or later, out of the job.
+    fn break_up(&self) {
+        self.is_broken.store(true, Ordering::SeqCst);
+        self.gate.wake();
+    }
+}
+
+/// Spin, then sleep until a condition holds.
+#[derive(Default)]
+struct Gate {
+    n_sleepers: Counter,
+    lock: Mutex<()>,
+    bell: Condvar,
+}
+
+impl Gate {
+    fn sleep_until(&self, is_open: impl Fn() -> bool) {
+        for _ in 0..N_SPINS {
+            if is_open() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.n_sleepers.0.fetch_add(1, Ordering::SeqCst);
+        while !is_open() {
+            guard = self.bell.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.n_sleepers.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Call after the condition was made true (with `SeqCst`).
+    fn wake(&self) {
+        if self.n_sleepers.0.load(Ordering::SeqCst) > 0 {
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.bell.notify_all();
+        }
+    }
+}
+
+/// The work of a job: called once on every thread.
+type Work<'a> = dyn Fn(&Team<'_>) + Sync + 'a;
+
+#[derive(Default)]
+struct Shared {
+    /// Number of jobs started; workers wait for it to change.
+    epoch: Counter,
+    /// Workers that finished the current job.
+    n_done: Counter,
+    /// Points to a `&Work` on the caller's stack while a job runs.
+    work: AtomicPtr<()>,
+    is_closing: AtomicBool,
+    start: Gate,
+    done: Gate,
+    meeting: Meeting,
+}
+
+/// Worker threads; they stop when the pool is dropped.
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// A pool of `n_threads` in all (the caller counts as one). Fewer if the system refuses some.
+    pub fn new(n_threads: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let mut workers = Vec::new();
+        if cfg!(not(target_arch = "wasm32")) {
+            // The team's size must be known to each worker, so refused threads end the growth
+            // before any job runs.
+            let size = Arc::new(AtomicUsize::new(0));
+            for thread in 1..n_threads.max(1) {
+                let (shared, size) = (Arc::clone(&shared), Arc::clone(&size));
+                let builder = std::thread::Builder::new().name(format!("ingle-cpu-{thread}"));
+                match builder.spawn(move || serve(&shared, thread, &size)) {
+                    Ok(handle) => workers.push(handle),
+                    Err(_) => break,
+                }
+            }
+            size.store(workers.len() + 1, Ordering::SeqCst);
+        }
+        Pool { shared, workers }
+    }
+
+    /// Threads including the caller.
+    pub fn n_threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `work` on all threads and returns when the last has finished.
+    ///
+    /// # Errors
+    /// [`PlayerError::Device`] if a worker panicked (a bug; the pool is unusable afterwards).
+    pub fn run(&mut self, work: &Work<'_>) -> Result<(), PlayerError> {
+        let n_threads = self.n_threads();
+        let shared = &*self.shared;
+        if shared.meeting.is_broken.load(Ordering::SeqCst) {
+            return Err(failed());
+        }
+        let caller = Team { thread: 0, n_threads, meeting: &shared.meeting };
+        if n_threads == 1 {
+            work(&caller);
+            return Ok(());
+        }
+        let slot: &Work<'_> = work;
+        shared.n_done.0.store(0, Ordering::Relaxed);
+        shared.work.store((&raw const slot).cast_mut().cast(), Ordering::Release);
+        shared.epoch.0.fetch_add(1, Ordering::SeqCst);
+        shared.start.wake();
+        // A panic must not unwind past the workers' view of this stack frame.
+        run_or_break(work, &caller);
+        let all_done = || shared.n_done.0.load(Ordering::SeqCst) == n_threads - 1;
+        shared.done.sleep_until(all_done);
+        if shared.meeting.is_broken.load(Ordering::SeqCst) { Err(failed()) } else { Ok(()) }
+    }
+}
+
+fn failed() -> PlayerError {
+    PlayerError::Device { device: "cpu".into(), reason: "a compute thread panicked".into() }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.is_closing.store(true, Ordering::SeqCst);
+        self.shared.epoch.0.fetch_add(1, Ordering::SeqCst);
+        self.shared.start.wake();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked was already reported by `run`.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn run_or_break(work: &Work<'_>, team: &Team<'_>) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(team))).is_err() {
+        team.meeting.break_up();
+    }
+}
+
+fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
+    let mut epoch = 0;
+    loop {
+        shared.start.sleep_until(|| shared.epoch.0.load(Ordering::SeqCst) != epoch);
+        epoch = epoch.wrapping_add(1);
+        if shared.is_closing.load(Ordering::SeqCst) {
+            return;
+        }
+        let team = Team {
+            thread,
+            n_threads: size.load(Ordering::SeqCst),
+            meeting: &shared.meeting,
+        };
+        let slot = shared.work.load(Ordering::Acquire).cast::<&Work<'_>>();
+        // SAFETY: `run` published a pointer to a live `&Work` before it advanced the epoch and
+        // does not return (so the work stays alive) before this thread counted itself done.
+        let work = unsafe { *slot };
+        run_or_break(work, &team);
+        shared.n_done.0.fetch_add(1, Ordering::SeqCst);
+        shared.done.wake();
+    }
+}

@@ -1,0 +1,135 @@
+//! Weights from the file to the player, through one staging buffer of fixed size.
+//!
+//! A model is often larger than the memory this code may use (a browser tab's wasm has 4 GiB and
+//! shares it), so no tensor is ever whole here: pieces of whole rows are read in file order, handed
+//! to the loader, and their memory is used again. File order and not Plan order, because
+//! sequential reads are what disks and OPFS are fast at.
+//!
+//! How far reading may run ahead of the device is bounded too: a GPU queue copies what it is
+//! given, and without a bound that copy would be the whole model.
+
+use std::ops::ControlFlow;
+
+use gguf::{Gguf, TensorInfo};
+use kernels::{LOAD_ROWS, Loader, Plan, Player, Weight, WeightId};
+
+use crate::env::Env;
+use crate::error::Error;
+
+/// Size of the one staging buffer. [`LOAD_ROWS`] rows must fit, so that rows may have 256 KiB
+/// (65 536 columns of F32; the widest models have 53 248 of F16); larger pieces were not faster.
+pub const STAGING_BYTES: usize = 16 << 20;
+
+/// Bytes given to the loader before it must report them taken: two pieces, so that reading the
+/// next one overlaps with the device taking the last.
+pub const IN_FLIGHT_BYTES: usize = 2 * STAGING_BYTES;
+
+/// One tensor of the Plan, found in the file.
+struct Source<'a> {
+    id: WeightId,
+    weight: &'a Weight,
+    info: &'a TensorInfo,
+    row_bytes: u64,
+}
+
+/// Streams every weight of `plan` from `gguf` into `loader` and makes the player.
+///
+/// `progress` gets bytes done and bytes in all; [`ControlFlow::Break`] stops the loading.
+///
+/// # Errors
+/// [`Error::Read`] if the file fails or shrank, [`Error::RowTooLong`], [`Error::LoadCancelled`],
+/// and whatever the player reports.
+pub async fn stream(
+    gguf: &Gguf,
+    plan: &Plan,
+    mut loader: Box<dyn Loader>,
+    env: &Env,
+    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Box<dyn Player>, Error> {
+    let sources = in_file_order(gguf, plan)?;
+    let total: u64 = sources.iter().map(|source| source.info.n_bytes).sum();
+    let mut staging = vec![0; staging_len(&sources)];
+    let mut done = 0;
+    let mut in_flight = 0;
+    for source in &sources {
+        let mut row = 0;
+        while row < source.weight.n_rows {
+            let piece = read_piece(gguf, source, row, &mut staging)?;
+            loader.write(source.id, row, piece)?;
+            row += rows_per_piece(source.row_bytes);
+            done += piece.len() as u64;
+            in_flight += piece.len();
+            if in_flight + STAGING_BYTES > IN_FLIGHT_BYTES {
+                flush(&mut *loader).await?;
+                in_flight = 0;
+                env.yield_now().await;
+            }
+            if progress(done, total).is_break() {
+                return Err(Error::LoadCancelled);
+            }
+        }
+    }
+    flush(&mut *loader).await?;
+    Ok(loader.finish()?)
+}
+
+async fn flush(loader: &mut dyn Loader) -> Result<(), Error> {
+    Ok(std::future::poll_fn(|cx| loader.poll_flushed(cx)).await?)
+}
+
+/// The Plan's weights with their places, by shard and offset; sizes are checked here.
+fn in_file_order<'a>(gguf: &'a Gguf, plan: &'a Plan) -> Result<Vec<Source<'a>>, Error> {
+    let mut sources = Vec::with_capacity(plan.weights.len());
+    for (i, weight) in plan.weights.iter().enumerate() {
+        let missing = || Error::MissingTensor { tensor: weight.name.clone() };
+        let info = gguf.tensor(&weight.name).ok_or_else(missing)?;
+        let row_bytes = weight.row_bytes() as u64;
+        let need = row_bytes * weight.n_rows as u64;
+        if need != info.n_bytes {
+            let (tensor, have) = (weight.name.clone(), info.n_bytes);
+            return Err(Error::TensorBytes { tensor, need, have });
+        }
+        let limit = (STAGING_BYTES / LOAD_ROWS) as u64;
+        if row_bytes > limit {
+            return Err(Error::RowTooLong { tensor: weight.name.clone(), row_bytes, limit });
+        }
+        sources.push(Source { id: WeightId(i), weight, info, row_bytes });
+    }
+    sources.sort_by_key(|source| (source.info.shard, source.info.offset));
+    Ok(sources)
+}
+
+/// Whole strips of [`LOAD_ROWS`] rows that fit the staging buffer; rows are at most its share.
+fn rows_per_piece(row_bytes: u64) -> usize {
+    let rows = STAGING_BYTES as u64 / row_bytes.max(1);
+    (rows as usize / LOAD_ROWS).max(1) * LOAD_ROWS
+}
+
+/// No larger than the largest piece, so that a small model takes little memory.
+fn staging_len(sources: &[Source<'_>]) -> usize {
+    let largest = sources.iter().map(|source| source.info.n_bytes).max().unwrap_or(0);
+    largest.min(STAGING_BYTES as u64) as usize
+}
+
+/// Reads the rows from `row` on into the front of `staging`.
+fn read_piece<'b>(
+    gguf: &Gguf,
+    source: &Source<'_>,
+    row: usize,
+    staging: &'b mut [u8],
+) -> Result<&'b [u8], Error> {
+    let rows = rows_per_piece(source.row_bytes).min(source.weight.n_rows - row);
+    let n_bytes = rows * source.row_bytes as usize;
+    let too_short = Error::RowTooLong {
+        tensor: source.weight.name.clone(),
+        row_bytes: source.row_bytes,
+        limit: (STAGING_BYTES / LOAD_ROWS) as u64,
+    };
+    let piece = staging.get_mut(..n_bytes).ok_or(too_short)?;
+    let at = row as u64 * source.row_bytes;
+    gguf.read_tensor(source.info, at, piece).map_err(|error| Error::Read {
+        tensor: source.weight.name.clone(),
+        source: error,
+    })?;
+    Ok(piece)
+}

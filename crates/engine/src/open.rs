@@ -1,0 +1,114 @@
+//! A file understood but not yet loaded: everything that can be wrong with it is found here,
+//! before gigabytes are read.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use chat::{ChatTemplate, SpecialTokens};
+use gguf::Gguf;
+use kernels::{Dims, Loader, Plan, PlayerConfig, PlayerError};
+use model::Model;
+use tokenizer::Tokenizer;
+
+use crate::env::Env;
+use crate::error::Error;
+use crate::load;
+use crate::session::Session;
+
+/// Context used when nothing is said: room for a conversation, and a cache that small devices can
+/// hold; never more than the model was trained for.
+pub const DEFAULT_N_CTX: usize = 4096;
+
+/// Smallest context that makes sense: a token of prompt, and one of answer.
+const MIN_N_CTX: usize = 2;
+
+/// Header, Plan, tokenizer and chat template of a file.
+pub struct Opened {
+    pub gguf: Gguf,
+    pub model: Model,
+    pub tokenizer: Arc<Tokenizer>,
+    pub template: ChatTemplate,
+}
+
+/// What a model is, for people; outlives the file's header.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// `general.architecture`.
+    pub architecture: String,
+    /// `general.name`, as the file has it: escape it before showing it in a terminal.
+    pub name: Option<String>,
+    pub dims: Dims,
+    /// Weights, counted.
+    pub n_params: u64,
+    /// Bytes of the weights in the file.
+    pub weight_bytes: u64,
+    /// Type of most of the weights, "Q4_K".
+    pub main_type: String,
+}
+
+/// Reads what a file says about itself.
+///
+/// # Errors
+/// An unknown architecture, missing keys or tensors, no usable tokenizer. A missing or broken chat
+/// template is no error: the template then is a stated fallback.
+pub fn open(gguf: Gguf) -> Result<Opened, Error> {
+    let model = model::build(&gguf)?;
+    let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
+    let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or("").to_owned();
+    let special = SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()) };
+    let template = ChatTemplate::from_gguf(&gguf.metadata, &special)?;
+    Ok(Opened { gguf, model, tokenizer: Arc::new(tokenizer), template })
+}
+
+impl Opened {
+    /// The smaller of [`DEFAULT_N_CTX`] and what the model was trained for.
+    pub fn default_n_ctx(&self) -> usize {
+        DEFAULT_N_CTX.min(self.model.plan.dims.n_ctx_train).max(MIN_N_CTX)
+    }
+
+    /// What the file is, for people.
+    pub fn info(&self) -> ModelInfo {
+        let tensors = &self.gguf.tensors;
+        let mut bytes_of: Vec<(String, u64)> = Vec::new();
+        for tensor in tensors {
+            let ty = tensor.ty.to_string();
+            match bytes_of.iter_mut().find(|entry| entry.0 == ty) {
+                Some(entry) => entry.1 += tensor.n_bytes,
+                None => bytes_of.push((ty, tensor.n_bytes)),
+            }
+        }
+        let main_type = bytes_of.into_iter().max_by_key(|entry| entry.1);
+        ModelInfo {
+            architecture: self.model.architecture.clone(),
+            name: self.gguf.metadata.str("general.name").map(str::to_owned),
+            dims: self.model.plan.dims,
+            n_params: tensors.iter().map(|tensor| tensor.dims.iter().product::<u64>()).sum(),
+            weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
+            main_type: main_type.map_or_else(String::new, |entry| entry.0),
+        }
+    }
+
+    /// Streams the weights into the loader that `make` gives for the Plan and `config`.
+    ///
+    /// # Errors
+    /// As [`load::stream`], and [`Error::Setting`] for a context of fewer than two tokens.
+    pub async fn load(
+        self,
+        config: PlayerConfig,
+        make: impl FnOnce(&Plan, PlayerConfig) -> Result<Box<dyn Loader>, PlayerError>,
+        env: Env,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Session, Error> {
+        if config.n_ctx < MIN_N_CTX {
+            let value = config.n_ctx.to_string();
+            return Err(Error::Setting { name: "the context", value, expected: "at least 2" });
+        }
+        let start = (env.now_ms)();
+        let loader = make(&self.model.plan, config)?;
+        let player = load::stream(&self.gguf, &self.model.plan, loader, &env, progress).await?;
+        let load_ms = (env.now_ms)() - start;
+        let info = self.info();
+        let text = crate::session::Text { tokenizer: self.tokenizer, template: self.template };
+        Ok(Session::new(player, text, info, config.n_ctx, env, load_ms))
+    }
+}

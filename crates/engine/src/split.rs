@@ -1,0 +1,242 @@
+//! Two players as one: the first layers on one device, the last layers and the head on another.
+//!
+//! The halves know nothing of each other; hidden rows pass between them through the host. That
+//! copy is `[n_rows, dim]` floats per job (16 KiB per token for a large model), small against the
+//! weights each half reads, so there is no shared memory and no device-specific path.
+//!
+//! Sampling with feedback crosses the seam for every token, so [`Want::Tokens`] is played here one
+//! token at a time.
+
+use std::task::{Context, Poll, ready};
+
+use kernels::{
+    Counters, Input, Job, Loader, Plan, Player, PlayerError, PlayerInfo, Sampling, Want, WeightId,
+};
+
+/// Sends each weight to the half (or halves) that read it.
+pub struct SplitLoader {
+    first: Box<dyn Loader>,
+    second: Box<dyn Loader>,
+    /// For each weight of the whole Plan: its id in either half.
+    routes: Vec<(Option<WeightId>, Option<WeightId>)>,
+}
+
+impl SplitLoader {
+    /// Cuts `plan` before `layer`; `first` and `second` make the loaders of the two parts.
+    ///
+    /// # Errors
+    /// Whatever the two makers report.
+    pub fn new(
+        plan: &Plan,
+        layer: usize,
+        first: impl FnOnce(&Plan) -> Result<Box<dyn Loader>, PlayerError>,
+        second: impl FnOnce(&Plan) -> Result<Box<dyn Loader>, PlayerError>,
+    ) -> Result<SplitLoader, PlayerError> {
+        let (head, tail) = plan.split_at(layer);
+        let id_in = |part: &Plan, name: &str| {
+            part.weights.iter().position(|weight| weight.name == name).map(WeightId)
+        };
+        let route = |name: &str| (id_in(&head, name), id_in(&tail, name));
+        let routes = plan.weights.iter().map(|weight| route(&weight.name)).collect();
+        Ok(SplitLoader { first: first(&head)?, second: second(&tail)?, routes })
+    }
+}
+
+impl Loader for SplitLoader {
+    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError> {
+        let (first, second) = self.routes.get(id.0).copied().unwrap_or_default();
+        if let Some(id) = first {
+            self.first.write(id, row, bytes)?;
+        }
+        if let Some(id) = second {
+            self.second.write(id, row, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        ready!(self.first.poll_flushed(cx))?;
+        self.second.poll_flushed(cx)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
+        let (first, second) = (self.first.finish()?, self.second.finish()?);
+        Ok(Box::new(Split::new(first, second)))
+    }
+}
+
+/// What the running job still has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Idle,
+    First,
+    Second,
+}
+
+/// An owned [`Want`], because the job outlives the call that brought it.
+#[derive(Clone, Copy, Debug, Default)]
+enum Wanted {
+    #[default]
+    Nothing,
+    Hidden,
+    LastLogits,
+    AllLogits,
+    Tokens {
+        sampling: Sampling,
+        n_left: usize,
+    },
+}
+
+/// The composition of two players; see the module's header.
+pub struct Split {
+    first: Box<dyn Player>,
+    second: Box<dyn Player>,
+    stage: Stage,
+    wanted: Wanted,
+    pos: usize,
+    n_rows: usize,
+    recent: Vec<u32>,
+    tokens: Vec<u32>,
+}
+
+impl Split {
+    /// `first` embeds and gives hidden rows, `second` takes them and gives logits.
+    pub fn new(first: Box<dyn Player>, second: Box<dyn Player>) -> Split {
+        Split {
+            first,
+            second,
+            stage: Stage::Idle,
+            wanted: Wanted::Nothing,
+            pos: 0,
+            n_rows: 0,
+            recent: Vec::new(),
+            tokens: Vec::new(),
+        }
+    }
+
+    fn submit_second(&mut self) -> Result<(), PlayerError> {
+        let want = match &self.wanted {
+            Wanted::Nothing => Want::Nothing,
+            Wanted::Hidden => Want::Hidden,
+            Wanted::LastLogits => Want::LastLogits,
+            Wanted::AllLogits => Want::AllLogits,
+            Wanted::Tokens { sampling, .. } => {
+                Want::Tokens { sampling, recent: &self.recent, n_tokens: 1 }
+            }
+        };
+        let job = Job { input: Input::Hidden(self.first.hidden()), pos: self.pos, want };
+        self.second.submit(&job)
+    }
+
+    /// After the second half: true if another token has to go around.
+    fn feed_back(&mut self) -> Result<bool, PlayerError> {
+        let Wanted::Tokens { n_left, .. } = &mut self.wanted else { return Ok(false) };
+        let Some(&id) = self.second.tokens().last() else { return Ok(false) };
+        self.tokens.push(id);
+        self.recent.push(id);
+        *n_left = n_left.saturating_sub(1);
+        if *n_left == 0 {
+            return Ok(false);
+        }
+        self.pos += self.n_rows;
+        self.n_rows = 1;
+        let job = Job { input: Input::Tokens(&[id]), pos: self.pos, want: Want::Hidden };
+        self.first.submit(&job)?;
+        Ok(true)
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        loop {
+            match self.stage {
+                Stage::Idle => return Poll::Ready(Ok(())),
+                Stage::First => {
+                    ready!(self.first.poll(cx))?;
+                    self.submit_second()?;
+                    self.stage = Stage::Second;
+                }
+                Stage::Second => {
+                    ready!(self.second.poll(cx))?;
+                    let again = self.feed_back()?;
+                    self.stage = if again { Stage::First } else { Stage::Idle };
+                }
+            }
+        }
+    }
+}
+
+impl Player for Split {
+    fn info(&self) -> PlayerInfo {
+        let (first, second) = (self.first.info(), self.second.info());
+        PlayerInfo {
+            device: format!("{}+{}", first.device, second.device),
+            name: format!("{} + {}", first.name, second.name),
+            kernels: first.kernels.into_iter().chain(second.kernels).collect(),
+            weight_bytes: first.weight_bytes + second.weight_bytes,
+            kv_bytes: first.kv_bytes + second.kv_bytes,
+            scratch_bytes: first.scratch_bytes + second.scratch_bytes,
+        }
+    }
+
+    fn max_rows(&self) -> usize {
+        self.first.max_rows().min(self.second.max_rows())
+    }
+
+    fn can_sample(&self, sampling: &Sampling) -> bool {
+        self.second.can_sample(sampling)
+    }
+
+    fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
+        self.stage = Stage::Idle;
+        self.tokens.clear();
+        self.recent.clear();
+        self.wanted = match job.want {
+            Want::Nothing => Wanted::Nothing,
+            Want::Hidden => Wanted::Hidden,
+            Want::LastLogits => Wanted::LastLogits,
+            Want::AllLogits => Wanted::AllLogits,
+            Want::Tokens { sampling, recent, n_tokens } => {
+                self.recent.extend_from_slice(recent);
+                Wanted::Tokens { sampling: *sampling, n_left: n_tokens }
+            }
+        };
+        self.pos = job.pos;
+        self.first.submit(&Job { input: job.input, pos: job.pos, want: Want::Hidden })?;
+        self.n_rows = match job.input {
+            Input::Tokens(ids) => ids.len(),
+            // Only the number of tokens fed back depends on it, and hidden rows are never fed back.
+            Input::Hidden(_) => 0,
+        };
+        self.stage = Stage::First;
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        let result = ready!(self.advance(cx));
+        self.stage = Stage::Idle;
+        Poll::Ready(result)
+    }
+
+    fn logits(&self) -> &[f32] {
+        self.second.logits()
+    }
+
+    fn hidden(&self) -> &[f32] {
+        self.second.hidden()
+    }
+
+    fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    fn counters(&self) -> Counters {
+        let (a, b) = (self.first.counters(), self.second.counters());
+        Counters {
+            submits: a.submits + b.submits,
+            passes: a.passes + b.passes,
+            dispatches: a.dispatches + b.dispatches,
+            objects_created: a.objects_created + b.objects_created,
+            bytes_read_back: a.bytes_read_back + b.bytes_read_back,
+        }
+    }
+}

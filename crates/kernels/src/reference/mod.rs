@@ -1,0 +1,224 @@
+//! The reference player: plays a Plan with the scalar twins, one loop after the other.
+//!
+//! It exists to be right and readable, not fast: weights stay as the file has them and every row is
+//! decoded again for every job, so it shares neither layout nor arithmetic with the players it
+//! judges. `--device reference` lets anyone ask it for a second opinion.
+
+mod cache;
+mod forward;
+
+use std::task::{Context, Poll};
+
+use crate::plan::{Op, Plan, WeightId};
+use crate::player::{
+    Counters, Input, Job, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo, Want,
+};
+use crate::sampling::{self, Sampling, Scratch};
+use cache::Cache;
+
+/// Most rows of one job: bounds the scratch, which is allocated per job here.
+const MAX_ROWS: usize = 64;
+
+const DEVICE: &str = "reference";
+
+/// Starts loading a Plan into a reference player.
+///
+/// # Errors
+/// [`PlayerError::TensorType`] for a type `quant` cannot decode, [`PlayerError::Unsupported`] for
+/// a q8_0 cache with `head_dim` not a multiple of 32.
+pub fn loader(plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
+    if let Some(weight) = plan.weights.iter().find(|w| !w.ty.is_supported()) {
+        return Err(PlayerError::TensorType {
+            device: DEVICE.into(),
+            tensor: weight.name.clone(),
+            ty: weight.ty.to_string(),
+        });
+    }
+    if config.kv == KvType::Q8_0 && !plan.dims.head_dim.is_multiple_of(32) {
+        return Err(PlayerError::Unsupported {
+            device: DEVICE.into(),
+            what: format!("a q8_0 cache for heads of {} elements", plan.dims.head_dim),
+        });
+    }
+    let weights = plan.weights.iter().map(|w| vec![0; w.n_bytes()]).collect();
+    let cache = Cache::new(plan, &config);
+    Ok(Box::new(ReferencePlayer {
+        plan: plan.clone(),
+        config,
+        weights,
+        cache,
+        logits: Vec::new(),
+        hidden: Vec::new(),
+        tokens: Vec::new(),
+        scratch: Scratch::default(),
+        counters: Counters::default(),
+    }))
+}
+
+struct ReferencePlayer {
+    plan: Plan,
+    config: PlayerConfig,
+    /// As in the file.
+    weights: Vec<Vec<u8>>,
+    cache: Cache,
+    logits: Vec<f32>,
+    hidden: Vec<f32>,
+    tokens: Vec<u32>,
+    scratch: Scratch,
+    counters: Counters,
+}
+
+impl Loader for ReferencePlayer {
+    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError> {
+        let start = row * self.plan.weights[id.0].row_bytes();
+        self.weights[id.0][start..start + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn poll_flushed(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
+        Ok(self)
+    }
+}
+
+impl Player for ReferencePlayer {
+    fn info(&self) -> PlayerInfo {
+        PlayerInfo {
+            device: DEVICE.into(),
+            name: "scalar loops, f64 sums".into(),
+            kernels: Vec::new(),
+            weight_bytes: self.weights.iter().map(|w| w.len() as u64).sum(),
+            kv_bytes: self.cache.n_bytes() as u64,
+            scratch_bytes: 0,
+        }
+    }
+
+    fn max_rows(&self) -> usize {
+        MAX_ROWS
+    }
+
+    fn can_sample(&self, _: &Sampling) -> bool {
+        true
+    }
+
+    fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
+        self.check(job)?;
+        self.counters.submits += 1;
+        let Want::Tokens {
+            sampling,
+            recent,
+            n_tokens,
+        } = job.want
+        else {
+            self.forward(job.input, job.pos, job.want);
+            return Ok(());
+        };
+        self.tokens.clear();
+        let mut recent = recent.to_vec();
+        let n_rows = self.n_rows(job.input);
+        for i in 0..n_tokens {
+            let (input, pos) = match self.tokens.last() {
+                None => (job.input, job.pos),
+                Some(_) => (
+                    Input::Tokens(&recent[recent.len() - 1..]),
+                    job.pos + n_rows + i - 1,
+                ),
+            };
+            self.forward(input, pos, Want::LastLogits);
+            sampling::penalize(sampling, &recent, &mut self.logits);
+            let next = (job.pos + n_rows + i) as u32;
+            let id = sampling::choose(sampling, &self.logits, next, &mut self.scratch);
+            self.tokens.push(id);
+            recent.push(id);
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn hidden(&self) -> &[f32] {
+        &self.hidden
+    }
+
+    fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+impl ReferencePlayer {
+    fn n_rows(&self, input: Input<'_>) -> usize {
+        match input {
+            Input::Tokens(ids) => ids.len(),
+            Input::Hidden(rows) => rows.len() / self.plan.dims.dim,
+        }
+    }
+
+    fn check(&self, job: &Job<'_>) -> Result<(), PlayerError> {
+        let n_rows = self.n_rows(job.input);
+        if n_rows == 0 || n_rows > MAX_ROWS {
+            return Err(PlayerError::Rows {
+                n_rows,
+                max_rows: MAX_ROWS,
+            });
+        }
+        let n_more = match job.want {
+            Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
+            _ => 0,
+        };
+        let end = job.pos + n_rows + n_more;
+        if end > self.config.n_ctx {
+            return Err(PlayerError::Context {
+                pos: end - 1,
+                n_ctx: self.config.n_ctx,
+            });
+        }
+        let n_vocab = self.plan.dims.n_vocab;
+        match job.input {
+            Input::Tokens(ids) if self.plan.takes_tokens() => {
+                match ids.iter().find(|&&id| id as usize >= n_vocab) {
+                    Some(&id) => Err(PlayerError::Token { id, n_vocab }),
+                    None => Ok(()),
+                }
+            }
+            Input::Hidden(_) if !self.plan.takes_tokens() => Ok(()),
+            _ => Err(PlayerError::Unsupported {
+                device: DEVICE.into(),
+                what: "the other kind of input".into(),
+            }),
+        }
+    }
+
+    /// Weight row `row` as f32.
+    fn row(&self, id: WeightId, row: usize, out: &mut Vec<f32>) {
+        let weight = &self.plan.weights[id.0];
+        let n_bytes = weight.row_bytes();
+        out.resize(weight.n_cols, 0.0);
+        let bytes = &self.weights[id.0][row * n_bytes..(row + 1) * n_bytes];
+        if quant::decode(weight.ty, bytes, out).is_err() {
+            out.fill(f32::NAN); // unreachable: types were checked at load, rows are whole blocks
+        }
+    }
+
+    fn vector(&self, id: WeightId) -> Vec<f32> {
+        let mut out = Vec::new();
+        self.row(id, 0, &mut out);
+        out
+    }
+
+    fn has_head(&self) -> bool {
+        matches!(self.plan.ops.last(), Some(Op::Head { .. }))
+    }
+}

@@ -1,0 +1,251 @@
+//! The classes the worker sees: [`WasmEngine`] with its device and its one model, [`CancelFlag`].
+//!
+//! Long calls return promises and not `async` methods on `&mut self`: the generated glue would
+//! hold the object borrowed until the promise settles, and then even `info()` would fail. The
+//! session is taken out while it works and put back when it is done, so a second call meanwhile
+//! is a clear error instead of a trap.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use engine::{Session, Step};
+use gguf::{ByteSource, Gguf};
+use js_sys::{Array, Function, Promise, Uint32Array};
+use kernels::{Loader, Plan, PlayerConfig, PlayerError};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::convert::{self, DeviceInfo, ModelInfo};
+use crate::error::EdgeError;
+use crate::host;
+use crate::settings::{self, GenerateSettings, LoadSettings};
+use crate::source::{FileSource, SyncFile};
+
+/// Set by the script while the module works; looked at between tokens and between pieces of a file.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct CancelFlag(Rc<Cell<bool>>);
+
+#[wasm_bindgen]
+impl CancelFlag {
+    /// A flag that is not set.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> CancelFlag {
+        CancelFlag::default()
+    }
+
+    /// Sets it.
+    pub fn cancel(&self) {
+        self.0.set(true);
+    }
+}
+
+/// Where models are computed.
+enum Device {
+    Cpu,
+    Gpu(gpu::Gpu),
+}
+
+/// The device, and at most one model.
+#[wasm_bindgen]
+pub struct WasmEngine(Rc<Inner>);
+
+struct Inner {
+    device: Device,
+    next_task: Function,
+    session: RefCell<Option<Session>>,
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Chooses the device: "gpu", "cpu", or "auto" for the first that works. `subgroups` says that
+    /// the script adds that feature to device requests; `next_task` is the pause.
+    pub async fn open(
+        device: String,
+        subgroups: bool,
+        next_task: Function,
+    ) -> Result<WasmEngine, JsValue> {
+        console_error_panic_hook::set_once();
+        let device = match device.as_str() {
+            "cpu" => Device::Cpu,
+            "gpu" => Device::Gpu(open_gpu(subgroups).await.map_err(EdgeError::from)?),
+            _ => open_gpu(subgroups).await.map_or(Device::Cpu, Device::Gpu),
+        };
+        let session = RefCell::new(None);
+        Ok(WasmEngine(Rc::new(Inner { device, next_task, session })))
+    }
+
+    /// The device, and the kernel forms of the model in use.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        let Inner { device, session, .. } = &*self.0;
+        let player = session.borrow().as_ref().map(Session::player_info);
+        let (device, adapter, features) = match device {
+            Device::Cpu => ("cpu", "WebAssembly SIMD, 1 thread".to_owned(), Vec::new()),
+            Device::Gpu(gpu) => ("gpu", gpu.name(), gpu.features()),
+        };
+        let kernels = player.map_or_else(Vec::new, |player| player.kernels);
+        Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels })?)
+    }
+
+    /// Reads the header of `files` and says what is wrong with it, without touching the model.
+    pub fn check(&self, files: &Array) -> Result<(), JsValue> {
+        let (gguf, _) = open_files(settings::files(files))?;
+        engine::open(gguf).map_err(EdgeError::from)?;
+        Ok(())
+    }
+
+    /// Loads `settings.names` from `files`, dropping the model before. Resolves to `ModelInfo`.
+    pub fn load(
+        &self,
+        settings: JsValue,
+        files: &Array,
+        on_progress: Function,
+        cancel: &CancelFlag,
+    ) -> Promise {
+        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        let files = settings::files(files);
+        promise(async move { load(&inner, settings, files, &on_progress, &cancel).await })
+    }
+
+    /// Writes an answer; every piece goes to `on_piece`. Resolves after the last.
+    pub fn generate(&self, settings: JsValue, on_piece: Function, cancel: &CancelFlag) -> Promise {
+        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        promise(async move {
+            let mut session = inner.take()?;
+            let result = generate(&mut session, settings, &on_piece, &cancel).await;
+            inner.put_back(session);
+            result.map(|()| JsValue::UNDEFINED)
+        })
+    }
+
+    /// Token ids of `text`.
+    pub fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<u32>, JsValue> {
+        let session = self.0.session.borrow();
+        let session = session.as_ref().ok_or_else(EdgeError::no_model)?;
+        let options = tokenizer::Encode { add_special, parse_special };
+        Ok(session.tokenizer().encode(text, options))
+    }
+
+    /// Logits after the last of `ids`, or after each. Resolves to a `Float32Array`.
+    pub fn logits(&self, ids: &Uint32Array, all: bool) -> Promise {
+        let inner = Rc::clone(&self.0);
+        let ids = ids.to_vec();
+        promise(async move {
+            let mut session = inner.take()?;
+            let mut values = Vec::new();
+            let result = session.logits(&ids, all, |rows| values.extend_from_slice(rows)).await;
+            inner.put_back(session);
+            result?;
+            Ok(js_sys::Float32Array::from(values.as_slice()).into())
+        })
+    }
+
+    /// Drops the model and what it holds on the device.
+    pub fn unload(&self) {
+        self.0.session.borrow_mut().take();
+    }
+}
+
+impl Inner {
+    fn take(&self) -> Result<Session, EdgeError> {
+        self.session.borrow_mut().take().ok_or_else(EdgeError::no_model)
+    }
+
+    fn put_back(&self, session: Session) {
+        self.session.borrow_mut().replace(session);
+    }
+
+    fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
+        match &self.device {
+            Device::Cpu => cpu::loader(plan, config),
+            Device::Gpu(gpu) => gpu.loader(plan, config),
+        }
+    }
+
+    fn device_name(&self) -> &'static str {
+        match self.device {
+            Device::Cpu => "cpu",
+            Device::Gpu(_) => "gpu",
+        }
+    }
+}
+
+async fn open_gpu(subgroups: bool) -> Result<gpu::Gpu, PlayerError> {
+    gpu::Gpu::open(gpu::Options { subgroups_by_host: subgroups, ..gpu::Options::default() }).await
+}
+
+fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
+    future_to_promise(async move { work.await.map_err(JsValue::from) })
+}
+
+/// The files as one model, and their bytes in all.
+fn open_files(files: Vec<SyncFile>) -> Result<(Gguf, u64), EdgeError> {
+    let mut sources: Vec<Box<dyn ByteSource>> = Vec::with_capacity(files.len());
+    let mut n_bytes = 0;
+    for file in files {
+        let source = FileSource::new(file)?;
+        n_bytes += source.len();
+        sources.push(Box::new(source));
+    }
+    Ok((Gguf::open_split(sources)?, n_bytes))
+}
+
+async fn load(
+    inner: &Inner,
+    settings: JsValue,
+    files: Vec<SyncFile>,
+    on_progress: &Function,
+    cancel: &Cell<bool>,
+) -> Result<JsValue, EdgeError> {
+    let settings: LoadSettings = serde_wasm_bindgen::from_value(settings)?;
+    inner.session.borrow_mut().take(); // first, so that two models are never on the device at once
+    let (gguf, file_bytes) = open_files(files)?;
+    let opened = engine::open(gguf)?;
+    let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
+    let config = PlayerConfig { n_ctx, kv: settings.kv()?, n_threads: 1 };
+    let progress = |done: u64, total: u64| {
+        let (done, total) = (JsValue::from_f64(done as f64), JsValue::from_f64(total as f64));
+        // What the listener throws is its own affair: the load goes on.
+        let _ = on_progress.call2(&JsValue::UNDEFINED, &done, &total);
+        if cancel.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let env = host::env(&inner.next_task);
+    let make = |plan: &Plan, config| inner.loader(plan, config);
+    let session = opened.load(config, make, env, progress).await?;
+    let name = settings.names.into_iter().next().unwrap_or_default();
+    let info = ModelInfo::new(&session, name, file_bytes, inner.device_name());
+    inner.put_back(session);
+    convert::to_js(&info)
+}
+
+async fn generate(
+    session: &mut Session,
+    settings: JsValue,
+    on_piece: &Function,
+    cancel: &Cell<bool>,
+) -> Result<(), EdgeError> {
+    let settings: GenerateSettings = serde_wasm_bindgen::from_value(settings)?;
+    let mut generation = session.generate(settings.request()?)?;
+    loop {
+        generation.yield_now().await;
+        if cancel.get() {
+            generation.cancel();
+        }
+        let (piece, done) = match generation.step().await? {
+            Step::Prefill { done, total } => (convert::reading(done, total)?, false),
+            Step::Piece => (convert::piece(generation.piece())?, false),
+            Step::Done => (convert::done(generation.summary())?, true),
+        };
+        // What the listener throws is its own affair: the answer goes on.
+        let _ = on_piece.call1(&JsValue::UNDEFINED, &piece);
+        if done {
+            return Ok(());
+        }
+    }
+}

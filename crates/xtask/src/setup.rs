@@ -1,0 +1,207 @@
+//! Finds what the other commands need and installs what is missing and may be installed.
+//!
+//! Tools of the language ecosystems are installed without asking (the wasm target by rustup, the
+//! packages of `www/` by npm): they land in folders that belong to the user. System packages are
+//! installed only by root on Debian; everybody else gets the line to run, because a build command
+//! should never ask for a password.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{self, program};
+
+/// The target of the browser module.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Oldest Node.js that the build tools of `www/` run on.
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// What the tests use from Debian: a browser, and Vulkan on the CPU where there is no GPU.
+const DEBIAN_PACKAGES: [&str; 3] = ["chromium", "mesa-vulkan-drivers", "libvulkan1"];
+
+/// Adds the wasm target to the toolchain if it is missing.
+pub fn wasm_target() -> Result<()> {
+    let mut print = program(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    print.args(["--print", "target-libdir", "--target", WASM_TARGET]);
+    let libdir = process::stdout_of(&mut print)?;
+    if Path::new(libdir.trim()).is_dir() {
+        return Ok(());
+    }
+    println!("   adding the Rust target {WASM_TARGET}");
+    process::run(program("rustup").args(["target", "add", WASM_TARGET])).with_context(|| {
+        format!(
+            "the Rust target {WASM_TARGET} is missing and rustup could not add it; install Rust \
+             with rustup (https://rustup.rs) or add the target with your system's packages"
+        )
+    })
+}
+
+/// Checks that Node.js and npm are there and new enough.
+pub fn node() -> Result<()> {
+    let advice = format!(
+        "the browser part is built with Node.js {NODE_MAJOR_MIN} or newer and npm; install them \
+         from https://nodejs.org and run the command again"
+    );
+    let version = process::stdout_of(program("node").arg("--version"))
+        .with_context(|| format!("Node.js was not found: {advice}"))?;
+    let major = node_major(&version).with_context(|| format!("node says '{version}'"))?;
+    if major < NODE_MAJOR_MIN {
+        bail!("Node.js {} is too old: {advice}", version.trim());
+    }
+    process::stdout_of(process::npm().arg("--version"))
+        .with_context(|| format!("npm was not found: {advice}"))?;
+    Ok(())
+}
+
+fn node_major(version: &str) -> Option<u32> {
+    version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Installs the packages of `www/` if its lock file is not the one that was installed last.
+pub fn npm_packages() -> Result<()> {
+    node()?;
+    let www = process::root().join("www");
+    let lock = www.join("package-lock.json");
+    let stamp = www.join("node_modules/.installed-lock.json");
+    let wanted = fs::read(&lock).ok();
+    if wanted.is_some() && wanted == fs::read(&stamp).ok() {
+        return Ok(());
+    }
+    let verb = if wanted.is_some() { "ci" } else { "install" };
+    println!("   npm {verb} in www/");
+    process::run(process::npm().args([verb, "--no-fund", "--no-audit"]))
+        .context("npm could not install the packages of www/; is this machine online?")?;
+    fs::copy(&lock, &stamp).context("npm left no package-lock.json")?;
+    Ok(())
+}
+
+/// Brings a browser and a Vulkan driver, if they are missing and may be installed here.
+/// Returns what is still missing, as sentences.
+pub fn system_packages() -> Result<Vec<String>> {
+    if missing().is_empty() || !Path::new("/etc/debian_version").exists() {
+        return Ok(missing());
+    }
+    let line = format!(
+        "apt-get install -y --no-install-recommends {}",
+        DEBIAN_PACKAGES.join(" ")
+    );
+    if !is_root() {
+        let advice = format!("run: sudo apt-get update && sudo {line}");
+        return Ok(missing()
+            .into_iter()
+            .map(|what| format!("{what}; {advice}"))
+            .collect());
+    }
+    println!("   apt-get update && {line}");
+    let apt = |args: &str| {
+        let mut command = program("apt-get");
+        command
+            .args(args.split(' '))
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command)
+    };
+    apt("update -q")?;
+    apt(line.trim_start_matches("apt-get "))?;
+    Ok(missing())
+}
+
+fn missing() -> Vec<String> {
+    let mut missing = Vec::new();
+    if chromium().is_none() {
+        missing.push("no Chromium, Chrome or Edge was found (CHROMIUM=path names one)".to_string());
+    }
+    if cfg!(target_os = "linux") && !has_vulkan() {
+        missing.push("no Vulkan driver was found".to_string());
+    }
+    missing
+}
+
+fn is_root() -> bool {
+    process::stdout_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+fn has_vulkan() -> bool {
+    let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let has_driver = env::var_os("VK_DRIVER_FILES").is_some()
+        || drivers
+            .iter()
+            .any(|dir| fs::read_dir(dir).is_ok_and(|mut dir| dir.next().is_some()));
+    let loaders = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
+    has_driver
+        && loaders
+            .iter()
+            .any(|dir| Path::new(dir).join("libvulkan.so.1").exists())
+}
+
+/// A browser for the end-to-end tests: `CHROMIUM`, or one in the usual places.
+pub fn chromium() -> Option<PathBuf> {
+    if let Some(path) = env::var_os("CHROMIUM") {
+        return Some(PathBuf::from(path));
+    }
+    let names = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
+    on_path.chain(usual_places()).find(|path| path.is_file())
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    const MAC: [&str; 3] = [
+        "Google Chrome.app/Contents/MacOS/Google Chrome",
+        "Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+        "Chromium.app/Contents/MacOS/Chromium",
+    ];
+    const WINDOWS: [&str; 3] = [
+        "Google\\Chrome\\Application\\chrome.exe",
+        "Microsoft\\Edge\\Application\\msedge.exe",
+        "Chromium\\Application\\chrome.exe",
+    ];
+    let below = |variable: &str, tails: [&str; 3]| {
+        let folder = env::var_os(variable).map(PathBuf::from);
+        tails
+            .into_iter()
+            .filter_map(move |tail| Some(folder.as_ref()?.join(tail)))
+    };
+    if cfg!(target_os = "macos") {
+        MAC.iter()
+            .map(|app| Path::new("/Applications").join(app))
+            .collect()
+    } else if cfg!(windows) {
+        ["ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA"]
+            .into_iter()
+            .flat_map(|variable| below(variable, WINDOWS))
+            .collect()
+    } else {
+        vec![PathBuf::from("/snap/bin/chromium")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_versions() {
+        assert_eq!(node_major("v20.20.2\n"), Some(20));
+        assert_eq!(node_major("22.1.0"), Some(22));
+        assert_eq!(node_major("none"), None);
+    }
+}

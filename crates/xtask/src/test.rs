@@ -1,0 +1,340 @@
+//! `cargo xtask test`: everything the project's CI runs, cheap checks first.
+//!
+//! One table of steps; each has a name for `--only` and the steps it stands on. The order is by
+//! cost, so that a misplaced comma fails after seconds and not after the browser tests.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::harness::{self, Program};
+use crate::process;
+use crate::report::{Report, Tally};
+use crate::setup::{self, WASM_TARGET};
+use crate::web::{self, Form};
+use crate::{serve, tidy};
+
+/// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
+const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only these steps, by name, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "STEPS")]
+    only: Vec<String>,
+    /// Print the steps and end.
+    #[arg(long)]
+    list: bool,
+}
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    /// Steps without which this one proves nothing.
+    needs: &'static [&'static str],
+    run: fn(&Built) -> Result<Tally>,
+}
+
+const STEPS: [Step; 13] = [
+    Step {
+        name: "setup",
+        what: "find or install what the rest needs",
+        needs: &[],
+        run: setup,
+    },
+    Step {
+        name: "fmt",
+        what: "rustfmt",
+        needs: &[],
+        run: fmt,
+    },
+    Step {
+        name: "tidy",
+        what: "the house rules",
+        needs: &[],
+        run: |_| tidy::run(),
+    },
+    Step {
+        name: "clippy",
+        what: "lints, natively",
+        needs: &[],
+        run: clippy,
+    },
+    Step {
+        name: "build",
+        what: "compile all tests, once",
+        needs: &[],
+        run: build,
+    },
+    Step {
+        name: "unit",
+        what: "unit tests of every crate",
+        needs: &["build"],
+        run: unit,
+    },
+    Step {
+        name: "doc",
+        what: "examples in the documentation",
+        needs: &["build"],
+        run: doc,
+    },
+    Step {
+        name: "wasm",
+        what: "the module and its size",
+        needs: &["setup"],
+        run: wasm,
+    },
+    Step {
+        name: "clippy-web",
+        what: "lints, for wasm",
+        needs: &["setup"],
+        run: clippy_web,
+    },
+    Step {
+        name: "www",
+        what: "tsc, vitest, both packages",
+        needs: &["wasm"],
+        run: www,
+    },
+    Step {
+        name: "serve",
+        what: "the built page over HTTP",
+        needs: &["www"],
+        run: served,
+    },
+    Step {
+        name: "tests",
+        what: "kernels, goldens and the command line",
+        needs: &["build"],
+        run: integration,
+    },
+    Step {
+        name: "e2e",
+        what: "Chromium end to end",
+        needs: &["www", "build"],
+        run: e2e,
+    },
+];
+
+/// What the `build` step leaves for the others.
+#[derive(Default)]
+struct Built {
+    programs: OnceCell<Vec<Program>>,
+}
+
+impl Built {
+    /// All programs of the workspace in the dev profile; compiled on first use.
+    fn programs(&self) -> Result<&[Program]> {
+        if let Some(programs) = self.programs.get() {
+            return Ok(programs);
+        }
+        // xtask apart: a running program cannot be replaced on Windows.
+        let all = [
+            "build",
+            "--workspace",
+            "--exclude",
+            "xtask",
+            "--all-targets",
+            "--keep-going",
+        ];
+        let mut programs = harness::build(&all)?;
+        programs.extend(harness::build(&["build", "-p", "xtask", "--tests"])?);
+        Ok(self.programs.get_or_init(|| programs))
+    }
+
+    /// What tests may want to know, as environment variables.
+    fn envs(&self) -> Result<Vec<(String, PathBuf)>> {
+        let ingle = self
+            .programs()?
+            .iter()
+            .find(|program| !program.is_test && is_ingle(program));
+        let ingle = ingle.context("the workspace has no program called ingle")?;
+        Ok(vec![("INGLE_BIN".into(), ingle.path.clone())])
+    }
+}
+
+fn is_ingle(program: &Program) -> bool {
+    program.path.file_stem().is_some_and(|stem| stem == "ingle")
+}
+
+/// Runs all steps, or those of `--only`.
+pub fn run(args: &Args) -> Result<()> {
+    if args.list {
+        for step in &STEPS {
+            println!("{:<11} {}", step.name, step.what);
+        }
+        return Ok(());
+    }
+    if args.only.is_empty() {
+        return run_only(&STEPS.map(|step| step.name));
+    }
+    let names: Vec<&str> = args.only.iter().map(String::as_str).collect();
+    run_only(&names)
+}
+
+/// Runs the named steps in the table's order.
+pub fn run_only(names: &[&str]) -> Result<()> {
+    if let Some(name) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.name != **name))
+    {
+        let known = STEPS.map(|step| step.name).join(", ");
+        bail!("there is no step '{name}'; the steps are {known}");
+    }
+    let built = Built::default();
+    let mut report = Report::new();
+    for step in STEPS.iter().filter(|step| names.contains(&step.name)) {
+        let broken = step
+            .needs
+            .iter()
+            .find(|need| report.has_failed(need))
+            .copied();
+        report.step(step.name, || match broken {
+            Some(need) => bail!("not run, because {need} failed"),
+            None => (step.run)(&built),
+        });
+    }
+    report.finish()
+}
+
+fn setup(_: &Built) -> Result<Tally> {
+    setup::wasm_target()?;
+    setup::npm_packages()?;
+    let missing = setup::system_packages()?;
+    if missing.is_empty() {
+        return Ok(Tally::one());
+    }
+    if std::env::var_os("CI").is_some() {
+        bail!("{}", missing.join("; "));
+    }
+    Ok(Tally {
+        passed: 1,
+        failed: Vec::new(),
+        skipped: missing,
+    })
+}
+
+fn cargo(args: &[&str]) -> Result<Tally> {
+    process::run(process::cargo().args(args))?;
+    Ok(Tally::one())
+}
+
+fn fmt(_: &Built) -> Result<Tally> {
+    cargo(&["fmt", "--all", "--check"])
+}
+
+fn clippy(_: &Built) -> Result<Tally> {
+    cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+fn clippy_web(_: &Built) -> Result<Tally> {
+    let mut command = process::cargo();
+    command.args(["clippy", "--quiet", "-p", "web", "--target", WASM_TARGET]);
+    command
+        .args(["--", "-D", "warnings"])
+        .envs(web::wasm_envs());
+    process::run(&mut command)?;
+    Ok(Tally::one())
+}
+
+fn build(built: &Built) -> Result<Tally> {
+    let n_tests = built
+        .programs()?
+        .iter()
+        .filter(|program| program.is_test)
+        .count();
+    println!("   {n_tests} test programs");
+    Ok(Tally::one())
+}
+
+fn is_integration(program: &Program) -> bool {
+    program.name.starts_with("tests/")
+}
+
+fn run_programs(built: &Built, is_mine: fn(&Program) -> bool) -> Result<Tally> {
+    let envs = built.envs()?;
+    let mut tally = Tally::default();
+    for program in built
+        .programs()?
+        .iter()
+        .filter(|program| program.is_test && is_mine(program))
+    {
+        tally.add(harness::run(program, &envs)?);
+    }
+    if tally == Tally::default() {
+        bail!("no test was found");
+    }
+    Ok(tally)
+}
+
+fn unit(built: &Built) -> Result<Tally> {
+    run_programs(built, |program| !is_integration(program))
+}
+
+fn integration(built: &Built) -> Result<Tally> {
+    run_programs(built, is_integration)
+}
+
+fn doc(_: &Built) -> Result<Tally> {
+    let mut command = process::cargo();
+    command.args([
+        "test",
+        "--quiet",
+        "--doc",
+        "--workspace",
+        "--exclude",
+        "xtask",
+    ]);
+    process::run(&mut command)?;
+    Ok(Tally::one())
+}
+
+fn wasm(_: &Built) -> Result<Tally> {
+    web::wasm(Form::Release)?;
+    web::check_size()?;
+    Ok(Tally::one())
+}
+
+fn www(_: &Built) -> Result<Tally> {
+    setup::npm_packages()?;
+    web::packages()?;
+    process::run(process::npm().args(["run", "check"]))?;
+    process::run(process::npm().args(["test"]))?;
+    Ok(Tally::one())
+}
+
+/// The page as `start` serves it: found, typed, in ranges, and refused to strangers.
+fn served(_: &Built) -> Result<Tally> {
+    serve::check_page(&web::page_folder())?;
+    Ok(Tally::one())
+}
+
+fn e2e(built: &Built) -> Result<Tally> {
+    let Some(chromium) = setup::chromium() else {
+        return Ok(Tally::skip(
+            "e2e: no Chromium, Chrome or Edge on this machine",
+        ));
+    };
+    let mut command = process::program("node");
+    command
+        .arg("tests/web/run.mjs")
+        .env("CHROMIUM", chromium)
+        .envs(built.envs()?);
+    let captured = process::capture(&mut command, E2E_LIMIT)?;
+    println!("{}", captured.text);
+    let mut tally = harness::count_lines("e2e", &captured.text);
+    if !captured.success && tally.failed.is_empty() {
+        tally.failed.push("e2e: the runner ended early".into());
+    }
+    Ok(tally)
+}

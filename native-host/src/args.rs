@@ -1,0 +1,311 @@
+//! The command line as it is typed. Names and flags are a contract with scripts.
+//!
+//! Values stay what the user entered; defaults that depend on the file or the machine are resolved
+//! later, in [`settings`](crate::settings). Wrong use is one sentence and exit code 2, without the
+//! block of usage text that hides it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit code for wrong use, as shells and clap have it.
+const EXIT_USAGE: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "ingle", version, about = "Run GGUF language models privately, on this machine")]
+#[command(after_help = "Examples:\n  \
+    ingle run model.gguf                       chat in the terminal\n  \
+    ingle run model.gguf \"why is the sky blue\" one answer\n  \
+    ingle show model.gguf                      what the file contains")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Answer a prompt, or chat when there is none
+    Run(RunArgs),
+    /// Print what a GGUF file contains
+    Show(ShowArgs),
+    /// Turn text into token ids, or ids into text (standard input to standard output)
+    Tokenize(TokenizeArgs),
+    /// Write the logits after a sequence of token ids to a file
+    Logits(LogitsArgs),
+    /// Measure how fast a model reads and writes on this machine
+    Bench(BenchArgs),
+    /// List the processors and graphics devices models can run on
+    Devices(DevicesArgs),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    /// A hardware GPU if there is one, else the CPU
+    #[default]
+    Auto,
+    /// The CPU, with SIMD and threads
+    Cpu,
+    /// A GPU, also one emulated in software; the CPU if there is none
+    Gpu,
+    /// The slow scalar player that is the truth for tests
+    Reference,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kv {
+    F32,
+    #[default]
+    F16,
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    #[default]
+    Md,
+    Json,
+    Csv,
+}
+
+/// Where and how a model is loaded.
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    pub device: Device,
+    /// Put only the last N layers on the GPU and the rest on the CPU
+    #[arg(long, value_name = "N")]
+    pub gpu_layers: Option<usize>,
+    /// Threads of the CPU player [default: all cores]
+    #[arg(long, short = 't', value_name = "N")]
+    pub threads: Option<usize>,
+    /// Context in tokens [default: the model's own, at most 4096]
+    #[arg(long, value_name = "N")]
+    pub ctx: Option<usize>,
+    /// Number format of the key/value cache
+    #[arg(long, value_enum, default_value_t)]
+    pub kv: Kv,
+}
+
+#[derive(Args)]
+#[command(after_help = "Without a prompt, and without piped input, a chat begins: /help lists its \
+    commands.\nA model without a chat template continues the prompt as it is.\n\nExamples:\n  \
+    ingle run model.gguf\n  \
+    ingle run model.gguf \"why is the sky blue\" --temperature 0\n  \
+    ingle run model.gguf \"Once upon a time\" --raw -n 64\n  \
+    cat notes.txt | ingle run model.gguf \"summarize this\" --ctx 8192\n  \
+    ingle run model.gguf \"hello\" --format json")]
+pub struct RunArgs {
+    /// The model, or the first part of a split one
+    pub file: PathBuf,
+    /// The prompt; piped input comes before it
+    pub prompt: Vec<String>,
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Tokens to write at most [default: until the context is full]
+    #[arg(short = 'n', long = "max-tokens", value_name = "N", allow_negative_numbers = true)]
+    pub n: Option<i64>,
+    /// 0 always takes the most probable token [default: 0.8]
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f32>,
+    /// Choose among the K most probable tokens, 0 for all [default: 40]
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<u32>,
+    /// Choose among the most probable tokens that make up P [default: 0.9]
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f32>,
+    /// Drop tokens below P times the most probable one [default: 0]
+    #[arg(long, value_name = "P")]
+    pub min_p: Option<f32>,
+    /// Number the random choices start from [default: a new one every time]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub seed: Option<i64>,
+    /// What the model is told before the conversation
+    #[arg(long, value_name = "S")]
+    pub system: Option<String>,
+    /// Give the prompt to the model as it is, without its chat template
+    #[arg(long)]
+    pub raw: bool,
+    /// Stop before this text (may be repeated)
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// Go on when the model ends its answer
+    #[arg(long)]
+    pub ignore_eos: bool,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print device and speed on standard error
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
+    ingle show model.gguf --format json")]
+pub struct ShowArgs {
+    /// The model, or the first part of a split one
+    pub file: PathBuf,
+    /// List every tensor with its type and shape
+    #[arg(long)]
+    pub tensors: bool,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  printf 'hello world' | ingle tokenize model.gguf\n  \
+    echo 1 15043 3186 | ingle tokenize model.gguf --decode\n  \
+    ingle tokenize model.gguf --no-bos --format json < text.txt")]
+pub struct TokenizeArgs {
+    /// The model, or a file with just a vocabulary
+    pub file: PathBuf,
+    /// Leave out the tokens the model wants at the beginning and end
+    #[arg(long)]
+    pub no_bos: bool,
+    /// Treat the text of special tokens as plain text
+    #[arg(long)]
+    pub no_special: bool,
+    /// The other way: ids to text
+    #[arg(long)]
+    pub decode: bool,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Args)]
+#[command(after_help = "The file holds little-endian 32-bit floats: one row of the vocabulary's \
+    size, or one row per id with --all.\n\nExamples:\n  \
+    ingle logits model.gguf --tokens 1,15043,3186 --out last.f32\n  \
+    ingle logits model.gguf --tokens 1,15043,3186 --all --device cpu --kv f32 --out all.f32")]
+pub struct LogitsArgs {
+    /// The model, or the first part of a split one
+    pub file: PathBuf,
+    /// Token ids, separated by commas
+    #[arg(long, value_name = "IDS", value_delimiter = ',', required = true, num_args = 1..)]
+    pub tokens: Vec<u32>,
+    /// Logits of every position, not only of the last
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Where to write; - for standard output
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+#[command(after_help = "Measured like llama-bench: random ids, first a prompt of P tokens, then N \
+    single tokens, without sampling,\nafter a warm-up; mean and standard deviation over R runs.\n\n\
+    Examples:\n  ingle bench model.gguf\n  \
+    ingle bench model.gguf -p 128 -n 24 -r 3 -t 2 --device cpu --format json")]
+pub struct BenchArgs {
+    /// The model, or the first part of a split one
+    pub file: PathBuf,
+    /// Tokens of the prompt; 0 leaves the test out
+    #[arg(short = 'p', value_name = "N", default_value_t = 512)]
+    pub p: usize,
+    /// Tokens to write; 0 leaves the test out
+    #[arg(short = 'n', value_name = "N", default_value_t = 128)]
+    pub n: usize,
+    /// Runs of each test
+    #[arg(short = 'r', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub r: u32,
+    #[command(flatten)]
+    pub load: LoadArgs,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: BenchFormat,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  ingle devices\n  ingle devices --format json")]
+pub struct DevicesArgs {
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Parses the command line; help and version are printed here, wrong use is one sentence.
+pub fn parse() -> Result<Command, ExitCode> {
+    let error = match Cli::try_parse() {
+        Ok(cli) => return Ok(cli.command),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            crate::term::out(error.to_string().as_bytes());
+            Err(ExitCode::SUCCESS)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            eprint!("{error}");
+            Err(ExitCode::from(EXIT_USAGE))
+        }
+        _ => {
+            eprintln!("{}", sentence(&error.to_string()));
+            Err(ExitCode::from(EXIT_USAGE))
+        }
+    }
+}
+
+/// The facts of clap's message in one line: what it says before the tips and the usage.
+fn sentence(message: &str) -> String {
+    let facts = message.split("\n\n").next().unwrap_or(message);
+    let line = facts.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = crate::term::clean(&line);
+    format!("{line}; `ingle help` and `--help` after a command list what there is")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn clap_agrees_with_itself() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_contract_parses() {
+        for line in [
+            "run m.gguf",
+            "run m.gguf hi --device reference --gpu-layers 3 --threads 2 --ctx 64 --kv q8_0 -n 4 \
+             --temperature 0 --top-k 1 --top-p 0.5 --min-p 0.1 --seed 7 --system s --raw --format \
+             json --verbose",
+            "run m.gguf -n -1 --seed -1",
+            "show m.gguf --tensors --format json",
+            "tokenize m.gguf --no-bos --no-special --decode --format json",
+            "logits m.gguf --tokens 1,2,3 --all --device gpu --kv f32 --out f",
+            "bench m.gguf -p 128 -n 8 -r 2 -t 2 --device cpu --format csv",
+            "devices --format json",
+        ] {
+            let words = std::iter::once("ingle").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        let words = ["ingle", "logits", "m", "--tokens", "1,2,3", "--out", "f"];
+        let Command::Logits(args) = Cli::try_parse_from(words).unwrap().command else {
+            unreachable!("logits parses as logits")
+        };
+        assert_eq!(args.tokens, [1, 2, 3]);
+    }
+
+    #[test]
+    fn wrong_use_is_one_line() {
+        for line in ["run", "run m --devcie cpu", "run m --kv f64", "bench m -r 0", "walk"] {
+            let words = std::iter::once("ingle").chain(line.split_whitespace());
+            let message = Cli::try_parse_from(words).err().unwrap().to_string();
+            let said = sentence(&message);
+            assert!(said.starts_with("error: ") && !said.contains('\n'), "{line}: {said}");
+        }
+    }
+}

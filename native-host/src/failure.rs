@@ -1,0 +1,70 @@
+//! Every way a command can fail, as one sentence on standard error and one exit code.
+//!
+//! | code | meaning                                   |
+//! |------|-------------------------------------------|
+//! | 0    | done, also when the reader went away      |
+//! | 1    | it could not be done                      |
+//! | 2    | wrong use                                 |
+//! | 130  | interrupted with Ctrl-C before it was done|
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::term;
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    #[error("{}: {reason}", .path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("{what} could not be read ({source}); check where it comes from")]
+    Input { what: &'static str, source: io::Error },
+    #[error("{what} could not be written ({source}); check the disk and the permissions")]
+    Output { what: String, source: io::Error },
+    #[error("{0}")]
+    Usage(String),
+    /// The reader of our output is gone; nobody is left to be told.
+    #[error("the output was closed")]
+    Closed,
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<gguf::Error> for Failure {
+    fn from(error: gguf::Error) -> Failure {
+        Failure::Engine(error.into())
+    }
+}
+
+impl From<kernels::PlayerError> for Failure {
+    fn from(error: kernels::PlayerError) -> Failure {
+        Failure::Engine(error.into())
+    }
+}
+
+impl Failure {
+    /// What failed while `what` was written.
+    pub fn output(what: impl Into<String>, source: io::Error) -> Failure {
+        match source.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::Output { what: what.into(), source },
+        }
+    }
+}
+
+/// Says what went wrong, where there is something to say, and gives the process its exit code.
+pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted | Failure::Engine(engine::Error::LoadCancelled)) => {
+            ExitCode::from(130)
+        }
+        Err(failure) => {
+            term::error(&failure.to_string());
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// What changes from token to token, written once per submit.
+//
+// Static sizes live in each kernel's own `Params` (`P`), built when the model is loaded.
+
+struct Step {
+    n_rows: u32,      // rows (tokens) of this submit
+    pos: u32,         // position of row 0
+    row: u32,         // the row that single-row kernels read
+    ids: u32,         // where the rows' token ids begin in the id buffer
+    // Sampling: the chain of `kernels::sampling`.
+    chosen: u32,      // where the chosen id goes in the id buffer
+    recent: u32,      // where the ids that penalties look at begin
+    n_recent: u32,
+    seed: u32,
+    draw_pos: u32,    // position of the token to be chosen
+    top_k: u32,
+    temperature: f32,
+    top_p: f32,
+    min_p_ln: f32,    // ln(min_p), or -inf as -3e38 when off
+    repeat: f32,
+    presence: f32,
+    frequency: f32,
+}
+@group(0) @binding(1) var<uniform> S: Step;

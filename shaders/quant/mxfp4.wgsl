@@ -1,0 +1,20 @@
+// MXFP4: 32 weights in 17 bytes, seen here as two planes per row: 4-bit floats (E2M1).
+//
+//   plane 0: 16 bytes per block; byte j holds weight j (low nibble) and weight j + 16 (high)
+//   plane 1: the exponent e (E8M0) per block
+//   w[i] = 2^(e − 128) · table[q[i]], the table holding twice the E2M1 values
+//@use lib/word
+
+const TABLE_Q = array<f32, 16>(0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0,
+                               0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0);
+//@use lib/table as Q
+
+fn scale_Q(row: u32, g: u32) -> vec2<f32> {
+    let e = byte_at(row + P.n_units, g >> 1u);
+    let bits = select((e - 1u) << 23u, 0x00200000u << e, e < 2u);
+    return vec2<f32>(bitcast<f32>(bits), 0.0);
+}
+
+fn quants_Q(row: u32, g: u32) -> mat4x4<f32> {
+    return looked_up16_Q(w[row + (g >> 1u)] >> vec4<u32>(4u * (g & 1u)));
+}

@@ -1,0 +1,17 @@
+// Q4_K: 256 weights in 144 bytes, used as they are: nine 16-byte words per block.
+//
+//   word 0: d, dmin and the 6-bit scales and mins
+//   words 1..9: nibbles; every 32 bytes hold 64 weights, 32 low nibbles first
+//   w[i] = d · scale[i / 32] · q[i] − dmin · min[i / 32]
+//@use lib/word
+//@use lib/k_scales
+
+fn scale_Q(row: u32, g: u32) -> vec2<f32> {
+    return k_scale(w[row + 9u * (g >> 4u)], (g >> 1u) & 7u);
+}
+
+fn quants_Q(row: u32, g: u32) -> mat4x4<f32> {
+    let i = g & 15u;
+    let v = w[row + 9u * (g >> 4u) + 1u + 2u * (i >> 2u) + (i & 1u)];
+    return nibbles16(v >> vec4<u32>(2u * (i & 2u)));
+}

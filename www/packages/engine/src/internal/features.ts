@@ -1,0 +1,55 @@
+import { EngineError } from "../public/errors.js";
+
+/** A module of one function that uses a 128-bit vector: valid only where WebAssembly has SIMD. */
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15,
+  253, 98, 11,
+]);
+
+/** Throws the sentence for a person if this browser cannot run the module, before it is fetched. */
+export function requireBrowser(): void {
+  if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD_PROBE)) {
+    throw new EngineError(
+      "engine.old",
+      "This browser is too old for ingle. It needs WebAssembly with SIMD: Chrome or Edge 91, " +
+        "Firefox 89, Safari 16.4, or newer.",
+      "WebAssembly.validate refused a module with v128",
+    );
+  }
+  if (typeof Worker !== "function") {
+    throw new EngineError("engine.old", "This browser is too old for ingle. It has no workers.");
+  }
+}
+
+interface Adapter {
+  readonly features: ReadonlySet<string>;
+}
+
+interface DeviceRequest {
+  requiredFeatures?: string[];
+}
+
+type RequestDevice = (this: Adapter, descriptor?: DeviceRequest) => Promise<unknown>;
+
+/**
+ * Asks for `subgroups` with every device where the adapter has it. The WebGPU library of the module
+ * passes shader text through as it is but cannot name this feature, so the request is completed here.
+ *
+ * Returns whether the adapter has it; false also where there is no WebGPU.
+ */
+export async function requestSubgroups(): Promise<boolean> {
+  const scope = globalThis as unknown as {
+    GPUAdapter?: { prototype: { requestDevice: RequestDevice } };
+    navigator: { gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  };
+  const prototype = scope.GPUAdapter?.prototype;
+  const adapter = await scope.navigator.gpu?.requestAdapter().catch(() => null);
+  if (!prototype || !adapter?.features.has("subgroups")) return false;
+  const original = prototype.requestDevice;
+  prototype.requestDevice = function (descriptor = {}) {
+    const features = new Set(descriptor.requiredFeatures ?? []);
+    if (this.features.has("subgroups")) features.add("subgroups");
+    return original.call(this, { ...descriptor, requiredFeatures: [...features] });
+  };
+  return true;
+}

@@ -1,0 +1,68 @@
+/**
+ * The messages between the page and the worker: one discriminated union in each direction.
+ *
+ * Every request has an `id`; its answers carry the same one. A request ends with exactly one `result`
+ * or `error`; `progress` and `piece` may come before. `cancel` names the request it ends and has no
+ * answer of its own.
+ */
+
+import type {
+  Device, EngineInfo, GenerateSettings, KvType, LogitsOptions, ModelInfo, Notice, Piece, Progress,
+  StoredModel, TokenizeOptions,
+} from "../public/types.js";
+
+export interface LoadSettings {
+  readonly contextLength?: number | undefined;
+  readonly kvType?: KvType | undefined;
+}
+
+export type SourceBody =
+  | { readonly kind: "files"; readonly files: readonly File[] }
+  | { readonly kind: "url"; readonly url: string; readonly name: string | null }
+  | { readonly kind: "name"; readonly name: string };
+
+/** What each request asks with and answers with. */
+export interface Calls {
+  start: { body: { readonly device: Device; readonly lock: string }; result: EngineInfo };
+  load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
+  generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
+  tokenize: {
+    body: { readonly model: number; readonly text: string; readonly options: TokenizeOptions };
+    result: number[];
+  };
+  logits: {
+    body: { readonly model: number; readonly ids: readonly number[]; readonly options: LogitsOptions };
+    result: Float32Array;
+  };
+  unload: { body: { readonly model: number }; result: null };
+  info: { body: object; result: EngineInfo };
+  models: { body: object; result: StoredModel[] };
+  remove: { body: { readonly name: string }; result: null };
+}
+
+export type CallName = keyof Calls;
+
+/** A loaded model: its number goes into later requests, so that a handle of an old model is noticed. */
+export interface Loaded {
+  readonly model: number;
+  readonly info: ModelInfo;
+}
+
+export type Request =
+  | { [K in CallName]: { readonly type: K; readonly id: number } & Calls[K]["body"] }[CallName]
+  | { readonly type: "cancel"; readonly id: number };
+
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly detail: string;
+}
+
+export type Reply =
+  | { readonly type: "result"; readonly id: number; readonly value: Calls[CallName]["result"] }
+  | { readonly type: "error"; readonly id: number; readonly error: ErrorBody }
+  | { readonly type: "progress"; readonly id: number; readonly progress: Progress }
+  | { readonly type: "piece"; readonly id: number; readonly piece: Piece }
+  | { readonly type: "notice"; readonly notice: Notice }
+  /** The WebAssembly module trapped: nothing of this worker can be used any more. */
+  | { readonly type: "crash"; readonly detail: string };

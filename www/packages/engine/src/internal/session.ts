@@ -1,0 +1,198 @@
+import init, { CancelFlag, WasmEngine } from "../wasm/ingle.js";
+
+import { EngineError } from "../public/errors.js";
+import type { Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
+import { aborted } from "./aborted.js";
+import { requestSubgroups } from "./features.js";
+import { BlobFile, type SyncFile } from "./files.js";
+import type { Calls, Loaded, SourceBody } from "./protocol.js";
+import { MemoryStore, openBrowserStore, type Store } from "./store.js";
+import { nextTask } from "./task.js";
+import { type Stored, transfer } from "./transfer.js";
+
+type Requests = { host: string; bytes: number }[];
+/** Only the last few requests are kept: the list is for people. */
+const MAX_REQUESTS = 100;
+
+/** Errors after which a file is of no use here. */
+const USELESS = new Set(["model.damaged", "model.unsupported"]);
+
+/** What the module answers about its device; the rest of `EngineInfo` is known on this side. */
+type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels">;
+
+/** Everything behind one worker: the module, its device, the stored files and the model in use. */
+export class Session {
+  readonly #requests: Requests = [];
+  #model = 0;
+
+  private constructor(
+    private readonly engine: WasmEngine,
+    private readonly memory: WebAssembly.Memory,
+    private readonly store: Store,
+    private readonly notices: Notice[],
+  ) {}
+
+  static async open(device: Device): Promise<Session> {
+    const notices: Notice[] = [];
+    const subgroups = device !== "cpu" && (await requestSubgroups());
+    const [exports, browserStore] = await Promise.all([loadModule(), openBrowserStore()]);
+    if (!browserStore) {
+      notices.push({
+        code: "store.memory",
+        message: "This browser keeps no files for this page, so models are held until the tab closes.",
+      });
+    }
+    const engine = await WasmEngine.open(device, subgroups, nextTask);
+    const { device: chosen } = engine.info() as ModuleInfo;
+    if (device === "auto" && chosen === "cpu") {
+      const hasApi = "gpu" in navigator;
+      notices.push({
+        code: "gpu.missing",
+        message: hasApi
+          ? "WebGPU found no graphics chip it can use, so answers come from the processor and are slower."
+          : "This browser has no WebGPU, so answers come from the processor and are slower.",
+      });
+    }
+    return new Session(engine, exports.memory, browserStore ?? new MemoryStore(), notices);
+  }
+
+  info(): EngineInfo {
+    return {
+      ...(this.engine.info() as ModuleInfo),
+      peakWasmBytes: this.memory.buffer.byteLength,
+      storage: this.store.kind,
+      notices: this.notices,
+      requests: this.#requests,
+    };
+  }
+
+  async load(
+    body: Calls["load"]["body"],
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void,
+  ): Promise<Loaded> {
+    this.#check(body.source);
+    const stored = await transfer(body.source, {
+      store: this.store,
+      signal,
+      onProgress,
+      onRequest: (host) => this.#record(host),
+    });
+    if (signal.aborted) throw aborted();
+    const { contextLength, kvType } = body.settings;
+    const names = stored.map(({ name }) => name);
+    const files: SyncFile[] = [];
+    this.#model += 1; // handles of the model before are stale from here on, even if this load fails
+    try {
+      for (const name of names) files.push(await this.store.open(name));
+      const progress = (loaded: number, total: number) =>
+        onProgress({ phase: "load", name: names[0] ?? "", loaded, total });
+      const info = (await withFlag(signal, (flag) =>
+        this.engine.load({ names, contextLength, kvType }, files, progress, flag))) as ModelInfo;
+      return { model: this.#model, info };
+    } catch (error) {
+      closeAll(files.splice(0));
+      await this.#forget(stored, error);
+      throw error;
+    } finally {
+      closeAll(files);
+    }
+  }
+
+  /** Reads the header of local files where they are, before gigabytes of them are copied. */
+  #check(source: SourceBody): void {
+    if (source.kind === "files") this.engine.check(source.files.map((file) => new BlobFile(file)));
+  }
+
+  /** A file that turned out not to be a usable model is not kept, unless it was here before. */
+  async #forget(stored: readonly Stored[], error: unknown): Promise<void> {
+    const code = String((error as { code?: unknown } | null)?.code);
+    if (!USELESS.has(code)) return;
+    for (const { name, fresh } of stored) {
+      if (fresh) await this.store.remove(name).catch(() => undefined); // the first error is the one to tell
+    }
+  }
+
+  async generate(
+    body: Calls["generate"]["body"],
+    signal: AbortSignal,
+    onPiece: (piece: unknown) => void,
+  ): Promise<null> {
+    this.#require(body.model);
+    await withFlag(signal, (flag) => this.engine.generate(body.settings, onPiece, flag));
+    return null;
+  }
+
+  tokenize(body: Calls["tokenize"]["body"]): number[] {
+    this.#require(body.model);
+    const { addSpecial = true, parseSpecial = true } = body.options;
+    return [...this.engine.tokenize(body.text, addSpecial, parseSpecial)];
+  }
+
+  async logits(body: Calls["logits"]["body"]): Promise<Float32Array> {
+    this.#require(body.model);
+    return this.engine.logits(Uint32Array.from(body.ids), body.options.all ?? false);
+  }
+
+  unload(body: Calls["unload"]["body"]): null {
+    this.#require(body.model);
+    this.#model += 1;
+    this.engine.unload();
+    return null;
+  }
+
+  models(): Promise<Calls["models"]["result"]> {
+    return this.store.list();
+  }
+
+  async remove(body: Calls["remove"]["body"]): Promise<null> {
+    await this.store.remove(body.name);
+    return null;
+  }
+
+  #record(host: string): Requests[number] {
+    const entry = { host, bytes: 0 };
+    this.#requests.push(entry);
+    if (this.#requests.length > MAX_REQUESTS) this.#requests.shift();
+    return entry;
+  }
+
+  #require(model: number): void {
+    if (model === this.#model) return;
+    throw new EngineError(
+      "model.unloaded",
+      "This model was unloaded or another one took its place. Load it again.",
+    );
+  }
+}
+
+function closeAll(files: readonly SyncFile[]): void {
+  for (const file of files) file.close();
+}
+
+async function loadModule(): Promise<{ memory: WebAssembly.Memory }> {
+  try {
+    return await init();
+  } catch (error) {
+    throw new EngineError(
+      "engine.module",
+      "The engine's WebAssembly module could not be loaded. Check that ingle_bg.wasm is served " +
+        "beside the script, then reload.",
+      String(error),
+    );
+  }
+}
+
+/** Gives the module a flag it can look at while it works, set when the signal is aborted. */
+async function withFlag<T>(signal: AbortSignal, run: (flag: CancelFlag) => Promise<T>): Promise<T> {
+  const flag = new CancelFlag();
+  const cancel = () => flag.cancel();
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    return await run(flag);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    flag.free();
+  }
+}

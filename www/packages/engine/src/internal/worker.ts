@@ -1,0 +1,101 @@
+/**
+ * The worker: it alone owns the module, the device and the stored files. Requests run one after
+ * another, because there is one model and one device; `cancel` alone overtakes.
+ */
+
+import { EngineError } from "../public/errors.js";
+import type { Piece } from "../public/types.js";
+import { aborted } from "./aborted.js";
+import type { CallName, Calls, ErrorBody, Reply, Request } from "./protocol.js";
+import { Session } from "./session.js";
+
+type Call = Exclude<Request, { type: "cancel" }>;
+
+interface Scope {
+  onmessage: ((event: MessageEvent<Request>) => void) | null;
+  postMessage(message: Reply, transfer?: Transferable[]): void;
+  addEventListener(type: "error", listener: (event: ErrorEvent) => void): void;
+  addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
+}
+
+const scope = globalThis as unknown as Scope;
+const running = new Map<number, AbortController>();
+let session: Session | null = null;
+let last: Promise<void> = Promise.resolve();
+
+scope.onmessage = ({ data }) => {
+  if (data.type === "cancel") {
+    running.get(data.id)?.abort();
+    return;
+  }
+  const stop = new AbortController();
+  running.set(data.id, stop);
+  last = last.then(() => answer(data, stop.signal)).finally(() => running.delete(data.id));
+};
+
+// A trap inside the module surfaces here and nowhere else: the promise it was in never settles.
+scope.addEventListener("error", (event) => crash(event.error ?? event.message));
+scope.addEventListener("unhandledrejection", (event) => crash(event.reason));
+
+async function answer(call: Call, signal: AbortSignal): Promise<void> {
+  try {
+    if (signal.aborted) throw aborted();
+    const value = await run(call, signal);
+    const transfer = value instanceof Float32Array ? [value.buffer as ArrayBuffer] : [];
+    scope.postMessage({ type: "result", id: call.id, value }, transfer);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) return crash(error);
+    scope.postMessage({ type: "error", id: call.id, error: errorBody(error) });
+  }
+}
+
+async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["result"]> {
+  if (call.type === "start") {
+    holdLock(call.lock);
+    session = await Session.open(call.device);
+    return session.info();
+  }
+  if (!session) throw new EngineError("engine.start", "The engine was not started.");
+  const { id } = call;
+  switch (call.type) {
+    case "load":
+      return session.load(call, signal, (progress) =>
+        scope.postMessage({ type: "progress", id, progress }));
+    case "generate":
+      return session.generate(call, signal, (piece) =>
+        scope.postMessage({ type: "piece", id, piece: piece as Piece }));
+    case "tokenize":
+      return session.tokenize(call);
+    case "logits":
+      return session.logits(call);
+    case "unload":
+      return session.unload(call);
+    case "info":
+      return session.info();
+    case "models":
+      return session.models();
+    case "remove":
+      return session.remove(call);
+  }
+}
+
+/** Held until this worker ends, in whatever way; the page waits for it. */
+function holdLock(name: string): void {
+  const locks = navigator.locks as LockManager | undefined;
+  void locks?.request(name, () => new Promise<never>(() => undefined));
+}
+
+function crash(reason: unknown): void {
+  const detail = reason instanceof Error ? `${reason.message}\n${reason.stack ?? ""}` : String(reason);
+  scope.postMessage({ type: "crash", detail });
+}
+
+/** The module throws plain `{ code, message, detail }`; everything else is an error of this package. */
+function errorBody(error: unknown): ErrorBody {
+  const body = error as Partial<ErrorBody> | null;
+  if (typeof body?.code === "string" && typeof body.message === "string") {
+    return { code: body.code, message: body.message, detail: body.detail ?? "" };
+  }
+  const { code, message, detail } = EngineError.from(error);
+  return { code, message, detail };
+}

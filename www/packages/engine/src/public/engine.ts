@@ -1,0 +1,90 @@
+import { requireBrowser } from "../internal/features.js";
+import { Client } from "../internal/client.js";
+import type { SourceBody } from "../internal/protocol.js";
+import { EngineError } from "./errors.js";
+import { Model } from "./model.js";
+import type { EngineInfo, LoadOptions, Notice, Source, StartOptions, StoredModel } from "./types.js";
+
+/**
+ * The engine of one page. A dedicated worker behind it owns the WebAssembly module, the graphics
+ * device and the stored files; the page itself holds nothing that could freeze it.
+ */
+export class Engine {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /**
+   * Starts the worker and chooses the device. Rejects before any WebAssembly is fetched if this
+   * browser cannot run it. Without WebGPU the processor is used and a notice says so.
+   */
+  static async start(options: StartOptions = {}): Promise<Engine> {
+    requireBrowser();
+    const client = new Client(options.workerUrl);
+    try {
+      await client.start(options.device ?? "auto");
+    } catch (error) {
+      const reason = EngineError.from(error);
+      client.close(reason);
+      throw reason;
+    }
+    return new Engine(client);
+  }
+
+  /**
+   * Loads a model, replacing the one before. The file goes to browser storage in pieces and from
+   * there to the device, so it is never whole in memory. An aborted or failed transfer leaves nothing.
+   */
+  async load(source: Source, options: LoadOptions = {}): Promise<Model> {
+    const { onProgress, signal, contextLength, kvType } = options;
+    const loaded = await this.#client.call(
+      "load",
+      { source: sourceBody(source), settings: { contextLength, kvType } },
+      { onProgress, signal },
+    );
+    return new Model(this.#client, loaded);
+  }
+
+  info(): Promise<EngineInfo> {
+    return this.#client.call("info", {});
+  }
+
+  /** The model files kept in this browser. */
+  models(): Promise<StoredModel[]> {
+    return this.#client.call("models", {});
+  }
+
+  /** Deletes a stored file; the model in use keeps working only if it is another one. */
+  async remove(name: string): Promise<void> {
+    await this.#client.call("remove", { name });
+  }
+
+  /** Called with things a person should know that are not errors. */
+  set onNotice(listener: ((notice: Notice) => void) | null) {
+    this.#client.onNotice = listener;
+  }
+
+  /** Called once when the worker has ended: stopped, crashed, or killed by the browser. */
+  set onGone(listener: ((error: EngineError) => void) | null) {
+    this.#client.onGone = listener;
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close(new EngineError("engine.stopped", "The engine was stopped."));
+  }
+}
+
+function sourceBody(source: Source): SourceBody {
+  if ("file" in source) {
+    const files = source.file instanceof File ? [source.file] : [...source.file];
+    if (files.length > 0) return { kind: "files", files };
+  } else if ("url" in source) {
+    const url = new URL(source.url, document.baseURI);
+    return { kind: "url", url: url.href, name: source.name ?? null };
+  } else if (source.name) {
+    return { kind: "name", name: source.name };
+  }
+  throw new EngineError("api.argument", "Say what to load: { file }, { url } or { name }.");
+}

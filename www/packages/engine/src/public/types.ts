@@ -1,0 +1,167 @@
+/** What the package speaks: plain data, the same on both sides of the worker. */
+
+/** Where to compute. `auto` takes the graphics chip if there is one and the processor otherwise. */
+export type Device = "auto" | "gpu" | "cpu";
+
+/** One complete model: a file, an address, or the name of a file that is already in this browser. */
+export type Source =
+  | { readonly file: File | readonly File[] }
+  | { readonly url: string | URL; readonly name?: string }
+  | { readonly name: string };
+
+export type KvType = "f32" | "f16" | "q8_0";
+
+export interface StartOptions {
+  readonly device?: Device;
+  /** Where `worker.js` is, for pages that move it. Default: beside this module. */
+  readonly workerUrl?: string | URL;
+}
+
+/** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
+export interface Progress {
+  /** `transfer`: into browser storage. `load`: from there to the device. */
+  readonly phase: "transfer" | "load";
+  readonly name: string;
+  readonly loaded: number;
+  readonly total: number | null;
+}
+
+export interface LoadOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Tokens of context; default: what the model was made for, at most 4096. */
+  readonly contextLength?: number;
+  readonly kvType?: KvType;
+}
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+}
+
+/** Sampling as in the `ingle` command: a value left out is the model-independent default. */
+export interface Sampling {
+  /** 0 is greedy. */
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+  readonly typicalP?: number;
+  readonly repeatPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  readonly repeatLastN?: number;
+  readonly seed?: number;
+}
+
+export interface GenerateSettings extends Sampling {
+  /** Text as it is, or a conversation that goes through the model's chat template. */
+  readonly prompt?: string;
+  readonly messages?: readonly Message[];
+  /** Token ids as they are; nothing is added. */
+  readonly tokens?: readonly number[];
+  readonly maxTokens?: number;
+  readonly stop?: readonly string[];
+}
+
+export interface GenerateOptions extends GenerateSettings {
+  readonly signal?: AbortSignal;
+}
+
+export type FinishReason = "stop" | "length" | "context" | "cancelled";
+
+export interface Timings {
+  readonly promptTokens: number;
+  /** Prompt tokens that were still in the cache from the turn before. */
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+}
+
+/** A piece of an answer. The last one has `done`; its text is what was held back until then. */
+export type Piece =
+  | {
+      readonly done: false;
+      /** Never ends inside a character. Empty while the prompt is read. */
+      readonly text: string;
+      readonly tokens: readonly number[];
+      /** Given instead of text while the prompt is read. */
+      readonly reading?: Reading;
+    }
+  | {
+      readonly done: true;
+      readonly text: string;
+      readonly tokens: readonly number[];
+      readonly reason: FinishReason;
+      readonly timings: Timings;
+    };
+
+/** How much of the prompt has been read. */
+export interface Reading {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface TokenizeOptions {
+  /** Begin and end tokens as the file asks for (default true). */
+  readonly addSpecial?: boolean;
+  /** Read `<|…|>` in the text as the control token of that name (default true). */
+  readonly parseSpecial?: boolean;
+}
+
+export interface LogitsOptions {
+  /** All positions (row by row) instead of the last one. */
+  readonly all?: boolean;
+}
+
+export interface ModelInfo {
+  /** File name. */
+  readonly name: string;
+  /** `general.name` of the file, or its file name. */
+  readonly title: string;
+  readonly architecture: string;
+  readonly fileBytes: number;
+  /** The type most of the weights have, such as "Q4_K". */
+  readonly weightType: string;
+  readonly nVocab: number;
+  readonly nLayers: number;
+  readonly contextLength: number;
+  readonly trainedContext: number;
+  /** False if the file brings no template and the stated fallback is used. */
+  readonly hasTemplate: boolean;
+  readonly templateNote: string | null;
+  readonly device: "cpu" | "gpu";
+  readonly deviceName: string;
+  readonly kernels: readonly (readonly [string, string])[];
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly scratchBytes: number;
+  readonly loadMs: number;
+}
+
+/** Something that is not an error and that a person should know, such as "no WebGPU here". */
+export interface Notice {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface EngineInfo {
+  readonly device: "cpu" | "gpu";
+  readonly adapter: string;
+  readonly features: readonly string[];
+  readonly kernels: readonly (readonly [string, string])[];
+  /** Most bytes the WebAssembly memory ever had (it only grows). */
+  readonly peakWasmBytes: number;
+  /** `browser`: files stay after a reload. `memory`: they are gone with the tab. */
+  readonly storage: "browser" | "memory";
+  readonly notices: readonly Notice[];
+  /** Requests the worker made since it started, newest last. */
+  readonly requests: readonly { readonly host: string; readonly bytes: number }[];
+}
+
+/** A model file kept in this browser. */
+export interface StoredModel {
+  readonly name: string;
+  readonly bytes: number;
+}
