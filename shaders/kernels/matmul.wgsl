@@ -50,7 +50,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
             w_tile[lane * ROW4 + i] = tile_in(s.x * q[i] + s.y);
         }
         for (var i = lane; i < 32u * TM; i += 64u) {
-            let t = min(token0 + i / 4u, S.n_rows - 1u);
+            let t = S.row + min(token0 + i / 4u, S.n_rows - 1u);
             x_tile[(i / 4u) * ROW4 + i % 4u] = x[t * P.x_stride + 4u * g + i % 4u];
         }
         workgroupBarrier();

@@ -14,7 +14,7 @@ pub struct Env {
     /// Monotonic time in milliseconds since any fixed moment.
     pub now_ms: Box<dyn Fn() -> f64>,
     /// Local wall-clock time, for templates that print the date.
-    pub now_local: Box<dyn Fn() -> chat::DateTime>,
+    pub now_local: Box<dyn Fn() -> chat::Moment>,
     /// A number that differs from run to run, for requests without a seed.
     pub entropy: Box<dyn Fn() -> u32>,
     /// Lets other events be handled (a cancel message, a repaint). `None` where commands arrive

@@ -80,9 +80,9 @@ impl Opened {
         let main_type = bytes_of.into_iter().max_by_key(|entry| entry.1);
         ModelInfo {
             architecture: self.model.architecture.clone(),
-            name: self.gguf.metadata.str("general.name").map(str::to_owned),
+            name: self.gguf.metadata.str("general.name").ok().flatten().map(str::to_owned),
             dims: self.model.plan.dims,
-            n_params: tensors.iter().map(|tensor| tensor.dims.iter().product::<u64>()).sum(),
+            n_params: tensors.iter().map(|tensor| tensor.n_elements()).sum(),
             weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
             main_type: main_type.map_or_else(String::new, |entry| entry.0),
         }

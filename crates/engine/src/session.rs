@@ -219,18 +219,21 @@ impl Session {
         Ok(())
     }
 
-    /// Evaluates `ids` at `pos` and leaves the device's own choice of next token (or the logits,
-    /// where it cannot choose) unread: what a benchmark measures.
+    /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the device
+    /// (or its logits computed, where it cannot choose) and left unread, else only the cache is
+    /// written. What was cached is forgotten.
     ///
     /// # Errors
     /// More rows than the player takes, a position beyond the context.
-    pub async fn step_raw(&mut self, ids: &[u32], pos: usize) -> Result<(), Error> {
+    pub async fn step_raw(&mut self, ids: &[u32], pos: usize, choose: bool) -> Result<(), Error> {
         self.clear();
-        let greedy = Sampling::default();
-        let want = if self.player.can_sample(&greedy) {
-            Want::Tokens { sampling: &greedy, recent: &[], n_tokens: 1 }
-        } else {
-            Want::LastLogits
+        let sampling = Sampling::default();
+        let want = match choose {
+            false => Want::Nothing,
+            true if self.player.can_sample(&sampling) => {
+                Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 1 }
+            }
+            true => Want::LastLogits,
         };
         self.player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
         Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)

@@ -38,7 +38,16 @@ impl<'a> Cursor<'a> {
     ) -> Self {
         let len = source.len();
         let buffer = Vec::new();
-        Cursor { source, limits, len, pos: 0, buffer, buffer_start: 0, read_ahead, heap: 0 }
+        Cursor {
+            source,
+            limits,
+            len,
+            pos: 0,
+            buffer,
+            buffer_start: 0,
+            read_ahead,
+            heap: 0,
+        }
     }
 
     pub(crate) fn limits(&self) -> &'a Limits {
@@ -72,7 +81,12 @@ impl<'a> Cursor<'a> {
     /// `need` held against a limit, at the current position.
     pub(crate) fn check(&self, limit: Limit, need: u64, max: u64) -> Result<(), Error> {
         if need > max {
-            return Err(Error::Limit { limit, need, max, offset: self.pos });
+            return Err(Error::Limit {
+                limit,
+                need,
+                max,
+                offset: self.pos,
+            });
         }
         Ok(())
     }
@@ -81,7 +95,12 @@ impl<'a> Cursor<'a> {
     pub(crate) fn room(&self, n: u64, what: &'static str) -> Result<u64, Error> {
         let have = self.remaining();
         if n > have {
-            return Err(Error::Truncated { what, offset: self.pos, need: n, have });
+            return Err(Error::Truncated {
+                what,
+                offset: self.pos,
+                need: n,
+                have,
+            });
         }
         let end = self.pos.saturating_add(n);
         self.check(Limit::Header, end, self.limits.header_bytes)?;
@@ -123,7 +142,12 @@ impl<'a> Cursor<'a> {
         let start = self.pos;
         let n = self.u64(what)?;
         if n > max {
-            return Err(Error::Limit { limit, need: n, max, offset: start });
+            return Err(Error::Limit {
+                limit,
+                need: n,
+                max,
+                offset: start,
+            });
         }
         self.room(n, what)?;
         Ok(n)

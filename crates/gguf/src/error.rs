@@ -24,7 +24,12 @@ pub enum Error {
          left; it was probably not downloaded or copied completely, get it again"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Truncated { what: &'static str, offset: u64, need: u64, have: u64 },
+    Truncated {
+        what: &'static str,
+        offset: u64,
+        need: u64,
+        have: u64,
+    },
 
     /// The first four bytes are not `GGUF`; `hint` says what they are, where that is known.
     #[error("not a GGUF file: it starts with \"{}\"; {hint}", .found.escape_ascii())]
@@ -50,7 +55,12 @@ pub enum Error {
          damaged or not a language model"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Limit { limit: Limit, need: u64, max: u64, offset: u64 },
+    Limit {
+        limit: Limit,
+        need: u64,
+        max: u64,
+        offset: u64,
+    },
 
     /// A metadata key of length 0.
     #[error("the metadata key at offset {offset} is empty: the file is damaged, get it again")]
@@ -75,8 +85,10 @@ pub enum Error {
     DuplicateKey { key: String, offset: u64 },
 
     /// A value type id outside the specification.
-    #[error("unknown metadata value type {id} at offset {offset}: the file is damaged or newer \
-             than this program")]
+    #[error(
+        "unknown metadata value type {id} at offset {offset}: the file is damaged or newer \
+             than this program"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
     ValueType { id: u32, offset: u64 },
 
@@ -91,26 +103,38 @@ pub enum Error {
     NestedArray { offset: u64 },
 
     /// `general.alignment` is no power of two or too large.
-    #[error("general.alignment is {value}, it must be a power of two from 1 to {max}: convert the \
-             model again")]
+    #[error(
+        "general.alignment is {value}, it must be a power of two from 1 to {max}: convert the \
+             model again"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
     Alignment { value: u64, max: u64 },
 
     /// A key the model needs is not there.
-    #[error("the metadata key \"{key}\" is missing: this model cannot be used without it, convert \
-             it again with a current converter")]
+    #[error(
+        "the metadata key \"{key}\" is missing: this model cannot be used without it, convert \
+             it again with a current converter"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
     MissingKey { key: String },
 
     /// A key with another type than the one it must have.
     #[error("the metadata key \"{key}\" is {got}, {want} is needed: convert the model again")]
     #[allow(missing_docs, reason = "the text above says it")]
-    KeyType { key: String, want: &'static str, got: String },
+    KeyType {
+        key: String,
+        want: &'static str,
+        got: String,
+    },
 
     /// A key whose number does not fit.
     #[error("the metadata key \"{key}\" is {value}, {want} is needed: convert the model again")]
     #[allow(missing_docs, reason = "the text above says it")]
-    KeyRange { key: String, want: &'static str, value: i128 },
+    KeyRange {
+        key: String,
+        want: &'static str,
+        value: i128,
+    },
 
     /// A tensor name that is empty or has control characters.
     #[error("the tensor name \"{}\" at offset {offset} is empty or has control characters: the \
@@ -125,45 +149,83 @@ pub enum Error {
     DuplicateTensor { name: String, offset: u64 },
 
     /// More dimensions than ggml has.
-    #[error("the tensor \"{tensor}\" declares {n_dims} dimensions at offset {offset}, at most \
-             {max} are possible: the file is damaged")]
+    #[error(
+        "the tensor \"{tensor}\" declares {n_dims} dimensions at offset {offset}, at most \
+             {max} are possible: the file is damaged"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Dims { tensor: String, n_dims: u32, max: u32, offset: u64 },
+    Dims {
+        tensor: String,
+        n_dims: u32,
+        max: u32,
+        offset: u64,
+    },
 
     /// A size that no file can have.
-    #[error("the {what} of tensor \"{tensor}\" (described at offset {offset}) is larger than any \
-             file can be: the file is damaged or hostile")]
+    #[error(
+        "the {what} of tensor \"{tensor}\" (described at offset {offset}) is larger than any \
+             file can be: the file is damaged or hostile"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Overflow { tensor: String, what: &'static str, offset: u64 },
+    Overflow {
+        tensor: String,
+        what: &'static str,
+        offset: u64,
+    },
 
     /// A tensor type id ggml does not have (any more).
-    #[error("the tensor \"{tensor}\" has the unknown type {id} at offset {offset}: the file is \
-             damaged, or quantized in a way newer than this program")]
+    #[error(
+        "the tensor \"{tensor}\" has the unknown type {id} at offset {offset}: the file is \
+             damaged, or quantized in a way newer than this program"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
-    TensorType { tensor: String, id: u32, offset: u64 },
+    TensorType {
+        tensor: String,
+        id: u32,
+        offset: u64,
+    },
 
     /// Rows that are not whole blocks.
     #[error("the tensor \"{tensor}\" (described at offset {offset}) has rows of {ne0} elements, \
              which are no whole {ty} blocks of {}: the file is damaged", .ty.block_len())]
     #[allow(missing_docs, reason = "the text above says it")]
-    BlockSize { tensor: String, ty: TensorType, ne0: u64, offset: u64 },
+    BlockSize {
+        tensor: String,
+        ty: TensorType,
+        ne0: u64,
+        offset: u64,
+    },
 
     /// A tensor that does not lie where the sizes before it end.
-    #[error("the data of tensor \"{tensor}\" (described at offset {offset}) is said to lie at \
-             {found}, it must lie at {want}: overlapping, unordered or missing data is refused")]
+    #[error(
+        "the data of tensor \"{tensor}\" (described at offset {offset}) is said to lie at \
+             {found}, it must lie at {want}: overlapping, unordered or missing data is refused"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Offset { tensor: String, found: u64, want: u64, offset: u64 },
+    Offset {
+        tensor: String,
+        found: u64,
+        want: u64,
+        offset: u64,
+    },
 
     /// Tensor data past the end of the file.
-    #[error("the data of tensor \"{tensor}\" ends at byte {end}, the file has {len}: it was \
-             probably not downloaded or copied completely, get it again")]
+    #[error(
+        "the data of tensor \"{tensor}\" ends at byte {end}, the file has {len}: it was \
+             probably not downloaded or copied completely, get it again"
+    )]
     #[allow(missing_docs, reason = "the text above says it")]
     OutOfFile { tensor: String, end: u64, len: u64 },
 
     /// A read outside a tensor.
     #[error("{n} bytes at {start} of tensor \"{tensor}\" were asked for, it has {n_bytes}")]
     #[allow(missing_docs, reason = "the text above says it")]
-    TensorRange { tensor: String, start: u64, n: u64, n_bytes: u64 },
+    TensorRange {
+        tensor: String,
+        start: u64,
+        n: u64,
+        n_bytes: u64,
+    },
 
     /// Files that do not make up one split model.
     #[error("the parts of this split model do not fit together: {reason}")]
@@ -190,8 +252,32 @@ macro_rules! kinds {
 
 impl Error {
     kinds!(
-        Io, Truncated, BadMagic, Version, BigEndian, Limit, EmptyKey, BadKey, Utf8, DuplicateKey,
-        ValueType, BadBool, NestedArray, Alignment, MissingKey, KeyType, KeyRange, BadName,
-        DuplicateTensor, Dims, Overflow, TensorType, BlockSize, Offset, OutOfFile, TensorRange, Split
+        Io,
+        Truncated,
+        BadMagic,
+        Version,
+        BigEndian,
+        Limit,
+        EmptyKey,
+        BadKey,
+        Utf8,
+        DuplicateKey,
+        ValueType,
+        BadBool,
+        NestedArray,
+        Alignment,
+        MissingKey,
+        KeyType,
+        KeyRange,
+        BadName,
+        DuplicateTensor,
+        Dims,
+        Overflow,
+        TensorType,
+        BlockSize,
+        Offset,
+        OutOfFile,
+        TensorRange,
+        Split
     );
 }

@@ -88,7 +88,10 @@ fn parse_with(cursor: &mut Cursor<'_>) -> Result<Header, Error> {
     let metadata = metadata(cursor, n_kv)?;
     let alignment = alignment(&metadata, cursor.limits())?;
     let mut infos = Vec::new();
-    cursor.room(n_tensors.saturating_mul(MIN_INFO_BYTES), "tensor descriptions")?;
+    cursor.room(
+        n_tensors.saturating_mul(MIN_INFO_BYTES),
+        "tensor descriptions",
+    )?;
     for _ in 0..n_tensors {
         let info = tensor(cursor)?;
         cursor.charge(TENSOR_HEAP + info.tensor.name.len() as u64)?;
@@ -100,18 +103,34 @@ fn parse_with(cursor: &mut Cursor<'_>) -> Result<Header, Error> {
     let offsets: Vec<u64> = infos.iter().map(|info| info.at).collect();
     let tensors: Vec<TensorInfo> = infos.into_iter().map(|info| info.tensor).collect();
     let by_name = sorted_positions(&tensors, |tensor| &tensor.name).map_err(|twice| {
-        let name = tensors.get(twice).map(|tensor| tensor.name.clone()).unwrap_or_default();
-        Error::DuplicateTensor { name, offset: offsets.get(twice).copied().unwrap_or(0) }
+        let name = tensors
+            .get(twice)
+            .map(|tensor| tensor.name.clone())
+            .unwrap_or_default();
+        Error::DuplicateTensor {
+            name,
+            offset: offsets.get(twice).copied().unwrap_or(0),
+        }
     })?;
     let data_end = data_start.saturating_add(data_bytes);
     let trailing_bytes = cursor.len().saturating_sub(data_end);
-    Ok(Header { version, metadata, tensors, by_name, alignment, data_start, trailing_bytes })
+    Ok(Header {
+        version,
+        metadata,
+        tensors,
+        by_name,
+        alignment,
+        data_start,
+        trailing_bytes,
+    })
 }
 
 /// Grows by doubling, but never past what the file declared.
 fn push<T>(items: &mut Vec<T>, item: T, declared: u64) {
     if items.len() == items.capacity() {
-        let rest = usize::try_from(declared).unwrap_or(usize::MAX).saturating_sub(items.len());
+        let rest = usize::try_from(declared)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(items.len());
         items.reserve_exact(items.len().max(64).min(rest));
     }
     items.push(item);
@@ -143,12 +162,21 @@ fn version(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
     let version = cursor.u32("the version")?;
     match version {
         2 | 3 => Ok(version),
-        1 => Err(Error::Version { version, hint: "version 1 is from 2023, convert it again" }),
-        _ if matches!(version.swap_bytes(), 1..=3) => {
-            Err(Error::BigEndian { version: version.swap_bytes() })
-        }
-        0 => Err(Error::Version { version, hint: "the file is damaged, get it again" }),
-        _ => Err(Error::Version { version, hint: "it is damaged or newer than this program" }),
+        1 => Err(Error::Version {
+            version,
+            hint: "version 1 is from 2023, convert it again",
+        }),
+        _ if matches!(version.swap_bytes(), 1..=3) => Err(Error::BigEndian {
+            version: version.swap_bytes(),
+        }),
+        0 => Err(Error::Version {
+            version,
+            hint: "the file is damaged, get it again",
+        }),
+        _ => Err(Error::Version {
+            version,
+            hint: "it is damaged or newer than this program",
+        }),
     }
 }
 
@@ -156,7 +184,12 @@ fn count(cursor: &mut Cursor<'_>, limit: Limit, max: u64) -> Result<u64, Error> 
     let offset = cursor.pos();
     let need = cursor.u64("a count")?;
     if need > max {
-        return Err(Error::Limit { limit, need, max, offset });
+        return Err(Error::Limit {
+            limit,
+            need,
+            max,
+            offset,
+        });
     }
     Ok(need)
 }
@@ -177,8 +210,9 @@ fn metadata(cursor: &mut Cursor<'_>, n_kv: u64) -> Result<Metadata, Error> {
         push(&mut entries, (key, value), n_kv);
         push(&mut offsets, offset, n_kv);
     }
-    Metadata::from_entries(entries).map_err(|(key, twice)| {
-        Error::DuplicateKey { key, offset: offsets.get(twice).copied().unwrap_or(0) }
+    Metadata::from_entries(entries).map_err(|(key, twice)| Error::DuplicateKey {
+        key,
+        offset: offsets.get(twice).copied().unwrap_or(0),
     })
 }
 
@@ -188,8 +222,10 @@ fn key(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     if n == 0 {
         return Err(Error::EmptyKey { offset });
     }
-    let key = String::from_utf8(cursor.bytes(n, "a metadata key")?)
-        .map_err(|_| Error::Utf8 { what: "a metadata key", offset })?;
+    let key = String::from_utf8(cursor.bytes(n, "a metadata key")?).map_err(|_| Error::Utf8 {
+        what: "a metadata key",
+        offset,
+    })?;
     if key.chars().any(char::is_control) {
         return Err(Error::BadKey { key, offset });
     }
@@ -330,11 +366,18 @@ fn alignment(metadata: &Metadata, limits: &Limits) -> Result<u64, Error> {
         Some(Value::U32(value)) => u64::from(*value),
         Some(other) => {
             let (key, got) = (KEY_ALIGNMENT.to_owned(), other.type_name());
-            return Err(Error::KeyType { key, want: "a uint32", got });
+            return Err(Error::KeyType {
+                key,
+                want: "a uint32",
+                got,
+            });
         }
     };
     if !value.is_power_of_two() || value > limits.alignment {
-        return Err(Error::Alignment { value, max: limits.alignment });
+        return Err(Error::Alignment {
+            value,
+            max: limits.alignment,
+        });
     }
     Ok(value)
 }
@@ -350,8 +393,10 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<Described, Error> {
     const WHAT: &str = "a tensor description";
     let at = cursor.pos();
     let n = cursor.string_len(Limit::Name, cursor.limits().name_bytes, "a tensor name")?;
-    let name = String::from_utf8(cursor.bytes(n, "a tensor name")?)
-        .map_err(|_| Error::Utf8 { what: "a tensor name", offset: at })?;
+    let name = String::from_utf8(cursor.bytes(n, "a tensor name")?).map_err(|_| Error::Utf8 {
+        what: "a tensor name",
+        offset: at,
+    })?;
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(Error::BadName { name, offset: at });
     }
@@ -359,7 +404,12 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<Described, Error> {
     let n_dims = cursor.u32(WHAT)?;
     let max = cursor.limits().n_dims;
     if n_dims > max {
-        return Err(Error::Dims { tensor: name, n_dims, max, offset });
+        return Err(Error::Dims {
+            tensor: name,
+            n_dims,
+            max,
+            offset,
+        });
     }
     let mut dims = vec_of(n_dims.into());
     for _ in 0..n_dims {
@@ -368,40 +418,80 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<Described, Error> {
     let offset = cursor.pos();
     let id = cursor.u32(WHAT)?;
     let Some(ty) = TensorType::from_id(id) else {
-        return Err(Error::TensorType { tensor: name, id, offset });
+        return Err(Error::TensorType {
+            tensor: name,
+            id,
+            offset,
+        });
     };
     let relative = cursor.u64(WHAT)?;
     let n_bytes = match checked_bytes(ty, &dims) {
         Ok(n_bytes) => n_bytes,
         Err(ShapeError::Overflow(what)) => {
-            return Err(Error::Overflow { tensor: name, what, offset: at });
+            return Err(Error::Overflow {
+                tensor: name,
+                what,
+                offset: at,
+            });
         }
         Err(ShapeError::BlockSize(ne0)) => {
-            return Err(Error::BlockSize { tensor: name, ty, ne0, offset: at });
+            return Err(Error::BlockSize {
+                tensor: name,
+                ty,
+                ne0,
+                offset: at,
+            });
         }
     };
-    let tensor = TensorInfo { name, ty, dims, shard: 0, offset: relative, n_bytes };
-    Ok(Described { tensor, at, relative })
+    let tensor = TensorInfo {
+        name,
+        ty,
+        dims,
+        shard: 0,
+        offset: relative,
+        n_bytes,
+    };
+    Ok(Described {
+        tensor,
+        at,
+        relative,
+    })
 }
 
 /// Turns relative offsets into positions in the file; bytes of all data with padding.
-fn place(
-    infos: &mut [Described],
-    data_start: u64,
-    alignment: u64,
-    len: u64,
-) -> Result<u64, Error> {
+fn place(infos: &mut [Described], data_start: u64, alignment: u64, len: u64) -> Result<u64, Error> {
     let mut layout = Layout::new(alignment);
-    for Described { tensor, at, relative } in infos.iter_mut() {
-        let overflow = |what| Error::Overflow { tensor: tensor.name.clone(), what, offset: *at };
-        let start = data_start.checked_add(*relative).filter(|start| *start <= MAX_EXTENT);
+    for Described {
+        tensor,
+        at,
+        relative,
+    } in infos.iter_mut()
+    {
+        let overflow = |what| Error::Overflow {
+            tensor: tensor.name.clone(),
+            what,
+            offset: *at,
+        };
+        let start = data_start
+            .checked_add(*relative)
+            .filter(|start| *start <= MAX_EXTENT);
         let start = start.ok_or_else(|| overflow("offset"))?;
         if *relative != layout.end() {
             let (tensor, found, want) = (tensor.name.clone(), *relative, layout.end());
-            return Err(Error::Offset { tensor, found, want, offset: *at });
+            return Err(Error::Offset {
+                tensor,
+                found,
+                want,
+                offset: *at,
+            });
         }
-        layout.push(tensor.n_bytes).ok_or_else(|| overflow("padded size"))?;
-        if data_start.checked_add(layout.end()).is_none_or(|end| end > MAX_EXTENT) {
+        layout
+            .push(tensor.n_bytes)
+            .ok_or_else(|| overflow("padded size"))?;
+        if data_start
+            .checked_add(layout.end())
+            .is_none_or(|end| end > MAX_EXTENT)
+        {
             return Err(overflow("end"));
         }
         tensor.offset = start;
@@ -409,7 +499,11 @@ fn place(
     for Described { tensor, .. } in infos.iter() {
         let end = tensor.offset.saturating_add(tensor.n_bytes);
         if end > len {
-            return Err(Error::OutOfFile { tensor: tensor.name.clone(), end, len });
+            return Err(Error::OutOfFile {
+                tensor: tensor.name.clone(),
+                end,
+                len,
+            });
         }
     }
     Ok(layout.end())

@@ -11,7 +11,8 @@ pub const MAX_EXTENT: u64 = i64::MAX as u64;
 
 /// `n` rounded up to a multiple of `align`; `None` above [`MAX_EXTENT`]. `align` 0 counts as 1.
 pub fn align_up(n: u64, align: u64) -> Option<u64> {
-    n.checked_next_multiple_of(align.max(1)).filter(|n| *n <= MAX_EXTENT)
+    n.checked_next_multiple_of(align.max(1))
+        .filter(|n| *n <= MAX_EXTENT)
 }
 
 /// Why a shape has no size.
@@ -31,7 +32,10 @@ pub fn tensor_bytes(ty: TensorType, dims: &[u64]) -> Option<u64> {
 
 pub(crate) fn checked_bytes(ty: TensorType, dims: &[u64]) -> Result<u64, ShapeError> {
     let bounded = |n: u128, what| {
-        u64::try_from(n).ok().filter(|n| *n <= MAX_EXTENT).ok_or(ShapeError::Overflow(what))
+        u64::try_from(n)
+            .ok()
+            .filter(|n| *n <= MAX_EXTENT)
+            .ok_or(ShapeError::Overflow(what))
     };
     let mut n_elements = 1;
     for dim in dims {
@@ -67,7 +71,10 @@ impl Layout {
     /// Adds a tensor and its padding; `None` above [`MAX_EXTENT`].
     pub(crate) fn push(&mut self, n_bytes: u64) -> Option<()> {
         let padded = align_up(n_bytes, self.align)?;
-        self.end = self.end.checked_add(padded).filter(|end| *end <= MAX_EXTENT)?;
+        self.end = self
+            .end
+            .checked_add(padded)
+            .filter(|end| *end <= MAX_EXTENT)?;
         Some(())
     }
 }
@@ -82,7 +89,10 @@ mod tests {
         for align in [1, 2, 4, 8, 16, 32] {
             for n in 0..200 {
                 let up = align_up(n, align).unwrap();
-                assert!(up >= n && up < n + align && up % align == 0, "{n} {align} {up}");
+                assert!(
+                    up >= n && up < n + align && up % align == 0,
+                    "{n} {align} {up}"
+                );
             }
         }
         assert_eq!(align_up(u64::MAX, 32), None);
@@ -97,7 +107,10 @@ mod tests {
         assert_eq!(tensor_bytes(TensorType::F32, &[0, 7]), Some(0));
         assert_eq!(tensor_bytes(TensorType::Q4_0, &[64, 3]), Some(3 * 36));
         assert_eq!(tensor_bytes(TensorType::Q4_0, &[33]), None);
-        assert_eq!(tensor_bytes(TensorType::Q6_K, &[4096, 128_256]), Some(4096 / 256 * 210 * 128_256));
+        assert_eq!(
+            tensor_bytes(TensorType::Q6_K, &[4096, 128_256]),
+            Some(4096 / 256 * 210 * 128_256)
+        );
     }
 
     #[test]
@@ -110,10 +123,12 @@ mod tests {
                 for b in &edges {
                     let exact = u128::from(*a) * u128::from(*b);
                     // The products of two u64 and 292 bytes need more than 128 bits.
-                    let bytes = (exact / ty.block_len() as u128)
-                        .saturating_mul(ty.block_bytes() as u128);
+                    let bytes =
+                        (exact / ty.block_len() as u128).saturating_mul(ty.block_bytes() as u128);
                     let whole = a % ty.block_len() as u64 == 0;
-                    let small = [exact, bytes, (*a).into(), (*b).into()].iter().all(|n| *n <= max);
+                    let small = [exact, bytes, (*a).into(), (*b).into()]
+                        .iter()
+                        .all(|n| *n <= max);
                     let want = (whole && small).then(|| u64::try_from(bytes).unwrap());
                     assert_eq!(tensor_bytes(*ty, &[*a, *b]), want, "{ty} {a} {b}");
                 }

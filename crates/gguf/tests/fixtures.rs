@@ -21,12 +21,17 @@ fn fixtures(test: &str) -> Option<PathBuf> {
 }
 
 fn gguf_files(test: &str) -> Vec<PathBuf> {
-    let Some(fixtures) = fixtures(test) else { return Vec::new() };
+    let Some(fixtures) = fixtures(test) else {
+        return Vec::new();
+    };
     let mut files: Vec<PathBuf> = ["models", "tokenizers"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(fixtures.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "gguf")
+        })
         .collect();
     files.sort();
     assert!(files.len() > 20, "only {} files", files.len());
@@ -38,10 +43,16 @@ fn every_fixture_opens_and_is_written_back_byte_for_byte() {
     for path in gguf_files("every_fixture_opens_and_is_written_back_byte_for_byte") {
         let bytes = std::fs::read(&path).unwrap();
         let gguf = Gguf::open(Box::new(bytes.clone())).expect(&path.display().to_string());
-        assert!(gguf.metadata.require_str("general.architecture").is_ok(), "{}", path.display());
+        assert!(
+            gguf.metadata.require_str("general.architecture").is_ok(),
+            "{}",
+            path.display()
+        );
         let mut writer = Writer::new(gguf.metadata.clone());
         for tensor in &gguf.tensors {
-            writer.tensor(&tensor.name, tensor.ty, &tensor.dims).unwrap();
+            writer
+                .tensor(&tensor.name, tensor.ty, &tensor.dims)
+                .unwrap();
         }
         let mut data = writer.start(Vec::new()).unwrap();
         for tensor in &gguf.tensors {

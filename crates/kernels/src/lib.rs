@@ -1,6 +1,7 @@
 //! Typed ops between models and players: the Plan, the player contract, and the scalar truth.
 //!
 //! Must never know: wgpu, threads, files, architectures.
+#![deny(missing_docs)]
 
 pub mod plan;
 pub mod player;

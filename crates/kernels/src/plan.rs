@@ -36,6 +36,7 @@ pub struct RopeId(pub usize);
 pub struct Weight {
     /// Name in the file, for messages and for finding its bytes.
     pub name: String,
+    /// As stored in the file.
     pub ty: TensorType,
     /// Output features; 1 for vectors (norm gains, biases).
     pub n_rows: usize,
@@ -58,13 +59,17 @@ impl Weight {
 /// Sizes shared by all layers (element counts, not bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims {
+    /// Rows of the embedding and of the head.
     pub n_vocab: usize,
+    /// Width of the residual stream.
     pub dim: usize,
+    /// Decoder layers.
     pub n_layers: usize,
     /// Query heads of the widest layer.
     pub n_heads: usize,
     /// Key/value heads of the widest layer.
     pub n_kv_heads: usize,
+    /// Elements per head.
     pub head_dim: usize,
     /// Hidden width of the widest feed-forward block.
     pub ffn_dim: usize,
@@ -84,15 +89,20 @@ pub struct Norm {
 /// `y = W·x (+ b)`; `W` is `[n_rows, n_cols]`, `b` is `[n_rows]` in F32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Linear {
+    /// Matrix.
     pub w: WeightId,
+    /// Vector added to the product.
     pub bias: Option<WeightId>,
 }
 
 /// Head geometry of one attention layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
+    /// Query heads.
     pub n_heads: usize,
+    /// Key/value heads; divides `n_heads`.
     pub n_kv_heads: usize,
+    /// Elements per head.
     pub head_dim: usize,
 }
 
@@ -107,6 +117,7 @@ pub enum Activation {
 
 /// One step of the Plan. Rows are tokens; every op works on all rows of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "each formula names its fields")]
 pub enum Op {
     /// `x[t] = scale · table[id[t]]`
     Embed { table: WeightId, scale: f32 },
@@ -151,9 +162,13 @@ pub enum Op {
 /// What a model computes, ready to be played. Immutable after `model` built it.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Sizes.
     pub dims: Dims,
+    /// Tensors the ops read, each once.
     pub weights: Vec<Weight>,
+    /// Rotations the ops name.
     pub ropes: Vec<RopeTable>,
+    /// Steps, in order.
     pub ops: Vec<Op>,
     /// Number of KV cache layers the ops name (`kv < n_kv_layers`).
     pub n_kv_layers: usize,

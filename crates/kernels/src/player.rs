@@ -15,7 +15,9 @@ use crate::sampling::Sampling;
 /// How the cache stores keys and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvType {
+    /// 4 bytes an element.
     F32,
+    /// 2 bytes an element.
     #[default]
     F16,
     /// Blocks of 32 along `head_dim` with one f16 scale, as GGUF's Q8_0.
@@ -38,6 +40,7 @@ impl KvType {
 pub struct PlayerConfig {
     /// Capacity of the KV cache, in tokens.
     pub n_ctx: usize,
+    /// Storage type of the cache.
     pub kv: KvType,
     /// Threads for CPU players; 0 = as many as the machine offers.
     pub n_threads: usize,
@@ -54,6 +57,7 @@ pub enum Input<'a> {
 
 /// What the job must leave behind besides the KV cache.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each variant names its fields")]
 pub enum Want<'a> {
     /// Only the cache (a prefill chunk that is not the last).
     Nothing,
@@ -77,19 +81,26 @@ pub enum Want<'a> {
 /// before `pos` must have been written by earlier jobs. Rewinding is just a smaller `pos`.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
+    /// Rows to start from.
     pub input: Input<'a>,
+    /// Position of the first row.
     pub pos: usize,
+    /// What to leave behind.
     pub want: Want<'a>,
 }
 
 /// Counts since the player was made; the difference over a token is asserted in tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Command buffers handed to the device (jobs, for a CPU player).
     pub submits: u64,
+    /// Compute passes.
     pub passes: u64,
+    /// Kernel launches.
     pub dispatches: u64,
     /// GPU objects created (buffers, bind groups, pipelines, …).
     pub objects_created: u64,
+    /// Bytes copied from the device to the host.
     pub bytes_read_back: u64,
 }
 
@@ -102,14 +113,17 @@ pub struct PlayerInfo {
     pub name: String,
     /// Kernel forms chosen: ("matvec Q4_K", "subgroups, f16").
     pub kernels: Vec<(String, String)>,
-    /// Bytes the player holds: weights, cache, scratch.
+    /// Bytes held for weights.
     pub weight_bytes: u64,
+    /// Bytes held for the cache.
     pub kv_bytes: u64,
+    /// Bytes held for activations and staging.
     pub scratch_bytes: u64,
 }
 
 /// Why a player could not be made or could not go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message names its fields")]
 pub enum PlayerError {
     #[error(
         "the {device} needs {need} bytes for {what} but offers {have}; use a smaller context, a smaller model, or --device cpu"
@@ -158,6 +172,7 @@ pub const LOAD_ROWS: usize = 64;
 
 /// Runs a Plan. One job at a time: `submit`, then `poll` until ready, then read the results.
 pub trait Player {
+    /// Who plays, with which kernels, in how much memory.
     fn info(&self) -> PlayerInfo;
 
     /// Most rows one job may have; a prefill is cut into chunks of at most this.
@@ -181,5 +196,6 @@ pub trait Player {
     /// Tokens chosen by the last job.
     fn tokens(&self) -> &[u32];
 
+    /// Counts since the player was made.
     fn counters(&self) -> Counters;
 }

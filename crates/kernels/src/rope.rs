@@ -19,6 +19,7 @@ pub enum RopeStyle {
 /// Frequencies of one rotation. Elements of a head beyond `2 · inv_freq.len()` are not rotated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RopeTable {
+    /// How a head is cut into pairs.
     pub style: RopeStyle,
     /// Radians per position, one per pair.
     pub inv_freq: Vec<f64>,

@@ -30,6 +30,7 @@ pub struct Sampling {
     pub frequency_penalty: f32,
     /// How many recent tokens the penalties look at (at most [`MAX_RECENT`]).
     pub repeat_last_n: u32,
+    /// Together with a position it fixes the draw.
     pub seed: u32,
 }
 

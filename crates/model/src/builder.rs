@@ -30,13 +30,13 @@ impl<'a> Builder<'a> {
             .ok_or_else(|| Error::MissingTensor { name: name.into() })?;
         let rows = embedding.dims.get(1).copied().unwrap_or(0);
         let rows = u32::try_from(rows).map_or(0, |rows| rows as usize);
-        if let Some(tokens) = gguf.metadata.strings("tokenizer.ggml.tokens")? {
-            if tokens.len() != rows {
-                return Err(Error::Vocab {
-                    tokens: tokens.len(),
-                    rows,
-                });
-            }
+        if let Some(gguf::Value::Array(tokens)) = gguf.metadata.get("tokenizer.ggml.tokens")
+            && tokens.len() != rows
+        {
+            return Err(Error::Vocab {
+                tokens: tokens.len(),
+                rows,
+            });
         }
         if rows == 0 {
             let want = vec![hyper.dim as u64, 1];

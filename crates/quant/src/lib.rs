@@ -20,12 +20,13 @@ pub mod types;
 
 pub use decode::{Block, DecodeError, decode, decode_blocks};
 pub use iq4::{BlockIQ4_NL, BlockIQ4_XS, KVALUES_IQ4_NL};
-pub use k_quants::{
-    BlockQ2_K, BlockQ3_K, BlockQ4_K, BlockQ5_K, BlockQ6_K, QK_K, scale_min_k4,
-};
+pub use k_quants::{BlockQ2_K, BlockQ3_K, BlockQ4_K, BlockQ5_K, BlockQ6_K, QK_K, scale_min_k4};
 pub use legacy::{BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, QK};
 pub use mxfp4::{BlockMXFP4, KVALUES_MXFP4, e8m0_half};
 pub use types::TensorType;
 
 // Structs are read straight from the file, which is little-endian.
-const _: () = assert!(cfg!(target_endian = "little"), "a big-endian machine needs byte swaps");
+const _: () = assert!(
+    cfg!(target_endian = "little"),
+    "a big-endian machine needs byte swaps"
+);

@@ -17,11 +17,11 @@ mod tools;
 mod web;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 
-use report::Report;
 use web::Form;
 
 /// Builds, serves, tests and measures ingle.
@@ -78,25 +78,30 @@ enum Command {
     Dist,
 }
 
-fn main() -> Result<()> {
-    match Command::parse() {
-        Command::Start(args) => start::run(&args),
-        Command::Test(args) => test::run(&args),
-        Command::Check => test::run_only(&["fmt", "tidy", "clippy", "wasm", "www"]),
-        Command::Tidy => {
-            let mut report = Report::new();
-            report.step("tidy", tidy::run);
-            report.finish()
-        }
+fn main() -> ExitCode {
+    run(Command::parse()).unwrap_or_else(|error| {
+        // Without a backtrace: the chain of causes is for people, and says more.
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Start(args) => start::run(&args)?,
+        Command::Test(args) => return test::run(&args),
+        Command::Check => return test::run_only(&["fmt", "tidy", "clippy", "wasm", "www"]),
+        Command::Tidy => return test::run_only(&["tidy"]),
         Command::Web { release: true } => {
             web::build(Form::Release)?;
-            web::check_size()
+            web::check_size()?;
         }
-        Command::Web { release: false } => web::build(Form::Debug),
-        Command::E2e => test::run_only(&["wasm", "www", "e2e"]),
-        Command::Shaders { dump } => tools::shaders(&dump),
-        Command::Bench(args) => bench::run(&args),
-        Command::Fixtures(args) => tools::fixtures(&args),
-        Command::Dist => dist::run(),
+        Command::Web { release: false } => web::build(Form::Debug)?,
+        Command::E2e => return test::run_only(&["wasm", "www", "e2e"]),
+        Command::Shaders { dump } => tools::shaders(&dump)?,
+        Command::Bench(args) => bench::run(&args)?,
+        Command::Fixtures(args) => tools::fixtures(&args)?,
+        Command::Dist => dist::run()?,
     }
+    Ok(ExitCode::SUCCESS)
 }

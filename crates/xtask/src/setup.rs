@@ -174,7 +174,7 @@ fn usual_places() -> Vec<PathBuf> {
         "Microsoft\\Edge\\Application\\msedge.exe",
         "Chromium\\Application\\chrome.exe",
     ];
-    let below = |variable: &str, tails: [&str; 3]| {
+    let below = |variable: &str, tails: [&'static str; 3]| {
         let folder = env::var_os(variable).map(PathBuf::from);
         tails
             .into_iter()

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -160,12 +161,12 @@ fn is_ingle(program: &Program) -> bool {
 }
 
 /// Runs all steps, or those of `--only`.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &Args) -> Result<ExitCode> {
     if args.list {
         for step in &STEPS {
             println!("{:<11} {}", step.name, step.what);
         }
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     if args.only.is_empty() {
         return run_only(&STEPS.map(|step| step.name));
@@ -175,7 +176,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Runs the named steps in the table's order.
-pub fn run_only(names: &[&str]) -> Result<()> {
+pub fn run_only(names: &[&str]) -> Result<ExitCode> {
     if let Some(name) = names
         .iter()
         .find(|name| STEPS.iter().all(|step| step.name != **name))
@@ -196,7 +197,7 @@ pub fn run_only(names: &[&str]) -> Result<()> {
             None => (step.run)(&built),
         });
     }
-    report.finish()
+    Ok(report.finish())
 }
 
 fn setup(_: &Built) -> Result<Tally> {

@@ -180,7 +180,7 @@ fn has_machine_path(line: &str, folder: &str) -> bool {
     })
 }
 
-/// "issue 12", "issue #12": the history belongs to the history.
+/// A numbered work item: the history belongs to the history.
 fn has_work_note(line: &str) -> bool {
     line.to_ascii_lowercase()
         .match_indices("issue ")

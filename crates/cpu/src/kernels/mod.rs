@@ -1,0 +1,188 @@
+//! The inner loops, one set per instruction set, chosen once at run time.
+//!
+//! Each instruction set gives a small vocabulary (a 64-byte line, a dot step, 16 floats) in its own
+//! file; [`stamp`] and [`stamp_float`] write the kernels once over that vocabulary, as macros.
+//! Generic functions would not do: intrinsics inlined across a `target_feature` boundary silently
+//! become calls. What differs in more than vocabulary (the tile of the matrix product) is written
+//! per instruction set.
+
+mod stamp;
+mod stamp_float;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+
+use std::sync::OnceLock;
+
+use crate::format::{FormatId, Layout, N_FORMATS};
+use crate::pack::FloatType;
+
+/// Tokens of a tile of the matrix product.
+pub const TILE_ROWS: usize = 4;
+/// Output features of a tile: two strips.
+pub const TILE_COLS: usize = 32;
+/// Blocks of 32 columns that are unpacked at a time: 256 columns, one super-block, 8 KiB of codes,
+/// so that a panel stays in the first-level cache while all tokens pass over it.
+pub const PANEL_BLOCKS: usize = 8;
+
+/// One quantized activation row.
+#[derive(Clone, Copy)]
+pub struct Act {
+    /// Codes, `[n_cols]` padded to 64, within ±127.
+    pub q: *const i8,
+    /// The same as i16 in the order 0, 2, 1, 3 of each four (instruction sets without byte dots).
+    pub q16: *const i16,
+    /// Scale per 32 columns.
+    pub d: *const f32,
+    /// Sum of codes per 16 columns.
+    pub sums: *const i32,
+}
+
+/// Where [`Isa::quantize`] writes a row; fields as in [`Act`].
+#[derive(Clone, Copy)]
+pub struct ActMut {
+    pub q: *mut i8,
+    pub q16: *mut i16,
+    pub d: *mut f32,
+    pub sums: *mut i32,
+}
+
+/// Two strips × 256 columns, unpacked for the matrix product. `value = scale·code − min`.
+#[derive(Clone, Copy)]
+pub struct Panel {
+    /// Signed codes, `[block][group of 4 columns][side][64]`.
+    pub codes: *mut i8,
+    /// `[sub-block][side][16]`
+    pub scales: *mut f32,
+    /// `[sub-block][side][16]`, if the format has minimums.
+    pub mins: *mut f32,
+    /// `[sub-block][side][16]`: what an integer dot must start from.
+    pub bias: *mut i32,
+}
+
+/// Four quantized rows, interleaved for the matrix product.
+#[derive(Clone, Copy)]
+pub struct TileAct {
+    /// `[block][group of 4 columns][row][4]` codes, in the instruction set's form.
+    pub q: *const u8,
+    /// `[block][row]`
+    pub d: *const f32,
+    /// Sums of codes times scale per 32 columns, `[block][row]`.
+    pub sums32: *const f32,
+    /// The same per 16 columns, `[2·block][row]`.
+    pub sums16: *const f32,
+}
+
+/// `out[16] = strip · act`: strip, units, activation, result.
+pub type MatVec = unsafe fn(*const u8, usize, &Act, *mut f32);
+/// Unpacks blocks `first..first + n` of a strip into one side of a panel.
+pub type Unpack = unsafe fn(*const u8, usize, usize, &Panel, usize);
+/// `c[4][32] (+)= tile · panel` over `n` blocks; the flag says "add".
+pub type Tile = unsafe fn(usize, &Panel, &TileAct, *mut f32, bool);
+/// `c[m][16] (+)= a[m][k] · b[k][16]`: see [`FloatArgs`].
+pub type FloatGemm = unsafe fn(&FloatArgs);
+
+/// Arguments of the float product, strides in elements of `a`, `c` and bytes of `b`.
+#[derive(Clone, Copy)]
+pub struct FloatArgs {
+    pub m: usize,
+    pub k: usize,
+    pub a: *const f32,
+    pub a_stride: usize,
+    pub b: *const u8,
+    pub b_stride: usize,
+    pub c: *mut f32,
+    pub c_stride: usize,
+    /// Add to `c` and not overwrite it.
+    pub add: bool,
+}
+
+/// The kernels of an instruction set.
+pub struct Isa {
+    /// For people: "AVX-512 VNNI".
+    pub name: &'static str,
+    /// Bytes of an activation code in a [`TileAct`].
+    pub tile_code_bytes: usize,
+    pub matvec: [MatVec; N_FORMATS],
+    pub unpack: [Unpack; N_FORMATS],
+    /// By wide codes, 16-column sub-blocks, minimums (bits 2, 1, 0).
+    pub tile: [Tile; 8],
+    /// By [`FloatType`].
+    pub float_gemm: [FloatGemm; 3],
+    /// Interleaves rows `0..n` (at most 4, the rest zero) of activations into a tile.
+    pub pack_tile: unsafe fn(&[Act], usize, *mut u8),
+    /// `x`, columns per scale (32 or 256), result.
+    pub quantize: unsafe fn(&[f32], usize, ActMut),
+    /// `x`, gain, eps, result.
+    pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
+    /// `out = silu(gate)·up`
+    pub silu_mul: unsafe fn(&[f32], &[f32], &mut [f32]),
+    /// `out = gelu_tanh(gate)·up`
+    pub gelu_mul: unsafe fn(&[f32], &[f32], &mut [f32]),
+    /// `x = exp(x − max)`; gives the sum.
+    pub exp_sum: unsafe fn(&mut [f32], f32) -> f32,
+}
+
+impl Isa {
+    /// The tile kernel for panels of `layout`.
+    pub fn tile(&self, layout: Layout) -> Tile {
+        let bits = [layout.codes.is_wide(), layout.sub == 16, layout.has_min];
+        self.tile[bits.iter().fold(0, |index, &bit| index * 2 + usize::from(bit))]
+    }
+
+    /// The matrix-vector kernel of `format`.
+    pub fn matvec(&self, format: FormatId) -> MatVec {
+        self.matvec[format as usize]
+    }
+
+    /// The unpacking kernel of `format`.
+    pub fn unpack(&self, format: FormatId) -> Unpack {
+        self.unpack[format as usize]
+    }
+
+    /// The float product for weights of type `ty`.
+    pub fn float_gemm(&self, ty: FloatType) -> FloatGemm {
+        self.float_gemm[ty as usize]
+    }
+}
+
+/// Every instruction set this machine can run, best first.
+pub fn available() -> Vec<&'static Isa> {
+    let mut sets: Vec<&'static Isa> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        if avx512::is_available() {
+            sets.push(&avx512::ISA);
+        }
+        if avx2::is_available() {
+            sets.push(&avx2::ISA);
+        }
+    }
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    sets.push(&wasm::ISA);
+    sets.push(&scalar::ISA);
+    sets
+}
+
+/// The best instruction set, or the one named by `INGLE_CPU` (`scalar`, `avx2`, `avx512`) if the
+/// machine has it, so that every path can be tested on one machine.
+pub fn best() -> &'static Isa {
+    static BEST: OnceLock<&'static Isa> = OnceLock::new();
+    BEST.get_or_init(|| {
+        let sets = available();
+        let wanted = std::env::var("INGLE_CPU").unwrap_or_default().to_ascii_lowercase();
+        let wanted = match wanted.as_str() {
+            "scalar" => scalar::ISA.name,
+            "avx2" => "AVX2",
+            "avx512" => "AVX-512 VNNI",
+            _ => "",
+        };
+        let named = sets.iter().find(|isa| isa.name == wanted);
+        named.or(sets.first()).copied().unwrap_or(&scalar::ISA)
+    })
+}

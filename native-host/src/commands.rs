@@ -1,0 +1,39 @@
+//! One file per command; each takes its arguments and says how it went.
+
+mod answer;
+mod bench;
+mod devices;
+mod logits;
+mod repl;
+mod run;
+mod show;
+mod slash;
+mod tokenize;
+
+use crate::args::Command;
+use crate::failure::Failure;
+
+/// Runs the command that was asked for.
+pub fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Tokenize(args) => tokenize::run(&args),
+        Command::Logits(args) => logits::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Devices(args) => devices::run(&args),
+    }
+}
+
+/// Prints one JSON object or array on a line.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::output("standard output", error.into()))?;
+    crate::term::line(&text)
+}
+
+/// All of standard input, as text.
+fn read_stdin() -> Result<String, Failure> {
+    std::io::read_to_string(std::io::stdin())
+        .map_err(|source| Failure::Input { what: "standard input", source })
+}

@@ -1,0 +1,151 @@
+//! `ingle run`: one answer, or a conversation.
+//!
+//! A prompt on the command line or piped input gives one answer and ends; without either, a
+//! conversation begins. A model without a chat template was not made for conversations, so its
+//! prompt is continued as it is, as `ollama run` does with such a file; `--system` or a
+//! conversation still need a form, and get the stated fallback.
+
+use std::io::{self, IsTerminal, Read};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use chat::Message;
+use engine::{Prompt, Session};
+
+use super::{answer, print_json, repl};
+use crate::args::{Format, RunArgs};
+use crate::failure::Failure;
+use crate::settings::Style;
+use crate::{load, term};
+
+/// How long a prompt on the command line waits for the first byte of piped input. Whoever starts
+/// this program may leave a pipe open and never write to it; waiting for ever would be a hang.
+const PIPE_PATIENCE: Duration = Duration::from_secs(1);
+
+pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let style = Style::from_args(args)?;
+    let prompt = args.prompt.join(" ");
+    let piped = Piped::start();
+    if args.format == Format::Json && piped.is_none() && prompt.is_empty() {
+        let said = "--format json needs a prompt, on the command line or piped in";
+        return Err(Failure::Usage(said.to_owned()));
+    }
+    let mut session = load::load(&args.file, &args.load)?;
+    if args.verbose {
+        term::note(&load::describe(&session));
+    }
+    let Some(text) = whole_prompt(prompt, piped)? else {
+        return repl::chat(&mut session, style, args);
+    };
+    let request = style.request(prompt_of(&session, args, text));
+    if args.format == Format::Json {
+        let answer = answer::generate(&mut session, request, |_| Ok(()))?;
+        return print_json(&answer.json(session.load_ms()));
+    }
+    let answer = answer::generate(&mut session, request, answer::show_on_stdout)?;
+    if term::out_is_terminal() {
+        term::line("")?;
+    }
+    if args.verbose {
+        term::note(&answer.figures(&session));
+    }
+    match answer.summary.finish_reason {
+        Some(engine::FinishReason::Cancelled) => Err(Failure::Interrupted),
+        Some(engine::FinishReason::Context) => {
+            let n_ctx = session.n_ctx();
+            term::warning(&format!(
+                "the context of {n_ctx} tokens is full, so the answer ends here; --ctx makes it \
+                 larger"
+            ));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The form in which a single prompt goes to this model.
+fn prompt_of(session: &Session, args: &RunArgs, text: String) -> Prompt {
+    let no_form = session.template().is_fallback() && args.system.is_none();
+    if args.raw || no_form {
+        if no_form && !args.raw && args.verbose {
+            term::note("this model has no usable chat template, so the prompt is continued as it is");
+        }
+        return match &args.system {
+            Some(system) => Prompt::Text(format!("{system}\n\n{text}")),
+            None => Prompt::Text(text),
+        };
+    }
+    let system = args.system.iter().map(|system| Message::new("system", system));
+    let user = Message::new("user", text.trim_end_matches('\n'));
+    Prompt::Messages(system.chain([user]).collect())
+}
+
+/// Piped input and the words of the command line; `None` if there are neither.
+fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, Failure> {
+    let Some(piped) = piped else { return Ok((!prompt.is_empty()).then_some(prompt)) };
+    let input = if prompt.is_empty() { piped.all()? } else { piped.all_if_any()? };
+    Ok(Some(match (input.is_empty(), prompt.is_empty()) {
+        (true, _) => prompt,
+        (false, true) => input,
+        (false, false) => format!("{input} {prompt}"),
+    }))
+}
+
+/// Standard input that is not a terminal, read while the model loads.
+struct Piped {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    start: Instant,
+}
+
+impl Piped {
+    fn start() -> Option<Piped> {
+        if io::stdin().is_terminal() {
+            return None;
+        }
+        let (sender, chunks) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            let mut chunk = vec![0; 64 << 10];
+            loop {
+                let read = stdin.read(&mut chunk).map(|n| chunk[..n].to_vec());
+                let last = !matches!(&read, Ok(bytes) if !bytes.is_empty());
+                // Nobody listens any more when the answer is given already.
+                if sender.send(read).is_err() || last {
+                    return;
+                }
+            }
+        });
+        Some(Piped { chunks, start: Instant::now() })
+    }
+
+    fn all(self) -> Result<String, Failure> {
+        self.rest(Vec::new())
+    }
+
+    /// Gives up, and says so, if nothing comes at all.
+    fn all_if_any(self) -> Result<String, Failure> {
+        let patience = PIPE_PATIENCE.saturating_sub(self.start.elapsed());
+        match self.chunks.recv_timeout(patience) {
+            Ok(Ok(bytes)) if bytes.is_empty() => Ok(String::new()),
+            Ok(Ok(bytes)) => self.rest(bytes),
+            Ok(Err(source)) => Err(Failure::Input { what: "standard input", source }),
+            Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
+            Err(RecvTimeoutError::Timeout) => {
+                term::note("nothing came through the pipe, so the prompt is answered alone");
+                Ok(String::new())
+            }
+        }
+    }
+
+    fn rest(self, mut bytes: Vec<u8>) -> Result<String, Failure> {
+        for chunk in self.chunks {
+            let chunk =
+                chunk.map_err(|source| Failure::Input { what: "standard input", source })?;
+            bytes.extend_from_slice(&chunk);
+        }
+        String::from_utf8(bytes).map_err(|error| {
+            let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
+            Failure::Input { what: "standard input", source }
+        })
+    }
+}

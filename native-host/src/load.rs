@@ -1,0 +1,84 @@
+//! From a path to a loaded model: file, device, weights, with a bar and Ctrl-C.
+
+use std::hash::{BuildHasher, Hasher};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use engine::{Env, Opened, Session};
+use kernels::PlayerConfig;
+
+use crate::args::LoadArgs;
+use crate::device::Target;
+use crate::failure::Failure;
+use crate::progress::LoadBar;
+use crate::{interrupt, settings, source, term};
+
+/// Understands the file at `path`.
+pub fn open(path: &Path) -> Result<Opened, Failure> {
+    let gguf = source::open(path)?;
+    engine::open(gguf)
+        .map_err(|error| Failure::File { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Loads the model at `path` as the flags say.
+pub fn load(path: &Path, args: &LoadArgs) -> Result<Session, Failure> {
+    let opened = open(path)?;
+    let config = settings::player_config(args, &opened)?;
+    load_opened(opened, args, config)
+}
+
+/// Loads an opened model.
+pub fn load_opened(
+    opened: Opened,
+    args: &LoadArgs,
+    config: PlayerConfig,
+) -> Result<Session, Failure> {
+    interrupt::listen();
+    let target = Target::choose(args);
+    let mut bar = LoadBar::new();
+    let progress = |done, total| {
+        bar.update(done, total);
+        if interrupt::pending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let make = |plan: &_, config| target.loader(plan, config);
+    let session = pollster::block_on(opened.load(config, make, env(), progress))?;
+    Ok(session)
+}
+
+/// The machine's clock and chance.
+fn env() -> Env {
+    let start = Instant::now();
+    Env {
+        now_ms: Box::new(move || start.elapsed().as_secs_f64() * 1000.0),
+        now_local: Box::new(|| {
+            use chrono::{Datelike, Timelike};
+            let now = chrono::Local::now();
+            chat::Moment {
+                year: now.year(),
+                month: now.month(),
+                day: now.day(),
+                hour: now.hour(),
+                minute: now.minute(),
+                second: now.second(),
+            }
+        }),
+        // The standard library seeds its hash maps from the system; a seed of text needs no more.
+        entropy: Box::new(|| std::hash::RandomState::new().build_hasher().finish() as u32),
+        pause: None,
+    }
+}
+
+/// One line about what was loaded and where it runs.
+pub fn describe(session: &Session) -> String {
+    let (model, player) = (session.model_info(), session.player_info());
+    let name = model.name.as_deref().unwrap_or(&model.architecture);
+    format!(
+        "{}  {} parameters, {} · {} tokens of context · {}",
+        term::clean(name),
+        term::count(model.n_params),
+        model.main_type,
+        session.n_ctx(),
+        player.name
+    )
+}

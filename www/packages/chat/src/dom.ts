@@ -1,0 +1,61 @@
+/** Small helpers: every node of this page is made by `createElement` and `textContent`. */
+
+type Child = Node | string;
+
+interface Attributes {
+  readonly [name: string]: string | number | boolean | ((event: Event) => void) | undefined;
+}
+
+/** `el("button", { class: "b", onclick: … }, "Send")`; `false` and `undefined` leave an attribute out. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children);
+  return node;
+}
+
+/** A drawn icon; hidden from assistive technology, because the text or name beside it says it. */
+export function icon(name: string): HTMLSpanElement {
+  return el("span", { class: `i i-${name}`, "aria-hidden": "true" });
+}
+
+/** An element of the static page. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const node = document.getElementById(id);
+  if (!node) throw new Error(`the page has no element #${id}`);
+  return node as T;
+}
+
+/** Puts `content` into a modal dialog and opens it; the opener gets the focus back. */
+export function openDialog(title: string, ...content: Child[]): HTMLDialogElement {
+  const close = () => dialog.close();
+  const dialog = el(
+    "dialog",
+    { "aria-label": title, onclose: () => dialog.remove() },
+    el(
+      "div",
+      { class: "inside" },
+      el(
+        "div",
+        { class: "head" },
+        el("h2", { class: "grow" }, title),
+        el("button", { class: "b b-bare b-icon", type: "button", "aria-label": "Close", onclick: close }, icon("x")),
+      ),
+      ...content,
+    ),
+  );
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) close(); // outside its content
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,72 @@
+/** Figures as people read them: decimal units, a no-break space before the unit. */
+
+const NBSP = "\u00a0";
+const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
+
+/** 1 250 000 000 → "1.25 GB". */
+export function bytes(n: number): string {
+  let unit = 0;
+  while (n >= 1000 && unit < UNITS.length - 1) {
+    n /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 ? 0 : n < 10 ? 2 : 1;
+  return n.toFixed(digits) + NBSP + UNITS[unit];
+}
+
+/** "1.25 of 2.02 GB": both in the unit of the larger. */
+export function bytesOf(done: number, total: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, total)) / 3)));
+  const scale = 1000 ** unit;
+  const digits = unit === 0 ? 0 : total / scale < 10 ? 2 : 1;
+  return `${(done / scale).toFixed(digits)} of ${(total / scale).toFixed(digits)}${NBSP}${UNITS[unit]}`;
+}
+
+export function count(n: number): string {
+  return n.toLocaleString("en-US");
+}
+
+export function percent(done: number, total: number): string {
+  return `${total > 0 ? Math.floor((done / total) * 100) : 0}%`;
+}
+
+/** Words for the time a transfer still takes; coarse, because it is a guess. */
+export function timeLeft(seconds: number): string {
+  if (seconds >= 90 * 60) return `about ${Math.round(seconds / 3600)} hours left`;
+  if (seconds >= 90) return `about ${Math.round(seconds / 60)} minutes left`;
+  if (seconds >= 45) return "about 1 minute left";
+  if (seconds >= 10) return "less than a minute left";
+  return "a few seconds left";
+}
+
+/** Nothing is said about the time left before this much was seen. */
+const RATE_AFTER_MS = 5_000;
+/** The rate is the mean over this long. */
+const RATE_OVER_MS = 10_000;
+
+/** Rate and time left of a transfer from (time, bytes) samples. */
+export class Rate {
+  #samples: { at: number; done: number }[] = [];
+  #start: number | null = null;
+
+  add(at: number, done: number): void {
+    this.#start ??= at;
+    this.#samples.push({ at, done });
+    while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > RATE_OVER_MS) this.#samples.shift();
+  }
+
+  /** Bytes per second, or null while too little was seen. */
+  perSecond(): number | null {
+    const first = this.#samples[0];
+    const last = this.#samples[this.#samples.length - 1];
+    if (!first || !last || last.at - first.at < 500) return null;
+    return ((last.done - first.done) / (last.at - first.at)) * 1000;
+  }
+
+  secondsLeft(total: number): number | null {
+    const last = this.#samples[this.#samples.length - 1];
+    const rate = this.perSecond();
+    if (!last || !rate || this.#start === null || last.at - this.#start < RATE_AFTER_MS) return null;
+    return (total - last.done) / rate;
+  }
+}
