@@ -35,7 +35,7 @@ pub fn load_opened(
     config: PlayerConfig,
 ) -> Result<Session, Failure> {
     interrupt::listen();
-    let target = Target::choose(args);
+    let target = Target::choose(args)?;
     let mut bar = LoadBar::new();
     let progress = |done, total| {
         bar.update(done, total);

@@ -29,7 +29,8 @@ struct Params {
     post_gain: u32,
     post_eps: f32,
     n_squares: u32,  // partial sums the op before left
-    pad0: u32, pad1: u32, pad2: u32,
+    squares_at: u32, // where the own ones begin
+    pad0: u32, pad1: u32,
 }
 
 const NONE: u32 = 0xffffffffu;

@@ -23,7 +23,7 @@ struct Params {
 
 @compute @workgroup_size(WG)
 fn main(ids: Ids) {
-    let base = ids.group.x * P.n4;
+    let base = (S.row + ids.group.x) * P.n4;
     var v: array<f32, N_SUMS>;
     if (POST == 1u) {
         for (var i = ids.lane; i < P.n4; i += WG) {

@@ -4,6 +4,6 @@
 
 fn finish(lane: u32, group: u32, m: Matrix, row: u32, rows_here: u32) {
     if (lane < rows_here) {
-        out[m.out + row] += totals[lane] * norm_scale() + bias(m, row);
+        out[m.out + row + lane] += totals[lane] * norm_scale() + bias(m, row + lane);
     }
 }

@@ -5,8 +5,8 @@
 
 fn finish(lane: u32, group: u32, m: Matrix, row: u32, rows_here: u32) {
     if (lane < rows_here) {
-        let gate = totals[lane] * norm_scale() + bias(P.m[0], row);
-        let up = totals[ROWS + lane] * norm_scale() + bias(P.m[1], row);
-        out[m.out + row] = activate(gate) * up;
+        let gate = totals[lane] * norm_scale() + bias(P.m[0], row + lane);
+        let up = totals[ROWS + lane] * norm_scale() + bias(P.m[1], row + lane);
+        out[m.out + row + lane] = activate(gate) * up;
     }
 }

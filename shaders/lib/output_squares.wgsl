@@ -6,7 +6,7 @@
 
 fn finish(lane: u32, group: u32, m: Matrix, row: u32, rows_here: u32) {
     if (lane < rows_here) {
-        out[m.out + row] = totals[lane] + bias(m, row);
+        out[m.out + row + lane] = totals[lane] + bias(m, row + lane);
     }
     if (lane == 0u) {
         var sum = 0.0;
@@ -14,6 +14,6 @@ fn finish(lane: u32, group: u32, m: Matrix, row: u32, rows_here: u32) {
             let v = totals[r] + bias(m, row + r);
             sum += v * v;
         }
-        squares[group] = sum;
+        squares[P.squares_at + group] = sum;
     }
 }

@@ -1,7 +1,15 @@
 //! Arguments of filters and methods bound to names, positional or by keyword, as Python binds them.
 
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Rest, Value, ValueOrKwargs};
 use minijinja::{Error, ErrorKind};
+
+/// All arguments of a call, keywords as the last value.
+pub(crate) type Given = Rest<ValueOrKwargs>;
+
+/// The arguments as values.
+pub(crate) fn plain(given: Given) -> Vec<Value> {
+    given.0.into_iter().map(ValueOrKwargs::into_value).collect()
+}
 
 /// `args` bound to `names`; `None` where not given.
 ///
@@ -30,14 +38,20 @@ pub(crate) fn bind(args: &[Value], names: &[&str]) -> Result<Vec<Option<Value>>,
 
 /// The `n`th argument, if given and not none.
 pub(crate) fn given(bound: &[Option<Value>], n: usize) -> Option<&Value> {
-    bound.get(n).and_then(Option::as_ref).filter(|v| !v.is_none() && !v.is_undefined())
+    bound
+        .get(n)
+        .and_then(Option::as_ref)
+        .filter(|v| !v.is_none() && !v.is_undefined())
 }
 
 /// The `n`th argument as text.
 pub(crate) fn text(bound: &[Option<Value>], n: usize) -> Result<Option<&str>, Error> {
     match given(bound, n) {
         None => Ok(None),
-        Some(value) => value.as_str().map(Some).ok_or_else(|| wrong("a string", value)),
+        Some(value) => value
+            .as_str()
+            .map(Some)
+            .ok_or_else(|| wrong("a string", value)),
     }
 }
 
@@ -50,7 +64,10 @@ pub(crate) fn required_text(bound: &[Option<Value>], n: usize) -> Result<&str, E
 pub(crate) fn integer(bound: &[Option<Value>], n: usize) -> Result<Option<i64>, Error> {
     match given(bound, n) {
         None => Ok(None),
-        Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong("an integer", value)),
+        Some(value) => value
+            .as_i64()
+            .map(Some)
+            .ok_or_else(|| wrong("an integer", value)),
     }
 }
 

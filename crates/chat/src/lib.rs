@@ -1,1 +1,39 @@
-//! (skeleton)
+//! From a conversation to the one text a model continues.
+//!
+//! Model files carry their chat format as a Jinja template, written for Jinja2 as Hugging Face sets
+//! it up in Python. This crate renders them byte for byte as Python would, in an interpreter that
+//! cannot reach the host and whose time and memory are bounded ([`limits`]): a template is a program
+//! from whoever made the file. A file without a usable template gets a plain format and a reason
+//! ([`ChatTemplate::fallback_reason`]).
+//!
+//! The way of a template: `scan` measures its nesting without recursion, the interpreter's parser
+//! makes a syntax tree, `lower` prints it back with every operation as a call of ours (`ops`,
+//! `methods`, `filters`), which follow Python and charge `meter`.
+
+#![deny(missing_docs)]
+
+mod args;
+mod clock;
+mod env;
+mod error;
+mod fallback;
+mod filters;
+mod format;
+mod json;
+pub mod limits;
+mod lower;
+mod message;
+mod meter;
+mod methods;
+mod ops;
+mod scan;
+mod strings;
+mod subscript;
+mod template;
+mod text;
+
+pub use clock::Moment;
+pub use error::Error;
+pub use fallback::Family;
+pub use message::{Message, RenderOptions, SpecialTokens};
+pub use template::{ChatTemplate, KEY_TEMPLATE};

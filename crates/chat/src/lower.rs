@@ -18,15 +18,35 @@ use minijinja::value::ValueKind;
 
 use crate::methods::is_python_method;
 
-/// The template `stmt` with checked operations, as source without whitespace control.
-pub fn lower(stmt: &Stmt<'_>) -> String {
-    let mut printer = Printer { out: String::new() };
-    printer.stmt(stmt);
-    printer.out
+/// A rewritten template, and the names it depends on.
+#[derive(Default)]
+pub(crate) struct Lowered {
+    /// Source without whitespace control.
+    pub source: String,
+    /// Filters used outside of conditions, with their lines.
+    pub filters: Vec<(String, usize)>,
+    /// Tests used outside of conditions, with their lines.
+    pub tests: Vec<(String, usize)>,
 }
 
+/// The template `stmt` with checked operations.
+pub(crate) fn lower(stmt: &Stmt<'_>) -> Lowered {
+    let mut printer = Printer::default();
+    printer.stmt(stmt);
+    Lowered {
+        source: printer.out,
+        filters: printer.filters,
+        tests: printer.tests,
+    }
+}
+
+#[derive(Default)]
 struct Printer {
     out: String,
+    /// Inside a branch that may not run: like Jinja2, unknown names there are errors only if it does.
+    conditional: bool,
+    filters: Vec<(String, usize)>,
+    tests: Vec<(String, usize)>,
 }
 
 impl Printer {
@@ -98,6 +118,14 @@ impl Printer {
                 self.raw_call(&c.call);
                 self.block_end(&c.macro_decl.body, "endcall");
             }
+            // A block is a scope where nothing inherits; other files cannot be reached.
+            Stmt::Block(b) => {
+                self.put("{% with");
+                self.block_end(&b.body, "endwith");
+            }
+            Stmt::Import(_) | Stmt::FromImport(_) | Stmt::Extends(_) | Stmt::Include(_) => {
+                self.put("{{ raise_exception(\"chat templates cannot load other files\") }}");
+            }
             Stmt::Continue(_) => self.put("{% continue %}"),
             Stmt::Break(_) => self.put("{% break %}"),
             Stmt::Do(d) => {
@@ -143,11 +171,22 @@ impl Printer {
         self.put("{% if ");
         self.expr(&i.expr);
         self.put(" %}");
+        let outer = std::mem::replace(&mut self.conditional, true);
         self.body(&i.true_body);
-        if !i.false_body.is_empty() {
-            self.put("{% else %}");
-            self.body(&i.false_body);
+        let mut rest = &i.false_body;
+        // `else` with one `if` inside is an `elif`: printing it so keeps the chain flat.
+        while let [Stmt::IfCond(next)] = rest.as_slice() {
+            self.put("{% elif ");
+            self.expr(&next.expr);
+            self.put(" %}");
+            self.body(&next.true_body);
+            rest = &next.false_body;
         }
+        if !rest.is_empty() {
+            self.put("{% else %}");
+            self.body(rest);
+        }
+        self.conditional = outer;
         self.put("{% endif %}");
     }
 
@@ -195,8 +234,15 @@ impl Printer {
                 self.filter_chain(inner);
                 self.put(" | ");
             }
+            self.note_filter(f.name, f.span().start_line);
             self.put(f.name);
             self.args(&f.args);
+        }
+    }
+
+    fn note_filter(&mut self, name: &str, line: u16) {
+        if !self.conditional {
+            self.filters.push((name.to_owned(), usize::from(line)));
         }
     }
 
@@ -267,7 +313,7 @@ impl Printer {
             Expr::UnaryOp(u) => {
                 self.put(match u.op {
                     UnaryOpKind::Not => "(not ",
-                    UnaryOpKind::Neg => "(-",
+                    UnaryOpKind::Neg => "__neg(",
                 });
                 self.expr(&u.expr);
                 self.put(")");
@@ -276,6 +322,7 @@ impl Printer {
             Expr::Compare(c) => self.compare(c),
             Expr::IfExpr(i) => {
                 self.put("(");
+                let outer = std::mem::replace(&mut self.conditional, true);
                 self.expr(&i.true_expr);
                 self.put(" if ");
                 self.expr(&i.test_expr);
@@ -283,6 +330,7 @@ impl Printer {
                     self.put(" else ");
                     self.expr(otherwise);
                 }
+                self.conditional = outer;
                 self.put(")");
             }
             Expr::Filter(f) => {
@@ -290,6 +338,7 @@ impl Printer {
                 if let Some(inner) = &f.expr {
                     self.expr(inner);
                 }
+                self.note_filter(f.name, f.span().start_line);
                 let _ = write!(self.out, "|{}", f.name);
                 self.args(&f.args);
                 self.put(")");
@@ -297,6 +346,10 @@ impl Printer {
             Expr::Test(t) => {
                 self.put("(");
                 self.expr(&t.expr);
+                if !self.conditional {
+                    self.tests
+                        .push((t.name.to_owned(), usize::from(t.span().start_line)));
+                }
                 let _ = write!(self.out, " is {}", t.name);
                 self.args(&t.args);
                 self.put(")");
@@ -307,9 +360,11 @@ impl Printer {
                 let _ = write!(self.out, ", \"{}\")", a.name);
             }
             Expr::GetAttr(a) => {
-                self.put("(");
+                // Everything but a number is printed as something a dot may follow.
+                let constant = matches!(a.expr, Expr::Const(_));
+                self.put(if constant { "(" } else { "" });
                 self.expr(&a.expr);
-                let _ = write!(self.out, ").{}", a.name);
+                let _ = write!(self.out, "{}.{}", if constant { ")" } else { "" }, a.name);
             }
             Expr::GetItem(g) => self.call("__item", &[&g.expr, &g.subscript_expr]),
             Expr::Call(c) => self.call_expr(c),
@@ -334,22 +389,20 @@ impl Printer {
         let word = match op {
             BinOpKind::ScAnd => " and ",
             BinOpKind::ScOr => " or ",
-            _ => {
-                let name = function_of(op);
-                if matches!(op, BinOpKind::Add | BinOpKind::Concat) {
-                    let mut terms = Vec::new();
-                    collect(op_key(op), whole, &mut terms);
-                    self.call(name, &terms);
-                } else {
-                    self.call(name, &[left, right]);
-                }
-                return;
+            BinOpKind::Add | BinOpKind::Concat => {
+                let mut terms = Vec::new();
+                collect(op_key(op), whole, &mut terms);
+                return self.call(function_of(op), &terms);
             }
+            _ => return self.call(function_of(op), &[left, right]),
         };
+        let mut terms = Vec::new();
+        collect(op_key(op), whole, &mut terms);
         self.put("(");
-        self.expr(left);
-        self.put(word);
-        self.expr(right);
+        for (n, term) in terms.into_iter().enumerate() {
+            self.put(if n > 0 { word } else { "" });
+            self.expr(term);
+        }
         self.put(")");
     }
 
@@ -451,6 +504,8 @@ fn op_key(op: BinOpKind) -> u8 {
     match op {
         BinOpKind::Add => 1,
         BinOpKind::Concat => 2,
+        BinOpKind::ScAnd => 3,
+        BinOpKind::ScOr => 4,
         _ => 0,
     }
 }

@@ -10,6 +10,9 @@ use minijinja::{Error, State};
 use crate::error::Stop;
 use crate::limits::{MAX_READ_BYTES, MAX_VALUE_BYTES, MAX_VALUE_DEPTH, NODE_BYTES};
 
+/// Bytes charged for visiting one element: as long as reading so much text takes.
+const VISIT_BYTES: usize = 128;
+
 /// Bytes made and read so far by one rendering.
 #[derive(Default)]
 pub(crate) struct Meter {
@@ -21,14 +24,22 @@ pub(crate) struct Meter {
 pub(crate) fn make(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
     let meter = state.get_or_insert_extension_with(Meter::default);
     meter.made = meter.made.saturating_add(bytes);
-    if meter.made > MAX_VALUE_BYTES { Err(Stop::Output.wrap()) } else { Ok(()) }
+    if meter.made > MAX_VALUE_BYTES {
+        Err(Stop::Output.wrap())
+    } else {
+        Ok(())
+    }
 }
 
 /// Charges for `bytes` about to be read.
 pub(crate) fn read(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
     let meter = state.get_or_insert_extension_with(Meter::default);
     meter.read = meter.read.saturating_add(bytes);
-    if meter.read > MAX_READ_BYTES { Err(Stop::Fuel.wrap()) } else { Ok(()) }
+    if meter.read > MAX_READ_BYTES {
+        Err(Stop::Fuel.wrap())
+    } else {
+        Ok(())
+    }
 }
 
 /// A new string, charged.
@@ -40,7 +51,9 @@ pub(crate) fn text(state: &mut State<'_, '_>, text: String) -> Result<Value, Err
 /// Whether `value` is a `namespace()`: the only value a template can change, hence the only one that
 /// could contain itself.
 pub(crate) fn is_namespace(value: &Value) -> bool {
-    value.as_object().is_some_and(|o| o.type_name().ends_with("Namespace"))
+    value
+        .as_object()
+        .is_some_and(|o| o.type_name().ends_with("Namespace"))
 }
 
 /// Bytes of `value` written out as a tree, refusing what is too deep or contains a namespace.
@@ -61,7 +74,7 @@ pub(crate) fn weigh(
     match object.repr() {
         ObjectRepr::Seq | ObjectRepr::Iterable => {
             for item in value.try_iter()?.checked() {
-                read(state, NODE_BYTES)?;
+                read(state, VISIT_BYTES)?;
                 total += weigh(state, &item?, depth + 1)?;
             }
         }
@@ -69,7 +82,7 @@ pub(crate) fn weigh(
         ObjectRepr::Map if !is_namespace(value) => {
             if let Some(pairs) = object.try_iter_pairs() {
                 for (key, item) in pairs {
-                    read(state, 2 * NODE_BYTES)?;
+                    read(state, 2 * VISIT_BYTES)?;
                     total += weigh(state, &key, depth + 1)? + weigh(state, &item, depth + 1)?;
                 }
             }

@@ -6,33 +6,82 @@
 
 use std::sync::Arc;
 
-use minijinja::formatting::FormatStyle;
-use minijinja::value::{Object, ObjectRepr, Rest, Tuple, Value, ValueKind};
+use minijinja::value::{Object, ObjectRepr, Tuple, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 
 use crate::limits::NODE_BYTES;
 use crate::strings::{self, Side};
-use crate::{args, meter, ops, text};
+use crate::{args, format, meter, ops, text};
 
 const STR: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find",
-    "format", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier",
-    "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join", "ljust",
-    "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex",
-    "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
-    "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 const LIST: &[&str] = &["copy", "count", "index"];
 const DICT: &[&str] = &["copy", "get", "items", "keys", "values"];
 /// Methods that change their object: refused, whatever the object.
 const MUTATORS: &[&str] = &[
-    "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault",
-    "sort", "update",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
 ];
 
 /// Whether `x.name` may mean a method of one of Python's types.
 pub(crate) fn is_python_method(name: &str) -> bool {
-    [STR, LIST, DICT, MUTATORS].iter().any(|names| names.contains(&name))
+    [STR, LIST, DICT, MUTATORS]
+        .iter()
+        .any(|names| names.contains(&name))
 }
 
 fn has_method(value: &Value, name: &str) -> bool {
@@ -57,7 +106,9 @@ fn is_plain_dict(value: &Value) -> bool {
     value.as_object().is_some_and(|object| {
         let name = object.type_name();
         object.repr() == ObjectRepr::Map
-            && !["Namespace", "Loop", "Macro"].iter().any(|t| name.ends_with(t))
+            && !["Namespace", "Loop", "Macro"]
+                .iter()
+                .any(|t| name.ends_with(t))
     })
 }
 
@@ -78,7 +129,12 @@ impl Object for Bound {
     }
 
     fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<built-in method {} of {} object>", self.name, self.object.kind())
+        write!(
+            f,
+            "<built-in method {} of {} object>",
+            self.name,
+            self.object.kind()
+        )
     }
 }
 
@@ -93,8 +149,13 @@ fn attribute(object: Value, name: String) -> Result<Value, Error> {
     Ok(object.get_attr(&name).unwrap_or(Value::UNDEFINED))
 }
 
-fn call(state: &mut State<'_, '_>, object: Value, name: &str, args: Rest<Value>) -> Result<Value, Error> {
-    let result = call_method(state, &object, name, &args)?;
+fn call(
+    state: &mut State<'_, '_>,
+    object: Value,
+    name: &str,
+    args: args::Given,
+) -> Result<Value, Error> {
+    let result = call_method(state, &object, name, &args::plain(args))?;
     meter::keep(state, result)
 }
 
@@ -138,7 +199,9 @@ fn list_method(
     if name == "copy" {
         return Ok(Value::from(items));
     }
-    let [what, ..] = args else { return Err(Error::from(ErrorKind::MissingArgument)) };
+    let [what, ..] = args else {
+        return Err(Error::from(ErrorKind::MissingArgument));
+    };
     let mut count = 0;
     for (n, item) in items.iter().enumerate() {
         if ops::equal(state, item, what)? {
@@ -149,7 +212,10 @@ fn list_method(
         }
     }
     if name == "index" {
-        return Err(Error::new(ErrorKind::InvalidOperation, "the value is not in the list"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "the value is not in the list",
+        ));
     }
     Ok(Value::from(count))
 }
@@ -160,7 +226,9 @@ fn dict_method(
     name: &str,
     args: &[Value],
 ) -> Result<Value, Error> {
-    let Some(object) = dict.as_object() else { return Ok(Value::UNDEFINED) };
+    let Some(object) = dict.as_object() else {
+        return Ok(Value::UNDEFINED);
+    };
     if name == "get" {
         let bound = args::bind(args, &["key", "default"])?;
         let key = bound.first().cloned().flatten().unwrap_or_default();
@@ -168,12 +236,17 @@ fn dict_method(
         return Ok(object.get_value(&key).unwrap_or(default));
     }
     args::bind(args, &[])?;
-    meter::make(state, NODE_BYTES.saturating_mul(2 * (1 + dict.len().unwrap_or(0))))?;
+    meter::make(
+        state,
+        NODE_BYTES.saturating_mul(2 * (1 + dict.len().unwrap_or(0))),
+    )?;
     let pairs = object.try_iter_pairs().into_iter().flatten();
     Ok(match name {
         "keys" => pairs.map(|(k, _)| k).collect(),
         "values" => pairs.map(|(_, v)| v).collect(),
-        "items" => pairs.map(|(k, v)| Value::from(Tuple::from([k, v]))).collect(),
+        "items" => pairs
+            .map(|(k, v)| Value::from(Tuple::from([k, v])))
+            .collect(),
         _ => Value::from_pairs(pairs),
     })
 }
@@ -185,7 +258,7 @@ fn string_method(
     args: &[Value],
 ) -> Result<Value, Error> {
     match name {
-        "format" => return ops::formatted(state, FormatStyle::StrFormat, s, args),
+        "format" => return format::str_format(state, s, args),
         "join" => return join(state, s, args),
         "startswith" | "endswith" => return affix(s, name == "startswith", args),
         "split" | "rsplit" => {
@@ -199,7 +272,10 @@ fn string_method(
         }
         "replace" => {
             let bound = args::bind(args, &["old", "new", "count"])?;
-            let (old, new) = (args::required_text(&bound, 0)?, args::required_text(&bound, 1)?);
+            let (old, new) = (
+                args::required_text(&bound, 0)?,
+                args::required_text(&bound, 1)?,
+            );
             let count = args::integer(&bound, 2)?.and_then(|n| usize::try_from(n).ok());
             return strings::replace(state, s, old, new, count).map(Value::from);
         }
@@ -215,7 +291,11 @@ fn string_method(
         "find" | "rfind" | "index" | "rindex" | "count" => return search(s, name, args),
         "partition" | "rpartition" => {
             let bound = args::bind(args, &["sep"])?;
-            return Ok(strings::partition(s, args::required_text(&bound, 0)?, name == "rpartition"));
+            return Ok(strings::partition(
+                s,
+                args::required_text(&bound, 0)?,
+                name == "rpartition",
+            ));
         }
         "removeprefix" | "removesuffix" => {
             let bound = args::bind(args, &["affix"])?;
@@ -229,7 +309,9 @@ fn string_method(
         }
         "center" | "ljust" | "rjust" | "zfill" => {
             let bound = args::bind(args, &["width", "fillchar"])?;
-            let width = args::integer(&bound, 0)?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+            let width = args::integer(&bound, 0)?
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(0);
             return strings::pad(state, s, name, width, args::text(&bound, 1)?);
         }
         _ => {}
@@ -240,7 +322,9 @@ fn string_method(
 }
 
 fn join(state: &mut State<'_, '_>, separator: &str, args: &[Value]) -> Result<Value, Error> {
-    let [list] = args else { return Err(Error::from(ErrorKind::MissingArgument)) };
+    let [list] = args else {
+        return Err(Error::from(ErrorKind::MissingArgument));
+    };
     let mut out = String::new();
     let list = strings::characters(state, list)?;
     for (n, item) in list.try_iter()?.checked().enumerate() {
@@ -264,14 +348,22 @@ fn affix(s: &str, start: bool, args: &[Value]) -> Result<Value, Error> {
         return Err(Error::from(ErrorKind::MissingArgument));
     };
     let s = strings::range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?).0;
-    let matches = |affix: &str| if start { s.starts_with(affix) } else { s.ends_with(affix) };
+    let matches = |affix: &str| {
+        if start {
+            s.starts_with(affix)
+        } else {
+            s.ends_with(affix)
+        }
+    };
     if let Some(affix) = what.as_str() {
         return Ok(Value::from(matches(affix)));
     }
     if !what.is_tuple() {
         return Err(ops::type_error("startswith", what, what));
     }
-    let hit = what.try_iter()?.any(|affix| affix.as_str().is_some_and(matches));
+    let hit = what
+        .try_iter()?
+        .any(|affix| affix.as_str().is_some_and(matches));
     Ok(Value::from(hit))
 }
 
@@ -281,16 +373,28 @@ fn search(s: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     let what = args::required_text(&bound, 0)?;
     let (part, before) = strings::range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?);
     if name == "count" {
-        let count =
-            if what.is_empty() { part.chars().count() + 1 } else { part.matches(what).count() };
+        let count = if what.is_empty() {
+            part.chars().count() + 1
+        } else {
+            part.matches(what).count()
+        };
         return Ok(Value::from(count));
     }
-    let at = if name.starts_with('r') { part.rfind(what) } else { part.find(what) };
-    let chars = at.and_then(|at| part.get(..at)).map(|p| before + p.chars().count());
+    let at = if name.starts_with('r') {
+        part.rfind(what)
+    } else {
+        part.find(what)
+    };
+    let chars = at
+        .and_then(|at| part.get(..at))
+        .map(|p| before + p.chars().count());
     match chars {
         Some(at) => Ok(Value::from(at)),
         None if name.ends_with("find") => Ok(Value::from(-1)),
-        None => Err(Error::new(ErrorKind::InvalidOperation, "substring not found")),
+        None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "substring not found",
+        )),
     }
 }
 

@@ -6,13 +6,11 @@
 
 use std::cmp::Ordering;
 
-use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Rest, Tuple, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 
-use crate::error::Stop;
-use crate::limits::{MAX_FORMAT_WIDTH, NODE_BYTES};
-use crate::{meter, text};
+use crate::limits::NODE_BYTES;
+use crate::{format, meter, text};
 
 /// A number as Python sees it.
 #[derive(Clone, Copy)]
@@ -33,7 +31,10 @@ impl Num {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "Python's int to float conversion rounds too")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "Python's int to float conversion rounds too"
+    )]
     fn float(self) -> f64 {
         match self {
             Num::Int(n) => n as f64,
@@ -49,9 +50,16 @@ fn int(value: i128) -> Value {
 /// `TypeError`, or Jinja2's complaint about an undefined operand.
 pub(crate) fn type_error(what: &str, a: &Value, b: &Value) -> Error {
     if a.is_undefined() || b.is_undefined() {
-        return Error::new(ErrorKind::UndefinedError, format!("{what} on an undefined value"));
+        return Error::new(
+            ErrorKind::UndefinedError,
+            format!("{what} on an undefined value"),
+        );
     }
-    let detail = format!("unsupported operand types for {what}: {} and {}", a.kind(), b.kind());
+    let detail = format!(
+        "unsupported operand types for {what}: {} and {}",
+        a.kind(),
+        b.kind()
+    );
     Error::new(ErrorKind::InvalidOperation, detail)
 }
 
@@ -65,6 +73,9 @@ fn is_list(value: &Value) -> bool {
 
 /// The elements of a list, charged as a new list.
 pub(crate) fn elements(state: &mut State<'_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
+    if value.is_none() {
+        return Err(failed("None is not iterable"));
+    }
     let mut items = Vec::new();
     for item in value.try_iter()?.checked() {
         meter::make(state, NODE_BYTES)?;
@@ -73,13 +84,19 @@ pub(crate) fn elements(state: &mut State<'_, '_>, value: &Value) -> Result<Vec<V
     Ok(items)
 }
 
-fn sequence(items: Vec<Value>, tuple: bool) -> Value {
-    if tuple { Value::from(Tuple::from(items)) } else { Value::from(items) }
+pub(crate) fn sequence(items: Vec<Value>, tuple: bool) -> Value {
+    if tuple {
+        Value::from(Tuple::from(items))
+    } else {
+        Value::from(items)
+    }
 }
 
 fn add(state: &mut State<'_, '_>, terms: Rest<Value>) -> Result<Value, Error> {
     let mut terms = terms.0.into_iter();
-    let Some(mut sum) = terms.next() else { return Ok(Value::UNDEFINED) };
+    let Some(mut sum) = terms.next() else {
+        return Ok(Value::UNDEFINED);
+    };
     // Text that is still growing: one buffer for the whole chain.
     let mut buffer: Option<String> = None;
     for term in terms {
@@ -88,7 +105,9 @@ fn add(state: &mut State<'_, '_>, terms: Rest<Value>) -> Result<Value, Error> {
         if let (Some(next), Some(first)) = (next, sum.as_str()) {
             let start = buffer.is_none();
             meter::make(state, next.len() + if start { first.len() } else { 0 })?;
-            buffer.get_or_insert_with(|| first.to_owned()).push_str(next);
+            buffer
+                .get_or_insert_with(|| first.to_owned())
+                .push_str(next);
             continue;
         }
         let left = buffer.take().map_or_else(|| sum.clone(), Value::from);
@@ -102,14 +121,19 @@ fn add_two(state: &mut State<'_, '_>, a: &Value, b: &Value) -> Result<Value, Err
         // Markup: the side that is not marked safe is escaped.
         meter::make(state, 6 * (x.len() + y.len()))?;
         let side = |v: &Value, s: &str| {
-            if v.is_safe() { s.to_owned() } else { crate::filters::escape_html(s) }
+            if v.is_safe() {
+                s.to_owned()
+            } else {
+                crate::filters::escape_html(s)
+            }
         };
         return Ok(Value::from_safe_string(side(a, x) + &side(b, y)));
     }
     match (Num::of(a), Num::of(b)) {
-        (Some(Num::Int(x)), Some(Num::Int(y))) => {
-            x.checked_add(y).map(int).ok_or_else(|| failed("integer overflow"))
-        }
+        (Some(Num::Int(x)), Some(Num::Int(y))) => x
+            .checked_add(y)
+            .map(int)
+            .ok_or_else(|| failed("integer overflow")),
         (Some(x), Some(y)) => Ok(Value::from(x.float() + y.float())),
         _ if is_list(a) && is_list(b) && a.is_tuple() == b.is_tuple() => {
             let mut items = elements(state, a)?;
@@ -134,8 +158,14 @@ fn mul(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     if let (Some(x), Some(y)) = (Num::of(&a), Num::of(&b)) {
         return arithmetic("*", x, y, i128::checked_mul, |x, y| x * y);
     }
-    let (what, times) = if Num::of(&b).is_some() { (&a, &b) } else { (&b, &a) };
-    let Some(Num::Int(times)) = Num::of(times) else { return Err(type_error("*", &a, &b)) };
+    let (what, times) = if Num::of(&b).is_some() {
+        (&a, &b)
+    } else {
+        (&b, &a)
+    };
+    let Some(Num::Int(times)) = Num::of(times) else {
+        return Err(type_error("*", &a, &b));
+    };
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     if let Some(text) = what.as_str() {
         meter::make(state, text.len().saturating_mul(times))?;
@@ -143,8 +173,10 @@ fn mul(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     }
     if is_list(what) {
         let items = elements(state, what)?;
-        meter::make(state, items.len().saturating_mul(times).saturating_mul(NODE_BYTES))?;
-        let product = sequence(items.repeat(times), what.is_tuple());
+        let count = items.len().saturating_mul(times);
+        meter::make(state, count.saturating_mul(NODE_BYTES))?;
+        let repeated = items.iter().cycle().take(count).cloned().collect();
+        let product = sequence(repeated, what.is_tuple());
         meter::weigh(state, &product, 0)?;
         return Ok(product);
     }
@@ -159,9 +191,9 @@ fn arithmetic(
     floats: fn(f64, f64) -> f64,
 ) -> Result<Value, Error> {
     match (a, b) {
-        (Num::Int(a), Num::Int(b)) => {
-            ints(a, b).map(int).ok_or_else(|| failed(&format!("{what} overflows or divides by zero")))
-        }
+        (Num::Int(a), Num::Int(b)) => ints(a, b)
+            .map(int)
+            .ok_or_else(|| failed(&format!("{what} overflows or divides by zero"))),
         (a, b) => Ok(Value::from(floats(a.float(), b.float()))),
     }
 }
@@ -187,7 +219,11 @@ fn floor_div(a: Value, b: Value) -> Result<Value, Error> {
         (Some(x), Some(y)) => {
             let ints = |a: i128, b: i128| {
                 let (q, r) = (a.checked_div(b)?, a.checked_rem(b)?);
-                if r != 0 && (r < 0) != (b < 0) { q.checked_sub(1) } else { Some(q) }
+                if r != 0 && (r < 0) != (b < 0) {
+                    q.checked_sub(1)
+                } else {
+                    Some(q)
+                }
             };
             arithmetic("//", x, y, ints, |x, y| (x / y).floor())
         }
@@ -197,19 +233,38 @@ fn floor_div(a: Value, b: Value) -> Result<Value, Error> {
 
 fn modulo(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     if let Some(pattern) = a.as_str() {
-        let args = if b.is_tuple() { elements(state, &b)? } else { vec![b] };
-        return printf(state, pattern, &args);
+        let args = if b.is_tuple() {
+            elements(state, &b)?
+        } else {
+            vec![b]
+        };
+        return format::printf(state, pattern, &args);
     }
     match (Num::of(&a), Num::of(&b)) {
         (Some(_), Some(y)) if y.float() == 0.0 => Err(failed("modulo by zero")),
         (Some(x), Some(y)) => {
             let ints = |a: i128, b: i128| {
                 let r = a.checked_rem(b)?;
-                if r != 0 && (r < 0) != (b < 0) { r.checked_add(b) } else { Some(r) }
+                if r != 0 && (r < 0) != (b < 0) {
+                    r.checked_add(b)
+                } else {
+                    Some(r)
+                }
             };
             arithmetic("%", x, y, ints, |x, y| x - y * (x / y).floor())
         }
         _ => Err(type_error("%", &a, &b)),
+    }
+}
+
+fn neg(a: Value) -> Result<Value, Error> {
+    match Num::of(&a) {
+        Some(Num::Int(n)) => n
+            .checked_neg()
+            .map(int)
+            .ok_or_else(|| failed("integer overflow")),
+        Some(Num::Float(x)) => Ok(Value::from(-x)),
+        None => Err(type_error("unary -", &a, &a)),
     }
 }
 
@@ -223,47 +278,6 @@ fn pow(a: Value, b: Value) -> Result<Value, Error> {
         (Some(x), Some(y)) => Ok(Value::from(x.float().powf(y.float()))),
         _ => Err(type_error("**", &a, &b)),
     }
-}
-
-/// `'%s' % args`, with fields of bounded width.
-pub(crate) fn printf(
-    state: &mut State<'_, '_>,
-    pattern: &str,
-    args: &[Value],
-) -> Result<Value, Error> {
-    formatted(state, FormatStyle::Printf, pattern, args)
-}
-
-/// Python's two kinds of format strings, refusing fields that would be enormous.
-pub(crate) fn formatted(
-    state: &mut State<'_, '_>,
-    style: FormatStyle,
-    pattern: &str,
-    args: &[Value],
-) -> Result<Value, Error> {
-    let mut number = 0usize;
-    for byte in pattern.bytes() {
-        number = match byte {
-            b'0'..=b'9' => number.saturating_mul(10).saturating_add(usize::from(byte - b'0')),
-            _ => 0,
-        };
-        if number > MAX_FORMAT_WIDTH {
-            return Err(Stop::Output.wrap());
-        }
-    }
-    let fields = pattern.bytes().filter(|b| matches!(b, b'{' | b'%')).count();
-    // The formatter writes containers itself: charge what they could come to.
-    let mut texts = Vec::with_capacity(args.len());
-    let mut longest = 0;
-    for arg in args {
-        let plain = arg.is_number() || arg.is_kwargs() || arg.kind() == ValueKind::Bool;
-        let arg = if plain { arg.clone() } else { Value::from(text::py_str(state, arg)?) };
-        longest = longest.max(arg.as_str().map_or(64, str::len));
-        texts.push(arg);
-    }
-    meter::make(state, pattern.len().saturating_add(fields.saturating_mul(longest)))?;
-    meter::make(state, if fields > 64 { fields * MAX_FORMAT_WIDTH } else { 0 })?;
-    format(style, pattern, &texts).map(Value::from)
 }
 
 /// Charges for comparing two values.
@@ -305,7 +319,9 @@ pub(crate) fn contains(
     needle: &Value,
 ) -> Result<bool, Error> {
     if let Some(text) = haystack.as_str() {
-        let Some(part) = needle.as_str() else { return Err(type_error("in", needle, haystack)) };
+        let Some(part) = needle.as_str() else {
+            return Err(type_error("in", needle, haystack));
+        };
         meter::read(state, text.len())?;
         return Ok(text.contains(part));
     }
@@ -328,12 +344,7 @@ pub(crate) fn contains(
     }
 }
 
-fn compare_one(
-    state: &mut State<'_, '_>,
-    op: &str,
-    a: &Value,
-    b: &Value,
-) -> Result<bool, Error> {
+fn compare_one(state: &mut State<'_, '_>, op: &str, a: &Value, b: &Value) -> Result<bool, Error> {
     Ok(match op {
         "==" => equal(state, a, b)?,
         "!=" => !equal(state, a, b)?,
@@ -357,91 +368,6 @@ fn compare(state: &mut State<'_, '_>, ops: &str, terms: Rest<Value>) -> Result<b
     Ok(true)
 }
 
-/// What a `for` runs over.
-fn iterate(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    match value.kind() {
-        ValueKind::String => {
-            let text = value.as_str().unwrap_or_default();
-            meter::make(state, NODE_BYTES.saturating_mul(text.len()))?;
-            Ok(text.chars().map(|c| Value::from(c.to_string())).collect())
-        }
-        ValueKind::Undefined | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => Ok(value),
-        kind => Err(failed(&format!("a value of type {kind} is not iterable"))),
-    }
-}
-
-/// A value put into a `namespace()` attribute.
-fn store(state: &mut State<'_, '_>, value: Value) -> Result<Value, Error> {
-    if meter::is_namespace(&value) {
-        return Err(Stop::Depth.wrap());
-    }
-    meter::weigh(state, &value, 0)?;
-    Ok(value)
-}
-
-fn item(state: &mut State<'_, '_>, value: Value, key: Value) -> Result<Value, Error> {
-    if value.is_undefined() {
-        return Err(type_error("[]", &value, &key));
-    }
-    if let (Some(text), Some(Num::Int(at))) = (value.as_str(), Num::of(&key)) {
-        meter::read(state, text.len())?;
-        let n = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
-        let at = usize::try_from(if at < 0 { at + n } else { at }).ok();
-        let c = at.and_then(|at| text.chars().nth(at));
-        return Ok(c.map_or(Value::UNDEFINED, |c| Value::from(c.to_string())));
-    }
-    Ok(value.get_item(&key).unwrap_or(Value::UNDEFINED))
-}
-
-/// The bounds of `x[start:stop:step]` over `n` elements: Python's `slice.indices`.
-fn slice_indices(n: i128, start: Option<i128>, stop: Option<i128>, step: i128) -> Vec<usize> {
-    let clamp = |at: i128, low: i128, high: i128| {
-        (if at < 0 { at.saturating_add(n) } else { at }).clamp(low, high)
-    };
-    let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-    let from = start.map_or(if step > 0 { 0 } else { n - 1 }, |at| clamp(at, low, high));
-    let to = stop.map_or(if step > 0 { n } else { -1 }, |at| clamp(at, low, high));
-    let mut at = from;
-    let mut indices = Vec::new();
-    while (step > 0 && at < to) || (step < 0 && at > to) {
-        indices.extend(usize::try_from(at));
-        at = at.saturating_add(step);
-    }
-    indices
-}
-
-fn slice(
-    state: &mut State<'_, '_>,
-    value: Value,
-    start: Value,
-    stop: Value,
-    step: Value,
-) -> Result<Value, Error> {
-    let bound = |v: &Value| match Num::of(v) {
-        Some(Num::Int(n)) => Ok(Some(n)),
-        _ if v.is_none() => Ok(None),
-        _ => Err(failed("slice indices must be integers or None")),
-    };
-    let (start, stop, step) = (bound(&start)?, bound(&stop)?, bound(&step)?.unwrap_or(1));
-    if step == 0 {
-        return Err(failed("slice step cannot be zero"));
-    }
-    let length = |n: usize| i128::try_from(n).unwrap_or(i128::MAX);
-    if let Some(text) = value.as_str() {
-        meter::make(state, text.len().saturating_mul(12))?;
-        let chars: Vec<char> = text.chars().collect();
-        let indices = slice_indices(length(chars.len()), start, stop, step);
-        return Ok(Value::from(indices.iter().filter_map(|&i| chars.get(i)).collect::<String>()));
-    }
-    if !is_list(&value) {
-        return Err(type_error("[:]", &value, &value));
-    }
-    let items = elements(state, &value)?;
-    let indices = slice_indices(length(items.len()), start, stop, step);
-    let part = indices.iter().filter_map(|&i| items.get(i).cloned()).collect();
-    Ok(sequence(part, value.is_tuple()))
-}
-
 /// Registers every operator under the name `lower` prints.
 pub(crate) fn register(env: &mut Environment<'_>) {
     env.add_function("__add", add);
@@ -452,12 +378,8 @@ pub(crate) fn register(env: &mut Environment<'_>) {
     env.add_function("__floordiv", floor_div);
     env.add_function("__mod", modulo);
     env.add_function("__pow", pow);
+    env.add_function("__neg", neg);
     env.add_function("__cmp", compare);
-    env.add_function("__iter", iterate);
-    env.add_function("__store", store);
-    env.add_function("__item", item);
-    env.add_function("__slice", slice);
-    env.add_function("__keep", meter::keep);
     for (name, op) in [
         ("__eq", "=="),
         ("__ne", "!="),
@@ -467,8 +389,9 @@ pub(crate) fn register(env: &mut Environment<'_>) {
         ("__ge", ">="),
         ("__in", "in"),
     ] {
-        env.add_function(name, move |state: &mut State<'_, '_>, a: Value, b: Value| {
-            compare_one(state, op, &a, &b)
-        });
+        env.add_function(
+            name,
+            move |state: &mut State<'_, '_>, a: Value, b: Value| compare_one(state, op, &a, &b),
+        );
     }
 }

@@ -26,6 +26,10 @@ pub fn prepare(source: &str) -> Result<String, Error> {
             "raw" => {
                 let end = end_of_raw(after);
                 out.push_str(text);
+                // Jinja2 does not trim the newline after this tag; the interpreter takes one.
+                if after.starts_with('\n') && !text.ends_with("-%}") {
+                    out.push('\n');
+                }
                 let (raw, after) = after.split_at(end);
                 out.push_str(raw);
                 rest = after;
@@ -73,7 +77,9 @@ fn tag_end(text: &str) -> Result<usize, Error> {
             }
             b'(' | b'[' | b'{' => (depth, chain) = (depth + 1, chain + 1),
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            b'+' | b'-' | b'*' | b'/' | b'%' | b'~' | b'|' | b'.' | b'<' | b'>' | b'=' => chain += 1,
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'~' | b'|' | b'.' | b'<' | b'>' | b'=' => {
+                chain += 1
+            }
             _ if byte.is_ascii_alphabetic() => {
                 let word = word_at(text, at);
                 chain += usize::from(matches!(word, "not" | "and" | "or" | "if" | "is" | "in"));
@@ -108,13 +114,17 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
 
 fn word_at(text: &str, at: usize) -> &str {
     let word = text.get(at..).unwrap_or_default();
-    let end = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
+    let end = word
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(word.len());
     word.get(..end).unwrap_or_default()
 }
 
 /// The first word of a `{% … %}` tag; empty for other tags.
 fn keyword(tag: &str) -> &str {
-    let Some(inner) = tag.strip_prefix("{%") else { return "" };
+    let Some(inner) = tag.strip_prefix("{%") else {
+        return "";
+    };
     let inner = inner.trim_start_matches(['-', '+']).trim_start();
     word_at(inner, 0)
 }
@@ -122,7 +132,11 @@ fn keyword(tag: &str) -> &str {
 /// Length of the text up to and including `{% endraw %}`.
 fn end_of_raw(text: &str) -> usize {
     let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|t| t.find("{%")).map(|at| at + from) {
+    while let Some(at) = text
+        .get(from..)
+        .and_then(|t| t.find("{%"))
+        .map(|at| at + from)
+    {
         let tag = text.get(at..).unwrap_or_default();
         if keyword(tag) == "endraw" {
             return tag.find("%}").map_or(text.len(), |end| at + end + 2);
@@ -158,7 +172,11 @@ impl Blocks {
             }
             _ => {}
         }
-        if self.elifs.len() > MAX_SOURCE_DEPTH { Err(Error::TemplateDepth) } else { Ok(()) }
+        if self.elifs.len() > MAX_SOURCE_DEPTH {
+            Err(Error::TemplateDepth)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -178,7 +196,11 @@ mod tests {
 
     #[test]
     fn braces_and_quotes_inside_tags_do_not_end_them() {
-        for source in ["{{ {'a': {'b': '}}'}} }}", "{% set x = \"%}\\\"%}\" %}", "{# {{ #}"] {
+        for source in [
+            "{{ {'a': {'b': '}}'}} }}",
+            "{% set x = \"%}\\\"%}\" %}",
+            "{# {{ #}",
+        ] {
             assert_eq!(prepare(source).unwrap(), source);
         }
     }

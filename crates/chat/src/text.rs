@@ -34,6 +34,13 @@ pub(crate) fn write_str(
     write_repr(state, value, out, 0)
 }
 
+/// `repr(value)`.
+pub(crate) fn py_repr(state: &mut State<'_, '_>, value: &Value) -> Result<String, Error> {
+    let mut out = String::new();
+    write_repr(state, value, &mut out, 0)?;
+    Ok(out)
+}
+
 /// Appends `repr(value)`, charging for it.
 fn write_repr(
     state: &mut State<'_, '_>,
@@ -65,7 +72,9 @@ fn write_container(
     out: &mut String,
     depth: usize,
 ) -> Result<(), Error> {
-    let Some(object) = value.as_object() else { return Ok(()) };
+    let Some(object) = value.as_object() else {
+        return Ok(());
+    };
     if object.repr() == ObjectRepr::Map {
         out.push('{');
         for (n, (key, item)) in object.try_iter_pairs().into_iter().flatten().enumerate() {
@@ -96,7 +105,11 @@ fn write_container(
 
 /// Python prefers single quotes and escapes what does not print.
 fn repr_string(text: &str, out: &mut String) {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     out.push(quote);
     for c in text.chars() {
         match c {

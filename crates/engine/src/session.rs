@@ -115,7 +115,7 @@ impl Session {
             Prompt::Messages(messages) => {
                 let options = RenderOptions {
                     add_generation_prompt: true,
-                    now: (self.env.now_local)(),
+                    now: Some((self.env.now_local)()),
                     ..RenderOptions::default()
                 };
                 self.encode_prompt(&self.text.template.render(messages, &options)?)
@@ -150,8 +150,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::PromptTooLong`], and those of [`Session::prompt_ids`].
-    pub fn generate(&mut self, request: Request) -> Result<Generation<'_>, Error> {
+    pub fn generate(&mut self, mut request: Request) -> Result<Generation<'_>, Error> {
         request.check()?;
+        if matches!(request.prompt, Prompt::Messages(_)) {
+            // A fallback form has no end token of its own.
+            let own = self.text.template.stop_strings();
+            request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));
+        }
         let ids = self.prompt_ids(&request.prompt)?;
         if ids.len() >= self.n_ctx {
             return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });

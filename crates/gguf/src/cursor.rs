@@ -115,6 +115,12 @@ impl<'a> Cursor<'a> {
 
     /// The next `N` bytes.
     pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+        let end = self.room(N as u64, what)?;
+        if let Some(found) = self.buffered().first_chunk::<N>() {
+            let found = *found;
+            self.pos = end;
+            return Ok(found);
+        }
         let mut out = [0; N];
         self.fill(&mut out, what)?;
         Ok(out)
@@ -130,6 +136,21 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn u64(&mut self, what: &'static str) -> Result<u64, Error> {
         self.array(what).map(u64::from_le_bytes)
+    }
+
+    /// A count, held against its limit.
+    pub(crate) fn count(&mut self, limit: Limit, max: u64) -> Result<u64, Error> {
+        let offset = self.pos;
+        let need = self.u64("a count")?;
+        if need > max {
+            return Err(Error::Limit {
+                limit,
+                need,
+                max,
+                offset,
+            });
+        }
+        Ok(need)
     }
 
     /// A string's length, held against its limit and the file's size.
@@ -178,11 +199,11 @@ impl<'a> Cursor<'a> {
                 buffered => buffered,
             };
             let n = buffered.len().min(rest.len());
-            for (to, from) in rest.iter_mut().zip(buffered) {
-                *to = *from;
-            }
-            done += n;
-            self.pos += n as u64;
+            rest.split_at_mut(n)
+                .0
+                .copy_from_slice(buffered.split_at(n).0);
+            done = done.saturating_add(n);
+            self.pos = self.pos.saturating_add(n as u64);
         }
         Ok(())
     }
@@ -206,5 +227,54 @@ impl<'a> Cursor<'a> {
             .read_at(offset, &mut self.buffer)
             .map_err(|source| Error::Io { offset, source })?;
         Ok(&self.buffer)
+    }
+}
+
+/// Grows by doubling, but never past what the file declared.
+pub(crate) fn push_within<T>(items: &mut Vec<T>, item: T, declared: u64) {
+    if items.len() == items.capacity() {
+        let rest = usize::try_from(declared)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(items.len());
+        items.reserve_exact(items.len().max(64).min(rest));
+    }
+    items.push(item);
+}
+
+/// Room for `n` elements, which exist in the file and are within the limits.
+pub(crate) fn vec_of<T>(n: u64) -> Vec<T> {
+    Vec::with_capacity(usize::try_from(n).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use crate::header::{parse, parse_in_pieces};
+    use crate::{Limits, Metadata, Writer};
+
+    #[test]
+    fn pieces_of_any_size_read_the_same_header() {
+        let mut metadata = Metadata::new();
+        metadata.insert("text", "a text that is longer than most of the pieces");
+        metadata.insert("tokens", ["a", "bc", "", "def"].map(String::from).to_vec());
+        metadata.insert("scores", vec![1.0f32, 2.0, 3.0]);
+        let mut writer = Writer::new(metadata);
+        writer
+            .tensor("weight", quant::TensorType::Q8_0, &[64, 2])
+            .unwrap();
+        let mut data = writer.start(Vec::new()).unwrap();
+        data.write_tensor("weight", &[7; 136]).unwrap();
+        let bytes = data.finish().unwrap();
+        let whole = format!("{:?}", parse(&bytes, &Limits::NATIVE).unwrap());
+        for read_ahead in [0, 1, 2, 3, 5, 7, 8, 13, 64, 1000] {
+            let pieces = parse_in_pieces(&bytes, &Limits::NATIVE, read_ahead).unwrap();
+            assert_eq!(format!("{pieces:?}"), whole, "{read_ahead}");
+        }
+        for cut in 0..bytes.len() - 24 {
+            let cut_bytes = bytes[..cut].to_vec();
+            let whole = parse(&cut_bytes, &Limits::NATIVE).unwrap_err();
+            let pieces = parse_in_pieces(&cut_bytes, &Limits::NATIVE, 1).unwrap_err();
+            assert_eq!(pieces, whole, "cut at {cut}");
+        }
     }
 }

@@ -233,7 +233,7 @@ pub enum Error {
     Split { reason: String },
 
     /// An error in one file of a split model.
-    #[error("in file {} of the split model: {error}", .index + 1)]
+    #[error("in file {} of the split model: {error}", .index.saturating_add(1))]
     #[allow(missing_docs, reason = "the text above says it")]
     Shard { index: usize, error: Box<Error> },
 }

@@ -7,11 +7,12 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::header::{Header, TensorInfo, parse};
+use crate::header::{Header, parse};
 use crate::limits::{Limit, Limits};
 use crate::metadata::{Metadata, sorted_positions};
 use crate::source::ByteSource;
 use crate::split;
+use crate::tensors::TensorInfo;
 
 /// A model file, or the files of a split model.
 pub struct Gguf {
@@ -99,11 +100,11 @@ impl Gguf {
                 reason: "there is no file at all, name one".to_owned(),
             });
         };
-        for (i, header) in headers.enumerate() {
-            let moved = header.tensors.into_iter().map(|info| TensorInfo {
-                shard: i + 1,
-                ..info
-            });
+        for (shard, header) in (1..).zip(headers) {
+            let moved = header
+                .tensors
+                .into_iter()
+                .map(|info| TensorInfo { shard, ..info });
             tensors.extend(moved);
         }
         let by_name = match n_files {

@@ -40,15 +40,21 @@ pub(crate) fn checked_bytes(ty: TensorType, dims: &[u64]) -> Result<u64, ShapeEr
     let mut n_elements = 1;
     for dim in dims {
         let dim = bounded(u128::from(*dim), "dimension")?;
-        n_elements = bounded(u128::from(n_elements) * u128::from(dim), "element count")?;
+        n_elements = bounded(
+            u128::from(n_elements).saturating_mul(u128::from(dim)),
+            "element count",
+        )?;
     }
     let block_len = ty.block_len() as u64;
     let ne0 = dims.first().copied().unwrap_or(1);
     if !ne0.is_multiple_of(block_len) {
         return Err(ShapeError::BlockSize(ne0));
     }
-    let n_blocks = u128::from(n_elements / block_len);
-    bounded(n_blocks * ty.block_bytes() as u128, "byte count")
+    let n_blocks = u128::from(n_elements.checked_div(block_len).unwrap_or(0));
+    bounded(
+        n_blocks.saturating_mul(ty.block_bytes() as u128),
+        "byte count",
+    )
 }
 
 /// Where tensor data lies, as offsets from the data start: the running padded sum.
@@ -90,7 +96,7 @@ mod tests {
             for n in 0..200 {
                 let up = align_up(n, align).unwrap();
                 assert!(
-                    up >= n && up < n + align && up % align == 0,
+                    up >= n && up < n + align && up.is_multiple_of(align),
                     "{n} {align} {up}"
                 );
             }
@@ -125,7 +131,7 @@ mod tests {
                     // The products of two u64 and 292 bytes need more than 128 bits.
                     let bytes =
                         (exact / ty.block_len() as u128).saturating_mul(ty.block_bytes() as u128);
-                    let whole = a % ty.block_len() as u64 == 0;
+                    let whole = a.is_multiple_of(ty.block_len() as u64);
                     let small = [exact, bytes, (*a).into(), (*b).into()]
                         .iter()
                         .all(|n| *n <= max);

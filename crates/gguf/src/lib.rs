@@ -11,10 +11,15 @@
 //! Source: the GGUF specification (versions 2 and 3, little-endian), and ggml's rule that tensor
 //! offsets are the running padded sum of the sizes before them.
 
-#![deny(missing_docs)]
+#![deny(missing_docs, clippy::cast_possible_truncation)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 mod cursor;
 mod error;
+mod fields;
 mod file;
 mod header;
 mod layout;
@@ -22,18 +27,19 @@ mod limits;
 mod metadata;
 mod source;
 mod split;
+mod tensors;
 mod value;
 mod verdict;
 mod writer;
 
 pub use error::Error;
 pub use file::Gguf;
-pub use header::TensorInfo;
 pub use layout::{MAX_EXTENT, align_up, tensor_bytes};
 pub use limits::{Limit, Limits};
 pub use metadata::Metadata;
 pub use source::{ByteSource, SourceError};
 pub use split::{SplitName, split_names};
+pub use tensors::TensorInfo;
 pub use value::{Array, Value, ValueType};
 pub use verdict::verdict;
 pub use writer::{DataWriter, WriteError, Writer};

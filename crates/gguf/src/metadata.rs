@@ -125,6 +125,10 @@ impl Metadata {
         match self.get(key) {
             None => Ok(None),
             Some(Value::F32(value)) => Ok(Some(*value)),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "rounding is what is asked for"
+            )]
             Some(Value::F64(value)) => Ok(Some(*value as f32)),
             Some(other) => Err(key_type(key, "a float32", other)),
         }

@@ -70,8 +70,9 @@ pub(crate) fn check(files: &[(&Metadata, usize)]) -> Result<(), Error> {
         if n_files == 1 && no.is_none() && count.is_none() {
             return Ok(());
         }
-        let (no, count) = (no.unwrap_or(0), count.unwrap_or(1));
-        let part = i + 1;
+        // gguf-split leaves a count of 0 in a file it has merged.
+        let (no, count) = (no.unwrap_or(0), count.unwrap_or(1).max(1));
+        let part = i.saturating_add(1);
         if no >= count {
             return split(format!(
                 "file {part} says it is part {} of {count}, which cannot be, get it again",
@@ -87,7 +88,7 @@ pub(crate) fn check(files: &[(&Metadata, usize)]) -> Result<(), Error> {
         if no != i as u64 {
             return split(format!(
                 "part {} was found where part {part} belongs, give the files in order",
-                no + 1
+                no.saturating_add(1)
             ));
         }
     }

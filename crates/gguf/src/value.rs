@@ -238,7 +238,7 @@ impl fmt::Display for Value {
 
 fn shorten(text: &str) -> String {
     let shown: String = text.chars().take(CHARS_SHOWN).collect();
-    let rest = text.len() - shown.len();
+    let rest = text.len().saturating_sub(shown.len());
     let escaped = shown.escape_debug();
     if rest == 0 {
         format!("\"{escaped}\"")
@@ -261,7 +261,7 @@ impl fmt::Display for Array {
             }),
         };
         write!(f, "[{}", shown.join(", "))?;
-        let rest = self.len() - shown.len();
+        let rest = self.len().saturating_sub(shown.len());
         if rest > 0 {
             write!(f, ", and {rest} more]")
         } else {

@@ -108,7 +108,7 @@ impl Writer {
         for (name, ty, dims, n_bytes) in &self.tensors {
             put_string(&mut header, name.as_bytes());
             // At most 4, checked in `tensor`.
-            header.extend((dims.len() as u32).to_le_bytes());
+            header.extend(u32::try_from(dims.len()).unwrap_or(u32::MAX).to_le_bytes());
             dims.iter().for_each(|dim| header.extend(dim.to_le_bytes()));
             header.extend(ty.id().to_le_bytes());
             header.extend(layout.end().to_le_bytes());
@@ -278,7 +278,7 @@ impl<W: Write> DataWriter<W> {
     }
 
     fn pad(&mut self, n: u64) -> Result<(), WriteError> {
-        let n_pad = align_up(n, self.alignment).unwrap_or(n) - n;
+        let n_pad = align_up(n, self.alignment).unwrap_or(n).saturating_sub(n);
         io::copy(&mut io::Read::take(io::repeat(0), n_pad), &mut self.out)?;
         Ok(())
     }

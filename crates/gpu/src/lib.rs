@@ -1,1 +1,23 @@
-//! (skeleton)
+//! Plays a [`Plan`](kernels::Plan) on wgpu: Vulkan, Metal and DX12 natively, WebGPU in a browser.
+//!
+//! The only crate that names wgpu. Everything is made when a model is loaded: weights, cache,
+//! activations, pipelines, bind groups, and two lists of dispatches (one row, many rows). A token
+//! is then one write of 64 bytes, one pass over a list, and one submit; see [`schedule`].
+//!
+//! Must never know: GGUF, architectures, tokens as text.
+
+mod adapter;
+mod health;
+mod job;
+mod loader;
+mod options;
+mod pipelines;
+mod place;
+mod platform;
+mod player;
+mod schedule;
+mod signal;
+mod store;
+
+pub use adapter::{AdapterSummary, Gpu, list};
+pub use options::{Backend, Options};

@@ -8,6 +8,7 @@ pub mod player;
 pub mod reference;
 pub mod rope;
 pub mod sampling;
+pub mod shader;
 pub mod twin;
 
 pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};

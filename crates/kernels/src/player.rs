@@ -13,7 +13,7 @@ use crate::plan::WeightId;
 use crate::sampling::Sampling;
 
 /// How the cache stores keys and values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KvType {
     /// 4 bytes an element.
     F32,

@@ -93,7 +93,7 @@ pub fn decode(ty: TensorType, bytes: &[u8], out: &mut [f32]) -> Result<(), Decod
 pub fn decode_blocks<B: Block>(bytes: &[u8], out: &mut [f32]) -> Result<(), DecodeError> {
     let (block_bytes, block_len) = (B::TYPE.block_bytes(), B::TYPE.block_len());
     let n_blocks = bytes.len() / block_bytes;
-    let whole = bytes.len() % block_bytes == 0;
+    let whole = bytes.len().is_multiple_of(block_bytes);
     if !whole || n_blocks.checked_mul(block_len) != Some(out.len()) {
         let (n_bytes, n_values) = (bytes.len(), out.len());
         return Err(DecodeError::Size {

@@ -72,7 +72,7 @@ fn pack_q3_scales(scales: &[u8]) -> [u8; 12] {
     let mut out = [0; 12];
     for (j, scale) in scales.iter().enumerate() {
         out[j % 8] += scale % 16 * if j < 8 { 1 } else { 16 };
-        out[8 + j % 4] += scale / 16 << (j / 4 * 2);
+        out[8 + j % 4] += (scale / 16) << (j / 4 * 2);
     }
     out
 }
@@ -97,6 +97,8 @@ fn less(q: &[u8], by: i16) -> Vec<i16> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn legacy(q in integers(32, 5), d in -2.0f32..2.0, m in -2.0f32..2.0) {
         let (db, mb) = (f16_bytes(d), f16_bytes(m));

@@ -44,7 +44,6 @@ impl CancelFlag {
 /// Where models are computed.
 enum Device {
     Cpu,
-    Gpu(gpu::Gpu),
 }
 
 /// The device, and at most one model.
@@ -69,8 +68,7 @@ impl WasmEngine {
         console_error_panic_hook::set_once();
         let device = match device.as_str() {
             "cpu" => Device::Cpu,
-            "gpu" => Device::Gpu(open_gpu(subgroups).await.map_err(EdgeError::from)?),
-            _ => open_gpu(subgroups).await.map_or(Device::Cpu, Device::Gpu),
+            _ => { let _ = subgroups; Device::Cpu }
         };
         let session = RefCell::new(None);
         Ok(WasmEngine(Rc::new(Inner { device, next_task, session })))
@@ -82,7 +80,6 @@ impl WasmEngine {
         let player = session.borrow().as_ref().map(Session::player_info);
         let (device, adapter, features) = match device {
             Device::Cpu => ("cpu", "WebAssembly SIMD, 1 thread".to_owned(), Vec::new()),
-            Device::Gpu(gpu) => ("gpu", gpu.name(), gpu.features()),
         };
         let kernels = player.map_or_else(Vec::new, |player| player.kernels);
         Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels })?)
@@ -163,21 +160,15 @@ impl Inner {
 
     fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
         match &self.device {
-            Device::Cpu => cpu::loader(plan, config),
-            Device::Gpu(gpu) => gpu.loader(plan, config),
+            Device::Cpu => kernels::reference::loader(plan, config),
         }
     }
 
     fn device_name(&self) -> &'static str {
         match self.device {
             Device::Cpu => "cpu",
-            Device::Gpu(_) => "gpu",
         }
     }
-}
-
-async fn open_gpu(subgroups: bool) -> Result<gpu::Gpu, PlayerError> {
-    gpu::Gpu::open(gpu::Options { subgroups_by_host: subgroups, ..gpu::Options::default() }).await
 }
 
 fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {

@@ -35,14 +35,14 @@ fn pause(next_task: &Function) -> Pause {
 }
 
 /// Wall-clock time where the person is, for templates that print the date.
-fn now_local() -> chat::DateTime {
+fn now_local() -> chat::Moment {
     let now = Date::new_0();
-    chat::DateTime {
+    chat::Moment {
         year: now.get_full_year() as i32,
-        month: now.get_month() as u8 + 1,
-        day: now.get_date() as u8,
-        hour: now.get_hours() as u8,
-        minute: now.get_minutes() as u8,
-        second: now.get_seconds() as u8,
+        month: now.get_month() + 1,
+        day: now.get_date(),
+        hour: now.get_hours(),
+        minute: now.get_minutes(),
+        second: now.get_seconds(),
     }
 }

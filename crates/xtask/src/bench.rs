@@ -162,15 +162,23 @@ fn rates(command: &mut Command) -> Result<Rates> {
     })
 }
 
+/// `ingle` prints a list of tests (as llama-bench does), the peer's script one object.
 fn read_rates(text: &str) -> Option<Rates> {
     let value: Value = serde_json::from_str(text.trim()).ok()?;
-    let rate = |name: &str| {
-        let found = value.get(name)?;
-        found.as_f64().or_else(|| found.get("median")?.as_f64())
+    let Some(tests) = value.as_array() else {
+        let rate = |name: &str| value.get(name)?.as_f64();
+        return Some(Rates {
+            prefill: rate("prefill_tok_s")?,
+            decode: rate("decode_tok_s")?,
+        });
+    };
+    let rate = |unused: &str| {
+        let test = tests.iter().find(|test| test[unused] == 0)?;
+        test["avg_ts"].as_f64()
     };
     Some(Rates {
-        prefill: rate("prefill_tok_s")?,
-        decode: rate("decode_tok_s")?,
+        prefill: rate("n_gen")?,
+        decode: rate("n_prompt")?,
     })
 }
 
@@ -292,6 +300,9 @@ mod tests {
                 decode: 2.5
             })
         );
+        let list = r#"[{"n_prompt": 8, "n_gen": 0, "avg_ts": 10.0},
+            {"n_prompt": 0, "n_gen": 4, "avg_ts": 2.5}]"#;
+        assert_eq!(read_rates(list), read_rates(flat));
         assert_eq!(read_rates("{}"), None);
     }
 }

@@ -6,7 +6,7 @@
 //! `SKIPPED name: reason` are collected, so that a test that did nothing is never counted as passed.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -149,14 +149,24 @@ pub fn skip_line(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("SKIPPED ")
 }
 
-/// Reads the output of a JavaScript runner that prints `ok NAME`, `not ok NAME` or `SKIPPED NAME`
-/// per test, each on its own line.
+/// Runs a JavaScript test script that prints one line per case, and shows what it printed.
+pub fn run_script(name: &str, command: &mut Command, limit: Duration) -> Result<Tally> {
+    let captured = process::capture(command, limit)?;
+    print!("{}", captured.text);
+    let mut tally = count_lines(name, &captured.text);
+    if !captured.success && tally.failed.is_empty() {
+        tally.failed.push(format!("{name}: the script ended early"));
+    }
+    Ok(tally)
+}
+
+/// Reads lines of the form `ok NAME`, `FAILED NAME: reason` and `SKIPPED NAME: reason`.
 pub fn count_lines(name: &str, text: &str) -> Tally {
     let mut tally = Tally::default();
-    for line in text.lines().map(str::trim) {
+    for line in text.lines() {
         if let Some(skip) = skip_line(line) {
             tally.skipped.push(format!("{name}: {skip}"));
-        } else if let Some(test) = line.strip_prefix("not ok ") {
+        } else if let Some(test) = line.strip_prefix("FAILED ") {
             tally.failed.push(format!("{name}: {test}"));
         } else if line.starts_with("ok ") {
             tally.passed += 1;
@@ -202,7 +212,7 @@ assertion failed
     fn lines_of_a_javascript_runner() {
         let tally = count_lines(
             "web",
-            "ok one\nnot ok two: 3 != 4\n SKIPPED three: no GPU\nnoise",
+            "ok one\nFAILED two: 3 != 4\n  at x\nSKIPPED three: no GPU\nnoise",
         );
         assert_eq!(tally.passed, 1);
         assert_eq!(tally.failed, ["web: two: 3 != 4"]);

@@ -17,15 +17,19 @@ use anyhow::{Context, Result, anyhow, bail};
 /// How often a running program is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The repository's root: two folders above this crate.
+/// The repository's root: two folders above this crate. Asked of `cargo run` first, because a
+/// target folder shared by two checkouts may hand one's program to the other.
 pub fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| COMPILED_IN.into());
+    let manifest = Path::new(&manifest);
     manifest
         .ancestors()
         .nth(2)
         .unwrap_or(manifest)
         .to_path_buf()
 }
+
+const COMPILED_IN: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A program to be run in the repository's root.
 pub fn program(name: impl AsRef<OsStr>) -> Command {

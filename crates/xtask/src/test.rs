@@ -4,11 +4,12 @@
 //! cost, so that a misplaced comma fails after seconds and not after the browser tests.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::harness::{self, Program};
 use crate::process;
@@ -95,7 +96,7 @@ const STEPS: [Step; 13] = [
     },
     Step {
         name: "www",
-        what: "tsc, vitest, both packages",
+        what: "TypeScript: types, tests, packages",
         needs: &["wasm"],
         run: www,
     },
@@ -310,7 +311,7 @@ fn www(_: &Built) -> Result<Tally> {
     setup::npm_packages()?;
     web::packages()?;
     process::run(process::npm().args(["run", "check"]))?;
-    process::run(process::npm().args(["test"]))?;
+    process::run(process::npm().args(["run", "test", "--if-present"]))?;
     Ok(Tally::one())
 }
 
@@ -320,22 +321,37 @@ fn served(_: &Built) -> Result<Tally> {
     Ok(Tally::one())
 }
 
+/// Every script of `tests/web/`; each is a table of cases that prints one line per case.
 fn e2e(built: &Built) -> Result<Tally> {
     let Some(chromium) = setup::chromium() else {
         return Ok(Tally::skip(
             "e2e: no Chromium, Chrome or Edge on this machine",
         ));
     };
-    let mut command = process::program("node");
-    command
-        .arg("tests/web/run.mjs")
-        .env("CHROMIUM", chromium)
-        .envs(built.envs()?);
-    let captured = process::capture(&mut command, E2E_LIMIT)?;
-    println!("{}", captured.text);
-    let mut tally = harness::count_lines("e2e", &captured.text);
-    if !captured.success && tally.failed.is_empty() {
-        tally.failed.push("e2e: the runner ended early".into());
+    let mut tally = Tally::default();
+    for script in scripts(&process::root().join("tests/web"))? {
+        let name = script
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let mut command = process::program("node");
+        command
+            .arg(&script)
+            .env("CHROMIUM", &chromium)
+            .envs(built.envs()?);
+        tally.add(harness::run_script(&name, &mut command, E2E_LIMIT)?);
     }
     Ok(tally)
+}
+
+fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).context("tests/web is missing")?;
+    let mut scripts: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "mjs"))
+        .collect();
+    scripts.sort();
+    ensure!(!scripts.is_empty(), "tests/web has no script");
+    Ok(scripts)
 }

@@ -21,8 +21,8 @@ const QUOTES: &str = "\"\"\"";
 pub fn chat(session: &mut Session, style: Style, args: &RunArgs) -> Result<(), Failure> {
     let mut editor = DefaultEditor::new().map_err(terminal)?;
     term::line(&format!("{}   /help for help", load::describe(session)))?;
-    if let Some(reason) = session.template().fallback_reason() {
-        term::warning(&format!("{reason}; a plain form is used and answers may be worse"));
+    if !args.raw {
+        super::run::warn_of_fallback(session);
     }
     let (verbose, system) = (args.verbose, args.system.clone());
     let mut state = State { style, system, verbose, messages: Vec::new() };

@@ -65,19 +65,30 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 
 /// The form in which a single prompt goes to this model.
 fn prompt_of(session: &Session, args: &RunArgs, text: String) -> Prompt {
-    let no_form = session.template().is_fallback() && args.system.is_none();
-    if args.raw || no_form {
-        if no_form && !args.raw && args.verbose {
-            term::note("this model has no usable chat template, so the prompt is continued as it is");
+    let template = session.template();
+    let no_template = template.is_fallback() && template.source().is_empty();
+    if args.raw || (no_template && args.system.is_none()) {
+        if !args.raw && args.verbose {
+            term::note("this model has no chat template, so the prompt is continued as it is");
         }
         return match &args.system {
             Some(system) => Prompt::Text(format!("{system}\n\n{text}")),
             None => Prompt::Text(text),
         };
     }
+    warn_of_fallback(session);
     let system = args.system.iter().map(|system| Message::new("system", system));
     let user = Message::new("user", text.trim_end_matches('\n'));
     Prompt::Messages(system.chain([user]).collect())
+}
+
+/// Says so where conversations are not written as the model expects them.
+pub fn warn_of_fallback(session: &Session) {
+    let template = session.template();
+    if let (Some(reason), Some(family)) = (template.fallback_reason(), template.fallback_family()) {
+        let family = family.name();
+        term::warning(&format!("{reason}; the {family} form is used and answers may be worse"));
+    }
 }
 
 /// Piped input and the words of the command line; `None` if there are neither.

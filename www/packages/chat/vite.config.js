@@ -11,6 +11,7 @@ const POLICY = [
   "connect-src *",
   "base-uri 'none'",
   "form-action 'none'",
+  "trusted-types default",
   "require-trusted-types-for 'script'",
 ].join("; ");
 

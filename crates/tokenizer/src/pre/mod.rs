@@ -17,7 +17,7 @@ mod sets;
 mod table;
 mod words;
 
-pub(crate) use table::{NAMES, Pre, find};
+pub(crate) use table::{Pre, find, names};
 
 /// One pass over a piece: calls back with consecutive, non-empty pieces that cover it.
 pub(crate) type Stage = fn(&str, &mut dyn FnMut(&str));

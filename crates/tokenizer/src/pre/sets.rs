@@ -14,7 +14,8 @@ pub(super) type Ranges = &'static [(u32, u32)];
 pub(super) fn is_in(c: char, set: Ranges) -> bool {
     let point = c as u32;
     let below = set.partition_point(|(first, _)| *first <= point);
-    set.get(below.wrapping_sub(1)).is_some_and(|(_, last)| point <= *last)
+    set.get(below.wrapping_sub(1))
+        .is_some_and(|(_, last)| point <= *last)
         && (c.is_ascii() || class(c) != Class::Space)
 }
 
@@ -38,21 +39,17 @@ const EAST_ASIAN_MARKS: Ranges = &[
 ];
 /// `[ㄅ-ㄯ]`
 const BOPOMOFO: Ranges = &[(0x3105, 0x312f)];
-/// Han, Kana, Thai, Lao, Khmer, Burmese and Hangul, as AFMoE lists them.
+/// Han, Kana, Thai, Lao, Khmer, Burmese and Hangul as AFMoE lists them. Its range of compatibility
+/// Han was normalized when it was written down, so it begins at U+8C48 and takes in what follows Han.
 const ASIAN: Ranges = &[
-    (0x0e40, 0x0e7f),
-    (0x0e80, 0x0eff),
+    (0x0e40, 0x0eff),
     (0x1000, 0x109f),
     (0x1100, 0x11ff),
     (0x1780, 0x17ff),
     (0x2f00, 0x2fdf),
     (0x3040, 0x30ff),
     (0x3400, 0x4dbf),
-    (0x4e00, 0x9fff),
-    (0xa9e0, 0xa9ff),
-    (0xaa60, 0xaa7f),
-    (0xac00, 0xd7af),
-    (0xf900, 0xfaff),
+    (0x4e00, 0xfaff),
     (0xff65, 0xff9f),
 ];
 /// `[(|.,!?…。，、।۔،)]`, which Bloom's words do not contain.
@@ -82,7 +79,9 @@ pub(super) fn punctuation(text: &str, emit: &mut dyn FnMut(&str)) {
 
 /// The same with the backtick.
 pub(super) fn punctuation_and_backtick(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| some(text, pos, |c| is_punctuation(c) || c == '`'));
+    by_match(text, emit, |text, pos| {
+        some(text, pos, |c| is_punctuation(c) || c == '`')
+    });
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -92,7 +91,9 @@ fn is_punctuation(c: char) -> bool {
 /// `[\r\n]`
 pub(super) fn breaks(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        char_at(text, pos).filter(|(c, _)| matches!(c, '\r' | '\n')).map(|(_, next)| next)
+        char_at(text, pos)
+            .filter(|(c, _)| matches!(c, '\r' | '\n'))
+            .map(|(_, next)| next)
     });
 }
 
@@ -127,19 +128,24 @@ pub(super) fn trailing_space(text: &str, emit: &mut dyn FnMut(&str)) {
 
 /// `[一-龥ࠀ-一가-퟿]+`
 pub(super) fn east_asian(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| some(text, pos, |c| is_in(c, EAST_ASIAN)));
+    by_match(text, emit, |text, pos| {
+        some(text, pos, |c| is_in(c, EAST_ASIAN))
+    });
 }
 
 /// `[一-龥぀-ゟ゠-ヿ]+`
 pub(super) fn han_kana(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| some(text, pos, |c| is_in(c, HAN_KANA)));
+    by_match(text, emit, |text, pos| {
+        some(text, pos, |c| is_in(c, HAN_KANA))
+    });
 }
 
 /// Hangul, punctuation of East Asian text, Bopomofo, Han and Kana, each by itself.
 pub(super) fn scripts(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
         let sets = [HANGUL, EAST_ASIAN_MARKS, BOPOMOFO, HAN_KANA];
-        sets.iter().find_map(|set| some(text, pos, |c| is_in(c, set)))
+        sets.iter()
+            .find_map(|set| some(text, pos, |c| is_in(c, set)))
     });
 }
 
@@ -151,6 +157,11 @@ pub(super) fn asian(text: &str, emit: &mut dyn FnMut(&str)) {
 /// ` ?[^(\s|.,!?…。，、।۔،)]+`
 pub(super) fn bloom(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        some_after(text, pos, |c| c == ' ', |c| !is_space(c) && !is_in(c, STOPS))
+        some_after(
+            text,
+            pos,
+            |c| c == ' ',
+            |c| !is_space(c) && !is_in(c, STOPS),
+        )
     });
 }

@@ -59,3 +59,23 @@ export function openDialog(title: string, ...content: Child[]): HTMLDialogElemen
   dialog.showModal();
   return dialog;
 }
+
+/** On narrow windows the sidebar opens as a drawer: the same element, lent to a dialog. */
+export function openDrawer(): void {
+  const side = byId("side");
+  const home = document.createComment("the sidebar's place");
+  side.replaceWith(home);
+  const close = () => dialog.close();
+  const dialog = el("dialog", { class: "drawer", "aria-label": "Models and chats" }, side);
+  dialog.addEventListener("close", () => {
+    home.replaceWith(side);
+    dialog.remove();
+  });
+  dialog.addEventListener("click", (event) => {
+    // Outside, or on something that acts: the drawer has done its work.
+    const target = event.target as Element;
+    if (target === dialog || target.closest("button, a")) close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -172,7 +172,7 @@ function closeAll(files: readonly SyncFile[]): void {
 
 async function loadModule(): Promise<{ memory: WebAssembly.Memory }> {
   try {
-    return await init();
+    return await init({ module_or_path: new URL("../wasm/ingle_bg.wasm", import.meta.url) });
   } catch (error) {
     throw new EngineError(
       "engine.module",

@@ -22,15 +22,16 @@ export class Engine {
    */
   static async start(options: StartOptions = {}): Promise<Engine> {
     requireBrowser();
-    const client = new Client(options.workerUrl);
+    let client: Client | null = null;
     try {
+      client = new Client(options.workerUrl);
       await client.start(options.device ?? "auto");
+      return new Engine(client);
     } catch (error) {
       const reason = EngineError.from(error);
-      client.close(reason);
+      client?.close(reason);
       throw reason;
     }
-    return new Engine(client);
   }
 
   /**

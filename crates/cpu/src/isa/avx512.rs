@@ -61,11 +61,16 @@ pub fn is_available() -> bool {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
 unsafe fn l_load(p: *const u8) -> L {
-    // SAFETY: a whole line from the caller; prefetching never faults.
+    // SAFETY: a whole line from the caller.
     unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_BYTES).cast());
         _mm512_loadu_si512(p.cast())
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+fn l_prefetch(p: *const u8) {
+    _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_BYTES).cast());
 }
 
 #[inline]

@@ -141,10 +141,17 @@ macro_rules! stamp_floats {
                         at += 16;
                     }
                 }
-                // Padding up to 64 columns stays zero from the allocation, except that an odd
-                // number of 16s leaves the second sum of its block.
-                if at % 32 != 0 {
+                // Kernels read whole units: the padding must be zero, whatever was here before.
+                while at % 64 != 0 {
+                    out.q.add(at).write_bytes(0, 16);
+                    if USES_Q16 {
+                        out.q16.add(at).write_bytes(0, 16);
+                    }
                     *out.sums.add(at / 16) = 0;
+                    if at % 32 == 0 {
+                        *out.d.add(at / 32) = 0.0;
+                    }
+                    at += 16;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The quantized kernels, written over an instruction set's vocabulary.
 //!
 //! Vocabulary (types and functions in scope where the macro is used):
-//! - `L`, a line of 64 bytes: `l_load l_store l_and l_or l_shl l_shr l_sub l_table`
+//! - `L`, a line of 64 bytes: `l_load l_prefetch l_store l_and l_or l_shl l_shr l_sub l_table`
 //!   (shifts act on 16-bit lanes; callers mask what crosses bytes)
 //! - `D`, a dot accumulator over lines: `d_zero d_step d_done`; `WIDE_ZERO` is the zero point that
 //!   wide codes still have after a step (128 where bytes are multiplied unsigned, else 0)
@@ -71,6 +71,9 @@ macro_rules! stamp_quantized {
         #[$attr]
         unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
             let (mut low, mut high) = (d_zero(), d_zero());
+            for i in 0..T::LAYOUT.codes.block_bytes() / LINE {
+                l_prefetch(block.wrapping_add(i * LINE));
+            }
             // SAFETY: a whole block and 32 activations from the caller.
             unsafe {
                 for g in 0..4 {

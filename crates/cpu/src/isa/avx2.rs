@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 
 use super::stamp::stamp_quantized;
 use super::stamp_float::{exp, stamp_floats};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, TileAct};
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = [__m256i; 2];
@@ -60,11 +60,16 @@ pub fn is_available() -> bool {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn l_load(p: *const u8) -> L {
-    // SAFETY: a whole line from the caller; prefetching never faults.
+    // SAFETY: a whole line from the caller.
     unsafe {
-        _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_BYTES).cast());
         [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(32).cast())]
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn l_prefetch(p: *const u8) {
+    _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_BYTES).cast());
 }
 
 #[inline]

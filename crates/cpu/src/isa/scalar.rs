@@ -44,6 +44,9 @@ unsafe fn l_load(p: *const u8) -> L {
 }
 
 #[inline(always)]
+fn l_prefetch(_: *const u8) {}
+
+#[inline(always)]
 unsafe fn l_store(p: *mut u8, line: L) {
     // SAFETY: a whole line from the caller.
     unsafe { p.cast::<L>().write(line) }
@@ -254,7 +257,7 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for g in 0..n_blocks * 8 {
             for t in 0..TILE_ROWS {
-                let codes = acts.get(t).map_or([0; 4], |act| act.q.add(4 * g).cast().read());
+                let codes = acts.get(t).map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
                 out.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().write(codes);
             }
         }

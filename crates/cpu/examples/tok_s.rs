@@ -1,0 +1,53 @@
+//! Tokens per second of a GGUF file: `tok_s FILE [n_prompt] [n_decode] [n_threads] [repeats]`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measuring tool for developers")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::time::Instant;
+
+use common::{FileSource, fill, play, prefill};
+use gguf::Gguf;
+use kernels::{Input, Job, KvType, PlayerConfig, Want};
+
+/// Seconds this thread has really run (not waited for a busy machine); 0 where unknown.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|s| s.parse::<f64>().ok()).unwrap_or(0.0) * 1e-9
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let number = |i: usize, or: usize| args.get(i).map_or(or, |s| s.parse().unwrap());
+    let (n_prompt, n_decode) = (number(2, 128), number(3, 32));
+    let (n_threads, repeats) = (number(4, 0), number(5, 3));
+    let start = Instant::now();
+    let gguf = Gguf::open(Box::new(FileSource::open(args[1].as_ref()))).unwrap();
+    let plan = model::build(&gguf).unwrap().plan;
+    let n_ctx = n_prompt + n_decode + 1;
+    let loader = cpu::loader(&plan, PlayerConfig { n_ctx, kv: KvType::F16, n_threads }).unwrap();
+    let mut player = fill(&gguf, &plan, loader);
+    println!("{}", player.info().name);
+    println!("load {:.2} s", start.elapsed().as_secs_f64());
+    let n_vocab = plan.dims.n_vocab as u32;
+    let prompt: Vec<u32> = (0..n_prompt as u32).map(|i| (i * 7919 + 1) % n_vocab).collect();
+    for _ in 0..repeats {
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        prefill(&mut *player, &prompt);
+        let prefill_s = [start.elapsed().as_secs_f64(), cpu_seconds() - cpu];
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        for i in 0..n_decode {
+            let id = [(i as u32 * 104_729) % n_vocab];
+            let job = Job { input: Input::Tokens(&id), pos: n_prompt + i, want: Want::LastLogits };
+            play(&mut *player, &job);
+        }
+        let decode_s = [start.elapsed().as_secs_f64(), cpu_seconds() - cpu];
+        for (i, clock) in ["wall", "running"].iter().enumerate() {
+            println!(
+                "{clock:8} prefill {:7.1} tok/s   decode {:6.2} tok/s",
+                n_prompt as f64 / prefill_s[i],
+                n_decode as f64 / decode_s[i]
+            );
+        }
+    }
+}

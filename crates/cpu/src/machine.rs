@@ -1,0 +1,382 @@
+//! Everything a Plan needs at run time, allocated once: weights, cache, activations, scratch.
+//!
+//! The Plan comes from a file, so its shapes are checked here, against each other and against what
+//! the kernels assume; nothing that walks it later has to.
+
+use kernels::{
+    Heads, KvType, Linear, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId,
+};
+
+use crate::acts::{N_KINDS, Needs, ThreadActs, Tiles};
+use crate::attention::AttentionScratch;
+use crate::isa::Isa;
+use crate::kv::KvLayer;
+use crate::linear::PanelScratch;
+use crate::memory::Buffer;
+use crate::pack::{Matrix, Packing};
+
+/// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
+/// enough that a prefill on a slow machine can be canceled within a second.
+pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") { 32 } else { 128 };
+
+/// A weight in the form its readers want.
+pub enum Stored {
+    /// Read by products or by row lookup.
+    Matrix(Matrix),
+    /// Norm gains and biases.
+    Vector(Buffer<f32>),
+    /// Named by no op.
+    Unused,
+}
+
+/// One thread's scratch.
+pub struct ThreadScratch {
+    pub acts: ThreadActs,
+    pub panel: PanelScratch,
+    pub attention: AttentionScratch,
+}
+
+/// Buffers of the Plan (see [`kernels::plan`]), and what lies between ops.
+pub struct Buffers {
+    pub x: Buffer<f32>,
+    pub q: Buffer<f32>,
+    pub k: Buffer<f32>,
+    pub v: Buffer<f32>,
+    pub a: Buffer<f32>,
+    pub h: Buffer<f32>,
+    /// Result of a product whose norm comes before the residual sum.
+    pub post: Buffer<f32>,
+    /// Normed rows of a chunk, for float weights.
+    pub normed: Buffer<f32>,
+    /// Quantized rows of a chunk, by kind of scale.
+    pub tiles: [Tiles; N_KINDS],
+    /// `[rope][row][pair][2]`
+    pub rotations: Buffer<f32>,
+    pub logits: Buffer<f32>,
+    pub threads: Vec<ThreadScratch>,
+}
+
+/// A Plan with its memory.
+pub struct Machine {
+    pub isa: &'static Isa,
+    pub plan: Plan,
+    pub config: PlayerConfig,
+    pub weights: Vec<Stored>,
+    pub kv: Vec<KvLayer>,
+    pub buffers: Buffers,
+    /// Widest input of a product.
+    pub max_cols: usize,
+    /// Floats per row in [`Buffers::rotations`], per table.
+    pub max_pairs: usize,
+}
+
+fn unsupported(what: String) -> PlayerError {
+    PlayerError::Unsupported { device: "cpu".into(), what }
+}
+
+impl Machine {
+    /// Checks the Plan and allocates all memory for `n_threads` threads.
+    pub fn new(
+        plan: &Plan,
+        config: PlayerConfig,
+        isa: &'static Isa,
+        n_threads: usize,
+    ) -> Result<Self, PlayerError> {
+        let plan = plan.clone();
+        let heads = check(&plan)?;
+        let weights = store(&plan)?;
+        let mut kv = Vec::new();
+        for heads in heads {
+            kv.push(KvLayer::new(heads, config.kv, config.n_ctx.max(1))?);
+        }
+        let mut needs = Needs::default();
+        for stored in &weights {
+            if let Stored::Matrix(matrix) = stored {
+                needs.add(matrix);
+            }
+        }
+        let max_cols = widest_input(&plan);
+        let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
+        let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
+        Ok(Machine { isa, plan, config, weights, kv, buffers, max_cols, max_pairs })
+    }
+
+    /// The matrix `id`. The Plan was checked, so there is one.
+    pub fn matrix(&self, id: WeightId) -> &Matrix {
+        match &self.weights[id.0] {
+            Stored::Matrix(matrix) => matrix,
+            _ => unreachable!("checked at load: the weight is a matrix"),
+        }
+    }
+
+    /// The vector `id`.
+    pub fn vector(&self, id: WeightId) -> &[f32] {
+        match &self.weights[id.0] {
+            // SAFETY: written only while loading.
+            Stored::Vector(vector) => unsafe { vector.slice(0..vector.len()) },
+            _ => unreachable!("checked at load: the weight is a vector"),
+        }
+    }
+
+    /// Bytes of packed weights.
+    pub fn weight_bytes(&self) -> u64 {
+        let bytes = |stored: &Stored| match stored {
+            Stored::Matrix(matrix) => matrix.n_bytes(),
+            Stored::Vector(vector) => vector.n_bytes(),
+            Stored::Unused => 0,
+        };
+        self.weights.iter().map(bytes).sum()
+    }
+}
+
+impl Buffers {
+    fn new(
+        plan: &Plan,
+        config: PlayerConfig,
+        isa: &'static Isa,
+        n_threads: usize,
+        needs: Needs,
+        max_cols: usize,
+        max_pairs: usize,
+    ) -> Result<Self, PlayerError> {
+        let dims = plan.dims;
+        let rows = |width: usize| Buffer::new(MAX_ROWS * width, "activations");
+        let (mut q_width, mut kv_width, mut h_width) = (0, 0, 0);
+        let mut head_dim = 1;
+        for op in &plan.ops {
+            match op {
+                Op::Qkv { q, k, .. } => {
+                    q_width = q_width.max(plan.weights[q.w.0].n_rows);
+                    kv_width = kv_width.max(plan.weights[k.w.0].n_rows);
+                }
+                Op::GateUp { gate, .. } => h_width = h_width.max(plan.weights[gate.w.0].n_rows),
+                Op::Attention { heads, .. } => head_dim = head_dim.max(heads.head_dim),
+                _ => {}
+            }
+        }
+        let mut threads = Vec::new();
+        for _ in 0..n_threads {
+            threads.push(ThreadScratch {
+                acts: ThreadActs::new(max_cols, needs)?,
+                panel: PanelScratch::new(MAX_ROWS)?,
+                attention: AttentionScratch::new(head_dim, config.kv == KvType::Q8_0)?,
+            });
+        }
+        let tiles = |kind: usize| {
+            let is_needed = needs.quantized[kind];
+            Tiles::new(if is_needed { MAX_ROWS } else { 0 }, max_cols, isa)
+        };
+        Ok(Buffers {
+            x: rows(dims.dim)?,
+            q: rows(q_width)?,
+            k: rows(kv_width)?,
+            v: rows(kv_width)?,
+            a: rows(q_width)?,
+            h: rows(h_width)?,
+            post: rows(dims.dim)?,
+            normed: rows(if needs.float { max_cols } else { 0 })?,
+            tiles: [tiles(0)?, tiles(1)?],
+            rotations: rows(plan.ropes.len() * max_pairs * 2)?,
+            logits: Buffer::new(if plan.gives_logits() { dims.n_vocab } else { 0 }, "logits")?,
+            threads,
+        })
+    }
+
+    /// Bytes held.
+    pub fn n_bytes(&self) -> u64 {
+        let rows = [&self.x, &self.q, &self.k, &self.v, &self.a, &self.h, &self.post];
+        let rows = rows.into_iter().chain([&self.normed, &self.rotations, &self.logits]);
+        let thread =
+            |t: &ThreadScratch| t.acts.n_bytes() + t.panel.n_bytes() + t.attention.n_bytes();
+        rows.map(Buffer::n_bytes).sum::<u64>()
+            + self.tiles.iter().map(Tiles::n_bytes).sum::<u64>()
+            + self.threads.iter().map(thread).sum::<u64>()
+    }
+}
+
+fn widest_input(plan: &Plan) -> usize {
+    plan.weights.iter().map(|w| w.n_cols).max().unwrap_or(0).max(plan.dims.dim)
+}
+
+/// What an op reads a weight as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Matrix,
+    Vector,
+}
+
+/// Allocates every weight in the form its readers want.
+fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
+    let mut roles: Vec<Option<Role>> = vec![None; plan.weights.len()];
+    for op in &plan.ops {
+        let vectors = vector_ids(op);
+        let mut conflict = None;
+        op.for_each_weight(|id| {
+            let role = if vectors.contains(&Some(id)) { Role::Vector } else { Role::Matrix };
+            if roles[id.0].is_some_and(|other| other != role) {
+                conflict = Some(id);
+            }
+            roles[id.0] = Some(role);
+        });
+        if let Some(id) = conflict {
+            let name = &plan.weights[id.0].name;
+            return Err(unsupported(format!("tensor '{name}' as both a matrix and a vector")));
+        }
+    }
+    let mut weights = Vec::new();
+    for (weight, role) in plan.weights.iter().zip(roles) {
+        let not_computable = || PlayerError::TensorType {
+            device: "cpu".into(),
+            tensor: weight.name.clone(),
+            ty: weight.ty.name().into(),
+        };
+        weights.push(match role {
+            None => Stored::Unused,
+            Some(Role::Vector) if weight.ty.is_supported() => {
+                Stored::Vector(Buffer::new(weight.n_rows * weight.n_cols, &weight.name)?)
+            }
+            Some(Role::Vector) => return Err(not_computable()),
+            Some(Role::Matrix) => {
+                let packing = Packing::of(weight.ty).ok_or_else(not_computable)?;
+                let (rows, cols) = (weight.n_rows, weight.n_cols);
+                Stored::Matrix(Matrix::new(packing, rows, cols, &weight.name)?)
+            }
+        });
+    }
+    Ok(weights)
+}
+
+/// The ids an op reads as vectors.
+fn vector_ids(op: &Op) -> [Option<WeightId>; 4] {
+    let gain = |norm: &Option<Norm>| norm.map(|n| n.gain);
+    match op {
+        Op::Embed { .. } | Op::Attention { .. } => [None; 4],
+        Op::Qkv { norm, q, k, v } => [Some(norm.gain), q.bias, k.bias, v.bias],
+        Op::RopeKv { q_norm, k_norm, .. } => [gain(q_norm), gain(k_norm), None, None],
+        Op::Output { w, post } | Op::Down { w, post } => [gain(post), w.bias, None, None],
+        Op::GateUp { norm, gate, up, .. } => [Some(norm.gain), gate.bias, up.bias, None],
+        Op::Head { norm, w } => [Some(norm.gain), w.bias, None, None],
+    }
+}
+
+/// Checks shapes; gives the head geometry of each cache layer.
+fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
+    let dim = plan.dims.dim;
+    let shapes = Shapes { plan };
+    let mut layers: Vec<Option<Heads>> = vec![None; plan.n_kv_layers];
+    let mut qkv = (0, 0);
+    let mut h_width = 0;
+    for op in &plan.ops {
+        let mut is_known = true;
+        op.for_each_weight(|id| is_known &= id.0 < plan.weights.len());
+        if !is_known {
+            return Err(unsupported("a weight the plan does not list".into()));
+        }
+        match op {
+            Op::Embed { table, .. } => shapes.matrix(*table, plan.dims.n_vocab, dim)?,
+            Op::Qkv { norm, q, k, v } => {
+                shapes.vector(norm.gain, dim)?;
+                qkv = (plan.weights[q.w.0].n_rows, plan.weights[k.w.0].n_rows);
+                shapes.linear(q, qkv.0, dim)?;
+                shapes.linear(k, qkv.1, dim)?;
+                shapes.linear(v, qkv.1, dim)?;
+            }
+            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
+                shapes.heads(heads, qkv, *kv, &mut layers)?;
+                for norm in [q_norm, k_norm].into_iter().flatten() {
+                    shapes.vector(norm.gain, heads.head_dim)?;
+                }
+                let pairs = plan.ropes.get(rope.0).map(RopeTable::n_pairs);
+                if pairs.is_none_or(|n| 2 * n > heads.head_dim) {
+                    return Err(unsupported("a rotation wider than its heads".into()));
+                }
+            }
+            Op::Attention { kv, heads, window, .. } => {
+                shapes.heads(heads, qkv, *kv, &mut layers)?;
+                if *window == Some(0) {
+                    return Err(unsupported("an attention window of 0 tokens".into()));
+                }
+            }
+            Op::Output { w, post } => {
+                shapes.linear(w, dim, qkv.0)?;
+                shapes.post(post, dim)?;
+            }
+            Op::GateUp { norm, gate, up, .. } => {
+                shapes.vector(norm.gain, dim)?;
+                h_width = plan.weights[gate.w.0].n_rows;
+                shapes.linear(gate, h_width, dim)?;
+                shapes.linear(up, h_width, dim)?;
+            }
+            Op::Down { w, post } => {
+                shapes.linear(w, dim, h_width)?;
+                shapes.post(post, dim)?;
+            }
+            Op::Head { norm, w } => {
+                shapes.vector(norm.gain, dim)?;
+                shapes.linear(w, plan.dims.n_vocab, dim)?;
+            }
+        }
+    }
+    let missing = || unsupported("a cache layer that no attention uses".into());
+    layers.into_iter().map(|heads| heads.ok_or_else(missing)).collect()
+}
+
+struct Shapes<'a> {
+    plan: &'a Plan,
+}
+
+impl Shapes<'_> {
+    fn matrix(&self, id: WeightId, n_rows: usize, n_cols: usize) -> Result<(), PlayerError> {
+        let w = &self.plan.weights[id.0];
+        if (w.n_rows, w.n_cols) != (n_rows, n_cols) || w.n_cols % w.ty.block_len() != 0 {
+            return Err(unsupported(format!(
+                "tensor '{}' as [{n_rows}, {n_cols}], while the file has [{}, {}] of {}",
+                w.name, w.n_rows, w.n_cols, w.ty
+            )));
+        }
+        Ok(())
+    }
+
+    fn vector(&self, id: WeightId, len: usize) -> Result<(), PlayerError> {
+        let w = &self.plan.weights[id.0];
+        if w.n_rows * w.n_cols != len || w.n_cols % w.ty.block_len() != 0 {
+            let n = w.n_rows * w.n_cols;
+            let name = &w.name;
+            return Err(unsupported(format!("{len} numbers in '{name}', which has {n}")));
+        }
+        Ok(())
+    }
+
+    fn linear(&self, linear: &Linear, n_rows: usize, n_cols: usize) -> Result<(), PlayerError> {
+        self.matrix(linear.w, n_rows, n_cols)?;
+        linear.bias.map_or(Ok(()), |id| self.vector(id, n_rows))
+    }
+
+    fn post(&self, post: &Option<Norm>, dim: usize) -> Result<(), PlayerError> {
+        post.map_or(Ok(()), |norm| self.vector(norm.gain, dim))
+    }
+
+    fn heads(
+        &self,
+        heads: &Heads,
+        qkv: (usize, usize),
+        kv: usize,
+        layers: &mut [Option<Heads>],
+    ) -> Result<(), PlayerError> {
+        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
+        let is_grouped = n_kv_heads > 0 && n_heads % n_kv_heads == 0 && head_dim > 0;
+        let widths = (n_heads * head_dim, n_kv_heads * head_dim);
+        let layer = layers.get_mut(kv);
+        let is_same = layer.as_ref().is_some_and(|l| l.is_none_or(|other| other == *heads));
+        if !is_grouped || widths != qkv || !is_same {
+            return Err(unsupported(format!(
+                "{n_heads} query heads over {n_kv_heads} key heads of {head_dim} in cache layer \
+                 {kv}, which does not fit its projections"
+            )));
+        }
+        if let Some(layer) = layer {
+            *layer = Some(*heads);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,428 @@
+//! Walks the Plan on all threads: each op, its share of the work, a barrier.
+//!
+//! Between two barriers every thread writes only its own rows, strips or heads; that is what makes
+//! the unsafe slices of [`Buffer`](crate::memory::Buffer) sound. Who computes a number never
+//! changes its value: a row of a product is summed by one thread, in one order.
+
+use kernels::{Activation, Heads, Linear, Norm, Op, RopeStyle};
+
+use crate::acts::Needs;
+use crate::attention::{Attention, UNIT_ROWS, Unit};
+use crate::format::STRIP;
+use crate::isa::{TILE_COLS, TILE_ROWS};
+use crate::linear::{Chunk, Sides, matmul, matvec};
+use crate::machine::{Machine, ThreadScratch};
+use crate::memory::Buffer;
+use crate::pack::Matrix;
+use crate::pool::Team;
+
+/// Which logits a pass computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    None,
+    Last,
+    All,
+}
+
+/// One pass over the Plan. `x` holds the rows already if `ids` is empty.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    pub ids: &'a [u32],
+    pub n_rows: usize,
+    pub pos: usize,
+    pub logits: Logits,
+}
+
+/// A thread's view of a pass.
+struct Walk<'a> {
+    m: &'a Machine,
+    team: &'a Team<'a>,
+    own: &'a ThreadScratch,
+    pass: &'a Pass<'a>,
+}
+
+/// The input of an op's products, ready for the kernels.
+struct Ready {
+    /// Row of the input if there is only one.
+    n_rows: usize,
+    /// `[n_rows, n_cols]` as floats.
+    x: *const f32,
+}
+
+/// Runs the whole pass on one thread of the team.
+pub fn run(machine: &Machine, team: &Team<'_>, pass: &Pass<'_>) {
+    let own = &machine.buffers.threads[team.thread];
+    let walk = Walk { m: machine, team, own, pass };
+    walk.rotations();
+    for op in &machine.plan.ops {
+        walk.op(op);
+        team.barrier();
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn op(&self, op: &Op) {
+        let m: &'a Machine = self.m;
+        let b = &m.buffers;
+        match op {
+            Op::Embed { table, scale } => self.embed(self.m.matrix(*table), *scale),
+            Op::Qkv { norm, q, k, v } => {
+                let ready = self.prepare(&b.x, Some(norm), &[q, k, v], 0..self.pass.n_rows);
+                for (linear, out) in [(q, &b.q), (k, &b.k), (v, &b.v)] {
+                    self.product(linear, &ready, |w, bias| Sink { w, bias, out, add: false });
+                }
+            }
+            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
+                self.rope_kv(*kv, heads, q_norm, k_norm, rope.0);
+            }
+            Op::Attention { kv, heads, scale, window } => {
+                self.attention(*kv, heads, *scale, *window);
+            }
+            Op::Output { w, post } => self.residual(w, post, &b.a),
+            Op::GateUp { norm, gate, up, act } => self.gate_up(norm, gate, up, *act),
+            Op::Down { w, post } => self.residual(w, post, &b.h),
+            Op::Head { norm, w } => {
+                let rows = match self.pass.logits {
+                    Logits::None => return,
+                    Logits::Last => self.pass.n_rows - 1..self.pass.n_rows,
+                    Logits::All => 0..self.pass.n_rows,
+                };
+                let ready = self.prepare(&b.x, Some(norm), &[w], rows);
+                let out = &b.logits;
+                self.product(w, &ready, |w, bias| Sink { w, bias, out, add: false });
+            }
+        }
+    }
+
+    /// Cosines and sines of every row, for every table. Ends without a barrier: the first op's
+    /// barrier comes before the first use.
+    fn rotations(&self) {
+        let n = self.m.max_pairs * 2;
+        for row in self.team.share(self.pass.n_rows) {
+            for (i, rope) in self.m.plan.ropes.iter().enumerate() {
+                let at = (i * crate::machine::MAX_ROWS + row) * n;
+                // SAFETY: this thread's rows.
+                let out = unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
+                rope.cos_sin(self.pass.pos + row, out);
+            }
+        }
+    }
+
+    fn embed(&self, table: &Matrix, scale: f32) {
+        let dim = table.n_cols;
+        for row in self.team.share(self.pass.n_rows) {
+            let Some(&id) = self.pass.ids.get(row) else { continue };
+            // SAFETY: this thread's rows; weights are not written any more; ids were checked.
+            unsafe {
+                let x = self.m.buffers.x.slice_mut(row * dim..(row + 1) * dim);
+                table.read_row(id as usize, x);
+                if scale != 1.0 {
+                    x.iter_mut().for_each(|v| *v *= scale);
+                }
+            }
+        }
+    }
+
+    /// Norms and quantizes `rows` of `src` for the given weights. After it, all threads may read
+    /// the result.
+    fn prepare(
+        &self,
+        src: &Buffer<f32>,
+        norm: Option<&Norm>,
+        linears: &[&Linear],
+        rows: std::ops::Range<usize>,
+    ) -> Ready {
+        let m = self.m;
+        let mut needs = Needs::default();
+        linears.iter().for_each(|linear| needs.add(m.matrix(linear.w)));
+        let n_cols = m.matrix(linears[0].w).n_cols;
+        let row_of = |r: usize| (rows.start + r) * n_cols..(rows.start + r + 1) * n_cols;
+        let n_rows = rows.len();
+        let mut x = src.ptr().wrapping_add(rows.start * n_cols).cast_const();
+        let acts = &self.own.acts;
+        // SAFETY: `src` is not written in this phase; scratch and tiles are this thread's.
+        unsafe {
+            if n_rows == 1 {
+                let mut row = src.slice(row_of(0));
+                if let Some(norm) = norm {
+                    let normed = acts.normed.slice_mut(0..n_cols);
+                    (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
+                    row = normed;
+                    x = row.as_ptr();
+                }
+                acts.quantize(m.isa, needs, 0, row);
+                return Ready { n_rows, x };
+            }
+            let keep = norm.is_some() && needs.float;
+            for tile in self.team.share(n_rows.div_ceil(TILE_ROWS)) {
+                let first = tile * TILE_ROWS;
+                let n = TILE_ROWS.min(n_rows - first);
+                for t in 0..n {
+                    let mut row = src.slice(row_of(first + t));
+                    if let Some(norm) = norm {
+                        let normed = if keep {
+                            let at = (first + t) * n_cols;
+                            m.buffers.normed.slice_mut(at..at + n_cols)
+                        } else {
+                            acts.normed.slice_mut(0..n_cols)
+                        };
+                        (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
+                        row = normed;
+                    }
+                    acts.quantize(m.isa, needs, t, row);
+                }
+                for (kind, tiles) in m.buffers.tiles.iter().enumerate() {
+                    if needs.quantized[kind] {
+                        tiles.pack(m.isa, tile, &acts.rows[kind][..n], n_cols);
+                    }
+                }
+            }
+            if keep {
+                x = m.buffers.normed.ptr().cast_const();
+            }
+        }
+        self.team.barrier();
+        Ready { n_rows, x }
+    }
+
+    /// `sink = W·x` for this thread's strips.
+    fn product(
+        &self,
+        linear: &Linear,
+        ready: &Ready,
+        sink: impl Fn(&'a Matrix, Option<&'a [f32]>) -> Sink<'a>,
+    ) {
+        let m = self.m;
+        let w = m.matrix(linear.w);
+        let sink = sink(w, linear.bias.map(|id| m.vector(id)));
+        if ready.n_rows == 1 {
+            let mut y = [0.0; STRIP];
+            for strip in self.team.share(w.n_strips()) {
+                // SAFETY: `prepare` made row 0 for this weight; strips are this thread's.
+                unsafe {
+                    matvec(m.isa, w, strip, &self.own.acts, ready.x, &mut y);
+                    sink.put(0, strip, &y);
+                }
+            }
+            return;
+        }
+        for pair in self.team.share(w.n_strips().div_ceil(2)) {
+            let second = 2 * pair + 1;
+            let sides = [Some((w, 2 * pair)), (second < w.n_strips()).then_some((w, second))];
+            self.rows_of(sides, ready, |row, side, y| {
+                // SAFETY: strips are this thread's.
+                unsafe { sink.put(row, 2 * pair + side, y) };
+            });
+        }
+    }
+
+    /// Products of two strips with all rows; `put(row, side, values)`.
+    fn rows_of(
+        &self,
+        sides: Sides<'_>,
+        ready: &Ready,
+        mut put: impl FnMut(usize, usize, &[f32; STRIP]),
+    ) {
+        let panel = &self.own.panel;
+        let chunk = Chunk { n_rows: ready.n_rows, tiles: &self.m.buffers.tiles, x: ready.x };
+        // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
+        let c = unsafe {
+            matmul(self.m.isa, sides, &chunk, panel);
+            panel.c.slice(0..ready.n_rows * TILE_COLS)
+        };
+        for (row, values) in c.chunks_exact(TILE_COLS).enumerate() {
+            for (side, y) in values.as_chunks::<STRIP>().0.iter().enumerate() {
+                if sides[side].is_some() {
+                    put(row, side, y);
+                }
+            }
+        }
+    }
+
+    /// `x += post(W·src + b)`
+    fn residual(&self, linear: &Linear, post: &Option<Norm>, src: &Buffer<f32>) {
+        let m: &'a Machine = self.m;
+        let b = &m.buffers;
+        let ready = self.prepare(src, None, &[linear], 0..self.pass.n_rows);
+        let Some(norm) = post else {
+            self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.x, add: true });
+            return;
+        };
+        self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.post, add: false });
+        self.team.barrier();
+        let dim = self.m.plan.dims.dim;
+        for row in self.team.share(self.pass.n_rows) {
+            // SAFETY: this thread's rows; the scratch row is its own.
+            unsafe {
+                let y = b.post.slice(row * dim..(row + 1) * dim);
+                let normed = self.own.acts.normed.slice_mut(0..dim);
+                (self.m.isa.rms_norm)(y, self.m.vector(norm.gain), norm.eps, normed);
+                let x = b.x.slice_mut(row * dim..(row + 1) * dim);
+                x.iter_mut().zip(normed.iter()).for_each(|(x, y)| *x += y);
+            }
+        }
+    }
+
+    fn gate_up(&self, norm: &Norm, gate: &Linear, up: &Linear, act: Activation) {
+        let m = self.m;
+        let ready = self.prepare(&m.buffers.x, Some(norm), &[gate, up], 0..self.pass.n_rows);
+        let (wg, wu) = (m.matrix(gate.w), m.matrix(up.w));
+        let width = wg.n_rows;
+        let bias = |linear: &Linear, strip: usize, y: &mut [f32; STRIP]| {
+            if let Some(id) = linear.bias {
+                y.iter_mut().zip(&m.vector(id)[strip * STRIP..]).for_each(|(y, b)| *y += b);
+            }
+        };
+        let put = |row: usize, strip: usize, g: &mut [f32; STRIP], u: &mut [f32; STRIP]| {
+            bias(gate, strip, g);
+            bias(up, strip, u);
+            let n = STRIP.min(width - strip * STRIP);
+            let at = row * width + strip * STRIP;
+            // SAFETY: strips are this thread's.
+            unsafe {
+                let h = m.buffers.h.slice_mut(at..at + n);
+                match act {
+                    Activation::Silu => (m.isa.silu_mul)(&g[..n], &u[..n], h),
+                    Activation::GeluTanh => (m.isa.gelu_mul)(&g[..n], &u[..n], h),
+                }
+            }
+        };
+        for strip in self.team.share(wg.n_strips()) {
+            let (mut g, mut u) = ([0.0; STRIP], [0.0; STRIP]);
+            if ready.n_rows == 1 {
+                // SAFETY: `prepare` made row 0 for these weights.
+                unsafe {
+                    matvec(m.isa, wg, strip, &self.own.acts, ready.x, &mut g);
+                    matvec(m.isa, wu, strip, &self.own.acts, ready.x, &mut u);
+                }
+                put(0, strip, &mut g, &mut u);
+                continue;
+            }
+            self.rows_of([Some((wg, strip)), Some((wu, strip))], &ready, |row, side, y| {
+                if side == 0 {
+                    g = *y;
+                } else {
+                    u = *y;
+                    put(row, strip, &mut g, &mut u);
+                }
+            });
+        }
+    }
+
+    /// Norms and rotates queries and keys; keys and values go into the cache.
+    fn rope_kv(
+        &self,
+        kv: usize,
+        heads: &Heads,
+        q_norm: &Option<Norm>,
+        k_norm: &Option<Norm>,
+        rope: usize,
+    ) {
+        let (m, b) = (self.m, &self.m.buffers);
+        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
+        let table = &m.plan.ropes[rope];
+        let per_row = n_heads + n_kv_heads;
+        for item in self.team.share(self.pass.n_rows * per_row) {
+            let (row, head) = (item / per_row, item % per_row);
+            let at = (rope * crate::machine::MAX_ROWS + row) * m.max_pairs * 2;
+            let (buffer, norm, head, width) = if head < n_heads {
+                (&b.q, q_norm, head, n_heads * head_dim)
+            } else {
+                (&b.k, k_norm, head - n_heads, n_kv_heads * head_dim)
+            };
+            let range = row * width + head * head_dim..row * width + (head + 1) * head_dim;
+            // SAFETY: heads are this thread's; rotations and values are not written here.
+            unsafe {
+                let x = buffer.slice_mut(range.clone());
+                if let Some(norm) = norm {
+                    let normed = self.own.acts.normed.slice_mut(0..head_dim);
+                    (m.isa.rms_norm)(x, m.vector(norm.gain), norm.eps, normed);
+                    x.copy_from_slice(normed);
+                }
+                rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
+                if std::ptr::eq(buffer, &raw const b.k) {
+                    m.kv[kv].write(head, self.pass.pos + row, x, b.v.slice(range));
+                }
+            }
+        }
+    }
+
+    fn attention(&self, kv: usize, heads: &Heads, scale: f32, window: Option<usize>) {
+        let (m, b) = (self.m, &self.m.buffers);
+        let kv = &m.kv[kv];
+        let attention = Attention { kv, scale, window, pos: self.pass.pos, q: &b.q, out: &b.a };
+        let group = heads.n_heads / heads.n_kv_heads;
+        let run = |unit: Unit| {
+            // SAFETY: queries and cache are complete since the last barrier; units are disjoint.
+            unsafe { attention.run(m.isa, &unit, &self.own.attention) };
+        };
+        if self.pass.n_rows == 1 {
+            // By query heads: there may be fewer key heads than threads.
+            let share = self.team.share(heads.n_heads);
+            let mut head = share.start;
+            while head < share.end {
+                let kv_head = head / group;
+                let end = share.end.min((kv_head + 1) * group).min(head + UNIT_ROWS);
+                run(Unit { kv_head, heads: head..end, tokens: 0..1 });
+                head = end;
+            }
+            return;
+        }
+        let n_tokens = (UNIT_ROWS / group).max(1);
+        let n_tiles = self.pass.n_rows.div_ceil(n_tokens);
+        // Later tiles see more keys: dealing them out in turn balances the threads.
+        for item in (self.team.thread..n_tiles * heads.n_kv_heads).step_by(self.team.n_threads) {
+            let (tile, kv_head) = (item / heads.n_kv_heads, item % heads.n_kv_heads);
+            let tokens = tile * n_tokens..((tile + 1) * n_tokens).min(self.pass.n_rows);
+            let mut head = kv_head * group;
+            while head < (kv_head + 1) * group {
+                let end = (head + UNIT_ROWS).min((kv_head + 1) * group);
+                run(Unit { kv_head, heads: head..end, tokens: tokens.clone() });
+                head = end;
+            }
+        }
+    }
+}
+
+/// Where a product's rows go.
+struct Sink<'a> {
+    w: &'a Matrix,
+    bias: Option<&'a [f32]>,
+    out: &'a Buffer<f32>,
+    add: bool,
+}
+
+impl Sink<'_> {
+    /// # Safety
+    /// No other thread touches these 16 outputs of this row.
+    unsafe fn put(&self, row: usize, strip: usize, y: &[f32; STRIP]) {
+        let first = strip * STRIP;
+        let n = STRIP.min(self.w.n_rows - first);
+        let at = row * self.w.n_rows + first;
+        // SAFETY: the caller's promise.
+        let out = unsafe { self.out.slice_mut(at..at + n) };
+        for (i, out) in out.iter_mut().enumerate() {
+            let value = y[i] + self.bias.map_or(0.0, |bias| bias[first + i]);
+            *out = if self.add { *out + value } else { value };
+        }
+    }
+}
+
+/// Rotates the pairs of one head by `(cos, sin)` each.
+fn rotate(x: &mut [f32], cos_sin: &[f32], style: RopeStyle) {
+    let n_pairs = cos_sin.len() / 2;
+    let turn = |a: f32, b: f32, cs: &[f32]| (a * cs[0] - b * cs[1], a * cs[1] + b * cs[0]);
+    match style {
+        RopeStyle::Interleaved => {
+            for (pair, cs) in x.chunks_exact_mut(2).zip(cos_sin.chunks_exact(2)) {
+                (pair[0], pair[1]) = turn(pair[0], pair[1], cs);
+            }
+        }
+        RopeStyle::Halves => {
+            let (first, second) = x.split_at_mut(n_pairs);
+            for ((a, b), cs) in first.iter_mut().zip(second).zip(cos_sin.chunks_exact(2)) {
+                (*a, *b) = turn(*a, *b, cs);
+            }
+        }
+    }
+}

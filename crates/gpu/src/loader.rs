@@ -1,0 +1,205 @@
+//! Takes a model's rows as they come from the file and puts them where the kernels read them.
+//!
+//! Rows are regrouped into planes (see `kernels::shader::layout`) in one scratch buffer of the size
+//! of a piece and handed to the queue; a format that needs no regrouping goes straight through.
+//! Nothing is kept: [`Loader::poll_flushed`] is ready when the device has taken what was written,
+//! so at most one piece is in flight.
+
+use std::task::{Context, Poll};
+
+use kernels::shader::layout::UNIT;
+use kernels::{Loader, Op, Plan, Player, PlayerConfig, PlayerError, WeightId};
+
+use crate::adapter::Gpu;
+use crate::place::Placement;
+use crate::platform;
+use crate::player::GpuPlayer;
+use crate::schedule::Builder;
+use crate::signal::Signal;
+use crate::store::Store;
+
+/// A model on its way to the GPU.
+pub struct GpuLoader {
+    gpu: Gpu,
+    plan: Plan,
+    config: PlayerConfig,
+    placement: Placement,
+    store: Store,
+    /// Regrouped rows of one call of `write`.
+    scratch: Vec<u8>,
+    /// All vectors, padded; written at the end.
+    vectors: Vec<f32>,
+    flushed: Signal,
+    /// Something was written since the last flush.
+    dirty: bool,
+    waiting: bool,
+}
+
+/// Most positions a kernel's 32-bit offsets are made for; far above any model's context.
+const MAX_CONTEXT: usize = 1 << 24;
+
+impl GpuLoader {
+    pub fn new(gpu: Gpu, plan: &Plan, config: PlayerConfig) -> Result<Self, PlayerError> {
+        gpu.health.check()?;
+        validate(&gpu, plan, config)?;
+        let max = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
+        let placement = Placement::new(plan, max, &gpu.name())?;
+        let max_spans = max_spans(plan, config);
+        let store = Store::new(&gpu, plan, &placement, config, max_spans)?;
+        let vectors = vec![0.0; placement.n_vector_floats];
+        Ok(GpuLoader {
+            gpu,
+            plan: plan.clone(),
+            config,
+            placement,
+            store,
+            scratch: Vec::new(),
+            vectors,
+            flushed: Signal::default(),
+            dirty: false,
+            waiting: false,
+        })
+    }
+
+    fn write_vector(&mut self, id: WeightId, bytes: &[u8]) -> Result<(), PlayerError> {
+        let weight = &self.plan.weights[id.0];
+        let at = self.placement.vectors[&id];
+        let out = &mut self.vectors[at..at + weight.n_cols];
+        quant::decode(weight.ty, bytes, out).map_err(|e| PlayerError::Device {
+            device: self.gpu.name(),
+            reason: format!("tensor '{}': {e}", weight.name),
+        })
+    }
+
+    fn write_matrix(&mut self, id: WeightId, row: usize, bytes: &[u8]) {
+        let Some(matrix) = self.placement.matrices.get(&id) else { return };
+        let layout = matrix.layout;
+        let n_rows = bytes.len() / layout.file_bytes.max(1);
+        for part in &matrix.parts {
+            let from = row.max(part.first_row);
+            let to = (row + n_rows).min(part.first_row + part.n_rows);
+            if from >= to {
+                continue;
+            }
+            let rows = &bytes[(from - row) * layout.file_bytes..(to - row) * layout.file_bytes];
+            let buffer = &self.store.weights[part.buffer];
+            let offset = part.offset + ((from - part.first_row) * layout.row_bytes) as u64;
+            if layout.is_plain() {
+                self.gpu.queue.write_buffer(buffer, offset, rows);
+            } else {
+                self.scratch.resize((to - from) * layout.row_bytes, 0);
+                layout.repack(rows, &mut self.scratch);
+                self.gpu.queue.write_buffer(buffer, offset, &self.scratch);
+            }
+        }
+    }
+
+    /// Cosines and sines of all positions, a few megabytes at a time.
+    fn write_angles(&self) {
+        const PIECE_BYTES: usize = 1 << 20;
+        let mut floats = Vec::new();
+        for (rope, buffer) in self.plan.ropes.iter().zip(&self.store.angles) {
+            let row = 2 * rope.n_pairs();
+            if row == 0 {
+                continue;
+            }
+            let step = (PIECE_BYTES / (4 * row)).max(1);
+            for first in (0..self.config.n_ctx).step_by(step) {
+                let n = step.min(self.config.n_ctx - first);
+                floats.resize(n * row, 0.0);
+                for (i, out) in floats.chunks_exact_mut(row).enumerate() {
+                    rope.cos_sin(first + i, out);
+                }
+                let offset = (first * row * 4) as u64;
+                self.gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(&floats));
+            }
+        }
+    }
+}
+
+/// Capacity of the partial results of attention, over all layers.
+fn max_spans(plan: &Plan, config: PlayerConfig) -> usize {
+    let spans = plan.ops.iter().filter_map(|op| match op {
+        Op::Attention { heads, .. } => kernels::shader::attn_shape(*heads),
+        _ => None,
+    });
+    spans.map(|shape| config.n_ctx.div_ceil(shape.span)).max().unwrap_or(1)
+}
+
+/// What the kernels take for granted.
+fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
+    let refuse = |what: String| Err(PlayerError::Unsupported { device: gpu.name(), what });
+    if config.n_ctx == 0 || config.n_ctx > MAX_CONTEXT {
+        return refuse(format!("a context of {} tokens", config.n_ctx));
+    }
+    for op in &plan.ops {
+        if let Op::RopeKv { heads, .. } | Op::Attention { heads, .. } = op {
+            let divides = heads.n_kv_heads > 0 && heads.n_heads % heads.n_kv_heads == 0;
+            if !divides || heads.head_dim == 0 || heads.head_dim % 4 != 0 {
+                return refuse(format!(
+                    "{} query and {} key/value heads of {} elements",
+                    heads.n_heads, heads.n_kv_heads, heads.head_dim
+                ));
+            }
+        }
+    }
+    let n_vocab = plan.dims.n_vocab;
+    if n_vocab > MAX_VOCAB || plan.dims.dim < UNIT {
+        return refuse(format!("{n_vocab} tokens and {} features", plan.dims.dim));
+    }
+    Ok(())
+}
+
+/// Slices that `topk_final.wgsl` can merge, times their size.
+const MAX_VOCAB: usize = 1 << 20;
+
+impl Loader for GpuLoader {
+    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError> {
+        self.dirty = true;
+        if self.placement.vectors.contains_key(&id) {
+            self.write_vector(id, bytes)?;
+        }
+        self.write_matrix(id, row, bytes);
+        self.gpu.health.check()
+    }
+
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        if !self.dirty {
+            return Poll::Ready(self.gpu.health.check());
+        }
+        if !self.waiting {
+            self.gpu.queue.submit([]);
+            self.flushed.reset();
+            let signal = self.flushed.clone();
+            self.gpu.queue.on_submitted_work_done(move || signal.raise(Ok(())));
+            self.waiting = true;
+        }
+        if let Err(reason) = platform::wait(&self.gpu.device) {
+            return Poll::Ready(Err(PlayerError::DeviceLost { reason }));
+        }
+        self.flushed.poll(cx).map(|_| {
+            (self.dirty, self.waiting) = (false, false);
+            self.gpu.health.check()
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
+        let this = *self;
+        this.gpu.queue.write_buffer(&this.store.vectors, 0, bytemuck::cast_slice(&this.vectors));
+        this.write_angles();
+        this.gpu.health.check()?;
+        let builder =
+            Builder::new(&this.gpu, &this.plan, &this.placement, &this.store, this.config);
+        let (schedule, pipelines) = builder.build()?;
+        this.gpu.queue.submit([]);
+        this.gpu.health.check()?;
+        Ok(Box::new(GpuPlayer::new(
+            this.gpu,
+            this.plan,
+            this.config,
+            this.store,
+            schedule,
+            pipelines,
+        )))
+    }
+}

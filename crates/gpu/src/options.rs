@@ -1,0 +1,36 @@
+//! What a host may ask of the GPU; the defaults are right for products, the rest is for tests.
+
+/// A way to reach a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Linux, Windows, Android.
+    Vulkan,
+    /// macOS, iOS.
+    Metal,
+    /// Windows.
+    Dx12,
+    /// A browser.
+    WebGpu,
+}
+
+/// How to choose the adapter and its kernel forms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Only this backend.
+    pub backend: Option<Backend>,
+    /// Only adapters whose name contains this, ignoring case.
+    pub name: Option<String>,
+    /// Also take an adapter that computes on the CPU (llvmpipe, SwiftShader). Such an adapter is
+    /// correct and slow, so that on a machine without a GPU the CPU player is the better choice.
+    pub allow_software: bool,
+    /// Subgroup forms: `None` = if the adapter has them. Natively `Some(true)` is an error where it
+    /// has not. In a browser wgpu cannot ask for them; the page adds the feature to the device
+    /// request itself and then says `Some(true)` here.
+    pub allow_subgroups: Option<bool>,
+    /// `f16` forms: `None` = if the adapter has them; `Some(true)` is an error where it has not.
+    pub allow_f16: Option<bool>,
+    /// Bounds the bytes of one buffer below the adapter's own limit, to test splits.
+    pub max_binding_bytes: Option<u64>,
+    /// Bounds the bytes of all buffers together; `None` = as the device allows.
+    pub max_total_bytes: Option<u64>,
+}

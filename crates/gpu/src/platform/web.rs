@@ -1,0 +1,33 @@
+//! Browser: callbacks come from the event loop, and the text goes to the browser's compiler.
+
+use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor};
+
+/// The WGSL dialect of this platform's compiler.
+pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Browser;
+
+/// wgpu cannot ask a browser's adapter for subgroups; the page does it.
+pub const REQUESTS_SUBGROUPS: bool = false;
+
+/// Nothing to do: the event loop runs the callbacks.
+pub fn wait(_device: &Device) -> Result<(), String> {
+    Ok(())
+}
+
+/// The adapter that the browser offers.
+pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> Vec<Adapter> {
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    };
+    instance.request_adapter(&options).await.into_iter().collect()
+}
+
+/// No clock without naming the browser's own; chunks are not timed here.
+pub fn now_ms() -> f64 {
+    0.0
+}
+
+/// Compiles a kernel; the browser adds its checks whatever is asked.
+pub fn shader_module(device: &Device, descriptor: ShaderModuleDescriptor<'_>) -> ShaderModule {
+    device.create_shader_module(descriptor)
+}

@@ -1,0 +1,260 @@
+//! All buffers of a loaded model, made at load and never after.
+//!
+//! Sizes follow from the Plan's dimensions and the context; the sum is known before the first
+//! buffer is made, so that a model that cannot fit is refused with numbers.
+
+use kernels::shader::layout::UNIT;
+use kernels::{KvType, Op, Plan, PlayerConfig, PlayerError};
+use wgpu::{Buffer, BufferUsages};
+
+use crate::adapter::Gpu;
+use crate::place::Placement;
+
+/// Most rows of one job. More rows would hardly read the weights less often per token, and a chunk
+/// of a big model would no longer fit its time budget.
+pub const MAX_ROWS: usize = 256;
+/// Most tokens that one job chooses and feeds back by itself.
+pub const MAX_CHAIN: usize = 64;
+/// Ids that penalties may look at, before the chosen ones in the id buffer.
+pub const MAX_RECENT: usize = kernels::sampling::MAX_RECENT;
+/// Where the input ids of a job begin in the id buffer.
+pub const INPUT_IDS: usize = MAX_RECENT + MAX_CHAIN;
+/// Bytes of the logits buffer at most, unless one row needs more.
+const LOGITS_BYTES: usize = 16 << 20;
+/// Ids per slice when candidates are sorted, and candidates kept of each (`topk_part.wgsl`).
+pub const TOPK_SLICE: usize = 1024;
+pub const TOPK_MAX: usize = 256;
+
+/// Elements of each kind of row.
+#[derive(Clone, Copy, Debug)]
+pub struct Widths {
+    /// `x`, `xn`, `y`.
+    pub x: usize,
+    pub qkv: usize,
+    pub a: usize,
+    pub h: usize,
+    /// Rows the logits buffer holds.
+    pub logits_rows: usize,
+}
+
+/// One cache layer.
+pub struct KvLayer {
+    pub k: Buffer,
+    pub v: Buffer,
+}
+
+/// The buffers, by role (see the table in `kernels::plan`).
+pub struct Store {
+    pub weights: Vec<Buffer>,
+    pub vectors: Buffer,
+    pub x: [Buffer; 2],
+    pub xn: Buffer,
+    pub y: Buffer,
+    pub squares: Buffer,
+    pub qkv: Buffer,
+    pub a: Buffer,
+    pub h: Buffer,
+    pub logits: Buffer,
+    pub partial: Buffer,
+    pub lists: Buffer,
+    pub ids: Buffer,
+    pub steps: Buffer,
+    pub angles: Vec<Buffer>,
+    pub kv: Vec<KvLayer>,
+    pub readback: Buffer,
+    pub widths: Widths,
+    pub weight_bytes: u64,
+    pub kv_bytes: u64,
+    pub scratch_bytes: u64,
+    pub n_buffers: u64,
+}
+
+/// Widest rows over all layers.
+pub fn widths(plan: &Plan, max_rows: usize) -> Widths {
+    let pad = |n: usize| n.next_multiple_of(UNIT);
+    let mut widths = Widths { x: pad(plan.dims.dim), qkv: 0, a: 0, h: 0, logits_rows: 1 };
+    for op in &plan.ops {
+        match op {
+            Op::RopeKv { heads, .. } => {
+                let row = (heads.n_heads + 2 * heads.n_kv_heads) * heads.head_dim;
+                widths.qkv = widths.qkv.max(pad(row));
+            }
+            Op::Output { w, .. } => widths.a = widths.a.max(pad(plan.weights[w.w.0].n_cols)),
+            Op::GateUp { gate, .. } => {
+                widths.h = widths.h.max(pad(plan.weights[gate.w.0].n_rows));
+            }
+            _ => {}
+        }
+    }
+    let row_bytes = (plan.dims.n_vocab * 4).max(1);
+    widths.logits_rows = (LOGITS_BYTES / row_bytes).clamp(1, max_rows);
+    widths
+}
+
+/// Bytes of keys (or values) of one cache layer.
+fn cache_bytes(kv: KvType, n_ctx: usize, width: usize) -> u64 {
+    let row = match kv {
+        KvType::F32 => 4 * width,
+        KvType::F16 => 2 * width,
+        // One byte per element and a whole word per scale (see kv/q8_0.wgsl).
+        KvType::Q8_0 => width + width / 32 * 4,
+    };
+    (row * n_ctx) as u64
+}
+
+/// Makes buffers and keeps count.
+struct Maker<'a> {
+    gpu: &'a Gpu,
+    n_buffers: u64,
+    n_bytes: u64,
+}
+
+impl Maker<'_> {
+    fn make(&mut self, label: &str, bytes: u64, usage: BufferUsages) -> Buffer {
+        let size = bytes.max(16).next_multiple_of(16);
+        self.n_buffers += 1;
+        self.n_bytes += size;
+        let usage = usage | BufferUsages::COPY_DST;
+        let label = Some(label);
+        let descriptor =
+            wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
+        let buffer = self.gpu.device.create_buffer(&descriptor);
+        self.gpu.health.allocated(size);
+        buffer
+    }
+
+    fn storage(&mut self, label: &str, bytes: usize) -> Buffer {
+        self.make(label, bytes as u64, BufferUsages::STORAGE | BufferUsages::COPY_SRC)
+    }
+}
+
+/// What a Plan will need, in bytes: for the check before anything is made.
+struct Needs {
+    weights: u64,
+    kv: u64,
+    scratch: u64,
+    largest: (&'static str, u64),
+}
+
+fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) -> Needs {
+    let mut largest = ("a weight", placement.buffer_bytes.iter().copied().max().unwrap_or(0));
+    let mut kv = 0;
+    for op in &plan.ops {
+        if let Op::RopeKv { heads, .. } = op {
+            let width = heads.n_kv_heads * heads.head_dim;
+            let bytes = cache_bytes(config.kv, config.n_ctx, width);
+            kv += 2 * bytes;
+            if bytes > largest.1 {
+                largest = ("one layer of the KV cache", bytes);
+            }
+        }
+    }
+    let rows = MAX_ROWS * 4 * (4 * w.x + w.qkv + w.a + w.h);
+    let angles: usize = plan.ropes.iter().map(|r| config.n_ctx * r.n_pairs() * 8).sum();
+    let logits = 4 * plan.dims.n_vocab * (w.logits_rows + 1);
+    Needs {
+        weights: placement.buffer_bytes.iter().sum::<u64>() + 4 * placement.n_vector_floats as u64,
+        kv,
+        scratch: (rows + angles + logits) as u64,
+        largest,
+    }
+}
+
+fn check(gpu: &Gpu, needs: &Needs) -> Result<(), PlayerError> {
+    let refuse = |what: &str, need, have| {
+        Err(PlayerError::Memory { device: gpu.name(), what: what.to_string(), need, have })
+    };
+    let max = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
+    if needs.largest.1 > max {
+        return refuse(needs.largest.0, needs.largest.1, max);
+    }
+    let total = needs.weights + needs.kv + needs.scratch;
+    match gpu.max_total_bytes {
+        Some(have) if total > have => refuse("the model and its context", total, have),
+        _ => Ok(()),
+    }
+}
+
+impl Store {
+    /// Makes all buffers.
+    ///
+    /// # Errors
+    /// [`PlayerError::Memory`] with what is needed and what the device offers.
+    pub fn new(
+        gpu: &Gpu,
+        plan: &Plan,
+        placement: &Placement,
+        config: PlayerConfig,
+        max_spans: usize,
+    ) -> Result<Store, PlayerError> {
+        let w = widths(plan, MAX_ROWS);
+        let needs = needs(plan, placement, config, w);
+        check(gpu, &needs)?;
+        let total = needs.weights + needs.kv + needs.scratch;
+        gpu.health.requesting("the model and its context", total);
+        let mut maker = Maker { gpu, n_buffers: 0, n_bytes: 0 };
+        let m = &mut maker;
+        let weights: Vec<Buffer> = placement
+            .buffer_bytes
+            .iter()
+            .map(|&bytes| m.make("weights", bytes, BufferUsages::STORAGE))
+            .collect();
+        let vectors = m.storage("vectors", 4 * placement.n_vector_floats);
+        let weight_bytes = m.n_bytes;
+        let kv = kv_layers(m, plan, config);
+        let kv_bytes = m.n_bytes - weight_bytes;
+        let rows = |width: usize| MAX_ROWS * 4 * width;
+        let n_vocab = plan.dims.n_vocab;
+        let lists = n_vocab.div_ceil(TOPK_SLICE) * TOPK_MAX;
+        let partial = plan.dims.n_heads * max_spans * (plan.dims.head_dim + 4);
+        let readback = (4 * n_vocab * w.logits_rows).max(rows(plan.dims.dim)).max(4 * MAX_CHAIN);
+        let store = Store {
+            weights,
+            vectors,
+            x: [m.storage("x", rows(w.x)), m.storage("x next", 4 * w.x)],
+            xn: m.storage("xn", rows(w.x)),
+            y: m.storage("y", rows(w.x)),
+            squares: m.storage("squares", 4 * w.x),
+            qkv: m.storage("qkv", rows(w.qkv)),
+            a: m.storage("a", rows(w.a)),
+            h: m.storage("h", rows(w.h)),
+            logits: m.storage("logits", 4 * n_vocab * w.logits_rows),
+            partial: m.storage("partial", 4 * partial),
+            lists: m.storage("lists", 8 * lists),
+            ids: m.storage("ids", 4 * (INPUT_IDS + MAX_ROWS)),
+            steps: m.make("steps", 256 * (2 + MAX_ROWS as u64), BufferUsages::UNIFORM),
+            angles: plan
+                .ropes
+                .iter()
+                .map(|rope| m.storage("angles", config.n_ctx * rope.n_pairs() * 8))
+                .collect(),
+            readback: m.make("readback", readback as u64, BufferUsages::MAP_READ),
+            kv,
+            widths: w,
+            weight_bytes,
+            kv_bytes,
+            scratch_bytes: m.n_bytes - weight_bytes - kv_bytes,
+            n_buffers: m.n_buffers,
+        };
+        gpu.health.check()?;
+        Ok(store)
+    }
+
+    /// Bytes of all buffers.
+    pub fn n_bytes(&self) -> u64 {
+        self.weight_bytes + self.kv_bytes + self.scratch_bytes
+    }
+}
+
+fn kv_layers(m: &mut Maker<'_>, plan: &Plan, config: PlayerConfig) -> Vec<KvLayer> {
+    let mut widths = vec![0; plan.n_kv_layers];
+    for op in &plan.ops {
+        if let Op::RopeKv { kv, heads, .. } = op {
+            widths[*kv] = heads.n_kv_heads * heads.head_dim;
+        }
+    }
+    let mut make = |label, width| {
+        m.make(label, cache_bytes(config.kv, config.n_ctx, width), BufferUsages::STORAGE)
+    };
+    widths.iter().map(|&w| KvLayer { k: make("keys", w), v: make("values", w) }).collect()
+}

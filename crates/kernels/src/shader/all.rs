@@ -1,0 +1,127 @@
+//! Every kernel variant, for the tests that compile all of them in both dialects.
+//!
+//! Sizes (head_dim, GROUP, rows) only change constants, so they appear with representative values;
+//! every slot combination that a Plan can ask for appears. Pairs of tensor types in one product are
+//! listed for the mixes that quantization recipes make.
+
+use quant::TensorType;
+use shaders::{ComposeError, Dialect};
+
+use crate::player::KvType;
+use crate::shader::key::{Forms, Input, Kernel, Output, Put, Reduced};
+
+/// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
+const PAIRS: &[(TensorType, TensorType)] = {
+    use TensorType as T;
+    &[
+        (T::Q4_K, T::Q6_K),
+        (T::Q5_K, T::Q6_K),
+        (T::Q4_K, T::Q5_K),
+        (T::Q3_K, T::Q5_K),
+        (T::Q3_K, T::Q4_K),
+        (T::Q2_K, T::Q4_K),
+        (T::Q2_K, T::Q3_K),
+        (T::Q5_0, T::Q8_0),
+        (T::Q5_1, T::Q8_0),
+        (T::IQ4_XS, T::Q5_K),
+        (T::IQ4_NL, T::Q5_1),
+    ]
+};
+
+/// Variants as keys; the forms multiply them (see [`all_variants`]).
+pub fn all_kernels() -> Vec<Kernel> {
+    let mut out = Vec::new();
+    let types = TensorType::ALL.iter().copied().filter(|ty| ty.is_supported());
+    for ty in types {
+        out.push(Kernel::Embed { table: ty });
+        for (input, output) in [
+            (Input::Norm, Output::Store),
+            (Input::Post, Output::Store),
+            (Input::Plain, Output::Add),
+            (Input::Plain, Output::Squares),
+            (Input::Norm, Output::Glu(0)),
+            (Input::Post, Output::Glu(1)),
+            (Input::Norm, Output::Gated(0)),
+        ] {
+            out.push(Kernel::MatVec { a: ty, b: None, input, output, wg: 64, rows: 4 });
+        }
+        for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {
+            for tm in [2, 8] {
+                out.push(Kernel::MatMul { w: ty, put, tm });
+            }
+        }
+    }
+    for &(a, b) in PAIRS {
+        for (a, b) in [(a, b), (b, a)] {
+            for input in [Input::Norm, Input::Post] {
+                let (b, output) = (Some(b), Output::Store);
+                out.push(Kernel::MatVec { a, b, input, output, wg: 32, rows: 2 });
+            }
+        }
+    }
+    for (post, norm) in [(false, true), (true, true), (true, false)] {
+        out.push(Kernel::Norm { post, norm });
+    }
+    attention(&mut out);
+    for which in [
+        Reduced::Penalize,
+        Reduced::ArgmaxPart,
+        Reduced::ArgmaxFinal,
+        Reduced::TopkPart,
+        Reduced::TopkFinal,
+    ] {
+        out.push(Kernel::Sample(which));
+    }
+    out
+}
+
+fn attention(out: &mut Vec<Kernel>) {
+    for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
+        for head_dim in [32, 64, 96, 128, 256] {
+            for (halves, qk_norm) in [(false, false), (true, false), (true, true)] {
+                out.push(Kernel::RopeKv { kv, head_dim, halves, qk_norm });
+            }
+            for group in [1, 4, 7] {
+                out.push(Kernel::AttnSplit { kv, head_dim, group, span: 128 });
+            }
+            out.push(Kernel::AttnTile { kv, head_dim, group: 4 });
+        }
+    }
+    for head_dim in [32, 80, 128, 256] {
+        out.push(Kernel::AttnMerge { head_dim, span: 128 });
+    }
+}
+
+/// A variant with its text in both dialects.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Unique name.
+    pub name: String,
+    /// The device forms it is for.
+    pub forms: Forms,
+    /// Text for naga, natively.
+    pub native: String,
+    /// Text for browsers.
+    pub browser: String,
+}
+
+/// All variants in all forms, without repeating texts that a form does not change.
+pub fn all_variants() -> impl Iterator<Item = Result<Variant, ComposeError>> {
+    let mut seen = std::collections::HashSet::new();
+    let forms = [(false, false), (true, false), (false, true), (true, true)]
+        .map(|(subgroups, f16)| Forms { subgroups, f16 });
+    all_kernels().into_iter().flat_map(move |kernel| forms.map(|f| (kernel, f))).filter_map(
+        move |(kernel, forms)| {
+            let texts = kernel.wgsl(forms, Dialect::Native).and_then(|native| {
+                Ok((native, kernel.wgsl(forms, Dialect::Browser)?))
+            });
+            match texts {
+                Err(error) => Some(Err(error)),
+                Ok((native, _)) if !seen.insert(native.clone()) => None,
+                Ok((native, browser)) => {
+                    Some(Ok(Variant { name: kernel.name(forms), forms, native, browser }))
+                }
+            }
+        },
+    )
+}

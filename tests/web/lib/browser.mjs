@@ -1,0 +1,57 @@
+// Chromium for the tests: headless, WebGPU on SwiftShader, nothing that calls home.
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
+
+import { www } from "./paths.mjs";
+
+const { chromium } = createRequire(path.join(www, "package.json"))("playwright-core");
+
+const FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--disable-background-networking",
+  "--no-first-run",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-quic",
+];
+
+/** The browser to test with, or null. */
+export function executable() {
+  return [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+    .find((file) => file && existsSync(file)) ?? null;
+}
+
+/** A fresh profile; `close` removes it. */
+export async function launch({ args = [], ...options } = {}) {
+  const profile = mkdtempSync(path.join(os.tmpdir(), "ingle-web-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: executable(),
+    headless: true,
+    args: [...FLAGS, ...args],
+    ...options,
+  });
+  return {
+    context,
+    /** A page that reports what goes wrong on its console. */
+    page: async (url) => {
+      const page = await context.newPage();
+      page.problems = [];
+      page.on("pageerror", (error) => page.problems.push(String(error)));
+      page.on("console", (message) => {
+        if (message.type() === "error") page.problems.push(message.text());
+        if (process.env.VERBOSE) console.error(`[page] ${message.text()}`);
+      });
+      if (url) await page.goto(url);
+      return page;
+    },
+    close: async () => {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}

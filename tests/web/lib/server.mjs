@@ -1,0 +1,64 @@
+// A plain static server on loopback: no special headers, so what works here works anywhere.
+import { createReadStream, statSync } from "node:fs";
+import http from "node:http";
+import path from "node:path";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+
+/**
+ * Serves folders and files under prefixes: `{ "/some/path/": folder, "/models/x.gguf": file }`.
+ * A function as the value answers by itself: `(request, response) => void`.
+ */
+export async function serve(mounts) {
+  const server = http.createServer((request, response) => {
+    const url = decodeURIComponent(new URL(request.url, "http://x").pathname);
+    const prefix = Object.keys(mounts)
+      .filter((mount) => url === mount || (mount.endsWith("/") && url.startsWith(mount)))
+      .sort((a, b) => b.length - a.length)[0];
+    if (prefix === undefined) return end(response, 404);
+    const target = mounts[prefix];
+    if (typeof target === "function") return target(request, response);
+    const rest = path.normalize(url.slice(prefix.length));
+    if (rest.startsWith("..")) return end(response, 403);
+    let file = prefix.endsWith("/") ? path.join(target, rest) : target;
+    if (url.endsWith("/")) file = path.join(file, "index.html");
+    return send(request, response, file);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const origin = `http://localhost:${server.address().port}`;
+  return {
+    origin,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function send(request, response, file) {
+  let size;
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) return end(response, 404);
+    size = stat.size;
+  } catch {
+    return end(response, 404);
+  }
+  response.setHeader("content-type", TYPES[path.extname(file)] ?? "application/octet-stream");
+  response.setHeader("content-length", size);
+  if (request.method === "HEAD") return response.end();
+  return createReadStream(file).on("error", () => response.destroy()).pipe(response);
+}
+
+function end(response, status) {
+  response.statusCode = status;
+  response.end();
+}

@@ -1,0 +1,77 @@
+import { Engine, EngineError, type EngineInfo, type Model, type Progress, type Source, type StoredModel } from "@ingle/engine";
+
+/** Lasts from one start of the engine to its end; after a crash the next call starts a new one. */
+export class Host {
+  #engine: Promise<Engine> | null = null;
+  #loading: AbortController | null = null;
+  model: Model | null = null;
+  info: EngineInfo | null = null;
+  /** The worker ended by itself: crashed, or killed by the browser. */
+  onGone: (error: EngineError) => void = () => undefined;
+
+  get isLoading(): boolean {
+    return this.#loading !== null;
+  }
+
+  /** The engine, started if there is none. */
+  engine(): Promise<Engine> {
+    this.#engine ??= this.#start();
+    return this.#engine;
+  }
+
+  async #start(): Promise<Engine> {
+    const params = new URLSearchParams(location.search);
+    const wanted = params.get("device");
+    const device = wanted === "cpu" || wanted === "gpu" ? wanted : "auto";
+    try {
+      const engine = await Engine.start({ device });
+      engine.onGone = (error) => {
+        this.#engine = null;
+        this.model = null;
+        this.onGone(error);
+      };
+      this.info = await engine.info();
+      return engine;
+    } catch (error) {
+      this.#engine = null;
+      throw error;
+    }
+  }
+
+  /** Loads a model; a load that is still running is cancelled first. */
+  async load(source: Source, onProgress: (progress: Progress) => void): Promise<Model> {
+    this.cancelLoad();
+    const stop = new AbortController();
+    this.#loading = stop;
+    try {
+      const engine = await this.engine();
+      this.model = null;
+      this.model = await engine.load(source, { onProgress, signal: stop.signal });
+      this.info = await engine.info();
+      return this.model;
+    } finally {
+      if (this.#loading === stop) this.#loading = null;
+    }
+  }
+
+  cancelLoad(): void {
+    this.#loading?.abort();
+    this.#loading = null;
+  }
+
+  async stored(): Promise<StoredModel[]> {
+    return (await this.engine()).models();
+  }
+
+  async remove(name: string): Promise<void> {
+    await (await this.engine()).remove(name);
+  }
+
+  async refresh(): Promise<EngineInfo | null> {
+    if (!this.#engine) return this.info;
+    this.info = await (await this.engine()).info();
+    return this.info;
+  }
+}
+
+export { EngineError };
