@@ -116,16 +116,16 @@ pub struct RunArgs {
     #[arg(short = 'n', long = "max-tokens", value_name = "N", allow_negative_numbers = true)]
     pub n: Option<i64>,
     /// 0 always takes the most probable token [default: 0.8]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub temperature: Option<f32>,
     /// Choose among the K most probable tokens, 0 for all [default: 40]
     #[arg(long, value_name = "K")]
     pub top_k: Option<u32>,
     /// Choose among the most probable tokens that make up P [default: 0.9]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub top_p: Option<f32>,
     /// Drop tokens below P times the most probable one [default: 0]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub min_p: Option<f32>,
     /// Number the random choices start from [default: a new one every time]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
@@ -246,11 +246,11 @@ pub fn parse() -> Result<Command, ExitCode> {
             Err(ExitCode::SUCCESS)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            eprint!("{error}");
+            crate::term::note_lines(&error.to_string());
             Err(ExitCode::from(EXIT_USAGE))
         }
         _ => {
-            eprintln!("{}", sentence(&error.to_string()));
+            crate::term::note(&sentence(&error.to_string()));
             Err(ExitCode::from(EXIT_USAGE))
         }
     }

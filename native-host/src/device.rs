@@ -48,11 +48,17 @@ impl Target {
         let options = Options { allow_software: !optional, ..Options::default() };
         match pollster::block_on(Gpu::open(&options)) {
             Ok(gpu) => Ok(Target::Gpu { gpu: Box::new(gpu), n_layers, optional }),
-            Err(PlayerError::Unsupported { .. }) if optional && n_layers.is_none() => {
+            Err(PlayerError::Unsupported { .. }) => {
+                if !optional || n_layers.is_some() {
+                    term::warning(
+                        "no GPU was found, so the model runs on the CPU; `ingle devices` lists \
+                         what there is",
+                    );
+                }
                 Ok(Target::Cpu)
             }
             Err(error) => {
-                term::warning(&format!("running on the CPU: {error}"));
+                term::warning(&format!("the model runs on the CPU, because {error}"));
                 Ok(Target::Cpu)
             }
         }
@@ -66,7 +72,7 @@ impl Target {
             Target::Gpu { gpu, n_layers, optional } => {
                 match gpu_loader(gpu, *n_layers, plan, config) {
                     Err(error) if *optional => {
-                        term::warning(&format!("running on the CPU: {error}"));
+                        term::warning(&format!("the model runs on the CPU, because {error}"));
                         cpu::loader(plan, config)
                     }
                     made => made,

@@ -73,6 +73,11 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", clean(text));
 }
 
+/// Our own text of several lines on standard error.
+pub fn note_lines(text: &str) {
+    let _ = write!(io::stderr(), "{text}");
+}
+
 fn label(color: &str, label: &str, text: &str) {
     let text = clean(text);
     let _ = match wants_color() {

@@ -5,8 +5,8 @@
 //   w[i] = 2^(e − 128) · table[q[i]], the table holding twice the E2M1 values
 //@use lib/word
 
-const TABLE_Q = array<f32, 16>(0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0,
-                               0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0);
+// 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
+const TABLE_Q = vec4<u32>(0x03020100u, 0x0c080604u, 0xfdfeff00u, 0xf4f8fafcu);
 //@use lib/table as Q
 
 fn scale_Q(row: u32, g: u32) -> vec2<f32> {

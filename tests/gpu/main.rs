@@ -24,7 +24,7 @@ fn logits_and_greedy_tokens() {
         let allowed = if model.is_quantized() { 1e-5 } else { 1e-6 };
         let is_stories = path.to_string_lossy().contains("stories");
         let start = std::time::Instant::now();
-        let mut player = player::load(&model, &|plan| gpu.loader(plan, CONFIG).unwrap());
+        let mut player = player::load(&model, |plan: &kernels::Plan| gpu.loader(plan, CONFIG).unwrap());
         for (i, case) in model.cases.iter().enumerate() {
             let nmse = player::last_logits_nmse(player.as_mut(), case);
             let wrong = player::wrong_greedy_tokens(player.as_mut(), case, allowed, is_stories);

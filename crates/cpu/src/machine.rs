@@ -64,8 +64,6 @@ pub struct Machine {
     pub weights: Vec<Stored>,
     pub kv: Vec<KvLayer>,
     pub buffers: Buffers,
-    /// Widest input of a product.
-    pub max_cols: usize,
     /// Floats per row in [`Buffers::rotations`], per table.
     pub max_pairs: usize,
 }
@@ -98,7 +96,7 @@ impl Machine {
         let max_cols = widest_input(&plan);
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
         let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
-        Ok(Machine { isa, plan, config, weights, kv, buffers, max_cols, max_pairs })
+        Ok(Machine { isa, plan, config, weights, kv, buffers, max_pairs })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.

@@ -182,7 +182,8 @@ fn write_quantized(format: FormatId, bytes: &[u8], row_bytes: usize, out: &mut [
                         header[LINE + (n_sub + s) * STRIP + r] = raw.mins[s];
                     }
                 }
-                for (codes, out) in raw.codes.chunks(BLOCK).zip(blocks.chunks_mut(block_bytes)) {
+                let codes = raw.codes.as_chunks::<BLOCK>().0;
+                for (codes, out) in codes.iter().zip(blocks.chunks_mut(block_bytes)) {
                     write_codes(layout.codes, codes, r, out);
                 }
             } else {
@@ -192,7 +193,7 @@ fn write_quantized(format: FormatId, bytes: &[u8], row_bytes: usize, out: &mut [
                     put_word(header, (2 + half) * STRIP + r, raw.m);
                 }
                 let out = &mut blocks[half * block_bytes..][..block_bytes];
-                write_codes(layout.codes, &raw.codes[..BLOCK], r, out);
+                write_codes(layout.codes, &raw.codes.as_chunks().0[0], r, out);
             }
         }
     }
@@ -202,25 +203,41 @@ fn put_word(header: &mut [u8], at: usize, word: u16) {
     header[2 * at..][..2].copy_from_slice(&word.to_le_bytes());
 }
 
-/// Writes 32 codes of row `r` into a block.
-fn write_codes(kind: Codes, codes: &[u8], r: usize, out: &mut [u8]) {
-    let (planes, lines) = out.split_at_mut(kind.n_planes() * LINE);
-    for (k, &code) in codes.iter().enumerate() {
-        let (g, lane) = (k / 4, 4 * r + k % 4);
-        let (half, pair_bits) = (k / 16, 2 * (g % 4));
-        match kind {
-            Codes::Nibble | Codes::Table => {}
-            Codes::Five => planes[lane] |= (code >> 4) << g,
-            Codes::Six => planes[half * LINE + lane] |= (code >> 4) << pair_bits,
-            Codes::Two => planes[half * LINE + lane] |= code << pair_bits,
-            Codes::Three => {
-                planes[half * LINE + lane] |= (code & 3) << pair_bits;
-                planes[2 * LINE + lane] |= (code >> 2) << g;
-            }
-            Codes::Byte => lines[g * LINE + lane] = code,
+/// Writes 32 codes of row `r` into a block, four columns (one 32-bit lane) at a time.
+fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
+    let mut words = [0u32; 8];
+    for (word, bytes) in words.iter_mut().zip(codes.as_chunks::<4>().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    let mut put = |line: usize, word: u32| {
+        out[line * LINE + 4 * r..][..4].copy_from_slice(&word.to_le_bytes());
+    };
+    // Bits `shift..` of each code under `mask`, group `g` of `groups` moved up by `g · width`.
+    let plane = |groups: std::ops::Range<usize>, shift: u32, mask: u32, width: usize| {
+        let first = groups.start;
+        groups.fold(0, |plane, g| plane | (words[g] >> shift & mask) << ((g - first) * width))
+    };
+    const ONE: u32 = 0x0101_0101;
+    match kind {
+        Codes::Nibble | Codes::Table => {}
+        Codes::Five => put(0, plane(0..8, 4, ONE, 1)),
+        Codes::Six => {
+            put(0, plane(0..4, 4, 3 * ONE, 2));
+            put(1, plane(4..8, 4, 3 * ONE, 2));
         }
-        if matches!(kind, Codes::Nibble | Codes::Table | Codes::Five | Codes::Six) {
-            lines[(g % 4) * LINE + lane] |= (code & 15) << (4 * half);
+        Codes::Two | Codes::Three => {
+            put(0, plane(0..4, 0, 3 * ONE, 2));
+            put(1, plane(4..8, 0, 3 * ONE, 2));
+            if kind == Codes::Three {
+                put(2, plane(0..8, 2, ONE, 1));
+            }
+        }
+        Codes::Byte => words.iter().enumerate().for_each(|(g, &word)| put(g, word)),
+    }
+    if matches!(kind, Codes::Nibble | Codes::Table | Codes::Five | Codes::Six) {
+        for g in 0..4 {
+            let (low, high) = (words[g] & (15 * ONE), words[4 + g] & (15 * ONE));
+            put(kind.n_planes() + g, low | high << 4);
         }
     }
 }

@@ -103,10 +103,12 @@ impl RawBlock {
 
     fn q3_k(&mut self, bytes: &[u8]) {
         let (mask, qs, scales) = (&bytes[..32], &bytes[32..96], &bytes[96..108]);
-        for (k, code) in self.codes.iter_mut().enumerate() {
-            let (half, j, i) = (k / 128, k / 32 % 4, k % 32);
-            let low = qs[32 * half + i] >> (2 * j) & 3;
-            *code = low | (mask[i] >> (4 * half + j) & 1) << 2;
+        for (block, codes) in self.codes.chunks_exact_mut(32).enumerate() {
+            let (half, j) = (block / 4, block % 4);
+            let qs = &qs[32 * half..][..32];
+            for (i, code) in codes.iter_mut().enumerate() {
+                *code = qs[i] >> (2 * j) & 3 | (mask[i] >> block & 1) << 2;
+            }
         }
         for (i, scale) in self.scales.iter_mut().enumerate() {
             let low = if i < 8 { scales[i] & 15 } else { scales[i - 8] >> 4 };
@@ -122,8 +124,10 @@ impl RawBlock {
             self.scales[i] = (byte & 15) as i8;
             self.mins[i] = byte >> 4;
         }
-        for (k, code) in self.codes.iter_mut().enumerate() {
-            *code = qs[k / 128 * 32 + k % 32] >> (2 * (k / 32 % 4)) & 3;
+        for (block, codes) in self.codes.chunks_exact_mut(32).enumerate() {
+            for (code, q) in codes.iter_mut().zip(&qs[block / 4 * 32..]) {
+                *code = q >> (2 * (block % 4)) & 3;
+            }
         }
         (self.d, self.m) = (word(bytes, 80), word(bytes, 82));
     }

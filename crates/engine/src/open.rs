@@ -22,6 +22,9 @@ pub const DEFAULT_N_CTX: usize = 4096;
 /// Smallest context that makes sense: a token of prompt, and one of answer.
 const MIN_N_CTX: usize = 2;
 
+/// Largest context: positions are counted in 32 bits on every device, and no cache is near it.
+const MAX_N_CTX: usize = 1 << 24;
+
 /// Header, Plan, tokenizer and chat template of a file.
 pub struct Opened {
     pub gguf: Gguf,
@@ -91,7 +94,7 @@ impl Opened {
     /// Streams the weights into the loader that `make` gives for the Plan and `config`.
     ///
     /// # Errors
-    /// As [`load::stream`], and [`Error::Setting`] for a context of fewer than two tokens.
+    /// As [`load::stream`], and [`Error::Setting`] for a context that cannot be.
     pub async fn load(
         self,
         config: PlayerConfig,
@@ -99,9 +102,10 @@ impl Opened {
         env: Env,
         progress: impl FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Session, Error> {
-        if config.n_ctx < MIN_N_CTX {
+        if !(MIN_N_CTX..=MAX_N_CTX).contains(&config.n_ctx) {
             let value = config.n_ctx.to_string();
-            return Err(Error::Setting { name: "the context", value, expected: "at least 2" });
+            let expected = "from 2 to 16777216 tokens";
+            return Err(Error::Setting { name: "the context", value, expected });
         }
         let start = (env.now_ms)();
         let loader = make(&self.model.plan, config)?;

@@ -1,8 +1,9 @@
 //! Reads the header's little-endian numbers and strings through one read-ahead buffer.
 //!
-//! The header is millions of small fields and the source may be a system call or a browser API away,
-//! so bytes are fetched in pieces of [`READ_AHEAD`]. Nothing is allocated before the bytes for it are
-//! known to exist: a length is first held against its limit, then against the rest of the file.
+//! The header is millions of small fields and the source may be a system call or a browser API
+//! away, so bytes are fetched in pieces of [`READ_AHEAD`]. Nothing is allocated before the bytes
+//! for it are known to exist: a length is first held against its limit, then against the rest of
+//! the file.
 
 use crate::error::Error;
 use crate::limits::{Limit, Limits};

@@ -20,8 +20,8 @@ pub enum Error {
 
     /// The header needs more bytes than the file has.
     #[error(
-        "the file ends too early: {what} at offset {offset} needs {need} bytes, the file has {have} \
-         left; it was probably not downloaded or copied completely, get it again"
+        "the file ends too early: {what} at offset {offset} needs {need} bytes, the file has \
+         {have} left; it was probably not downloaded or copied completely, get it again"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
     Truncated {

@@ -1,8 +1,8 @@
 //! An open model: the parsed header and the sources its tensors are read from.
 //!
-//! A split model is one `Gguf` over several sources: metadata come from its first file, tensors from
-//! all of them, each naming its file. `Gguf` owns the sources, so nothing can be read that was not
-//! checked when it was opened.
+//! A split model is one `Gguf` over several sources: metadata come from its first file, tensors
+//! from all of them, each naming its file. `Gguf` owns the sources, so nothing can be read that was
+//! not checked when it was opened.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! What a GGUF file contains: its metadata, its tensor table, and the bytes of each tensor.
 //!
 //! The reader is written against [`ByteSource`], a positional and synchronous source, because the
-//! same code reads a file on disk, an OPFS handle in a worker and bytes in a test; the header is the
-//! only thing it ever holds in memory, weights are read by the caller piece by piece. A file is
+//! same code reads a file on disk, an OPFS handle in a worker and bytes in a test; the header is
+//! the only thing it ever holds in memory, weights are read by the caller in pieces. A file is
 //! input from a stranger: every count, length and extent is checked against a named limit
 //! ([`Limits`]) and against the file's real size before anything is allocated or read, and every
 //! refusal is an [`Error`] that says where and why. The checks are the same on 32-bit and 64-bit
@@ -11,7 +11,8 @@
 //! Source: the GGUF specification (versions 2 and 3, little-endian), and ggml's rule that tensor
 //! offsets are the running padded sum of the sizes before them.
 
-#![deny(missing_docs, clippy::cast_possible_truncation)]
+#![deny(missing_docs)]
+#![deny(clippy::cast_possible_truncation)]
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)

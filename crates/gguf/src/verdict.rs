@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use crate::file::Gguf;
 use crate::limits::Limits;
 
-/// "accept …" with counts and a checksum, or "<kind>: <sentence>".
+/// "accept …" with counts and a checksum, or "kind: sentence".
 pub fn verdict(bytes: &[u8], limits: &Limits) -> String {
     match Gguf::open_with(vec![Box::new(bytes.to_vec())], limits) {
         Err(error) => format!("{}: {error}", error.kind()),

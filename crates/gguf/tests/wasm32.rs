@@ -1,8 +1,9 @@
 //! The same verdict on wasm32 as here, sentence by sentence, for every row of the table and a few
 //! thousand random mutations.
 //!
-//! `u64 as usize` is harmless on this machine and drops 32 bits in a browser, so the reader is built
-//! for wasm32 (with overflow checks) and run under Node. Skipped by name without Node or the target.
+//! `u64 as usize` is harmless on a 64-bit machine and drops 32 bits in a browser, so the reader is
+//! built for wasm32 (with overflow checks) and run under Node. Skipped by name without Node or the
+//! target.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

@@ -1,14 +1,15 @@
 //! IQ4: 4-bit indices into a fixed table of 16 unevenly spaced values.
 //!
-//! `k` is the nibble, `T` is [`KVALUES_IQ4_NL`]; element `i` of the block:
+//! `k` is the nibble, `T` is [`KVALUES_IQ4_NL`]:
 //!
-//! | type   | bytes | fields in order                           | value                | nibble `k`     |
-//! |--------|-------|-------------------------------------------|----------------------|----------------|
-//! | IQ4_NL | 18    | `d`, `qs[16]`                             | `d·T[k]`             | as in Q4_0     |
-//! | IQ4_XS | 136   | `d`, `scales_h` (u16), `scales_l[4]`, `qs[128]` | `d·(sc − 32)·T[k]` | of each 32 values as in Q4_0, from `qs[16(i/32)..]` |
+//! | type   | bytes | fields in order                                 | value              |
+//! |--------|-------|-------------------------------------------------|--------------------|
+//! | IQ4_NL | 18    | `d`, `qs[16]`                                   | `d·T[k]`           |
+//! | IQ4_XS | 136   | `d`, `scales_h` (u16), `scales_l[4]`, `qs[128]` | `d·(sc − 32)·T[k]` |
 //!
-//! IQ4_XS has one 6-bit scale for each 32 values: sub-block `b` has its low 4 bits in nibble `b % 2`
-//! of `scales_l[b / 2]` and its high 2 bits in bits `2b..2b+2` of `scales_h`.
+//! Nibbles lie as in Q4_0, in IQ4_XS for each 32 values apart (16 bytes of `qs`). IQ4_XS has one
+//! 6-bit scale for each 32 values: sub-block `b` has its low 4 bits in nibble `b % 2` of
+//! `scales_l[b / 2]` and its high 2 bits in bits `2b..2b+2` of `scales_h`.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;

@@ -1,27 +1,28 @@
 //! K-quants: 256 values in sub-blocks of 16 or 32, whose small integer scales share one f16 `d`
 //! (and their minimums one f16 `dmin`).
 //!
-//! | type | bytes | fields in order                                        | sub-blocks | value            |
-//! |------|-------|--------------------------------------------------------|-----------|-------------------|
-//! | Q2_K | 84    | `scales[16]`, `qs[64]`, `d`, `dmin`                    | 16 × 16   | `d·sc·q − dmin·m` |
-//! | Q3_K | 110   | `hmask[32]`, `qs[64]`, `scales[12]`, `d`               | 16 × 16   | `d·sc·q`          |
-//! | Q4_K | 144   | `d`, `dmin`, `scales[12]`, `qs[128]`                   | 8 × 32    | `d·sc·q − dmin·m` |
-//! | Q5_K | 176   | `d`, `dmin`, `scales[12]`, `qh[32]`, `qs[128]`         | 8 × 32    | `d·sc·q − dmin·m` |
-//! | Q6_K | 210   | `ql[128]`, `qh[64]`, `scales[16]` (i8), `d`            | 16 × 16   | `d·sc·q`          |
+//! | type | bytes | fields in order                                | blocks  | value             |
+//! |------|-------|------------------------------------------------|---------|-------------------|
+//! | Q2_K | 84    | `scales[16]`, `qs[64]`, `d`, `dmin`            | 16 × 16 | `d·sc·q − dmin·m` |
+//! | Q3_K | 110   | `hmask[32]`, `qs[64]`, `scales[12]`, `d`       | 16 × 16 | `d·sc·q`          |
+//! | Q4_K | 144   | `d`, `dmin`, `scales[12]`, `qs[128]`           | 8 × 32  | `d·sc·q − dmin·m` |
+//! | Q5_K | 176   | `d`, `dmin`, `scales[12]`, `qh[32]`, `qs[128]` | 8 × 32  | `d·sc·q − dmin·m` |
+//! | Q6_K | 210   | `ql[128]`, `qh[64]`, `scales[16]` (i8), `d`    | 16 × 16 | `d·sc·q`          |
 //!
-//! Where the bits of element `i` are (`l = i % 32`, `h = i / 128`, `j = i / 32 % 4`, `s = i / 32`):
+//! Where the bits of element `i` are, with `l = i % 32`, `s = i / 32`, `j = s % 4`, `h = i / 128`:
 //!
-//! | type | low bits                                | high bits                          | offset |
-//! |------|-----------------------------------------|------------------------------------|--------|
-//! | Q2_K | `qs[32h + l]`, bits `2j..2j+2`          |                                    | 0      |
-//! | Q3_K | the same                                | bit 2: bit `s` of `hmask[l]`       | −4     |
-//! | Q4_K | `qs[32(i/64) + l]`, low nibble if `s` is even, else high |                   | 0      |
-//! | Q5_K | the same                                | bit 4: bit `s` of `qh[l]`          | 0      |
-//! | Q6_K | `ql[64h + i % 64]`, low nibble if `j < 2`, else high | bits 4–5: `qh[32h + l]`, bits `2j..2j+2` | −32 |
+//! | type | low bits                               | high bits                        | less |
+//! |------|----------------------------------------|----------------------------------|------|
+//! | Q2_K | bits `2j..2j+2` of `qs[32h + l]`       |                                  | 0    |
+//! | Q3_K | the same                               | bit 2: bit `s` of `hmask[l]`     | 4    |
+//! | Q4_K | nibble `s % 2` of `qs[32(i/64) + l]`   |                                  | 0    |
+//! | Q5_K | the same                               | bit 4: bit `s` of `qh[l]`        | 0    |
+//! | Q6_K | nibble `j / 2` of `ql[64h + i % 64]`   | bits 4, 5: bits `2j..2j+2` of    | 32   |
+//! |      |                                        | `qh[32h + l]`                    |      |
 //!
-//! Scales: Q2_K has the scale in the low and the minimum in the high nibble of a byte; Q4_K and Q5_K
-//! pack eight 6-bit pairs into twelve bytes ([`scale_min_k4`]); Q3_K packs sixteen 6-bit numbers, of
-//! which 32 is subtracted ([`BlockQ3_K::sub_scales`]); Q6_K stores signed bytes.
+//! Scales: Q2_K has the scale in the low and the minimum in the high nibble of a byte; Q4_K and
+//! Q5_K pack eight 6-bit pairs into twelve bytes ([`scale_min_k4`]); Q3_K packs sixteen 6-bit
+//! numbers, of which 32 is subtracted ([`BlockQ3_K::sub_scales`]); Q6_K stores signed bytes.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
@@ -115,10 +116,11 @@ assert_block!(
 
 /// Scale and minimum (6 bits each) of sub-block `j < 8` of Q4_K and Q5_K.
 ///
-/// | `j`   | scale                                   | minimum                              |
-/// |-------|-----------------------------------------|--------------------------------------|
-/// | 0 – 3 | low 6 bits of byte `j`                  | low 6 bits of byte `j + 4`           |
-/// | 4 – 7 | low nibble of byte `j + 4`, bits 4–5 from the top of byte `j − 4` | high nibble of byte `j + 4`, bits 4–5 from the top of byte `j` |
+/// | `j`   | scale                                | minimum                               |
+/// |-------|--------------------------------------|---------------------------------------|
+/// | 0 – 3 | low 6 bits of byte `j`               | low 6 bits of byte `j + 4`            |
+/// | 4 – 7 | low nibble of byte `j + 4`; bits 4–5 | high nibble of byte `j + 4`; bits 4–5 |
+/// |       | are the top 2 bits of byte `j − 4`   | are the top 2 bits of byte `j`        |
 pub fn scale_min_k4(scales: &[u8; 12], j: usize) -> (u8, u8) {
     if j < 4 {
         (scales[j] & 63, scales[j + 4] & 63)

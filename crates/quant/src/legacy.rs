@@ -1,14 +1,16 @@
 //! The first formats: 32 values under one scale, half of them in the low nibbles.
 //!
-//! `d` scale, `m` minimum (f16); `q` the stored integer; element `i` of the block:
+//! `d` scale, `m` minimum (f16); `q` the stored integer of element `i`:
 //!
-//! | type | bytes | fields                          | value          | low bits of `q`                |
-//! |------|-------|---------------------------------|----------------|--------------------------------|
-//! | Q4_0 | 18    | `d`, `qs[16]`                   | `d·(q − 8)`    | `i < 16`: low nibble of `qs[i]`|
-//! | Q4_1 | 20    | `d`, `m`, `qs[16]`              | `d·q + m`      | else: high nibble of `qs[i−16]`|
-//! | Q5_0 | 22    | `d`, `qh[4]`, `qs[16]`          | `d·(q − 16)`   | the same; bit 4 is bit `i` of  |
-//! | Q5_1 | 24    | `d`, `m`, `qh[4]`, `qs[16]`     | `d·q + m`      | the u32 `qh`                   |
-//! | Q8_0 | 34    | `d`, `qs[32]` (i8)              | `d·q`          | `qs[i]`                        |
+//! | type | bytes | fields                      | value        | bits of `q`                |
+//! |------|-------|-----------------------------|--------------|----------------------------|
+//! | Q4_0 | 18    | `d`, `qs[16]`               | `d·(q − 8)`  | nibble                     |
+//! | Q4_1 | 20    | `d`, `m`, `qs[16]`          | `d·q + m`    | nibble                     |
+//! | Q5_0 | 22    | `d`, `qh[4]`, `qs[16]`      | `d·(q − 16)` | nibble; bit 4: bit `i` of  |
+//! | Q5_1 | 24    | `d`, `m`, `qh[4]`, `qs[16]` | `d·q + m`    | the little-endian u32 `qh` |
+//! | Q8_0 | 34    | `d`, `qs[32]` (i8)          | `d·q`        | `qs[i]`                    |
+//!
+//! Nibble: the low one of `qs[i]` for `i < 16`, the high one of `qs[i − 16]` for the others.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;

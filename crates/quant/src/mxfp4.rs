@@ -29,8 +29,8 @@ pub struct BlockMXFP4 {
 
 assert_block!(BlockMXFP4: MXFP4);
 
-/// `2^(e − 128)`: half the scale that the byte `e` stands for. Exact for every `e`; the smallest two
-/// are denormal. ggml, like this, does not treat 255 (NaN in the standard) apart.
+/// `2^(e − 128)`: half the scale that the byte `e` stands for. Exact for every `e`; the smallest
+/// two are denormal. ggml, like this, does not treat 255 (NaN in the standard) apart.
 pub fn e8m0_half(e: u8) -> f32 {
     let bits = match e {
         0 => 0x0020_0000,

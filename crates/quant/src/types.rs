@@ -6,7 +6,9 @@
 //! Source: `enum ggml_type` of the GGUF specification (ids and block sizes).
 
 macro_rules! tensor_types {
-    ($($name:ident = $id:literal, $block_len:literal, $block_bytes:literal, $supported:literal;)*) => {
+    ($(
+        $name:ident = $id:literal, $block_len:literal, $block_bytes:literal, $supported:literal;
+    )*) => {
         /// A tensor type as GGUF stores it.
         #[allow(non_camel_case_types, reason = "the names are the field's own")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,19 +27,29 @@ macro_rules! tensor_types {
             }
 
             /// The file id.
-            pub const fn id(self) -> u32 { match self { $(TensorType::$name => $id,)* } }
+            pub const fn id(self) -> u32 {
+                match self { $(TensorType::$name => $id,)* }
+            }
 
             /// ggml's name: "Q4_K".
-            pub const fn name(self) -> &'static str { match self { $(TensorType::$name => stringify!($name),)* } }
+            pub const fn name(self) -> &'static str {
+                match self { $(TensorType::$name => stringify!($name),)* }
+            }
 
             /// Elements in a block (1 for plain numbers).
-            pub const fn block_len(self) -> usize { match self { $(TensorType::$name => $block_len,)* } }
+            pub const fn block_len(self) -> usize {
+                match self { $(TensorType::$name => $block_len,)* }
+            }
 
             /// Bytes of a block.
-            pub const fn block_bytes(self) -> usize { match self { $(TensorType::$name => $block_bytes,)* } }
+            pub const fn block_bytes(self) -> usize {
+                match self { $(TensorType::$name => $block_bytes,)* }
+            }
 
             /// True if this crate decodes it.
-            pub const fn is_supported(self) -> bool { match self { $(TensorType::$name => $supported,)* } }
+            pub const fn is_supported(self) -> bool {
+                match self { $(TensorType::$name => $supported,)* }
+            }
         }
     };
 }

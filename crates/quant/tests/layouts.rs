@@ -8,7 +8,7 @@
 
 use half::{bf16, f16};
 use proptest::prelude::*;
-use quant::{DecodeError, KVALUES_IQ4_NL, KVALUES_MXFP4, TensorType, decode};
+use quant::{DecodeError, KVALUES_IQ4_NL, KVALUES_MXFP4, TensorType, decode, e8m0_half};
 
 fn decoded(ty: TensorType, block: &[u8]) -> Vec<f32> {
     let mut out = vec![f32::NAN; ty.block_len()];
@@ -173,7 +173,12 @@ proptest! {
     }
 
     #[test]
-    fn tables(k in integers(256, 4), scales in integers(8, 6), d in -2.0f32..2.0, e in any::<u8>()) {
+    fn tables(
+        k in integers(256, 4),
+        scales in integers(8, 6),
+        d in -2.0f32..2.0,
+        e in any::<u8>(),
+    ) {
         let (db, d) = (f16_bytes(d), f16::from_f32(d).to_f32());
         let look = |table: &[i8; 16], k: &[u8]| {
             k.iter().map(|k| i16::from(table[usize::from(*k)])).collect::<Vec<_>>()
@@ -195,7 +200,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_of_any_length(bytes in proptest::collection::vec(any::<u8>(), 0..700), n in 0usize..900) {
+    fn any_bytes_of_any_length(
+        bytes in proptest::collection::vec(any::<u8>(), 0..700),
+        n in 0usize..900,
+    ) {
         for ty in TensorType::ALL {
             let mut out = vec![0.0; n];
             let whole = bytes.len() % ty.block_bytes() == 0
@@ -216,7 +224,8 @@ proptest! {
             let mut out = vec![0.0; 2 * ty.block_len()];
             // The odd start makes the bytes unaligned for every field wider than one.
             let start = 1;
-            prop_assert!(decode(*ty, &bytes[start..start + 2 * ty.block_bytes()], &mut out).is_ok());
+            let blocks = &bytes[start..start + 2 * ty.block_bytes()];
+            prop_assert!(decode(*ty, blocks, &mut out).is_ok());
         }
     }
 }
@@ -248,6 +257,14 @@ fn every_f16_and_every_bf16() {
             "{bits:04x}"
         );
         assert_eq!(bf16::from_bits(bits).is_nan(), brain.is_nan());
+    }
+}
+
+#[test]
+fn every_exponent_of_mxfp4() {
+    for e in 0..=255u8 {
+        let want = 2f64.powi(i32::from(e) - 128);
+        assert_eq!(f64::from(e8m0_half(e)), want, "{e}");
     }
 }
 

@@ -12,6 +12,7 @@ use gguf::Metadata;
 
 use crate::arena::mix;
 use crate::error::{Error, MAX_MERGES};
+use crate::joints::Joints;
 use crate::merge::{Merged, NONE, Row};
 use crate::pre::Pre;
 use crate::vocab::{SPACE_MARK, Vocab, limit};
@@ -31,6 +32,8 @@ pub(crate) struct Bpe {
     /// Symbols that are no token but a part of a merge, by their bytes.
     parts: HashMap<Vec<u8>, u32>,
     n_vocab: u32,
+    /// Where a text of a plain vocabulary may be cut.
+    joints: Joints,
 }
 
 /// Memory used from word to word.
@@ -73,13 +76,9 @@ impl Bpe {
         }
         // Limited far below 2^32.
         let n_vocab = u32::try_from(vocab.len()).unwrap_or(NONE);
-        Ok(Bpe {
-            pre,
-            merges,
-            byte_ids,
-            parts,
-            n_vocab,
-        })
+        let mut joints = if pre.plain { Joints::of(vocab) } else { Joints::default() };
+        parts.keys().for_each(|part: &Vec<u8>| joints.add(part));
+        Ok(Bpe { pre, merges, byte_ids, parts, n_vocab, joints })
     }
 
     /// Appends the tokens of a text without special tokens.
@@ -108,11 +107,9 @@ impl Bpe {
         if word.len() > SHORT {
             scratch.row.clear();
             symbols.for_each(|id| scratch.row.push(id, 1));
-            scratch
-                .row
-                .merge(|left, right| self.merges.get(left.id, right.id));
-            for symbol in scratch.row.symbols() {
-                self.emit(vocab, symbol.id, symbol.bytes_in(word), out);
+            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
+            for (id, bytes) in scratch.row.symbols() {
+                self.emit(vocab, id, word.get(bytes).unwrap_or(&[]), out);
             }
             return;
         }
@@ -161,25 +158,23 @@ impl Bpe {
             out.push(id);
             return;
         }
-        for part in crate::merge::row_sized(word) {
+        let parts = crate::merge::row_sized(word).flat_map(|part| self.joints.split(part));
+        for part in parts {
             scratch.row.clear();
             let mut buffer = [0; 4];
             for c in part.chars() {
-                let c = c.encode_utf8(&mut buffer);
-                let id = vocab
-                    .find(c.as_bytes())
-                    .or_else(|| self.parts.get(c.as_bytes()).copied());
-                scratch.row.push(id.unwrap_or(NONE), byte_len(c));
+                let c = c.encode_utf8(&mut buffer).as_bytes();
+                let id = vocab.find(c).or_else(|| self.parts.get(c).copied());
+                scratch.row.push(id.unwrap_or(NONE), c.len());
             }
-            scratch
-                .row
-                .merge(|left, right| self.merges.get(left.id, right.id));
-            for symbol in scratch.row.symbols() {
-                self.emit(vocab, symbol.id, symbol.bytes_in(part.as_bytes()), out);
+            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
+            for (id, bytes) in scratch.row.symbols() {
+                self.emit(vocab, id, part.as_bytes().get(bytes).unwrap_or(&[]), out);
             }
         }
     }
 
+    /// Merges a short word in place.
     fn merge_short(&self, symbols: &mut Vec<Short>) {
         for at in 0..symbols.len() {
             self.rank_again(symbols, at);
@@ -221,11 +216,7 @@ impl Bpe {
     }
 }
 
-pub(crate) fn byte_len(text: &str) -> u32 {
-    u32::try_from(text.len()).unwrap_or(u32::MAX)
-}
-
-/// Merges by their two tokens: open addressing, at most half full.
+/// Merges by their two tokens: open addressing, at most three quarters full.
 #[derive(Debug)]
 struct Merges {
     slots: Vec<Slot>,
@@ -238,14 +229,7 @@ struct Slot {
     merged: Merged,
 }
 
-const FREE: Slot = Slot {
-    left: NONE,
-    right: NONE,
-    merged: Merged {
-        badness: NONE,
-        id: NONE,
-    },
-};
+const FREE: Slot = Slot { left: NONE, right: NONE, merged: Merged::NEVER };
 
 impl Merges {
     /// Reads a list of merges; parts that are no token are added to `parts`.
@@ -255,10 +239,9 @@ impl Merges {
         plain: bool,
         parts: &mut HashMap<Vec<u8>, u32>,
     ) -> Result<Merges, Error> {
-        let mut table = Merges {
-            slots: vec![FREE; (2 * merges.len()).next_power_of_two()],
-        };
-        let mut key = Vec::new();
+        let n_slots = (merges.len() + merges.len() / 3 + 1).next_power_of_two();
+        let mut table = Merges { slots: vec![FREE; n_slots] };
+        let (mut key, mut last) = (Vec::new(), 0);
         for (rank, merge) in (0..).zip(merges) {
             let wrong = |reason| Error::Merge {
                 index: rank as usize,
@@ -282,7 +265,12 @@ impl Merges {
             };
             let mut number = |part: Option<&[u8]>| number(part.unwrap_or(&[]), vocab, parts);
             let (left, right) = (number(key.get(..n_left)), number(key.get(n_left..)));
-            let id = number(Some(&key));
+            // Tokens are mostly in the order of their merges, some of several: no search for those.
+            let id = match [last, last + 1].into_iter().find(|id| vocab.is_key(*id, &key)) {
+                Some(id) => id,
+                None => number(Some(&key)),
+            };
+            last = id;
             table.insert(Slot {
                 left,
                 right,

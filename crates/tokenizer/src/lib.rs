@@ -17,6 +17,7 @@ mod bpe;
 mod bytes;
 mod detokenizer;
 mod error;
+mod joints;
 mod merge;
 mod pre;
 mod roles;

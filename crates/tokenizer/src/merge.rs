@@ -1,94 +1,115 @@
 //! A row of symbols that grow together pair by pair, best pair first, leftmost among equals.
 //!
 //! Both algorithms are this loop; they differ in what makes a pair good. Symbols are a linked list in
-//! an array, candidates a heap of `badness << 32 | position of the left symbol`. A candidate may be
-//! out of date when it comes up: then the pair at that position is looked at again, and if its
-//! badness is not the one of the candidate it is skipped, as the change that made it so has pushed a
-//! candidate of its own. So n symbols cost O(n log n), whatever they are, and no recursion.
+//! an array, each with what its pair with the next one would make; candidates are a heap of
+//! `badness << 32 | position of the left symbol`. A candidate may be out of date when it comes up:
+//! then its badness is not the one of the pair that is at its position now, and it is skipped, as the
+//! change that made it so has pushed a candidate of its own. So n symbols cost O(n log n), whatever
+//! they are, and no recursion.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 /// Number of "none".
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// A symbol; `len` 0 means that it has become part of the one before it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Symbol {
-    /// Token, or [`NONE`].
+/// What a pair may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Merged {
+    /// Smaller is merged earlier; [`NONE`] never.
+    pub badness: u32,
     pub id: u32,
-    /// First byte in the text.
-    pub start: u32,
-    pub len: u32,
-    prev: u32,
-    next: u32,
 }
 
-impl Symbol {
-    /// Its bytes in the text of the row.
-    pub fn bytes_in(self, text: &[u8]) -> &[u8] {
-        text.get(self.start as usize..(self.start + self.len) as usize)
-            .unwrap_or(&[])
-    }
+impl Merged {
+    pub const NEVER: Merged = Merged {
+        badness: NONE,
+        id: NONE,
+    };
+}
+
+/// A pair that is asked about.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub left: u32,
+    pub right: u32,
+    /// Bytes of both in the text of the row.
+    pub bytes: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Symbol {
+    /// Token, or [`NONE`].
+    id: u32,
+    /// First byte in the text.
+    start: u32,
+    prev: u32,
+    next: u32,
+    /// Of the pair with the next symbol.
+    merged: Merged,
 }
 
 /// Memory for symbols and candidates, used again for every word.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     symbols: Vec<Symbol>,
+    n_bytes: u32,
     heap: BinaryHeap<Reverse<u64>>,
-}
-
-/// A pair that may be merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Merged {
-    /// Smaller is merged earlier.
-    pub badness: u32,
-    pub id: u32,
 }
 
 impl Row {
     pub fn clear(&mut self) {
         self.symbols.clear();
-        self.heap.clear();
+        self.n_bytes = 0;
     }
 
     /// Appends the next symbol of the text.
-    pub fn push(&mut self, id: u32, len: u32) {
-        let at = index(self.symbols.len());
-        let start = self.symbols.last().map_or(0, |last| last.start + last.len);
+    pub fn push(&mut self, id: u32, n_bytes: usize) {
+        // Positions fit: a text is cut to MAX_ROW_BYTES before it comes here.
+        let at = u32::try_from(self.symbols.len()).unwrap_or(NONE);
         if let Some(last) = self.symbols.last_mut() {
             last.next = at;
         }
-        let prev = if at == 0 { NONE } else { at - 1 };
+        let prev = at.checked_sub(1).unwrap_or(NONE);
+        let start = self.n_bytes;
         self.symbols.push(Symbol {
             id,
             start,
-            len,
             prev,
             next: NONE,
+            merged: Merged::NEVER,
         });
+        self.n_bytes += u32::try_from(n_bytes).unwrap_or(NONE);
     }
 
-    /// Symbols that are left, in order.
-    pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
-        self.symbols.iter().filter(|symbol| symbol.len > 0)
+    /// Symbols that are left, in order, each with its bytes.
+    pub fn symbols(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let symbol = self.get(at)?;
+            at = symbol.next;
+            Some((symbol.id, symbol.start as usize..self.start_of(at)))
+        })
     }
 
-    /// Merges pairs while `pair` has an answer for one.
-    pub fn merge(&mut self, pair: impl Fn(&Symbol, &Symbol) -> Option<Merged>) {
+    /// Merges pairs as long as `rule` makes something of one.
+    pub fn merge(&mut self, rule: impl Fn(Pair) -> Option<Merged>) {
         let mut found = std::mem::take(&mut self.heap).into_vec();
         found.clear();
-        for (at, both) in self.symbols.windows(2).enumerate() {
-            if let [left, right] = both
-                && let Some(merged) = pair(left, right)
-            {
-                found.push(candidate(merged, index(at)));
-            }
+        for at in 0..u32::try_from(self.symbols.len()).unwrap_or(NONE) {
+            found.extend(self.ask(at, &rule));
         }
         self.heap = BinaryHeap::from(found);
         while let Some(Reverse(top)) = self.heap.pop() {
-            self.apply(top, &pair);
+            let (badness, at) = ((top >> 32) as u32, top as u32);
+            let left = self
+                .get(at)
+                .filter(|left| left.merged.badness == badness)
+                .copied();
+            if let Some(left) = left {
+                self.apply(at, left, &rule);
+            }
         }
     }
 
@@ -96,61 +117,49 @@ impl Row {
         self.symbols.get(at as usize)
     }
 
-    /// Merges the pair at a candidate's position if it is still the pair the candidate was for.
-    fn apply(&mut self, top: u64, pair: &impl Fn(&Symbol, &Symbol) -> Option<Merged>) {
-        let (badness, at) = ((top >> 32) as u32, top as u32);
-        let Some(left) = self.get(at).filter(|left| left.len > 0).copied() else {
+    /// First byte of a symbol; of none, the end of the text.
+    fn start_of(&self, at: u32) -> usize {
+        self.get(at).map_or(self.n_bytes, |symbol| symbol.start) as usize
+    }
+
+    /// Merges the symbol at a position with the next one.
+    fn apply(&mut self, at: u32, left: Symbol, rule: &impl Fn(Pair) -> Option<Merged>) {
+        let Some(right) = self.symbols.get_mut(left.next as usize) else {
             return;
         };
-        let Some(right) = self.get(left.next).copied() else {
-            return;
-        };
-        let Some(merged) = pair(&left, &right).filter(|merged| merged.badness == badness) else {
-            return;
-        };
-        let grown = Symbol {
-            id: merged.id,
-            len: left.len + right.len,
-            next: right.next,
-            ..left
-        };
+        // No candidate of it is good any more.
+        right.merged = Merged::NEVER;
+        let next = right.next;
+        if let Some(after) = self.symbols.get_mut(next as usize) {
+            after.prev = at;
+        }
         if let Some(place) = self.symbols.get_mut(at as usize) {
-            *place = grown;
+            *place = Symbol {
+                id: left.merged.id,
+                next,
+                merged: Merged::NEVER,
+                ..left
+            };
         }
-        if let Some(place) = self.symbols.get_mut(left.next as usize) {
-            place.len = 0;
-        }
-        if let Some(place) = self.symbols.get_mut(right.next as usize) {
-            place.prev = at;
-        }
-        if let Some(before) = self.get(grown.prev).copied() {
-            self.consider(grown.prev, &before, &grown, pair);
-        }
-        if let Some(after) = self.get(grown.next).copied() {
-            self.consider(at, &grown, &after, pair);
-        }
+        let new = [self.ask(left.prev, rule), self.ask(at, rule)];
+        self.heap.extend(new.into_iter().flatten());
     }
 
-    fn consider(
-        &mut self,
-        at: u32,
-        left: &Symbol,
-        right: &Symbol,
-        pair: &impl Fn(&Symbol, &Symbol) -> Option<Merged>,
-    ) {
-        if let Some(merged) = pair(left, right) {
-            self.heap.push(candidate(merged, at));
-        }
+    /// Asks what a symbol and the next one make; the candidate, if they make something.
+    fn ask(&mut self, at: u32, rule: &impl Fn(Pair) -> Option<Merged>) -> Option<Reverse<u64>> {
+        let left = self.get(at)?;
+        let right = self.get(left.next)?;
+        let bytes = left.start as usize..self.start_of(right.next);
+        let merged = rule(Pair {
+            left: left.id,
+            right: right.id,
+            bytes,
+        })
+        .unwrap_or(Merged::NEVER);
+        self.symbols.get_mut(at as usize)?.merged = merged;
+        let key = u64::from(merged.badness) << 32 | u64::from(at);
+        (merged.badness != NONE).then_some(Reverse(key))
     }
-}
-
-fn candidate(merged: Merged, at: u32) -> Reverse<u64> {
-    Reverse(u64::from(merged.badness) << 32 | u64::from(at))
-}
-
-/// Positions fit: a text is cut to [`MAX_ROW_BYTES`] before it comes here.
-fn index(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(NONE)
 }
 
 /// Longest text for one row: positions are 32 bits, and marking spaces may make it three times as

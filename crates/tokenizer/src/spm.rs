@@ -6,8 +6,8 @@
 
 use gguf::{Array, Metadata, Value};
 
-use crate::bpe::byte_len;
 use crate::error::Error;
+use crate::joints::Joints;
 use crate::merge::{Merged, NONE, Row};
 use crate::vocab::{KEY_SCORES, SPACE_MARK, Vocab};
 
@@ -16,6 +16,7 @@ use crate::vocab::{KEY_SCORES, SPACE_MARK, Vocab};
 pub(crate) struct Spm {
     badness: Vec<u32>,
     unknown: Option<u32>,
+    joints: Joints,
 }
 
 impl Spm {
@@ -42,10 +43,8 @@ impl Spm {
             }
         };
         let badness = (0..).zip(scores.iter().take(vocab.len())).map(badness);
-        Ok(Spm {
-            badness: badness.collect::<Result<_, _>>()?,
-            unknown,
-        })
+        let badness = badness.collect::<Result<_, _>>()?;
+        Ok(Spm { badness, unknown, joints: Joints::of(vocab) })
     }
 
     /// Appends the tokens of a text without special tokens; `prefix` puts a space before it.
@@ -57,7 +56,6 @@ impl Spm {
         row: &mut Row,
         out: &mut Vec<u32>,
     ) {
-        let unknown = self.unknown;
         let mut marked = String::with_capacity(text.len() + text.len() / 2 + 3);
         if prefix {
             marked.push_str(SPACE_MARK);
@@ -68,36 +66,45 @@ impl Spm {
             }
             marked.push_str(part);
         }
+        for part in self.joints.split(&marked) {
+            self.encode_part(vocab, part, row, out);
+        }
+    }
+
+    fn encode_part(&self, vocab: &Vocab, text: &str, row: &mut Row, out: &mut Vec<u32>) {
         row.clear();
         let mut buffer = [0; 4];
-        for c in marked.chars() {
-            let c = c.encode_utf8(&mut buffer);
-            row.push(vocab.find(c.as_bytes()).unwrap_or(NONE), byte_len(c));
+        for c in text.chars() {
+            let c = c.encode_utf8(&mut buffer).as_bytes();
+            row.push(vocab.find(c).unwrap_or(NONE), c.len());
         }
-        row.merge(|left, right| {
-            let bytes = left.start as usize..(right.start + right.len) as usize;
-            if bytes.len() > vocab.max_key_len {
+        row.merge(|pair| {
+            if pair.bytes.len() > vocab.max_key_len {
                 return None;
             }
-            let id = vocab.find(marked.as_bytes().get(bytes)?)?;
+            let id = vocab.find(text.as_bytes().get(pair.bytes)?)?;
             Some(Merged {
                 badness: *self.badness.get(id as usize)?,
                 id,
             })
         });
-        for symbol in row.symbols() {
-            if symbol.id != NONE {
-                out.push(symbol.id);
+        for (id, bytes) in row.symbols() {
+            if id != NONE {
+                out.push(id);
                 continue;
             }
-            let bytes = symbol.bytes_in(marked.as_bytes()).iter();
             // In a vocabulary without bytes, what is not in it is unknown.
-            out.extend(bytes.filter_map(|byte| {
-                vocab
-                    .byte_fallback(*byte)
-                    .or_else(|| vocab.find(&[*byte]))
-                    .or(unknown)
-            }));
+            let token = |byte: &u8| {
+                let plain = || vocab.find(&[*byte]);
+                vocab.byte_fallback(*byte).or_else(plain).or(self.unknown)
+            };
+            out.extend(
+                text.as_bytes()
+                    .get(bytes)
+                    .unwrap_or(&[])
+                    .iter()
+                    .filter_map(token),
+            );
         }
     }
 }

@@ -197,6 +197,12 @@ impl Vocab {
         self.index.find(keys, key)
     }
 
+    /// Whether a token has this key.
+    pub fn is_key(&self, id: u32, key: &[u8]) -> bool {
+        let keys = if self.spelling == Spelling::Bytes { &self.prints } else { &self.texts };
+        keys.get(id) == Some(key)
+    }
+
     /// The token for a byte that no other token covers.
     pub fn byte_fallback(&self, byte: u8) -> Option<u32> {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";

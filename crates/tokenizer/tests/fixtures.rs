@@ -67,7 +67,9 @@ fn ids_of_the_vocabulary_tests_are_equal() {
     let (mut n_cases, mut mismatches) = (0, Mismatches(Vec::new()));
     for (name, tokenizer) in vocabularies(&folder) {
         let read = |ending| std::fs::read_to_string(folder.join(format!("{name}.{ending}")));
-        let (Ok(inputs), Ok(outputs)) = (read("inp"), read("out")) else { continue };
+        let (Ok(inputs), Ok(outputs)) = (read("inp"), read("out")) else {
+            continue;
+        };
         let outputs: Vec<_> = outputs.lines().collect();
         let inputs: Vec<_> = inputs.split(SEPARATOR).collect();
         // The inputs end in a separator's line feed.

@@ -44,6 +44,7 @@ impl CancelFlag {
 /// Where models are computed.
 enum Device {
     Cpu,
+    Gpu(gpu::Gpu),
 }
 
 /// The device, and at most one model.
@@ -68,7 +69,9 @@ impl WasmEngine {
         console_error_panic_hook::set_once();
         let device = match device.as_str() {
             "cpu" => Device::Cpu,
-            _ => { let _ = subgroups; Device::Cpu }
+            // Asked for by name, an adapter that computes on the processor is taken too.
+            "gpu" => Device::Gpu(open_gpu(subgroups, true).await.map_err(EdgeError::from)?),
+            _ => open_gpu(subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
         };
         let session = RefCell::new(None);
         Ok(WasmEngine(Rc::new(Inner { device, next_task, session })))
@@ -80,6 +83,7 @@ impl WasmEngine {
         let player = session.borrow().as_ref().map(Session::player_info);
         let (device, adapter, features) = match device {
             Device::Cpu => ("cpu", "WebAssembly SIMD, 1 thread".to_owned(), Vec::new()),
+            Device::Gpu(gpu) => ("gpu", gpu.name(), features(gpu)),
         };
         let kernels = player.map_or_else(Vec::new, |player| player.kernels);
         Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels })?)
@@ -147,6 +151,14 @@ impl WasmEngine {
     pub fn unload(&self) {
         self.0.session.borrow_mut().take();
     }
+
+    /// Destroys the graphics device, as a crash of its process would: for tests.
+    #[wasm_bindgen(js_name = loseDevice)]
+    pub fn lose_device(&self) {
+        if let Device::Gpu(gpu) = &self.0.device {
+            gpu.destroy();
+        }
+    }
 }
 
 impl Inner {
@@ -160,15 +172,29 @@ impl Inner {
 
     fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
         match &self.device {
-            Device::Cpu => kernels::reference::loader(plan, config),
+            Device::Cpu => cpu::loader(plan, config),
+            Device::Gpu(gpu) => gpu.loader(plan, config),
         }
     }
 
     fn device_name(&self) -> &'static str {
         match self.device {
             Device::Cpu => "cpu",
+            Device::Gpu(_) => "gpu",
         }
     }
+}
+
+async fn open_gpu(subgroups: bool, allow_software: bool) -> Result<gpu::Gpu, PlayerError> {
+    let allow_subgroups = Some(subgroups);
+    gpu::Gpu::open(&gpu::Options { allow_subgroups, allow_software, ..Default::default() }).await
+}
+
+/// The optional features in use.
+fn features(gpu: &gpu::Gpu) -> Vec<String> {
+    let forms = gpu.summary().forms;
+    let all = [("subgroups", forms.subgroups), ("f16", forms.f16)];
+    all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {

@@ -16,6 +16,8 @@ mod edge;
 mod error;
 mod host;
 mod settings;
+mod shaders;
 mod source;
 
 pub use edge::{CancelFlag, WasmEngine};
+pub use shaders::shader_texts;

@@ -91,7 +91,9 @@ fn open(address: &str) {
     let mut command = if cfg!(target_os = "macos") {
         program("open")
     } else if cfg!(windows) {
-        program("explorer")
+        let mut command = program("rundll32");
+        command.arg("url.dll,FileProtocolHandler");
+        command
     } else if env::var_os("DISPLAY").is_some() || env::var_os("WAYLAND_DISPLAY").is_some() {
         program("xdg-open")
     } else {

@@ -26,8 +26,12 @@ pub fn chat(session: &mut Session, style: Style, args: &RunArgs) -> Result<(), F
     }
     let (verbose, system) = (args.verbose, args.system.clone());
     let mut state = State { style, system, verbose, messages: Vec::new() };
-    while let Some(text) = read_message(&mut editor)? {
-        match slash::interpret(&text, &mut state) {
+    while let Some((text, quoted)) = read_message(&mut editor)? {
+        let action = match quoted && !text.is_empty() {
+            true => Action::Ask, // whatever it begins with
+            false => slash::interpret(&text, &mut state),
+        };
+        match action {
             Action::Nothing => {}
             Action::Print(said) => term::line(&term::clean_text(&said))?,
             Action::Info => term::line(&load::describe(session))?,
@@ -77,40 +81,51 @@ fn turn(session: &mut Session, state: &mut State, text: &str, raw: bool) -> Resu
     Ok(())
 }
 
-/// The next message; lines between `"""` belong together. `None` at the end of input.
-fn read_message(editor: &mut DefaultEditor) -> Result<Option<String>, Failure> {
-    let Some(first) = read_line(editor, ">>> ")? else { return Ok(None) };
+/// The next message, and whether it stood between `"""` (then its lines belong together, and Ctrl-C
+/// drops them all). `None` at the end of input.
+fn read_message(editor: &mut DefaultEditor) -> Result<Option<(String, bool)>, Failure> {
+    let first = match read_line(editor, ">>> ")? {
+        Line::Text(line) => line,
+        Line::Dropped => return Ok(Some((String::new(), false))),
+        Line::End => return Ok(None),
+    };
     let Some(opened) = first.trim_start().strip_prefix(QUOTES) else {
         add_history(editor, &first);
-        return Ok(Some(first.trim().to_owned()));
+        return Ok(Some((first.trim().to_owned(), false)));
     };
     let mut text = opened.to_owned();
     while !text.trim_end().ends_with(QUOTES) {
         match read_line(editor, "... ")? {
-            Some(line) if line.is_empty() && text.is_empty() => {}
-            Some(line) => {
-                if !text.is_empty() {
-                    text.push('\n');
-                }
+            Line::Text(line) => {
+                text.push('\n');
                 text.push_str(&line);
             }
-            None => return Ok(None),
+            Line::Dropped => return Ok(Some((String::new(), false))),
+            Line::End => return Ok(None),
         }
     }
     let text = text.trim_end();
-    let text = text.strip_suffix(QUOTES).unwrap_or(text).trim_end_matches('\n').to_owned();
+    let text = text.strip_suffix(QUOTES).unwrap_or(text).trim_matches('\n').to_owned();
     add_history(editor, &text);
-    Ok(Some(text))
+    Ok(Some((text, true)))
 }
 
-/// `None` at the end of input; Ctrl-C gives an empty line and a word about leaving.
-fn read_line(editor: &mut DefaultEditor, prompt: &str) -> Result<Option<String>, Failure> {
+/// What came from the keyboard.
+enum Line {
+    Text(String),
+    /// Ctrl-C.
+    Dropped,
+    /// Ctrl-D.
+    End,
+}
+
+fn read_line(editor: &mut DefaultEditor, prompt: &str) -> Result<Line, Failure> {
     match editor.readline(prompt) {
-        Ok(line) => Ok(Some(line)),
-        Err(ReadlineError::Eof) => Ok(None),
+        Ok(line) => Ok(Line::Text(line)),
+        Err(ReadlineError::Eof) => Ok(Line::End),
         Err(ReadlineError::Interrupted) => {
             term::note("Ctrl-D or /bye leaves");
-            Ok(Some(String::new()))
+            Ok(Line::Dropped)
         }
         Err(error) => Err(terminal(error)),
     }

@@ -194,7 +194,7 @@ mod tests {
         interpret("/set num_predict 9", &mut state);
         interpret("/set system \"be brief\"", &mut state);
         interpret("/set verbose", &mut state);
-        for wrong in ["/set temperature warm", "/set top_p 3", "/set colour red", "/set", "/set \
+        for wrong in ["/set temperature warm", "/set top_p 3", "/set color red", "/set", "/set \
                        temperature -1"] {
             assert!(matches!(interpret(wrong, &mut state), Action::Print(_)), "{wrong}");
         }

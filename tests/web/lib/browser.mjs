@@ -22,8 +22,14 @@ const FLAGS = [
 
 /** The browser to test with, or null. */
 export function executable() {
-  return [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
-    .find((file) => file && existsSync(file)) ?? null;
+  return (
+    [
+      process.env.CHROMIUM,
+      "/usr/bin/chromium",
+      "/usr/bin/chromium-browser",
+      "/usr/bin/google-chrome",
+    ].find((file) => file && existsSync(file)) ?? null
+  );
 }
 
 /** A fresh profile; `close` removes it. */

@@ -37,7 +37,10 @@ async function one(name, body, counts) {
   const start = performance.now();
   let timer;
   const limit = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no result after ${CASE_TIMEOUT_MS} ms`)), CASE_TIMEOUT_MS);
+    timer = setTimeout(
+      () => reject(new Error(`no result after ${CASE_TIMEOUT_MS} ms`)),
+      CASE_TIMEOUT_MS,
+    );
   });
   try {
     await Promise.race([body(), limit]);

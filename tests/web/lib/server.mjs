@@ -55,7 +55,9 @@ function send(request, response, file) {
   response.setHeader("content-type", TYPES[path.extname(file)] ?? "application/octet-stream");
   response.setHeader("content-length", size);
   if (request.method === "HEAD") return response.end();
-  return createReadStream(file).on("error", () => response.destroy()).pipe(response);
+  return createReadStream(file)
+    .on("error", () => response.destroy())
+    .pipe(response);
 }
 
 function end(response, status) {

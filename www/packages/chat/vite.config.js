@@ -18,7 +18,12 @@ const POLICY = [
 export default defineConfig({
   base: "./", // served from any folder
   worker: { format: "es" },
-  build: { target: "es2022", modulePreload: false, assetsInlineLimit: 0, reportCompressedSize: true },
+  build: {
+    target: "es2022",
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+  },
   plugins: [
     {
       name: "policy",

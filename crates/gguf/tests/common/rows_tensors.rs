@@ -189,7 +189,7 @@ fn sizes(t: &mut Table) {
         "Overflow",
         "element count",
     );
-    // 2^62 elements of Q8_0 are 34/32 of that in bytes, above 2^62; 2^63 − 32 of them are above 2^63.
+    // Q8_0 has 34 bytes for 32 elements: fewer than 2^63 of them are more than 2^63 bytes.
     t.file("G50", with(&[(1 << 63) - 32], 8), "Overflow", "byte count");
     t.file("G50 F64", with(&[1 << 61], 28), "Overflow", "byte count");
     t.file("G51", with(&[(1 << 62) - 1], 0), "Overflow", "byte count");

@@ -1,7 +1,7 @@
 //! `llama`: Llama 1 to 3, Mistral, SmolLM and the many models of their shape.
 //!
 //! Source: Touvron et al. 2023 (arXiv:2302.13971). Files permute the rows of Q and K, so that rope
-//! turns neighbouring elements. Llama 3.1 adds `rope_freqs.weight`.
+//! turns neighboring elements. Llama 3.1 adds `rope_freqs.weight`.
 
 use kernels::{Activation, Op, RopeStyle};
 

@@ -6,21 +6,35 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { byId, openDrawer } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { showComing, showDevice, showGauge, showModel, showStatus, showStorage } from "./header.js";
 import { Host } from "./host.js";
-import { acceptDrops, acceptPicks, noModelView, openSwitcher, pickFile, readyView, showStored } from "./models.js";
+import {
+  acceptDrops,
+  acceptPicks,
+  noModelView,
+  openSwitcher,
+  pickFile,
+  readyView,
+  showStored,
+} from "./models.js";
 import { countRequests, openLedger, showRequests } from "./privacy.js";
 import { loadSettings, openSetup } from "./settings.js";
+
+/** The worker has ended: every call that waited fails with one of these. */
+const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"]);
 
 /** Joins the parts of the page: one engine, one model, one conversation. */
 export class App {
   readonly #host = new Host();
   readonly #conversation = new Conversation();
   readonly #settings = loadSettings();
-  readonly #composer = new Composer({ send: (text) => this.#send(text), stop: () => this.#chat.stop() });
+  readonly #composer = new Composer({
+    send: (text) => this.#send(text),
+    stop: () => this.#chat.stop(),
+  });
   readonly #chat = new Chat(this.#conversation, this.#settings, {
     writing: (writing) => this.#composer.setWriting(writing),
-    figures: (used) => this.#showGauge(used),
+    figures: (used) => showGauge(used, this.#host.model?.info.contextLength ?? 0),
     failed: (error) => this.#answerFailed(error),
   });
   readonly #actions = {
@@ -42,18 +56,20 @@ export class App {
   }
 
   async #begin(): Promise<void> {
-    this.#status("Starting");
+    showStatus("Starting");
     try {
       await this.#host.engine();
     } catch (error) {
-      this.#status("");
-      this.#conversation.addCard(errorCard(error as EngineError, "ingle could not start", [
-        { label: "Reload", run: () => location.reload() },
-      ]));
+      showStatus("");
+      this.#conversation.addCard(
+        errorCard(error as EngineError, "ingle could not start", [
+          { label: "Reload", run: () => location.reload() },
+        ]),
+      );
       return;
     }
     countRequests(); // loading ingle itself is not counted: what comes after its start is
-    this.#showDevice();
+    this.#showFigures();
     await this.#listStored();
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
@@ -63,9 +79,11 @@ export class App {
     this.#chat.stop();
     this.#chat.clear();
     this.#waiting = null;
-    this.#showGauge(null);
+    showGauge(null, 0);
     this.#conversation.show(
-      this.#host.model ? readyView((text) => this.#composer.sendText(text)) : noModelView(this.#actions),
+      this.#host.model
+        ? readyView((text) => this.#composer.sendText(text))
+        : noModelView(this.#actions),
     );
     document.title = "New chat – ingle";
     if (matchMedia("(pointer:fine)").matches) this.#composer.focus();
@@ -78,8 +96,7 @@ export class App {
     if (this.#conversation.isEmpty) this.#conversation.show(noModelView(this.#actions));
     this.#conversation.addCard(card.node);
     card.node.scrollIntoView({ block: "nearest" });
-    byId("model-name").textContent = name;
-    byId("model-note").textContent = "loading";
+    showComing(name);
     try {
       const model = await this.#host.load(source, (progress) => this.#progress(card, progress));
       card.node.remove();
@@ -93,15 +110,14 @@ export class App {
 
   #progress(card: ProgressCard, progress: Progress): void {
     const short = card.update(progress, this.#host.info?.device ?? "cpu");
-    this.#status(short);
+    showStatus(short);
     this.#waiting?.line(`Will start when the model is ready. ${short}`);
     showRequests(this.#host.info?.requests.length ?? 0, progress.phase === "transfer");
   }
 
   #loaded(model: Model): void {
     announce(`${model.info.title} is ready.`);
-    this.#showDevice();
-    this.#showModel();
+    this.#showFigures();
     if (this.#conversation.isEmpty) {
       this.#conversation.show(readyView((text) => this.#composer.sendText(text)));
       this.#showNotes();
@@ -112,15 +128,19 @@ export class App {
   }
 
   #loadFailed(error: EngineError, source: Source): void {
-    this.#showModel();
-    this.#showDevice();
+    this.#showFigures();
     if (error.code === "aborted") {
       announce("Cancelled. Nothing was kept.");
       this.#waiting?.line("The model was not loaded. Choose one and send again.");
       this.#waiting = null;
       return;
     }
-    const again: Action = { label: "Try again", run: () => void this.load(source) };
+    if (GONE.has(error.code)) return; // #engineGone says it
+    const reset = error.code.startsWith("gpu.") ? this.#host.reset() : Promise.resolve();
+    const again: Action = {
+      label: "Try again",
+      run: () => void reset.then(() => this.load(source)),
+    };
     const other: Action = { label: "Choose another file", run: pickFile };
     const retry = /^(net|gpu|engine)\./.test(error.code);
     this.#conversation.addCard(
@@ -129,17 +149,29 @@ export class App {
   }
 
   #answerFailed(error: EngineError): void {
-    if (error.code.startsWith("engine.")) return; // #engineGone says it
-    const actions = error.code === "ctx.full"
-      ? [{ label: "Start a new chat", run: () => this.newChat() }]
-      : [{ label: "Choose another model", run: () => this.#openSwitcher() }];
-    this.#conversation.addCard(errorCard(error, "The answer could not be written", actions));
+    if (GONE.has(error.code)) return; // #engineGone says it
+    this.#conversation.addCard(
+      errorCard(error, "The answer could not be written", this.#waysOn(error)),
+    );
+  }
+
+  #waysOn({ code }: EngineError): Action[] {
+    const name = this.#current();
+    if (code === "ctx.full") return [{ label: "Start a new chat", run: () => this.newChat() }];
+    if (code === "gpu.lost" && name !== null) {
+      const again = () => void this.#host.reset().then(() => this.load({ name }));
+      return [{ label: "Load the model again", run: again }];
+    }
+    return [{ label: "Choose another model", run: () => this.#openSwitcher() }];
   }
 
   #engineGone(error: EngineError): void {
     const name = this.#current();
-    this.#status("");
-    const again: Action = { label: "Load the model again", run: () => void this.load({ name: name ?? "" }) };
+    showStatus("");
+    const again: Action = {
+      label: "Load the model again",
+      run: () => void this.load({ name: name ?? "" }),
+    };
     this.#conversation.addCard(errorCard(error, "The model stopped", name === null ? [] : [again]));
     this.#lastName = name;
   }
@@ -154,12 +186,13 @@ export class App {
   #send(text: string): boolean {
     const { model } = this.#host;
     if (!model && !this.#host.isLoading) {
-      this.#status("Choose a model first. Your text is kept.");
+      showStatus("Choose a model first. Your text is kept.");
       announce("Choose a model first. Your text is kept.", "urgent");
       document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
       return false;
     }
-    if (this.#chat.isEmpty) document.title = `${text.split(/\s+/).slice(0, 6).join(" ").slice(0, 48)} – ingle`;
+    if (this.#chat.isEmpty)
+      document.title = `${text.split(/\s+/).slice(0, 6).join(" ").slice(0, 48)} – ingle`;
     this.#chat.say(text);
     announce("Sent.");
     if (model) this.#chat.answer(model);
@@ -180,32 +213,11 @@ export class App {
   async #listStored(): Promise<void> {
     this.#stored = await this.#host.stored().catch(() => []);
     showStored(this.#stored, this.#current(), this.#actions);
-    const { quota, usage } = await navigator.storage?.estimate().catch(() => ({}) as StorageEstimate) ?? {};
-    byId("storage").hidden = !quota;
-    byId("storage-text").textContent = `${bytes(usage ?? 0)} of ${bytes(quota ?? 0)} storage used`;
-    const bar = byId<HTMLProgressElement>("storage-bar");
-    bar.max = quota ?? 1;
-    bar.value = usage ?? 0;
+    await showStorage();
   }
 
   #openSwitcher(): void {
     openSwitcher(this.#stored, this.#current(), this.#actions);
-  }
-
-  #showModel(): void {
-    const info = this.#host.model?.info;
-    byId("model-name").textContent = info?.title ?? "No model yet";
-    byId("model-note").textContent = info ? `${info.weightType}, ${bytes(info.fileBytes)}` : "";
-  }
-
-  #showDevice(): void {
-    const { info, model } = this.#host;
-    showRequests(info?.requests.length ?? 0, false);
-    const name = info?.device === "gpu" ? "WebGPU" : "Processor";
-    const held = model ? model.info.weightBytes + model.info.kvBytes + model.info.scratchBytes : 0;
-    this.#status(name);
-    byId("held").textContent = held > 0 ? `${bytes(held)} in use` : "";
-    byId("status").title = info?.adapter ?? "";
   }
 
   /** Says once what is not as it could be. */
@@ -217,25 +229,16 @@ export class App {
       "store.memory": "Models are kept in memory",
     };
     if (!this.#noted) {
-      for (const { code, message } of notes) this.#conversation.addCard(noteCard(titles[code] ?? code, message));
+      for (const { code, message } of notes)
+        this.#conversation.addCard(noteCard(titles[code] ?? code, message));
     }
     this.#noted = true;
     if (template) this.#conversation.addCard(noteCard("This model has no chat template", template));
   }
 
-  #showGauge(used: number | null): void {
-    const total = this.#host.model?.info.contextLength ?? 0;
-    byId("gauge").hidden = used === null || total === 0;
-    byId("hint").hidden = used !== null;
-    if (used === null || total === 0) return;
-    const bar = byId<HTMLProgressElement>("gauge-bar");
-    bar.max = total;
-    bar.value = used;
-    byId("gauge-text").textContent = `${count(used)} of ${count(total)} tokens`;
-  }
-
-  #status(text: string): void {
-    byId("status").textContent = text;
+  #showFigures(): void {
+    showModel(this.#host.model?.info);
+    showDevice(this.#host.info, this.#host.model?.info);
   }
 
   #listen(): void {
@@ -256,7 +259,8 @@ export class App {
     else if (mod && event.shiftKey && event.key.toLowerCase() === "o") this.newChat();
     else if (event.altKey && event.key === "ArrowUp") this.#conversation.focusMessage(-1);
     else if (event.altKey && event.key === "ArrowDown") this.#conversation.focusMessage(1);
-    else if (event.key === "End" && byId("log").contains(document.activeElement)) this.#conversation.toEnd();
+    else if (event.key === "End" && byId("log").contains(document.activeElement))
+      this.#conversation.toEnd();
     else return;
     if (event.key !== "Escape") event.preventDefault();
   }
@@ -264,8 +268,11 @@ export class App {
 
 function sourceName(source: Source): string {
   if ("name" in source && source.name) return source.name;
-  if ("url" in source) return decodeURIComponent(String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "the model");
-  if ("file" in source) return (source.file instanceof File ? source.file : source.file[0])?.name ?? "the model";
+  if ("url" in source)
+    return decodeURIComponent(
+      String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "the model",
+    );
+  if ("file" in source)
+    return (source.file instanceof File ? source.file : source.file[0])?.name ?? "the model";
   return "the model";
 }
-

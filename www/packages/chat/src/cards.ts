@@ -39,11 +39,20 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 /** What happened, what is safe, and one way on. Also handed to the announcer. */
-export function errorCard(error: EngineError, fallbackTitle: string, actions: Action[]): HTMLElement {
+export function errorCard(
+  error: EngineError,
+  fallbackTitle: string,
+  actions: Action[],
+): HTMLElement {
   const title = TITLES[error.code] ?? fallbackTitle;
   announce(`${title}. ${error.message}`, "urgent");
   const buttons = actions.map(({ label, run }, i) =>
-    el("button", { class: `b b-sm ${i === 0 ? "b-main" : "b-bare"}`, type: "button", onclick: run }, label));
+    el(
+      "button",
+      { class: `b b-sm ${i === 0 ? "b-main" : "b-bare"}`, type: "button", onclick: run },
+      label,
+    ),
+  );
   return el(
     "section",
     { class: "alert a-bad", "data-ui": `alert.${error.code}` },
@@ -56,14 +65,24 @@ export function errorCard(error: EngineError, fallbackTitle: string, actions: Ac
 
 /** A quiet note, such as that there is no WebGPU here. */
 export function noteCard(title: string, text: string): HTMLElement {
-  return el("section", { class: "alert a-note" }, icon("file"), el("h3", {}, title), el("p", {}, text));
+  return el(
+    "section",
+    { class: "alert a-note" },
+    icon("file"),
+    el("h3", {}, title),
+    el("p", {}, text),
+  );
 }
 
 /** The card of a model on its way: bytes, speed, time left, and a way to stop. */
 export class ProgressCard {
   readonly node: HTMLElement;
   readonly #title = el("h2", { class: "h3" });
-  readonly #bar = el("progress", { class: "bar bar-live", "data-ui": "pull.bar", "aria-label": "Progress" });
+  readonly #bar = el("progress", {
+    class: "bar bar-live",
+    "data-ui": "pull.bar",
+    "aria-label": "Progress",
+  });
   readonly #figures = el("p", { class: "facts num", "data-ui": "pull.eta" }, "\u00a0");
   #rate = new Rate();
   #phase = "";
@@ -78,7 +97,15 @@ export class ProgressCard {
       el("div", { class: "head" }, this.#title),
       this.#bar,
       this.#figures,
-      el("div", { class: "do" }, el("button", { class: "b", type: "button", "data-ui": "pull.cancel", onclick: onCancel }, "Cancel")),
+      el(
+        "div",
+        { class: "do" },
+        el(
+          "button",
+          { class: "b", type: "button", "data-ui": "pull.cancel", onclick: onCancel },
+          "Cancel",
+        ),
+      ),
     );
     this.#bar.removeAttribute("value");
   }
@@ -86,7 +113,10 @@ export class ProgressCard {
   /** Shows a step and returns its short form for the line under the box. */
   update({ phase, name, loaded, total }: Progress, device: string): string {
     const verb = phase === "transfer" ? "Copying" : "Loading";
-    const short = total === null ? `${verb} ${name}: ${bytes(loaded)}` : `${verb} ${name}: ${percent(loaded, total)}`;
+    const short =
+      total === null
+        ? `${verb} ${name}: ${bytes(loaded)}`
+        : `${verb} ${name}: ${percent(loaded, total)}`;
     const now = performance.now();
     if (phase !== this.#phase) {
       this.#phase = phase;
@@ -95,7 +125,9 @@ export class ProgressCard {
       this.#spoken = 0;
       const where = device === "gpu" ? "the graphics chip" : "memory";
       this.#title.textContent =
-        phase === "transfer" ? `Copying ${name} into this browser` : `Loading ${name} into ${where}`;
+        phase === "transfer"
+          ? `Copying ${name} into this browser`
+          : `Loading ${name} into ${where}`;
     }
     this.#rate.add(now, loaded);
     if (total !== null) {

@@ -142,7 +142,8 @@ class Line {
     }
     this.#tokens += piece.tokens.length;
     this.#samples.push({ at: now, tokens: this.#tokens });
-    while (this.#samples.length > 2 && now - (this.#samples[0]?.at ?? now) > SPEED_OVER_MS) this.#samples.shift();
+    while (this.#samples.length > 2 && now - (this.#samples[0]?.at ?? now) > SPEED_OVER_MS)
+      this.#samples.shift();
     if (now - this.#shownAt < LINE_EVERY_MS) return;
     this.#shownAt = now;
     this.#answer.line(["Writing", ...this.#speed(), ...this.#firstWord()].join(" · "));
@@ -151,7 +152,8 @@ class Line {
   done(piece: Extract<Piece, { done: true }>): string {
     const { outputTokens, decodeMs } = piece.timings;
     const n = `${count(outputTokens)} ${outputTokens === 1 ? "token" : "tokens"}`;
-    const rate = outputTokens > 1 && decodeMs > 0 ? [speed(((outputTokens - 1) / decodeMs) * 1000)] : [];
+    const rate =
+      outputTokens > 1 && decodeMs > 0 ? [speed(((outputTokens - 1) / decodeMs) * 1000)] : [];
     switch (piece.reason) {
       case "cancelled":
         return [`Stopped after ${n}`, ...rate].join(" · ");

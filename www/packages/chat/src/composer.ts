@@ -66,9 +66,16 @@ export class Composer {
   #queue(text: string): void {
     this.#queued = this.#queued === null ? text : `${this.#queued}\n${text}`;
     this.#clear();
-    const now = el("button", { class: "b b-sm", type: "button", onclick: () => this.#handlers.stop() },
-      "Send now and stop this answer");
-    const back = el("button", { class: "b b-sm b-bare", type: "button", onclick: () => this.#takeBack() }, "Take back");
+    const now = el(
+      "button",
+      { class: "b b-sm", type: "button", onclick: () => this.#handlers.stop() },
+      "Send now and stop this answer",
+    );
+    const back = el(
+      "button",
+      { class: "b b-sm b-bare", type: "button", onclick: () => this.#takeBack() },
+      "Take back",
+    );
     this.#queuedLine.replaceChildren("Sends when this answer is done.", now, back);
     this.#queuedLine.hidden = false;
   }

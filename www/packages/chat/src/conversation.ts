@@ -51,8 +51,12 @@ export class Conversation {
     const label = el("span", { class: "sr" }, "Copy");
     const copy = el(
       "button",
-      { class: "b b-bare b-icon b-sm", type: "button", "aria-label": "Copy your message",
-        onclick: () => void copyText(text, label) },
+      {
+        class: "b b-bare b-icon b-sm",
+        type: "button",
+        "aria-label": "Copy your message",
+        onclick: () => void copyText(text, label),
+      },
       icon("copy"),
       label,
     );
@@ -94,7 +98,8 @@ export class Conversation {
   focusMessage(step: -1 | 1): void {
     const messages = [...this.#col.querySelectorAll<HTMLElement>(".msg")];
     const at = messages.findIndex((message) => message.contains(document.activeElement));
-    const next = at < 0 ? messages.length - 1 : Math.min(messages.length - 1, Math.max(0, at + step));
+    const next =
+      at < 0 ? messages.length - 1 : Math.min(messages.length - 1, Math.max(0, at + step));
     messages[next]?.focus();
   }
 
@@ -163,13 +168,19 @@ export class Answer {
     this.line(line);
     if (this.#text === "") return;
     const label = el("span", { class: "sr" }, "Copy");
-    this.#acts.prepend(el(
-      "button",
-      { class: "b b-bare b-icon b-sm", type: "button", "aria-label": "Copy answer",
-        onclick: () => void copyText(this.#text, label) },
-      icon("copy"),
-      label,
-    ));
+    this.#acts.prepend(
+      el(
+        "button",
+        {
+          class: "b b-bare b-icon b-sm",
+          type: "button",
+          "aria-label": "Copy answer",
+          onclick: () => void copyText(this.#text, label),
+        },
+        icon("copy"),
+        label,
+      ),
+    );
   }
 
   /** What a screen reader is told when the answer is done. */

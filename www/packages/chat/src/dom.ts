@@ -47,7 +47,11 @@ export function openDialog(title: string, ...content: Child[]): HTMLDialogElemen
         "div",
         { class: "head" },
         el("h2", { class: "grow" }, title),
-        el("button", { class: "b b-bare b-icon", type: "button", "aria-label": "Close", onclick: close }, icon("x")),
+        el(
+          "button",
+          { class: "b b-bare b-icon", type: "button", "aria-label": "Close", onclick: close },
+          icon("x"),
+        ),
       ),
       ...content,
     ),

@@ -16,7 +16,10 @@ export function bytes(n: number): string {
 
 /** "1.25 of 2.02 GB": both in the unit of the larger. */
 export function bytesOf(done: number, total: number): string {
-  const unit = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, total)) / 3)));
+  const unit = Math.min(
+    UNITS.length - 1,
+    Math.max(0, Math.floor(Math.log10(Math.max(1, total)) / 3)),
+  );
   const scale = 1000 ** unit;
   const digits = unit === 0 ? 0 : total / scale < 10 ? 2 : 1;
   return `${(done / scale).toFixed(digits)} of ${(total / scale).toFixed(digits)}${NBSP}${UNITS[unit]}`;
@@ -52,7 +55,8 @@ export class Rate {
   add(at: number, done: number): void {
     this.#start ??= at;
     this.#samples.push({ at, done });
-    while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > RATE_OVER_MS) this.#samples.shift();
+    while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > RATE_OVER_MS)
+      this.#samples.shift();
   }
 
   /** Bytes per second, or null while too little was seen. */
@@ -66,7 +70,8 @@ export class Rate {
   secondsLeft(total: number): number | null {
     const last = this.#samples[this.#samples.length - 1];
     const rate = this.perSecond();
-    if (!last || !rate || this.#start === null || last.at - this.#start < RATE_AFTER_MS) return null;
+    if (!last || !rate || this.#start === null || last.at - this.#start < RATE_AFTER_MS)
+      return null;
     return (total - last.done) / rate;
   }
 }

@@ -1,4 +1,12 @@
-import { Engine, EngineError, type EngineInfo, type Model, type Progress, type Source, type StoredModel } from "@ingle/engine";
+import {
+  Engine,
+  EngineError,
+  type EngineInfo,
+  type Model,
+  type Progress,
+  type Source,
+  type StoredModel,
+} from "@ingle/engine";
 
 /** Lasts from one start of the engine to its end; after a crash the next call starts a new one. */
 export class Host {
@@ -52,6 +60,16 @@ export class Host {
     } finally {
       if (this.#loading === stop) this.#loading = null;
     }
+  }
+
+  /** Ends the engine, so that the next load starts a new one: after the graphics chip was reset. */
+  async reset(): Promise<void> {
+    const engine = await this.#engine?.catch(() => null);
+    this.#engine = null;
+    this.model = null;
+    if (!engine) return;
+    engine.onGone = null;
+    await engine.stop();
   }
 
   cancelLoad(): void {

@@ -80,7 +80,13 @@ function text(value: string): Text {
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
-  amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", "#39": "'", nbsp: "\u00a0",
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  "#39": "'",
+  nbsp: "\u00a0",
 };
 
 /** The words of a text token, with the entities people know written out. */
@@ -113,7 +119,8 @@ function list(token: Tokens.List): Node {
   const items = token.items.map((item) => {
     // A tight list's text is not a paragraph.
     const children = item.tokens.flatMap((child) =>
-      child.type === "text" && !item.loose ? inline(child.tokens ?? [child]) : [block(child)]);
+      child.type === "text" && !item.loose ? inline(child.tokens ?? [child]) : [block(child)],
+    );
     const mark = item.task ? [text(item.checked ? "☑ " : "☐ ")] : [];
     return el("li", auto, ...mark, ...children);
   });

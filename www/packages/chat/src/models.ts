@@ -24,26 +24,42 @@ export function acceptPicks(actions: ModelActions): void {
 }
 
 /** The two ways to bring a model, used by the start page and by the dialog. */
-export function addModelForm(actions: ModelActions, onChosen: () => void = () => undefined): HTMLElement[] {
+export function addModelForm(
+  actions: ModelActions,
+  onChosen: () => void = () => undefined,
+): HTMLElement[] {
   const pick = el(
     "button",
-    { class: "b b-main", type: "button", "data-ui": "model.pick", onclick: () => {
-      onChosen();
-      pickFile();
-    } },
+    {
+      class: "b b-main",
+      type: "button",
+      "data-ui": "model.pick",
+      onclick: () => {
+        onChosen();
+        pickFile();
+      },
+    },
     "Use a file I have",
   );
   const address = el("input", {
-    type: "url", required: true, placeholder: "https://…/model.gguf", "aria-label": "Address of a GGUF file",
-    "data-ui": "model.address", autocomplete: "off", spellcheck: "false",
+    type: "url",
+    required: true,
+    placeholder: "https://…/model.gguf",
+    "aria-label": "Address of a GGUF file",
+    "data-ui": "model.address",
+    autocomplete: "off",
+    spellcheck: "false",
   });
   const form = el(
     "form",
-    { class: "address", onsubmit: (event) => {
-      event.preventDefault();
-      onChosen();
-      actions.load({ url: address.value });
-    } },
+    {
+      class: "address",
+      onsubmit: (event) => {
+        event.preventDefault();
+        onChosen();
+        actions.load({ url: address.value });
+      },
+    },
     address,
     el("button", { class: "b", "data-ui": "model.get" }, "Get it"),
   );
@@ -56,16 +72,22 @@ export function noModelView(actions: ModelActions): HTMLElement {
     "div",
     {},
     el("h1", {}, "Ask something. It stays on this device."),
-    el("p", { class: "lead" },
+    el(
+      "p",
+      { class: "lead" },
       "ingle runs a language model inside this tab. What you type is not sent anywhere, and it works " +
-        "without a connection."),
+        "without a connection.",
+    ),
     el(
       "section",
       { class: "card", "aria-labelledby": "bring" },
       el("h2", { class: "h3", id: "bring" }, "Bring a model"),
-      el("p", { class: "facts" },
+      el(
+        "p",
+        { class: "facts" },
         "Choose a GGUF model file from this device, drop it anywhere on this page, or give its address. " +
-          "It is copied into this browser once and stays there."),
+          "It is copied into this browser once and stays there.",
+      ),
       ...addModelForm(actions),
     ),
   );
@@ -83,54 +105,96 @@ export function readyView(send: (text: string) => void): HTMLElement {
     "div",
     {},
     el("h1", {}, "Ask something. It stays on this device."),
-    el("p", { class: "lead" },
+    el(
+      "p",
+      { class: "lead" },
       "ingle runs a language model inside this tab. What you type is not sent anywhere, and it works " +
-        "without a connection."),
+        "without a connection.",
+    ),
     el(
       "div",
       { class: "try", role: "group", "aria-label": "Things to try" },
-      ...THINGS_TO_TRY.map((text) => el("button", { class: "b", type: "button", onclick: () => send(text) }, text)),
+      ...THINGS_TO_TRY.map((text) =>
+        el("button", { class: "b", type: "button", onclick: () => send(text) }, text),
+      ),
     ),
   );
 }
 
 /** The model switcher: what is here, and the ways to bring another. */
-export function openSwitcher(models: readonly StoredModel[], current: string | null, actions: ModelActions): void {
+export function openSwitcher(
+  models: readonly StoredModel[],
+  current: string | null,
+  actions: ModelActions,
+): void {
   const close = () => dialog.close();
-  const stored = models.length === 0
-    ? []
-    : [el("ul", { class: "stored", "aria-label": "Models in this browser" },
-        ...models.map((model) => row(model, current, actions, close)))];
+  const stored =
+    models.length === 0
+      ? []
+      : [
+          el(
+            "ul",
+            { class: "stored", "aria-label": "Models in this browser" },
+            ...models.map((model) => row(model, current, actions, close)),
+          ),
+        ];
   const dialog = openDialog("Choose a model", ...stored, ...addModelForm(actions, close));
 }
 
 /** Fills the list in the sidebar. */
-export function showStored(models: readonly StoredModel[], current: string | null, actions: ModelActions): void {
+export function showStored(
+  models: readonly StoredModel[],
+  current: string | null,
+  actions: ModelActions,
+): void {
   byId("stored").replaceChildren(...models.map((model) => row(model, current, actions)));
   byId("stored-none").hidden = models.length > 0;
 }
 
-function row(model: StoredModel, current: string | null, actions: ModelActions, close = () => {}): HTMLElement {
+function row(
+  model: StoredModel,
+  current: string | null,
+  actions: ModelActions,
+  close = () => {},
+): HTMLElement {
   const inUse = model.name === current;
   return el(
     "li",
     {},
     el(
       "button",
-      { class: "b b-bare use", type: "button", "aria-current": inUse && "true", title: model.name, onclick: () => {
-        close();
-        if (!inUse) actions.load({ name: model.name });
-      } },
-      el("span", {}, el("b", {}, model.name.replace(/\.gguf$/i, "")),
-        el("small", { class: "num" }, inUse ? `${bytes(model.bytes)} · in use` : bytes(model.bytes))),
+      {
+        class: "b b-bare use",
+        type: "button",
+        "aria-current": inUse && "true",
+        title: model.name,
+        onclick: () => {
+          close();
+          if (!inUse) actions.load({ name: model.name });
+        },
+      },
+      el(
+        "span",
+        {},
+        el("b", {}, model.name.replace(/\.gguf$/i, "")),
+        el(
+          "small",
+          { class: "num" },
+          inUse ? `${bytes(model.bytes)} · in use` : bytes(model.bytes),
+        ),
+      ),
     ),
     el(
       "button",
-      { class: "b b-bare b-icon b-sm", type: "button", "aria-label": `Delete ${model.name}, frees ${bytes(model.bytes)}`,
+      {
+        class: "b b-bare b-icon b-sm",
+        type: "button",
+        "aria-label": `Delete ${model.name}, frees ${bytes(model.bytes)}`,
         onclick: () => {
           close();
           confirmDelete(model, actions);
-        } },
+        },
+      },
       icon("trash"),
     ),
   );
@@ -138,11 +202,23 @@ function row(model: StoredModel, current: string | null, actions: ModelActions, 
 
 function confirmDelete(model: StoredModel, actions: ModelActions): void {
   const close = () => dialog.close();
-  const keep = el("button", { class: "b", type: "button", autofocus: true, onclick: close }, "Keep");
-  const remove = el("button", { class: "b b-main", type: "button", onclick: () => {
-    close();
-    actions.remove(model);
-  } }, `Delete, free ${bytes(model.bytes)}`);
+  const keep = el(
+    "button",
+    { class: "b", type: "button", autofocus: true, onclick: close },
+    "Keep",
+  );
+  const remove = el(
+    "button",
+    {
+      class: "b b-main",
+      type: "button",
+      onclick: () => {
+        close();
+        actions.remove(model);
+      },
+    },
+    `Delete, free ${bytes(model.bytes)}`,
+  );
   const dialog = openDialog(
     `Delete ${model.name} from this browser?`,
     el("p", { class: "facts" }, `This frees ${bytes(model.bytes)}. Your chat stays.`),

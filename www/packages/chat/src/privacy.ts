@@ -29,19 +29,39 @@ export function showRequests(ofWorker: number, fetching: boolean): void {
 export function openLedger(info: EngineInfo | null): void {
   const requests = info?.requests ?? [];
   const rows = requests.map(({ host, bytes: n }) =>
-    el("tr", {}, el("td", {}, host), el("td", { class: "num" }, bytes(n)), el("td", {}, "model file")));
+    el(
+      "tr",
+      {},
+      el("td", {}, host),
+      el("td", { class: "num" }, bytes(n)),
+      el("td", {}, "model file"),
+    ),
+  );
   openDialog(
     "Privacy",
-    el("p", { class: "facts" },
+    el(
+      "p",
+      { class: "facts" },
       "The model runs in this tab. Messages and answers are not in any request. Since its start this " +
-        `page made ${ofPage + requests.length} ${ofPage + requests.length === 1 ? "request" : "requests"}:`),
+        `page made ${ofPage + requests.length} ${ofPage + requests.length === 1 ? "request" : "requests"}:`,
+    ),
     rows.length === 0
       ? el("p", { class: "facts" }, "None.")
-      : el("table", { class: "ledger" },
-          el("thead", {}, el("tr", {}, el("th", {}, "Host"), el("th", {}, "Size"), el("th", {}, "Reason"))),
-          el("tbody", {}, ...rows)),
-    el("p", { class: "facts" },
+      : el(
+          "table",
+          { class: "ledger" },
+          el(
+            "thead",
+            {},
+            el("tr", {}, el("th", {}, "Host"), el("th", {}, "Size"), el("th", {}, "Reason")),
+          ),
+          el("tbody", {}, ...rows),
+        ),
+    el(
+      "p",
+      { class: "facts" },
       "Anyone who can use this browser profile can see the models kept here. The browser's maker and " +
-        "extensions can see this page."),
+        "extensions can see this page.",
+    ),
   );
 }

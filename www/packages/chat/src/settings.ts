@@ -23,7 +23,8 @@ export function loadSettings(): ChatSettings {
   try {
     const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<ChatSettings>;
     return {
-      instructions: typeof stored.instructions === "string" ? stored.instructions : DEFAULTS.instructions,
+      instructions:
+        typeof stored.instructions === "string" ? stored.instructions : DEFAULTS.instructions,
       creativity: typeof stored.creativity === "number" ? stored.creativity : DEFAULTS.creativity,
       maxTokens: typeof stored.maxTokens === "number" ? stored.maxTokens : DEFAULTS.maxTokens,
     };
@@ -45,11 +46,19 @@ export function openSetup(settings: ChatSettings): void {
   const instructions = el("textarea", { rows: 4, placeholder: "You are brief and friendly." });
   instructions.value = settings.instructions;
   const value = el("output", { class: "num" }, settings.creativity.toFixed(1));
-  const creativity = el("input", { type: "range", min: 0, max: 1.5, step: 0.1, value: settings.creativity });
+  const creativity = el("input", {
+    type: "range",
+    min: 0,
+    max: 1.5,
+    step: 0.1,
+    value: settings.creativity,
+  });
   const length = el(
     "select",
     {},
-    ...LENGTHS.map(([n, label]) => el("option", { value: n, selected: n === settings.maxTokens }, label)),
+    ...LENGTHS.map(([n, label]) =>
+      el("option", { value: n, selected: n === settings.maxTokens }, label),
+    ),
   );
   const store = () => {
     settings.instructions = instructions.value;
@@ -61,10 +70,20 @@ export function openSetup(settings: ChatSettings): void {
   for (const input of [instructions, creativity, length]) input.addEventListener("input", store);
   const dialog = openDialog(
     "Chat setup",
-    el("label", { class: "field" }, "Instructions",
-      el("small", {}, "Given to the model before the conversation."), instructions),
-    el("label", { class: "field" }, el("span", {}, "Creativity ", value),
-      el("small", {}, "0 gives the same answer every time."), creativity),
+    el(
+      "label",
+      { class: "field" },
+      "Instructions",
+      el("small", {}, "Given to the model before the conversation."),
+      instructions,
+    ),
+    el(
+      "label",
+      { class: "field" },
+      el("span", {}, "Creativity ", value),
+      el("small", {}, "0 gives the same answer every time."),
+      creativity,
+    ),
     el("label", { class: "field" }, "Answer length", length),
   );
   dialog.addEventListener("close", () => byId("setup").focus());

@@ -47,10 +47,13 @@ export class Client {
 
   async start(device: Calls["start"]["body"]["device"]): Promise<Calls["start"]["result"]> {
     const timer = setTimeout(
-      () => this.close(new EngineError(
-        "engine.start",
-        "The engine did not start within a minute. Reload the page.",
-      )),
+      () =>
+        this.close(
+          new EngineError(
+            "engine.start",
+            "The engine did not start within a minute. Reload the page.",
+          ),
+        ),
       START_TIMEOUT_MS,
     );
     try {
@@ -106,11 +109,13 @@ export class Client {
     } catch (error) {
       const call = this.#pending.get(message.id);
       this.#pending.delete(message.id);
-      call?.reject(new EngineError(
-        "api.argument",
-        "An argument cannot be sent to the engine: only plain data and files can.",
-        String(error),
-      ));
+      call?.reject(
+        new EngineError(
+          "api.argument",
+          "An argument cannot be sent to the engine: only plain data and files can.",
+          String(error),
+        ),
+      );
     }
   }
 
@@ -137,11 +142,13 @@ export class Client {
     const locks = navigator.locks as LockManager | undefined;
     locks
       ?.request(this.#lock, { signal: this.#watch.signal }, () => {
-        this.close(new EngineError(
-          "engine.killed",
-          "The browser ended the engine, often because memory ran out. Load the model again.",
-          "the worker released its lock",
-        ));
+        this.close(
+          new EngineError(
+            "engine.killed",
+            "The browser ended the engine, often because memory ran out. Load the model again.",
+            "the worker released its lock",
+          ),
+        );
       })
       .catch(() => undefined); // aborted by close(): nothing is watched any more
   }

@@ -41,7 +41,11 @@ export async function openDownload(
   let response: Response;
   try {
     watch.restart();
-    response = await fetch(url, { signal: stop.signal, credentials: "omit", referrerPolicy: "no-referrer" });
+    response = await fetch(url, {
+      signal: stop.signal,
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+    });
   } catch (error) {
     const reason = failure(error);
     throw reason === error ? await explain(url, host, error) : reason;
@@ -87,10 +91,17 @@ function broken(host: string, error: unknown): EngineError {
 async function explain(url: string, host: string, error: unknown): Promise<EngineError> {
   const detail = String(error);
   if (!navigator.onLine && host !== location.host) {
-    return new EngineError("net.offline", "You are offline. Use a file you have, or try again later.", detail);
+    return new EngineError(
+      "net.offline",
+      "You are offline. Use a file you have, or try again later.",
+      detail,
+    );
   }
   if (host !== location.host) {
-    const answers = await fetch(url, { method: "HEAD", mode: "no-cors" }).then(() => true, () => false);
+    const answers = await fetch(url, { method: "HEAD", mode: "no-cors" }).then(
+      () => true,
+      () => false,
+    );
     if (answers) {
       return new EngineError(
         "net.cors",
@@ -99,7 +110,11 @@ async function explain(url: string, host: string, error: unknown): Promise<Engin
       );
     }
   }
-  return new EngineError("net.refused", `Cannot reach ${host}. Nothing is listening there, or the address is wrong.`, detail);
+  return new EngineError(
+    "net.refused",
+    `Cannot reach ${host}. Nothing is listening there, or the address is wrong.`,
+    detail,
+  );
 }
 
 function size(response: Response): number | null {

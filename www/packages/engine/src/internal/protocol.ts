@@ -7,8 +7,17 @@
  */
 
 import type {
-  Device, EngineInfo, GenerateSettings, KvType, LogitsOptions, ModelInfo, Notice, Piece, Progress,
-  StoredModel, TokenizeOptions,
+  Device,
+  EngineInfo,
+  GenerateSettings,
+  KvType,
+  LogitsOptions,
+  ModelInfo,
+  Notice,
+  Piece,
+  Progress,
+  StoredModel,
+  TokenizeOptions,
 } from "../public/types.js";
 
 export interface LoadSettings {
@@ -31,7 +40,11 @@ export interface Calls {
     result: number[];
   };
   logits: {
-    body: { readonly model: number; readonly ids: readonly number[]; readonly options: LogitsOptions };
+    body: {
+      readonly model: number;
+      readonly ids: readonly number[];
+      readonly options: LogitsOptions;
+    };
     result: Float32Array;
   };
   unload: { body: { readonly model: number }; result: null };

@@ -39,7 +39,8 @@ export class Session {
     if (!browserStore) {
       notices.push({
         code: "store.memory",
-        message: "This browser keeps no files for this page, so models are held until the tab closes.",
+        message:
+          "This browser keeps no files for this page, so models are held until the tab closes.",
       });
     }
     const engine = await WasmEngine.open(device, subgroups, nextTask);
@@ -88,7 +89,8 @@ export class Session {
       const progress = (loaded: number, total: number) =>
         onProgress({ phase: "load", name: names[0] ?? "", loaded, total });
       const info = (await withFlag(signal, (flag) =>
-        this.engine.load({ names, contextLength, kvType }, files, progress, flag))) as ModelInfo;
+        this.engine.load({ names, contextLength, kvType }, files, progress, flag),
+      )) as ModelInfo;
       return { model: this.#model, info };
     } catch (error) {
       closeAll(files.splice(0));

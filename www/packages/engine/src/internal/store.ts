@@ -118,7 +118,7 @@ class BrowserWriter implements Writer {
   ) {}
 
   write(piece: Uint8Array<ArrayBuffer>): void {
-    for (let done = 0; done < piece.byteLength; ) {
+    for (let done = 0; done < piece.byteLength;) {
       const n = this.file.write(piece.subarray(done), { at: this.#at });
       if (n === 0) throw new DOMException("write() took no bytes", "QuotaExceededError");
       done += n;
@@ -178,7 +178,7 @@ export class MemoryStore implements Store {
 }
 
 async function lock(entry: Entry, name: string): Promise<WritableSyncFile> {
-  for (const end = performance.now() + LOCK_PATIENCE_MS; ; ) {
+  for (const end = performance.now() + LOCK_PATIENCE_MS; ;) {
     try {
       return await entry.createSyncAccessHandle();
     } catch (error) {
@@ -191,7 +191,10 @@ async function lock(entry: Entry, name: string): Promise<WritableSyncFile> {
 }
 
 function missing(name: string): EngineError {
-  return new EngineError("model.missing", `${name} is not in this browser. Load it from a file or an address.`);
+  return new EngineError(
+    "model.missing",
+    `${name} is not in this browser. Load it from a file or an address.`,
+  );
 }
 
 function locked(name: string, error: unknown): EngineError {

@@ -59,7 +59,11 @@ async function* pieces(file: File): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   }
 }
 
-async function fromUrl(url: string, name: string | null, context: TransferContext): Promise<Stored> {
+async function fromUrl(
+  url: string,
+  name: string | null,
+  context: TransferContext,
+): Promise<Stored> {
   const download = await openDownload(url, context);
   const fileName = cleanName(name ?? download.name);
   const stored = await context.store.size(fileName);
@@ -77,12 +81,15 @@ async function fromUrl(url: string, name: string | null, context: TransferContex
 }
 
 /** Gathers what the network brings into pieces worth writing. */
-async function* inPieces(download: Download, name: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* inPieces(
+  download: Download,
+  name: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const piece = new Uint8Array(PIECE_BYTES);
   let filled = 0;
   let checked = false;
   for await (const chunk of download.chunks) {
-    for (let from = 0; from < chunk.byteLength; ) {
+    for (let from = 0; from < chunk.byteLength;) {
       const n = Math.min(chunk.byteLength - from, PIECE_BYTES - filled);
       piece.set(chunk.subarray(from, from + n), filled);
       from += n;
@@ -159,7 +166,6 @@ async function freeBytes(): Promise<number | null> {
   return quota === undefined || usage === undefined ? null : Math.max(0, quota - usage);
 }
 
-
 function storageError(error: unknown, need: number): unknown {
   if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") return error;
   return full(need, null);
@@ -178,5 +184,7 @@ function full(need: number, have: number | null): EngineError {
 /** A name without folders that cannot be taken for an unfinished file. */
 function cleanName(name: string): string {
   const last = name.split(/[\\/]/).pop() ?? "";
-  return last === "" || last === "." || last === ".." || last.endsWith(".part") ? "model.gguf" : last;
+  return last === "" || last === "." || last === ".." || last.endsWith(".part")
+    ? "model.gguf"
+    : last;
 }

@@ -15,7 +15,10 @@ interface Scope {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
   postMessage(message: Reply, transfer?: Transferable[]): void;
   addEventListener(type: "error", listener: (event: ErrorEvent) => void): void;
-  addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
+  addEventListener(
+    type: "unhandledrejection",
+    listener: (event: PromiseRejectionEvent) => void,
+  ): void;
 }
 
 const scope = globalThis as unknown as Scope;
@@ -60,10 +63,12 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
   switch (call.type) {
     case "load":
       return session.load(call, signal, (progress) =>
-        scope.postMessage({ type: "progress", id, progress }));
+        scope.postMessage({ type: "progress", id, progress }),
+      );
     case "generate":
       return session.generate(call, signal, (piece) =>
-        scope.postMessage({ type: "piece", id, piece: piece as Piece }));
+        scope.postMessage({ type: "piece", id, piece: piece as Piece }),
+      );
     case "tokenize":
       return session.tokenize(call);
     case "logits":
@@ -86,7 +91,8 @@ function holdLock(name: string): void {
 }
 
 function crash(reason: unknown): void {
-  const detail = reason instanceof Error ? `${reason.message}\n${reason.stack ?? ""}` : String(reason);
+  const detail =
+    reason instanceof Error ? `${reason.message}\n${reason.stack ?? ""}` : String(reason);
   scope.postMessage({ type: "crash", detail });
 }
 

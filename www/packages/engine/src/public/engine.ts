@@ -3,7 +3,14 @@ import { Client } from "../internal/client.js";
 import type { SourceBody } from "../internal/protocol.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
-import type { EngineInfo, LoadOptions, Notice, Source, StartOptions, StoredModel } from "./types.js";
+import type {
+  EngineInfo,
+  LoadOptions,
+  Notice,
+  Source,
+  StartOptions,
+  StoredModel,
+} from "./types.js";
 
 /**
  * The engine of one page. A dedicated worker behind it owns the WebAssembly module, the graphics

@@ -16,7 +16,11 @@ export class EngineError extends Error {
   static from(error: unknown): EngineError {
     if (error instanceof EngineError) return error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return new EngineError("engine.crash", "The engine stopped unexpectedly. Start it again.", text);
+    return new EngineError(
+      "engine.crash",
+      "The engine stopped unexpectedly. Start it again.",
+      text,
+    );
   }
 
   static fromBody(body: ErrorBody): EngineError {

@@ -2,9 +2,7 @@ import { aborted } from "../internal/aborted.js";
 import type { Client } from "../internal/client.js";
 import type { Loaded } from "../internal/protocol.js";
 import { EngineError } from "./errors.js";
-import type {
-  GenerateOptions, LogitsOptions, ModelInfo, Piece, TokenizeOptions,
-} from "./types.js";
+import type { GenerateOptions, LogitsOptions, ModelInfo, Piece, TokenizeOptions } from "./types.js";
 
 /** A loaded model. It stays usable until another is loaded or the engine stops. */
 export class Model {
@@ -25,7 +23,9 @@ export class Model {
    */
   async *generate(options: GenerateOptions): AsyncGenerator<Piece, void, void> {
     const { signal, ...settings } = options;
-    const given = [settings.prompt, settings.messages, settings.tokens].filter((x) => x !== undefined);
+    const given = [settings.prompt, settings.messages, settings.tokens].filter(
+      (x) => x !== undefined,
+    );
     if (given.length !== 1) {
       throw new EngineError("api.argument", "Give exactly one of prompt, messages and tokens.");
     }
@@ -35,11 +35,18 @@ export class Model {
     signal?.addEventListener("abort", forward, { once: true });
     const queue = new Queue<Piece>();
     this.#client
-      .call("generate", { model: this.#model, settings }, {
-        onPiece: (piece) => queue.push(piece),
-        signal: stop.signal,
-      })
-      .then(() => queue.end(null), (error: unknown) => queue.end(EngineError.from(error)));
+      .call(
+        "generate",
+        { model: this.#model, settings },
+        {
+          onPiece: (piece) => queue.push(piece),
+          signal: stop.signal,
+        },
+      )
+      .then(
+        () => queue.end(null),
+        (error: unknown) => queue.end(EngineError.from(error)),
+      );
     try {
       for (let piece = await queue.next(); piece; piece = await queue.next()) yield piece;
     } finally {

@@ -1,0 +1,451 @@
+// The chat page as a person uses it: the built page under a folder of its own, keyboard, narrow
+// windows, stop, cancel, bad files, and what the words on the screen say.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+import { launch } from "./lib/browser.mjs";
+import { model } from "./lib/page.mjs";
+import { chatDist } from "./lib/paths.mjs";
+import { assert, run, skip } from "./lib/report.mjs";
+import { seeded } from "./lib/seeded.mjs";
+import { serve } from "./lib/server.mjs";
+
+const found = model("stories260K");
+const own = seeded();
+const bytes = found ? readFileSync(found.file) : (own?.bytes ?? null);
+const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-chat-"));
+const modelFile = path.join(scratch, "stories.gguf");
+if (bytes) writeFileSync(modelFile, bytes);
+const textFile = path.join(scratch, "notes.gguf");
+writeFileSync(textFile, "These are only notes, not a model.");
+
+const server = await serve({
+  "/any/where/": chatDist,
+  "/any/where/models/stories.gguf": modelFile,
+  "/slow/stories.gguf": (_, response) => {
+    response.setHeader("content-length", bytes.length);
+    response.write(bytes.subarray(0, bytes.length >> 1));
+  },
+});
+const home = `${server.origin}/any/where/`;
+const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
+const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true };
+const ui = (name) => `[data-ui="${name}"]`;
+
+/** Opens the page in a browser of its own, checks that its console stayed clean, and closes it. */
+async function withPage(options, query, body) {
+  if (!bytes) skip("no fixtures and no seeded model");
+  const browser = await launch(options);
+  try {
+    const page = await browser.page(home + query);
+    await page.waitForFunction(() =>
+      /Processor|WebGPU/.test(document.querySelector("#status").textContent),
+    );
+    await body(page, browser);
+    assert.deepEqual(page.problems, [], "the console is clean");
+  } finally {
+    await browser.close();
+  }
+}
+
+async function loadFile(page, file = modelFile) {
+  await page.setInputFiles("#file", file);
+  await page.waitForSelector(".try");
+}
+
+async function ask(page, text) {
+  await page.fill("#ask", text);
+  await page.focus("#ask");
+  await page.keyboard.press("Enter");
+}
+
+const line = (page) => page.locator(ui("turn.line")).last();
+const answer = (page) => page.locator("main article:not(.me)").last();
+
+async function finished(page) {
+  await page.waitForFunction(
+    () =>
+      !document.querySelector("[aria-busy]") &&
+      document.querySelector("#send").getAttribute("aria-label") === "Send",
+  );
+}
+
+async function setup(page, instructions, length) {
+  await page.click("#setup");
+  await page.fill("dialog textarea", instructions);
+  await page.selectOption("dialog select", String(length));
+  await page.keyboard.press("Escape");
+}
+
+const cases = {};
+
+cases["a file is loaded, a question is answered, figures are shown"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    assert.equal(await page.title(), "New chat – ingle");
+    await loadFile(page);
+    assert.match(await page.textContent("#model"), /stories.*MB/s);
+    await setup(page, "", 256);
+    await ask(page, "Once upon a time");
+    await page.waitForFunction(
+      () => document.querySelectorAll("main article:not(.me) p").length > 0,
+    );
+    await finished(page);
+    assert.match(await line(page).textContent(), /tokens\/s/);
+    assert.match(await line(page).textContent(), /\d+ tokens/);
+    assert.ok((await answer(page).textContent()).length > 40);
+    assert.match(await page.textContent("#gauge-text"), /^\d[\d,]* of \d[\d,]* tokens$/);
+    assert.match(await page.textContent("#status"), /Processor/);
+    assert.match(await page.textContent("#requests"), /0 requests/);
+    assert.match(await page.title(), /^Once upon a time – ingle$/);
+    assert.equal(
+      await page.evaluate(() => document.activeElement.id),
+      "ask",
+      "the box keeps the focus",
+    );
+  });
+};
+
+cases["the page writes on WebGPU"] = async () => {
+  await withPage(DESKTOP, "?device=gpu", async (page) => {
+    await loadFile(page);
+    await setup(page, "", 256);
+    await ask(page, "One day");
+    await finished(page);
+    assert.match(await page.textContent("#status"), /WebGPU/);
+    assert.match(await line(page).textContent(), /tokens\/s/);
+  });
+};
+
+cases["?model=ADDRESS loads it, and the ledger shows the download"] = async () => {
+  await withPage(DESKTOP, "?device=cpu&model=models/stories.gguf", async (page) => {
+    await page.waitForSelector(".try");
+    await page.waitForFunction(() =>
+      /1 request/.test(document.querySelector("#requests").textContent),
+    );
+    await page.click("#private");
+    assert.match(await page.textContent("dialog"), /localhost.*MB/s);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "private", "focus returns");
+  });
+};
+
+cases["Stop and Esc end the answer, the text stays, and the next message works"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await setup(page, "", 0);
+    for (const stop of [() => page.click("#send"), () => page.keyboard.press("Escape")]) {
+      await ask(page, "Tell me a long story");
+      await page.waitForSelector("main article[aria-busy] p");
+      assert.equal(await page.getAttribute("#send", "aria-label"), "Stop writing");
+      await stop();
+      await finished(page);
+      const words = await line(page).textContent();
+      if (/context is full|length limit|first word/.test(words))
+        skip(`the model is too fast to be stopped: ${words}`);
+      assert.match(words, /^Stopped after \d+ tokens/);
+      assert.ok((await answer(page).textContent()).length > 3);
+      await page.click("#new-chat");
+    }
+  });
+};
+
+cases["everything works by keyboard alone"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await setup(page, "", 256);
+    await page.focus("#ask");
+    await page.keyboard.type("first line");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("second line");
+    assert.equal(await page.inputValue("#ask"), "first line\nsecond line");
+    await page.keyboard.press("Enter");
+    await finished(page);
+    assert.equal(await page.locator("article.me .say").textContent(), "first line\nsecond line");
+    await page.keyboard.press("Alt+ArrowUp");
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), "ARTICLE");
+    await page.keyboard.press("Control+Shift+O");
+    await page.waitForSelector(".try");
+    await page.keyboard.press("Shift+Tab");
+    const reached = new Set();
+    for (let i = 0; i < 30; i += 1) {
+      await page.keyboard.press("Tab");
+      const [id, ring] = await page.evaluate(() => {
+        const node = document.activeElement;
+        const style = getComputedStyle(node.closest(".box") ?? node);
+        return [node.id || node.textContent.trim().slice(0, 20), style.outlineStyle !== "none"];
+      });
+      if (id) reached.add(id);
+      if (id && id !== "") assert.ok(ring || id === "log", `no focus ring on ${id}`);
+    }
+    for (const id of ["new-chat", "add-model", "model", "private", "ask", "setup", "send"]) {
+      assert.ok(reached.has(id), `Tab does not reach #${id}: ${[...reached]}`);
+    }
+  });
+};
+
+cases["Enter during composition never sends"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await page.fill("#ask", "にほん");
+    const sent = await page.evaluate(() => {
+      const box = document.querySelector("#ask");
+      box.dispatchEvent(
+        new KeyboardEvent("keydown", {
+          key: "Enter",
+          isComposing: true,
+          bubbles: true,
+          cancelable: true,
+        }),
+      );
+      return document.querySelectorAll("article.me").length;
+    });
+    assert.equal(sent, 0);
+    assert.equal(await page.inputValue("#ask"), "にほん");
+  });
+};
+
+cases["a message without a model is kept, one during loading is queued"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await ask(page, "hello?");
+    assert.equal(await page.inputValue("#ask"), "hello?");
+    assert.match(await page.textContent("#status"), /Choose a model first/);
+    await page.reload();
+    assert.equal(await page.inputValue("#ask"), "hello?", "the draft survives a reload");
+    await page.waitForFunction(() =>
+      /Processor/.test(document.querySelector("#status").textContent),
+    );
+    await setup(page, "", 256);
+    await page.fill(ui("model.address"), `${server.origin}/any/where/models/stories.gguf`);
+    await page.click(ui("model.get"));
+    await ask(page, "One day");
+    await page.waitForSelector("main article:not(.me) p");
+    await finished(page);
+    assert.equal(await page.locator("article.me").count(), 1);
+  });
+};
+
+cases["a message typed while an answer is written waits for it"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await setup(page, "", 256);
+    await ask(page, "Tell me a story");
+    await ask(page, "And another");
+    await page.waitForFunction(() => document.querySelectorAll("article.me").length === 2);
+    await finished(page);
+    assert.equal(await page.locator("#queued").isHidden(), true);
+  });
+};
+
+cases["a cancelled download leaves nothing behind"] = async () => {
+  await withPage(DESKTOP, `?device=cpu&model=${server.origin}/slow/stories.gguf`, async (page) => {
+    await page.waitForSelector(ui("model.progress"));
+    await page.click(ui("pull.cancel"));
+    await page.waitForSelector(ui("model.progress"), { state: "detached" });
+    assert.equal(await page.locator("#stored li").count(), 0);
+    assert.match(await page.textContent("#model"), /No model yet/);
+    const left = await page.evaluate(async () => {
+      const folder = await (
+        await navigator.storage.getDirectory()
+      ).getDirectoryHandle("ingle-models");
+      const names = [];
+      for await (const name of folder.keys()) names.push(name);
+      return names;
+    });
+    assert.deepEqual(left, []);
+  });
+};
+
+cases["a file that is no model is a card with one way on"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await page.setInputFiles("#file", textFile);
+    const card = page.locator("section.alert");
+    await card.waitFor();
+    assert.match(await card.textContent(), /not a (complete )?model/i);
+    assert.equal(await card.locator("button").count(), 1);
+    assert.match(await page.textContent("#shout"), /model/, "it is announced");
+    await loadFile(page);
+  });
+};
+
+cases["a killed worker is a card, and one press loads the model again"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await page.workers()[0].evaluate(() => self.close());
+    const card = page.locator('[data-ui="alert.engine.killed"]');
+    await card.waitFor();
+    await card.locator("button").first().click();
+    await page.waitForFunction(
+      () =>
+        /stories/.test(document.querySelector("#model").textContent) &&
+        /MB/.test(document.querySelector("#model-note").textContent),
+    );
+    await setup(page, "", 256);
+    await ask(page, "One day");
+    await page.waitForSelector("main article:not(.me) p");
+    await finished(page);
+  });
+};
+
+cases["a stored model is listed after a reload, can be used and deleted"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await page.reload();
+    await page.locator("#stored .use").click();
+    await page.waitForSelector(".try");
+    await page.locator("#stored li button").last().click();
+    assert.match(await page.locator("dialog").getAttribute("aria-label"), /Delete stories\.gguf/);
+    await page.getByRole("button", { name: /^Delete, free/ }).click();
+    await page.waitForFunction(() => document.querySelectorAll("#stored li").length === 0);
+  });
+};
+
+cases["the view stays where it is while the answer grows past it"] = async () => {
+  await withPage(
+    { ...DESKTOP, viewport: { width: 900, height: 420 } },
+    "?device=cpu",
+    async (page) => {
+      await loadFile(page);
+      await setup(page, "", 1024);
+      await ask(page, "Tell me a story");
+      await page.waitForSelector("main article[aria-busy] p");
+      const start = await page.evaluate(() => document.querySelector("#log").scrollTop);
+      await finished(page);
+      const end = await page.evaluate(() => document.querySelector("#log").scrollTop);
+      assert.ok(Math.abs(start - end) <= 1, `scrolled from ${start} to ${end}`);
+      await page.waitForSelector("#more:not([hidden])");
+      await page.click(ui("turn.more-below"));
+      await page.waitForFunction(() => document.querySelector("#more").hidden);
+    },
+  );
+};
+
+cases["no HTML strings, no endless animation, no dialogs of the browser"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    page.on("dialog", () => assert.fail("alert, confirm or prompt"));
+    await loadFile(page);
+    await setup(page, "", 256);
+    await ask(page, "<img src=x onerror=alert(1)> **bold**");
+    await finished(page);
+    const found = await page.evaluate(() => ({
+      images: document.querySelectorAll("main img, main script, main iframe").length,
+      animations: document
+        .getAnimations()
+        .filter((a) => a.effect.getTiming().iterations === Infinity).length,
+      blur: [...document.querySelectorAll("*")].filter(
+        (n) => getComputedStyle(n).backdropFilter !== "none",
+      ).length,
+      policy: document.querySelector("meta[http-equiv]")?.content ?? "",
+    }));
+    assert.deepEqual([found.images, found.animations, found.blur], [0, 0, 0]);
+    assert.match(found.policy, /script-src 'self' 'wasm-unsafe-eval'/);
+    const sources = readFileSync(path.join(chatDist, "index.html"), "utf8");
+    assert.ok(!/ style="|<style/.test(sources), "no inline styles");
+  });
+};
+
+for (const [name, options] of Object.entries({
+  "desktop-light": DESKTOP,
+  "desktop-dark": { ...DESKTOP, colorScheme: "dark" },
+  "phone-dark": PHONE,
+  "phone-light": { ...PHONE, colorScheme: "light" },
+  "narrow-320": { ...PHONE, viewport: { width: 320, height: 640 } },
+})) {
+  cases[`${name}: nothing is clipped, small or pale`] = async () => {
+    await withPage(options, "?device=cpu", async (page) => {
+      await shot(page, `${name}-start`);
+      await checkLooks(page);
+      await loadFile(page);
+      await setup(page, "", 256);
+      await ask(page, "Once upon a time there was a lighthouse");
+      await finished(page);
+      await shot(page, `${name}-chat`);
+      await checkLooks(page);
+    });
+  };
+}
+
+cases["on a phone the drawer holds New chat and the models"] = async () => {
+  await withPage(PHONE, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await page.click("#menu");
+    await page.waitForSelector("dialog.drawer[open] #stored li");
+    await shot(page, "phone-dark-drawer");
+    await page.click("dialog.drawer #new-chat");
+    await page.waitForSelector("dialog.drawer", { state: "detached" });
+    assert.equal(await page.locator("#side").count(), 1, "the sidebar is back in its place");
+  });
+};
+
+/** Pictures for people to look at, where `INGLE_SHOTS` names a folder. */
+async function shot(page, name) {
+  const folder = process.env.INGLE_SHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
+
+/** No sideways scrolling, no text under 12 px, no target under 24 px, contrast of 4.5 and more. */
+async function checkLooks(page) {
+  const problems = await page.evaluate(() => {
+    const out = [];
+    const root = document.documentElement;
+    if (root.scrollWidth > root.clientWidth)
+      out.push(`sideways: ${root.scrollWidth} > ${root.clientWidth}`);
+    const rgba = (text) => {
+      const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
+      return [r, g, b, a];
+    };
+    const luminance = ([r, g, b]) => {
+      const [x, y, z] = [r, g, b].map((v) =>
+        (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4,
+      );
+      return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const ground = (node) => {
+      for (; node; node = node.parentElement) {
+        const color = rgba(getComputedStyle(node).backgroundColor);
+        if (color[3] > 0.99) return color;
+      }
+      return [255, 255, 255, 1];
+    };
+    const visible = (node) => {
+      const box = node.getBoundingClientRect();
+      return (
+        node.checkVisibility() && box.width > 1 && box.height > 1 && !node.closest(".sr, .skip")
+      );
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+      const node = text.parentElement;
+      if (!text.textContent.trim() || !visible(node) || node.closest("script, noscript, option"))
+        continue;
+      const style = getComputedStyle(node);
+      const words = text.textContent.trim().slice(0, 24);
+      if (parseFloat(style.fontSize) < 12) out.push(`${style.fontSize}: ${words}`);
+      const [a, b] = [luminance(rgba(style.color)), luminance(ground(node))];
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (contrast < 4.5) out.push(`contrast ${contrast.toFixed(2)}: ${words}`);
+    }
+    for (const node of document.querySelectorAll("button, a, input, textarea, select")) {
+      if (!visible(node)) continue;
+      const box = node.getBoundingClientRect();
+      const inline = node.tagName === "A" && node.closest(".msg");
+      if (!inline && (box.width < 24 || box.height < 24))
+        out.push(`small target: ${node.outerHTML.slice(0, 60)}`);
+      if (box.right > root.clientWidth + 1) out.push(`clipped: ${node.outerHTML.slice(0, 60)}`);
+      const name =
+        node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length;
+      if (!name) out.push(`no name: ${node.outerHTML.slice(0, 60)}`);
+    }
+    return out;
+  });
+  assert.deepEqual(problems, []);
+}
+
+await run(cases, {
+  after: async () => {
+    await server.close();
+    rmSync(scratch, { recursive: true, force: true });
+  },
+});

@@ -1,0 +1,451 @@
+// Files and failures: transfers that are cancelled, cut or refused leave nothing; bad files, missing
+// features and killed workers are sentences; what is kept is found again.
+import { readFileSync } from "node:fs";
+
+import { launch } from "./lib/browser.mjs";
+import { enginePage, model, serveEngine } from "./lib/page.mjs";
+import { assert, run, skip } from "./lib/report.mjs";
+import { seeded } from "./lib/seeded.mjs";
+
+const found = model("stories260K");
+const own = seeded();
+const bytes = found ? readFileSync(found.file) : (own?.bytes ?? null);
+const NAME = "model.gguf";
+
+/** Waits for `release` before the rest of a body is sent. */
+let release = () => {};
+
+const headers = (response, length) => {
+  response.setHeader("content-type", "application/octet-stream");
+  if (length) response.setHeader("content-length", length);
+};
+
+const script = (text) => (_, response) => {
+  response.setHeader("content-type", "text/javascript");
+  response.end(text);
+};
+
+const server = await serveEngine({
+  "/models/model.gguf": (_, response) => {
+    headers(response, bytes.length);
+    response.end(bytes);
+  },
+  "/slow/model.gguf": (_, response) => {
+    headers(response, bytes.length);
+    response.write(bytes.subarray(0, bytes.length >> 1));
+    release = () => response.end(bytes.subarray(bytes.length >> 1));
+  },
+  "/cut/model.gguf": (_, response) => {
+    headers(response, bytes.length);
+    response.write(bytes.subarray(0, bytes.length >> 1));
+    setTimeout(() => response.destroy(), 200);
+  },
+  "/unsized/model.gguf": (_, response) => {
+    headers(response);
+    response.end(bytes);
+  },
+  "/refused/model.gguf": (_, response) => {
+    response.statusCode = 403;
+    response.end("no");
+  },
+  "/page.gguf": (_, response) => {
+    headers(response);
+    response.end("<!doctype html><title>Sign in</title>");
+  },
+  "/patch-no-storage.js": script("delete StorageManager.prototype.getDirectory;"),
+  "/worker-no-storage.js": script(
+    "import '/patch-no-storage.js';\nimport '/deep/er/lib/internal/worker.js';",
+  ),
+  "/patch-no-gpu.js": script(
+    "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });",
+  ),
+  "/worker-no-gpu.js": script(
+    "import '/patch-no-gpu.js';\nimport '/deep/er/lib/internal/worker.js';",
+  ),
+  "/worker-broken.js": script("throw new Error('broken on purpose');"),
+});
+const browser = await launch();
+
+/** A fresh page with an engine on the processor and empty storage. */
+async function fresh(start = { device: "cpu" }) {
+  if (!bytes) skip("no fixtures and no seeded model");
+  const page = await enginePage(browser, server);
+  await page.evaluate(async (start) => {
+    const root = await navigator.storage.getDirectory();
+    await root.removeEntry("ingle-models", { recursive: true }).catch(() => undefined);
+    globalThis.engine = await Engine.start(start);
+  }, start);
+  return page;
+}
+
+const cases = {};
+
+cases["a file is stored under its name, found again by name and after a reload"] = async () => {
+  const page = await fresh();
+  const first = await page.evaluate(async (name) => {
+    const progress = [];
+    const model = await engine.load(
+      { file: await file("/models/model.gguf", name) },
+      {
+        onProgress: (p) => progress.push(p),
+      },
+    );
+    return { info: model.info, progress, stored: await stored(), models: await engine.models() };
+  }, NAME);
+  assert.equal(first.info.name, NAME);
+  assert.deepEqual(first.stored, [NAME]);
+  assert.deepEqual(first.models, [{ name: NAME, bytes: bytes.length }]);
+  const phases = [...new Set(first.progress.map((p) => p.phase))];
+  assert.deepEqual(phases, ["transfer", "load"]);
+  for (const phase of phases) {
+    const of = first.progress.filter((p) => p.phase === phase);
+    assert.ok(
+      of.every((p, i) => i === 0 || p.loaded >= of[i - 1].loaded),
+      "bytes only grow",
+    );
+    assert.equal(of.at(-1).loaded, of.at(-1).total);
+  }
+  const second = await page.evaluate(async (name) => {
+    await engine.stop();
+    globalThis.engine = await Engine.start({ device: "cpu" });
+    const phases = [];
+    const model = await engine.load({ name }, { onProgress: (p) => phases.push(p.phase) });
+    return {
+      phases: [...new Set(phases)],
+      text: (await collect(model.generate({ prompt: "a", maxTokens: 3 }))).pieces,
+    };
+  }, NAME);
+  assert.deepEqual(second.phases, ["load"]);
+  assert.ok(second.text > 1);
+  await page.close();
+};
+
+cases["the same file or address again is not copied again"] = async () => {
+  const page = await fresh();
+  const phases = await page.evaluate(async (name) => {
+    const out = [];
+    const load = async (source) => {
+      const seen = new Set();
+      await engine.load(source, { onProgress: (p) => seen.add(p.phase) });
+      out.push([...seen].join("+"));
+    };
+    await load({ url: "/models/model.gguf" });
+    await load({ url: "/models/model.gguf" });
+    await load({ file: await file("/models/model.gguf", name) });
+    await load({ name });
+    return out;
+  }, NAME);
+  assert.deepEqual(phases, ["transfer+load", "load", "load", "load"]);
+  await page.close();
+};
+
+cases["a response without a length loads too"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async () => {
+    const totals = new Set();
+    const model = await engine.load(
+      { url: "/unsized/model.gguf" },
+      {
+        onProgress: (p) => p.phase === "transfer" && totals.add(p.total),
+      },
+    );
+    return { size: model.info.fileBytes, totals: [...totals] };
+  });
+  assert.equal(out.size, bytes.length);
+  assert.ok(out.totals.includes(null));
+  await page.close();
+};
+
+cases["a cancelled download leaves nothing and the engine goes on"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async () => {
+    const stop = new AbortController();
+    const error = await failure(
+      engine.load(
+        { url: "/slow/model.gguf" },
+        {
+          signal: stop.signal,
+          onProgress: () => setTimeout(() => stop.abort(), 100),
+        },
+      ),
+    );
+    const left = await stored();
+    const model = await engine.load({ url: "/models/model.gguf" });
+    return { error, left, size: model.info.fileBytes };
+  });
+  assert.equal(out.error.name, "EngineError");
+  assert.equal(out.error.code, "aborted");
+  assert.deepEqual(out.left, []);
+  assert.equal(out.size, bytes.length);
+  await page.close();
+};
+
+cases["a cancelled copy of a large file leaves nothing"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async () => {
+    const start = await (await fetch("/models/model.gguf")).arrayBuffer();
+    const padding = Array.from({ length: 64 }, () => new Uint8Array(4 << 20));
+    const large = new File([start, ...padding], "large.gguf");
+    const stop = new AbortController();
+    let last = 0;
+    const error = await failure(
+      engine.load(
+        { file: large },
+        {
+          signal: stop.signal,
+          onProgress: (p) => {
+            last = p.loaded;
+            if (p.loaded > 0) stop.abort();
+          },
+        },
+      ),
+    );
+    return { error, last, size: large.size, left: await stored() };
+  });
+  assert.equal(out.error?.code, "aborted");
+  assert.ok(out.last < out.size, "it was stopped before its end");
+  assert.deepEqual(out.left, []);
+  await page.close();
+};
+
+cases["a load cancelled before it starts does nothing"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async () => ({
+    error: await failure(
+      engine.load({ url: "/models/model.gguf" }, { signal: AbortSignal.abort() }),
+    ),
+    left: await stored(),
+  }));
+  assert.equal(out.error.code, "aborted");
+  assert.deepEqual(out.left, []);
+  await page.close();
+};
+
+for (const [name, url, code, words] of [
+  ["a connection that breaks", "/cut/model.gguf", "net.cut", /try again/],
+  ["a server that refuses", "/refused/model.gguf", "net.http", /403/],
+  ["an address that does not exist", "/nothing/here.gguf", "net.http", /404/],
+  ["a server that is not there", "http://localhost:9/x.gguf", "net.refused", /localhost:9/],
+  ["a page instead of a model", "/page.gguf", "file.type", /not a model file/],
+]) {
+  cases[`${name} is a sentence and leaves nothing`] = async () => {
+    const page = await fresh();
+    const out = await page.evaluate(
+      async (url) => ({
+        error: await failure(engine.load({ url })),
+        left: await stored(),
+      }),
+      url,
+    );
+    assert.equal(out.error.code, code, JSON.stringify(out.error));
+    assert.match(out.error.message, words);
+    assert.deepEqual(out.left, []);
+    await page.close();
+  };
+}
+
+cases["bad local files are sentences and leave nothing"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async () => {
+    const good = new Uint8Array(await (await fetch("/models/model.gguf")).arrayBuffer());
+    const version1 = good.slice();
+    version1[4] = 1;
+    const files = {
+      empty: [],
+      text: ["hello, this is a text file"],
+      version1: [version1],
+      header: [good.slice(0, 20)],
+      half: [good.slice(0, good.length >> 1)],
+      shorter: [good.slice(0, good.length - 200)],
+    };
+    const errors = {};
+    for (const [name, parts] of Object.entries(files)) {
+      errors[name] = await failure(engine.load({ file: new File(parts, `${name}.gguf`) }));
+    }
+    return { errors, left: await stored() };
+  });
+  for (const [name, error] of Object.entries(out.errors)) {
+    assert.ok(error, `${name} was loaded`);
+    assert.match(error.code, /^(file\.type|model\.damaged)$/, `${name}: ${JSON.stringify(error)}`);
+    assert.match(error.message, /^[A-Z0-9].{15,}[.!?]$/s, `${name}: ${error.message}`);
+  }
+  assert.deepEqual(out.left, []);
+  await page.close();
+};
+
+cases["a name that is not here, and deleting"] = async () => {
+  const page = await fresh();
+  const out = await page.evaluate(async (name) => {
+    const missing = await failure(engine.load({ name: "nothing.gguf" }));
+    await engine.load({ url: "/models/model.gguf" });
+    await engine.remove(name);
+    return { missing, twice: await failure(engine.remove(name)), left: await stored() };
+  }, NAME);
+  assert.equal(out.missing.code, "model.missing");
+  assert.equal(out.twice.code, "model.missing");
+  assert.deepEqual(out.left, []);
+  await page.close();
+};
+
+cases["wrong arguments are sentences"] = async () => {
+  const page = await fresh();
+  const codes = await page.evaluate(async () => {
+    const code = async (body) => (await failure(body())).code;
+    const model = await engine.load({ url: "/models/model.gguf" });
+    return [
+      await code(async () => engine.load({})),
+      await code(async () => engine.load({ file: [] })),
+      await code(() => collect(model.generate({}))),
+      await code(() => collect(model.generate({ prompt: "a", messages: [] }))),
+      await code(() => collect(model.generate({ prompt: "a", temperature: -1 }))),
+      await code(() => collect(model.generate({ prompt: "a", temperature: "hot" }))),
+      await code(() => collect(model.generate({ prompt: "a", stop: [() => 1] }))),
+      await code(() => model.logits([999999])),
+      await code(() => model.logits([])),
+      await code(() => engine.load({ url: "/models/model.gguf" }, { kvType: "f64" })),
+    ];
+  });
+  assert.deepEqual(codes.slice(0, 4), Array(4).fill("api.argument"));
+  assert.deepEqual(codes.slice(4, 6), Array(2).fill("request.invalid"));
+  assert.equal(codes[6], "api.argument");
+  assert.deepEqual(codes.slice(7), Array(3).fill("request.invalid"));
+  await page.close();
+};
+
+cases["a killed worker ends everything that waits, and a new engine works"] = async () => {
+  const page = await fresh();
+  await page.evaluate(async () => {
+    globalThis.model = await engine.load({ url: "/models/model.gguf" });
+    engine.onGone = (error) => (globalThis.gone = error.code);
+    globalThis.waiting = failure(
+      collect(model.generate({ prompt: "a", maxTokens: 100000, temperature: 1 })),
+    );
+  });
+  await page.workers()[0].evaluate(() => self.close());
+  const out = await page.evaluate(async () => {
+    const error = await waiting;
+    const later = await failure(model.tokenize("x"));
+    const engine = await Engine.start({ device: "cpu" });
+    const again = await engine.load({ name: "model.gguf" });
+    return { error, later, gone: globalThis.gone, size: again.info.fileBytes };
+  });
+  assert.ok(out.error === null || out.error.code === "engine.killed", JSON.stringify(out.error));
+  assert.equal(out.later.code, "engine.killed");
+  assert.equal(out.gone, "engine.killed");
+  assert.equal(out.size, bytes.length);
+  await page.close();
+};
+
+cases["a worker killed while a file is written leaves nothing half"] = async () => {
+  const page = await fresh();
+  const out = page.evaluate(async () => failure(engine.load({ url: "/slow/model.gguf" })));
+  await page.waitForTimeout(500);
+  await page.workers()[0].evaluate(() => self.close());
+  assert.equal((await out).code, "engine.killed");
+  const left = await page.evaluate(async () => {
+    await Engine.start({ device: "cpu" });
+    return stored();
+  });
+  assert.deepEqual(left, []);
+  release();
+  await page.close();
+};
+
+cases["engine.stop() rejects what waits"] = async () => {
+  const page = await fresh();
+  const error = await page.evaluate(async () => {
+    const waiting = failure(engine.load({ url: "/slow/model.gguf" }));
+    await engine.stop();
+    return waiting;
+  });
+  assert.equal(error.code, "engine.stopped");
+  release();
+  await page.close();
+};
+
+cases["without private storage files are held in memory and it is said"] = async () => {
+  const page = await fresh({ device: "cpu", workerUrl: "/worker-no-storage.js" });
+  const out = await page.evaluate(async () => {
+    const info = await engine.info();
+    const model = await engine.load({ url: "/models/model.gguf" });
+    const local = await engine.load({ file: await file("/models/model.gguf", "local.gguf") });
+    const { tokens } = await collect(local.generate({ prompt: "a", temperature: 0, maxTokens: 3 }));
+    return {
+      info,
+      size: model.info.fileBytes,
+      n: tokens.length,
+      models: (await engine.models()).length,
+    };
+  });
+  assert.equal(out.info.storage, "memory");
+  assert.ok(out.info.notices.some((notice) => notice.code === "store.memory"));
+  assert.equal(out.size, bytes.length);
+  assert.ok(out.n > 0);
+  assert.equal(out.models, 2);
+  await page.close();
+};
+
+cases["without WebGPU the processor is used and it is said"] = async () => {
+  const page = await fresh({ workerUrl: "/worker-no-gpu.js" });
+  const info = await page.evaluate(() => engine.info());
+  assert.equal(info.device, "cpu");
+  const notice = info.notices.find(({ code }) => code === "gpu.missing");
+  assert.match(notice?.message ?? "", /no WebGPU.*processor/);
+  const error = await page.evaluate(() =>
+    failure(Engine.start({ device: "gpu", workerUrl: "/worker-no-gpu.js" })),
+  );
+  assert.match(error.message, /^[A-Z].{15,}\.$/);
+  await page.close();
+};
+
+cases["without WebAssembly SIMD nothing is fetched and the sentence names browsers"] = async () => {
+  const page = await enginePage(browser, server);
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
+  const error = await page.evaluate(async () => {
+    WebAssembly.validate = () => false;
+    return failure(Engine.start());
+  });
+  assert.equal(error.code, "engine.old");
+  assert.match(error.message, /SIMD.*Chrome.*Firefox.*Safari/);
+  assert.deepEqual(requests, []);
+  await page.close();
+};
+
+cases["a worker script that fails is an error, not a hang"] = async () => {
+  const page = await enginePage(browser, server);
+  const error = await page.evaluate(() =>
+    failure(Engine.start({ workerUrl: "/worker-broken.js" })),
+  );
+  assert.equal(error.code, "engine.crash");
+  const missing = await page.evaluate(() =>
+    failure(Engine.start({ workerUrl: "/no-such-worker.js" })),
+  );
+  assert.equal(missing.code, "engine.crash");
+  await page.close();
+};
+
+cases["the request ledger names every download and nothing else"] = async () => {
+  const page = await fresh();
+  const seen = [];
+  browser.context.on("request", (request) => seen.push(new URL(request.url()).pathname));
+  const out = await page.evaluate(async () => {
+    const model = await engine.load({ url: "/models/model.gguf" });
+    await collect(model.generate({ prompt: "a secret", maxTokens: 5 }));
+    return (await engine.info()).requests;
+  });
+  assert.equal(out.length, 1);
+  assert.equal(out[0].bytes, bytes.length);
+  assert.deepEqual(
+    [...new Set(seen)].filter((path) => path !== "/models/model.gguf"),
+    [],
+  );
+  await page.close();
+};
+
+await run(cases, {
+  after: async () => {
+    await browser.close();
+    await server.close();
+  },
+});
