@@ -14,7 +14,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_USAGE: u8 = 2;
 
 #[derive(Parser)]
-#[command(name = "ingle", version, about = "Run GGUF language models privately, on this machine")]
+#[command(
+    name = "ingle",
+    version,
+    about = "Run GGUF language models privately, on this machine"
+)]
 #[command(after_help = "Examples:\n  \
     ingle run model.gguf                       chat in the terminal\n  \
     ingle run model.gguf \"why is the sky blue\" one answer\n  \
@@ -98,13 +102,15 @@ pub struct LoadArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Without a prompt, and without piped input, a chat begins: /help lists its \
+#[command(
+    after_help = "Without a prompt, and without piped input, a chat begins: /help lists its \
     commands.\nA model without a chat template continues the prompt as it is.\n\nExamples:\n  \
     ingle run model.gguf\n  \
     ingle run model.gguf \"why is the sky blue\" --temperature 0\n  \
     ingle run model.gguf \"Once upon a time\" --raw -n 64\n  \
     cat notes.txt | ingle run model.gguf \"summarize this\" --ctx 8192\n  \
-    ingle run model.gguf \"hello\" --format json")]
+    ingle run model.gguf \"hello\" --format json"
+)]
 pub struct RunArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -113,7 +119,12 @@ pub struct RunArgs {
     #[command(flatten)]
     pub load: LoadArgs,
     /// Tokens to write at most [default: until the context is full]
-    #[arg(short = 'n', long = "max-tokens", value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        short = 'n',
+        long = "max-tokens",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pub n: Option<i64>,
     /// 0 always takes the most probable token [default: 0.8]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
@@ -151,8 +162,10 @@ pub struct RunArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
-    ingle show model.gguf --format json")]
+#[command(
+    after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
+    ingle show model.gguf --format json"
+)]
 pub struct ShowArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -164,9 +177,11 @@ pub struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  printf 'hello world' | ingle tokenize model.gguf\n  \
+#[command(
+    after_help = "Examples:\n  printf 'hello world' | ingle tokenize model.gguf\n  \
     echo 1 15043 3186 | ingle tokenize model.gguf --decode\n  \
-    ingle tokenize model.gguf --no-bos --format json < text.txt")]
+    ingle tokenize model.gguf --no-bos --format json < text.txt"
+)]
 pub struct TokenizeArgs {
     /// The model, or a file with just a vocabulary
     pub file: PathBuf,
@@ -184,10 +199,12 @@ pub struct TokenizeArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "The file holds little-endian 32-bit floats: one row of the vocabulary's \
+#[command(
+    after_help = "The file holds little-endian 32-bit floats: one row of the vocabulary's \
     size, or one row per id with --all.\n\nExamples:\n  \
     ingle logits model.gguf --tokens 1,15043,3186 --out last.f32\n  \
-    ingle logits model.gguf --tokens 1,15043,3186 --all --device cpu --kv f32 --out all.f32")]
+    ingle logits model.gguf --tokens 1,15043,3186 --all --device cpu --kv f32 --out all.f32"
+)]
 pub struct LogitsArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -205,10 +222,12 @@ pub struct LogitsArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Measured like llama-bench: random ids, first a prompt of P tokens, then N \
+#[command(
+    after_help = "Measured like llama-bench: random ids, first a prompt of P tokens, then N \
     single tokens, without sampling,\nafter a warm-up; mean and standard deviation over R runs.\n\n\
     Examples:\n  ingle bench model.gguf\n  \
-    ingle bench model.gguf -p 128 -n 24 -r 3 -t 2 --device cpu --format json")]
+    ingle bench model.gguf -p 128 -n 24 -r 3 -t 2 --device cpu --format json"
+)]
 pub struct BenchArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -219,7 +238,7 @@ pub struct BenchArgs {
     #[arg(short = 'n', value_name = "N", default_value_t = 128)]
     pub n: usize,
     /// Runs of each test
-    #[arg(short = 'r', value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'r', value_name = "N", default_value_t = 5, value_parser = at_least_one())]
     pub r: u32,
     #[command(flatten)]
     pub load: LoadArgs,
@@ -232,6 +251,10 @@ pub struct BenchArgs {
 pub struct DevicesArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
 }
 
 /// Parses the command line; help and version are printed here, wrong use is one sentence.
@@ -301,11 +324,20 @@ mod tests {
 
     #[test]
     fn wrong_use_is_one_line() {
-        for line in ["run", "run m --devcie cpu", "run m --kv f64", "bench m -r 0", "walk"] {
+        for line in [
+            "run",
+            "run m --devcie cpu",
+            "run m --kv f64",
+            "bench m -r 0",
+            "walk",
+        ] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).err().unwrap().to_string();
             let said = sentence(&message);
-            assert!(said.starts_with("error: ") && !said.contains('\n'), "{line}: {said}");
+            assert!(
+                said.starts_with("error: ") && !said.contains('\n'),
+                "{line}: {said}"
+            );
         }
     }
 }

@@ -25,15 +25,25 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Prints one JSON object or array on a line.
+/// Prints one JSON object or array on a line. JSON itself escapes only half of the control
+/// characters; the others are escaped here, for readers that are terminals.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value)
         .map_err(|error| Failure::output("standard output", error.into()))?;
-    crate::term::line(&text)
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => safe.push(c),
+        }
+    }
+    crate::term::line(&safe)
 }
 
 /// All of standard input, as text.
 fn read_stdin() -> Result<String, Failure> {
-    std::io::read_to_string(std::io::stdin())
-        .map_err(|source| Failure::Input { what: "standard input", source })
+    std::io::read_to_string(std::io::stdin()).map_err(|source| Failure::Input {
+        what: "standard input",
+        source,
+    })
 }

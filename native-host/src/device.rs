@@ -13,7 +13,33 @@ use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
 use crate::term;
 
+/// Tells Mesa that there is no display, where there is none.
+///
+/// Its device-select layer asks the Wayland session which GPU to offer first; on a server, in a
+/// container or over ssh there is no session, and it complains on standard error, where scripts
+/// expect our one sentence. Must be called before any thread is started.
+pub fn without_display() {
+    let set = |name: &str| std::env::var_os(name).is_some();
+    if cfg!(target_os = "linux") && !set("XDG_RUNTIME_DIR") && !set("NODEVICE_SELECT") {
+        // SAFETY: called first thing in `main`, when nothing else can read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") }
+    }
+}
+
 type MadeLoader = Result<Box<dyn Loader>, PlayerError>;
+
+/// Keeps Mesa's device-choosing layer out of the way on machines without a desktop. We choose the
+/// adapter ourselves, and without a desktop the layer writes an error to standard error at every
+/// start. To be called before the first thread begins.
+pub fn quiet_drivers() {
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: `main` calls this first, so no other thread reads the environment.
+        #[allow(unsafe_code, reason = "the layer has no other switch")]
+        unsafe {
+            std::env::set_var("NODEVICE_SELECT", "1");
+        }
+    }
+}
 
 /// A device that was chosen and opened.
 pub enum Target {
@@ -45,9 +71,16 @@ impl Target {
         if n_layers == Some(0) {
             return Ok(Target::Cpu);
         }
-        let options = Options { allow_software: !optional, ..Options::default() };
+        let options = Options {
+            allow_software: !optional,
+            ..Options::default()
+        };
         match pollster::block_on(Gpu::open(&options)) {
-            Ok(gpu) => Ok(Target::Gpu { gpu: Box::new(gpu), n_layers, optional }),
+            Ok(gpu) => Ok(Target::Gpu {
+                gpu: Box::new(gpu),
+                n_layers,
+                optional,
+            }),
             Err(PlayerError::Unsupported { .. }) => {
                 if !optional || n_layers.is_some() {
                     term::warning(
@@ -69,26 +102,23 @@ impl Target {
         match self {
             Target::Reference => kernels::reference::loader(plan, config),
             Target::Cpu => cpu::loader(plan, config),
-            Target::Gpu { gpu, n_layers, optional } => {
-                match gpu_loader(gpu, *n_layers, plan, config) {
-                    Err(error) if *optional => {
-                        term::warning(&format!("the model runs on the CPU, because {error}"));
-                        cpu::loader(plan, config)
-                    }
-                    made => made,
+            Target::Gpu {
+                gpu,
+                n_layers,
+                optional,
+            } => match gpu_loader(gpu, *n_layers, plan, config) {
+                Err(error) if *optional => {
+                    term::warning(&format!("the model runs on the CPU, because {error}"));
+                    cpu::loader(plan, config)
                 }
-            }
+                made => made,
+            },
         }
     }
 }
 
 /// All on the GPU, or the last layers and the head there and the rest on the CPU.
-fn gpu_loader(
-    gpu: &Gpu,
-    n_layers: Option<usize>,
-    plan: &Plan,
-    config: PlayerConfig,
-) -> MadeLoader {
+fn gpu_loader(gpu: &Gpu, n_layers: Option<usize>, plan: &Plan, config: PlayerConfig) -> MadeLoader {
     let all = plan.layers().len();
     match n_layers.filter(|&n| n < all) {
         None => gpu.loader(plan, config),

@@ -17,6 +17,8 @@ mod term;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    device::quiet_drivers();
+    device::without_display();
     match args::parse() {
         Ok(command) => failure::exit_code(commands::dispatch(command)),
         Err(code) => code,

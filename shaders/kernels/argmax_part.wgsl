@@ -10,8 +10,9 @@ var<workgroup> best: array<vec2<u32>, 256>;
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     var mine = vec2<u32>(0u, 0xffffffffu);
     for (var i = group.x * 256u + lane; i < P.n_vocab; i += P.n_lists * 256u) {
-        // Adding 0 makes −0 tie with +0.
-        let other = vec2<u32>(sort_key(logits[i] + 0.0), i);
+        // −0 ties with +0.
+        let key = sort_key(logits[i]);
+        let other = vec2<u32>(select(key, KEY_ZERO, key == KEY_ZERO - 1u), i);
         if (is_before(other, mine)) {
             mine = other;
         }

@@ -55,8 +55,12 @@ fn bias(m: Matrix, row: u32) -> f32 {
 //@slot output
 
 @compute @workgroup_size(WG)
-fn main(ids: Ids) {
-    let group = ids.group.x + ids.group.y * ids.n_groups.x;
+fn main(
+    ids: Ids,
+    @builtin(workgroup_id) at: vec3<u32>,
+    @builtin(num_workgroups) n_at: vec3<u32>,
+) {
+    let group = at.x + at.y * n_at.x;
     if (group >= P.n_groups) {
         return;
     }
@@ -74,8 +78,8 @@ fn main(ids: Ids) {
         for (var k = 0u; k < MATS; k++) {
             let mk = P.m[which + k];
             for (var r = 0u; r < ROWS; r++) {
-                let at = mk.base + min(row + r, mk.n_rows - 1u) * mk.stride;
-                acc[k * ROWS + r] += dot_unit(mk.slot, at, u, x);
+                let start = mk.base + min(row + r, mk.n_rows - 1u) * mk.stride;
+                acc[k * ROWS + r] += dot_unit(mk.slot, start, u, x);
             }
         }
     }

@@ -22,8 +22,8 @@ struct Params {
 //@slot reduce
 
 @compute @workgroup_size(WG)
-fn main(ids: Ids) {
-    let base = (S.row + ids.group.x) * P.n4;
+fn main(ids: Ids, @builtin(workgroup_id) group: vec3<u32>) {
+    let base = (S.row + group.x) * P.n4;
     var v: array<f32, N_SUMS>;
     if (POST == 1u) {
         for (var i = ids.lane; i < P.n4; i += WG) {

@@ -70,10 +70,10 @@ fn largest_of(d4: u32) -> f32 {
 }
 
 @compute @workgroup_size(WG)
-fn main(ids: Ids) {
-    let h = ids.group.x;
-    let pos = S.pos + ids.group.y;
-    let base = ids.group.y * P.stride + h * HD;
+fn main(ids: Ids, @builtin(workgroup_id) group: vec3<u32>) {
+    let h = group.x;
+    let pos = S.pos + group.y;
+    let base = group.y * P.stride + h * HD;
     for (var i = ids.lane; i < HD; i += WG) {
         head[i] = qkv[base + i];
     }

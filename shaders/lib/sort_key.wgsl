@@ -3,6 +3,7 @@
 //   key(a) < key(b)  ⇔  a < b, with −0 < +0; NaN is 0, below −inf
 
 const KEY_NEGATIVE_INF: u32 = 0x007fffffu;
+const KEY_ZERO: u32 = 0x80000000u;
 
 fn sort_key(v: f32) -> u32 {
     let bits = bitcast<u32>(v);

@@ -58,7 +58,7 @@ await run(
     },
     "every variant this adapter can run compiles": async () => {
       checked();
-      assert.deepEqual(result.failures, []);
+      assert.equal(result.failures.length, 0, result.failures.join("\n"));
       assert.ok(result.compiled.length > 50, `${result.compiled.length} compiled`);
       console.log(`   ${result.compiled.length} of ${result.texts} compiled by ${result.adapter}`);
     },

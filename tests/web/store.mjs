@@ -42,7 +42,8 @@ const server = await serveEngine({
   },
   "/unsized/model.gguf": (_, response) => {
     headers(response);
-    response.end(bytes);
+    response.write(bytes.subarray(0, 1000)); // in two parts, so that no length is known at the start
+    response.end(bytes.subarray(1000));
   },
   "/refused/model.gguf": (_, response) => {
     response.statusCode = 403;

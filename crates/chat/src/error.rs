@@ -49,7 +49,7 @@ pub enum Error {
     )]
     OutputLimit,
     /// The template itself refused the conversation (`raise_exception`).
-    #[error("{message}")]
+    #[error("the chat template refuses this conversation: {message}")]
     Raised {
         /// The template's own words.
         message: String,

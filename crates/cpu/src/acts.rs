@@ -52,11 +52,11 @@ pub struct RowAct {
 }
 
 impl RowAct {
-    fn new(n_cols: usize) -> Result<Self, PlayerError> {
+    fn new(n_cols: usize, isa: &Isa) -> Result<Self, PlayerError> {
         let n = n_cols.next_multiple_of(64);
         Ok(RowAct {
             q: Buffer::new(n, "activations")?,
-            q16: Buffer::new(n, "activations")?,
+            q16: Buffer::new(if isa.uses_q16 { n } else { 0 }, "activations")?,
             d: Buffer::new(n / 32, "activations")?,
             sums: Buffer::new(n / 16, "activations")?,
         })
@@ -64,11 +64,21 @@ impl RowAct {
 
     /// For kernels to read.
     pub fn view(&self) -> Act {
-        Act { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
+        Act {
+            q: self.q.ptr(),
+            q16: self.q16.ptr(),
+            d: self.d.ptr(),
+            sums: self.sums.ptr(),
+        }
     }
 
     fn view_mut(&self) -> ActMut {
-        ActMut { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
+        ActMut {
+            q: self.q.ptr(),
+            q16: self.q16.ptr(),
+            d: self.d.ptr(),
+            sums: self.sums.ptr(),
+        }
     }
 }
 
@@ -80,10 +90,13 @@ pub struct ThreadActs {
 
 impl ThreadActs {
     /// Rows of up to `n_cols` columns, for the kinds in `needs`.
-    pub fn new(n_cols: usize, needs: Needs) -> Result<Self, PlayerError> {
-        let row = |kind: usize| RowAct::new(if needs.quantized[kind] { n_cols } else { 0 });
+    pub fn new(n_cols: usize, needs: Needs, isa: &Isa) -> Result<Self, PlayerError> {
+        let row = |kind: usize| RowAct::new(if needs.quantized[kind] { n_cols } else { 0 }, isa);
         let tile = |kind| Ok::<_, PlayerError>([row(kind)?, row(kind)?, row(kind)?, row(kind)?]);
-        Ok(ThreadActs { normed: Buffer::new(n_cols, "activations")?, rows: [tile(0)?, tile(1)?] })
+        Ok(ThreadActs {
+            normed: Buffer::new(n_cols, "activations")?,
+            rows: [tile(0)?, tile(1)?],
+        })
     }
 
     /// Bytes held.
@@ -97,10 +110,10 @@ impl ThreadActs {
     /// # Safety
     /// Only the owning thread calls this.
     pub unsafe fn quantize(&self, isa: &Isa, needs: Needs, t: usize, x: &[f32]) {
-        for kind in 0..N_KINDS {
+        for (kind, group) in GROUP.into_iter().enumerate() {
             if needs.quantized[kind] {
                 // SAFETY: rows were allocated for the widest input of the Plan.
-                unsafe { (isa.quantize)(x, GROUP[kind], self.rows[kind][t].view_mut()) };
+                unsafe { (isa.quantize)(x, group, self.rows[kind][t].view_mut()) };
             }
         }
     }

@@ -12,7 +12,8 @@
 //!
 //! ```text
 //! flat unit, 64 columns:   d[2][16] f16 · (m[2][16] f16) · 2 × block
-//! super unit, 256 columns: d[16] dmin[16] f16 · scales[n_sub][16] i8 · (mins[n_sub][16] i8) · 8 × block
+//! super unit, 256 columns: d[16] dmin[16] f16 · scales[n_sub][16] i8 · (mins[n_sub][16] i8)
+//!                          · 8 × block
 //! block, 32 columns:       planes of high bits, then 4 nibble lines (or 8 byte lines)
 //! ```
 //!
@@ -99,7 +100,11 @@ impl Layout {
     /// Bytes before the first block of a unit.
     pub const fn header_bytes(self) -> usize {
         let n_fields = if self.has_min { 2 } else { 1 };
-        if self.is_super { LINE + n_fields * (256 / self.sub) * STRIP } else { n_fields * LINE }
+        if self.is_super {
+            LINE + n_fields * (256 / self.sub) * STRIP
+        } else {
+            n_fields * LINE
+        }
     }
 
     /// Bytes of a unit of 16 rows.
@@ -116,8 +121,8 @@ pub trait Format {
 }
 
 macro_rules! formats {
-    ($($(#[$doc:meta])* $name:ident: $codes:ident, $sub:literal, $is_super:literal, $has_min:literal,
-        $zero:literal $(, $table:expr, $bf16:literal)?;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $codes:ident, $sub:literal, $is_super:literal,
+        $has_min:literal, $zero:literal $(, $table:expr, $bf16:literal)?;)*) => {
         /// Quantized types with kernels; the index into kernel tables.
         #[allow(non_camel_case_types, reason = "the names are the field's own")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

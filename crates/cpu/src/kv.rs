@@ -54,9 +54,12 @@ impl KvLayer {
             KvType::F16 => 2,
             KvType::Q8_0 => 1,
         };
-        let n_pos = heads.n_kv_heads * n_ctx;
-        let n_scales =
-            if ty == KvType::Q8_0 { n_pos * heads.head_dim.div_ceil(GROUP) } else { 0 };
+        let n_pos = heads.n_kv_heads.saturating_mul(n_ctx);
+        let n_scales = if ty == KvType::Q8_0 {
+            n_pos * heads.head_dim.div_ceil(GROUP)
+        } else {
+            0
+        };
         Ok(KvLayer {
             heads,
             ty,
@@ -67,6 +70,12 @@ impl KvLayer {
             key_scales: Buffer::new(n_scales, "the KV cache")?,
             value_scales: Buffer::new(n_scales, "the KV cache")?,
         })
+    }
+
+    /// Bytes a cache of `n_ctx` positions takes, about (scales rounded up).
+    pub fn bytes_for(heads: &Heads, ty: KvType, n_ctx: usize) -> u64 {
+        let row = ty.row_bytes(heads.head_dim.next_multiple_of(GROUP)) * heads.n_kv_heads * 2;
+        (row as u64).saturating_mul(n_ctx as u64)
     }
 
     /// Bytes held.
@@ -81,8 +90,14 @@ impl KvLayer {
     /// No other thread touches this head and position until the next barrier.
     pub unsafe fn write(&self, head: usize, pos: usize, key: &[f32], value: &[f32]) {
         let dim = self.heads.head_dim;
-        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx, "position beyond the cache");
-        assert!(key.len() == dim && value.len() == dim, "head of the wrong size");
+        assert!(
+            head < self.heads.n_kv_heads && pos < self.n_ctx,
+            "position beyond the cache"
+        );
+        assert!(
+            key.len() == dim && value.len() == dim,
+            "head of the wrong size"
+        );
         let page = (head * self.n_ctx + pos) / PAGE * PAGE * dim + pos % PAGE;
         let row = (head * self.n_ctx + pos) * self.v_dim;
         // SAFETY: in bounds by the assertions; exclusive by the caller's promise. Only raw
@@ -90,14 +105,20 @@ impl KvLayer {
         unsafe {
             match self.ty {
                 KvType::F32 => {
-                    let (k, v) = (self.keys.ptr().cast::<f32>(), self.values.ptr().cast::<f32>());
+                    let (k, v) = (
+                        self.keys.ptr().cast::<f32>(),
+                        self.values.ptr().cast::<f32>(),
+                    );
                     for d in 0..dim {
                         k.add(page + d * PAGE).write(key[d]);
                         v.add(row + d).write(value[d]);
                     }
                 }
                 KvType::F16 => {
-                    let (k, v) = (self.keys.ptr().cast::<u16>(), self.values.ptr().cast::<u16>());
+                    let (k, v) = (
+                        self.keys.ptr().cast::<u16>(),
+                        self.values.ptr().cast::<u16>(),
+                    );
                     for d in 0..dim {
                         k.add(page + d * PAGE).write(to_f16(key[d]));
                         v.add(row + d).write(to_f16(value[d]));
@@ -110,16 +131,16 @@ impl KvLayer {
                         let (d, codes) = quantize(numbers);
                         let at = (head * self.n_ctx + pos) / PAGE * n_groups + g;
                         self.key_scales.ptr().add(at * PAGE + pos % PAGE).write(d);
-                        for i in 0..numbers.len() {
-                            k.add(page + (g * GROUP + i) * PAGE).write(codes[i]);
+                        for (i, code) in codes.iter().take(numbers.len()).enumerate() {
+                            k.add(page + (g * GROUP + i) * PAGE).write(*code);
                         }
                     }
                     for (g, numbers) in value.chunks(GROUP).enumerate() {
                         let (d, codes) = quantize(numbers);
                         let at = (head * self.n_ctx + pos) * n_groups + g;
                         self.value_scales.ptr().add(at).write(d);
-                        for i in 0..numbers.len() {
-                            v.add(row + g * GROUP + i).write(codes[i]);
+                        for (i, code) in codes.iter().take(numbers.len()).enumerate() {
+                            v.add(row + g * GROUP + i).write(*code);
                         }
                     }
                 }
@@ -133,7 +154,7 @@ impl KvLayer {
     /// No thread writes it meanwhile; `wide` belongs to the calling thread.
     pub unsafe fn key_page(&self, head: usize, pos: usize, wide: &Widened) -> Rows {
         use crate::pack::FloatType;
-        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx && pos % PAGE == 0);
+        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx && pos.is_multiple_of(PAGE));
         let dim = self.heads.head_dim;
         let page = (head * self.n_ctx + pos) * dim;
         // SAFETY: in bounds by the assertion.
@@ -157,7 +178,11 @@ impl KvLayer {
                             *out = from_f16(scale) * f32::from(*codes.add(d * PAGE + i));
                         }
                     }
-                    Rows { ptr: out.as_ptr().cast(), stride: PAGE * 4, ty: FloatType::F32 }
+                    Rows {
+                        ptr: out.as_ptr().cast(),
+                        stride: PAGE * 4,
+                        ty: FloatType::F32,
+                    }
                 }
             }
         }
@@ -193,7 +218,11 @@ impl KvLayer {
                             *out = scale * f32::from(*codes.add(d));
                         }
                     }
-                    Rows { ptr: out.as_ptr().cast(), stride: self.v_dim * 4, ty: FloatType::F32 }
+                    Rows {
+                        ptr: out.as_ptr().cast(),
+                        stride: self.v_dim * 4,
+                        ty: FloatType::F32,
+                    }
                 }
             }
         }

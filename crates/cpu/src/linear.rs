@@ -57,10 +57,16 @@ impl PanelScratch {
         unsafe {
             for buffer in [&self.scales, &self.mins] {
                 let all = buffer.slice_mut(0..buffer.len());
-                all.chunks_exact_mut(STRIP).skip(side).step_by(2).for_each(|part| part.fill(0.0));
+                all.chunks_exact_mut(STRIP)
+                    .skip(side)
+                    .step_by(2)
+                    .for_each(|part| part.fill(0.0));
             }
             let all = self.bias.slice_mut(0..self.bias.len());
-            all.chunks_exact_mut(STRIP).skip(side).step_by(2).for_each(|part| part.fill(0));
+            all.chunks_exact_mut(STRIP)
+                .skip(side)
+                .step_by(2)
+                .for_each(|part| part.fill(0));
         }
     }
 }
@@ -142,7 +148,9 @@ unsafe fn product(
     scratch: &PanelScratch,
     add: bool,
 ) {
-    let Some((matrix, _)) = sides.iter().flatten().next() else { return };
+    let Some((matrix, _)) = sides.iter().flatten().next() else {
+        return;
+    };
     // SAFETY: as the caller promises.
     unsafe {
         match matrix.packing {

@@ -17,7 +17,10 @@ pub struct CpuLoader {
 }
 
 fn misuse(reason: String) -> PlayerError {
-    PlayerError::Device { device: "cpu".into(), reason }
+    PlayerError::Device {
+        device: "cpu".into(),
+        reason,
+    }
 }
 
 impl Loader for CpuLoader {
@@ -26,13 +29,17 @@ impl Loader for CpuLoader {
             return Err(misuse(format!("weight {} is not in the plan", id.0)));
         };
         let row_bytes = weight.row_bytes();
-        let n_rows = if row_bytes == 0 { 0 } else { bytes.len() / row_bytes };
-        let end = row + n_rows;
+        let n_rows = bytes.len().checked_div(row_bytes).unwrap_or(0);
+        let end = row.saturating_add(n_rows);
         let is_whole = n_rows * row_bytes == bytes.len() && end <= weight.n_rows;
-        let is_aligned = row % LOAD_ROWS == 0 && (n_rows % LOAD_ROWS == 0 || end == weight.n_rows);
+        let is_aligned = row.is_multiple_of(LOAD_ROWS)
+            && (n_rows.is_multiple_of(LOAD_ROWS) || end == weight.n_rows);
         if !is_whole || !is_aligned {
             let name = &weight.name;
-            return Err(misuse(format!("{} bytes at row {row} do not fit '{name}'", bytes.len())));
+            return Err(misuse(format!(
+                "{} bytes at row {row} do not fit '{name}'",
+                bytes.len()
+            )));
         }
         match &mut self.machine.weights[id.0] {
             Stored::Unused => Ok(()),

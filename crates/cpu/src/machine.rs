@@ -3,21 +3,25 @@
 //! The Plan comes from a file, so its shapes are checked here, against each other and against what
 //! the kernels assume; nothing that walks it later has to.
 
-use kernels::{
-    Heads, KvType, Linear, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId,
-};
+use kernels::{KvType, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId};
 
 use crate::acts::{N_KINDS, Needs, ThreadActs, Tiles};
 use crate::attention::AttentionScratch;
+use crate::check::check;
+use crate::format::STRIP;
 use crate::isa::Isa;
 use crate::kv::KvLayer;
 use crate::linear::PanelScratch;
-use crate::memory::Buffer;
+use crate::memory::{self, Buffer};
 use crate::pack::{Matrix, Packing};
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
-pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") { 32 } else { 128 };
+pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") {
+    32
+} else {
+    128
+};
 
 /// A weight in the form its readers want.
 pub enum Stored {
@@ -68,8 +72,11 @@ pub struct Machine {
     pub max_pairs: usize,
 }
 
-fn unsupported(what: String) -> PlayerError {
-    PlayerError::Unsupported { device: "cpu".into(), what }
+pub fn unsupported(what: String) -> PlayerError {
+    PlayerError::Unsupported {
+        device: "cpu".into(),
+        what,
+    }
 }
 
 impl Machine {
@@ -82,10 +89,16 @@ impl Machine {
     ) -> Result<Self, PlayerError> {
         let plan = plan.clone();
         let heads = check(&plan)?;
+        let n_ctx = config.n_ctx.max(1);
+        let kv_bytes = heads
+            .iter()
+            .map(|heads| KvLayer::bytes_for(heads, config.kv, n_ctx));
+        let n_bytes = kv_bytes.fold(matrix_bytes(&plan), u64::saturating_add);
+        memory::check(n_bytes, "weights and the KV cache")?;
         let weights = store(&plan)?;
         let mut kv = Vec::new();
         for heads in heads {
-            kv.push(KvLayer::new(heads, config.kv, config.n_ctx.max(1))?);
+            kv.push(KvLayer::new(heads, config.kv, n_ctx)?);
         }
         let mut needs = Needs::default();
         for stored in &weights {
@@ -96,7 +109,15 @@ impl Machine {
         let max_cols = widest_input(&plan);
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
         let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
-        Ok(Machine { isa, plan, config, weights, kv, buffers, max_pairs })
+        Ok(Machine {
+            isa,
+            plan,
+            config,
+            weights,
+            kv,
+            buffers,
+            max_pairs,
+        })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.
@@ -155,7 +176,7 @@ impl Buffers {
         let mut threads = Vec::new();
         for _ in 0..n_threads {
             threads.push(ThreadScratch {
-                acts: ThreadActs::new(max_cols, needs)?,
+                acts: ThreadActs::new(max_cols, needs, isa)?,
                 panel: PanelScratch::new(MAX_ROWS)?,
                 attention: AttentionScratch::new(head_dim, config.kv == KvType::Q8_0)?,
             });
@@ -182,8 +203,12 @@ impl Buffers {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        let rows = [&self.x, &self.q, &self.k, &self.v, &self.a, &self.h, &self.post];
-        let rows = rows.into_iter().chain([&self.normed, &self.rotations, &self.logits]);
+        let rows = [
+            &self.x, &self.q, &self.k, &self.v, &self.a, &self.h, &self.post,
+        ];
+        let rows = rows
+            .into_iter()
+            .chain([&self.normed, &self.rotations, &self.logits]);
         let thread =
             |t: &ThreadScratch| t.acts.n_bytes() + t.panel.n_bytes() + t.attention.n_bytes();
         rows.map(Buffer::n_bytes).sum::<u64>()
@@ -192,8 +217,22 @@ impl Buffers {
     }
 }
 
+/// Bytes of all packed matrices.
+fn matrix_bytes(plan: &Plan) -> u64 {
+    let bytes = |w: &kernels::Weight| {
+        let strip = Packing::of(w.ty).map_or(0, |packing| packing.strip_bytes(w.n_cols));
+        (w.n_rows.div_ceil(STRIP) as u64).saturating_mul(strip as u64)
+    };
+    plan.weights.iter().map(bytes).fold(0, u64::saturating_add)
+}
+
 fn widest_input(plan: &Plan) -> usize {
-    plan.weights.iter().map(|w| w.n_cols).max().unwrap_or(0).max(plan.dims.dim)
+    plan.weights
+        .iter()
+        .map(|w| w.n_cols)
+        .max()
+        .unwrap_or(0)
+        .max(plan.dims.dim)
 }
 
 /// What an op reads a weight as.
@@ -210,7 +249,11 @@ fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
         let vectors = vector_ids(op);
         let mut conflict = None;
         op.for_each_weight(|id| {
-            let role = if vectors.contains(&Some(id)) { Role::Vector } else { Role::Matrix };
+            let role = if vectors.contains(&Some(id)) {
+                Role::Vector
+            } else {
+                Role::Matrix
+            };
             if roles[id.0].is_some_and(|other| other != role) {
                 conflict = Some(id);
             }
@@ -218,7 +261,9 @@ fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
         });
         if let Some(id) = conflict {
             let name = &plan.weights[id.0].name;
-            return Err(unsupported(format!("tensor '{name}' as both a matrix and a vector")));
+            return Err(unsupported(format!(
+                "tensor '{name}' as both a matrix and a vector"
+            )));
         }
     }
     let mut weights = Vec::new();
@@ -254,127 +299,5 @@ fn vector_ids(op: &Op) -> [Option<WeightId>; 4] {
         Op::Output { w, post } | Op::Down { w, post } => [gain(post), w.bias, None, None],
         Op::GateUp { norm, gate, up, .. } => [Some(norm.gain), gate.bias, up.bias, None],
         Op::Head { norm, w } => [Some(norm.gain), w.bias, None, None],
-    }
-}
-
-/// Checks shapes; gives the head geometry of each cache layer.
-fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
-    let dim = plan.dims.dim;
-    let shapes = Shapes { plan };
-    let mut layers: Vec<Option<Heads>> = vec![None; plan.n_kv_layers];
-    let mut qkv = (0, 0);
-    let mut h_width = 0;
-    for op in &plan.ops {
-        let mut is_known = true;
-        op.for_each_weight(|id| is_known &= id.0 < plan.weights.len());
-        if !is_known {
-            return Err(unsupported("a weight the plan does not list".into()));
-        }
-        match op {
-            Op::Embed { table, .. } => shapes.matrix(*table, plan.dims.n_vocab, dim)?,
-            Op::Qkv { norm, q, k, v } => {
-                shapes.vector(norm.gain, dim)?;
-                qkv = (plan.weights[q.w.0].n_rows, plan.weights[k.w.0].n_rows);
-                shapes.linear(q, qkv.0, dim)?;
-                shapes.linear(k, qkv.1, dim)?;
-                shapes.linear(v, qkv.1, dim)?;
-            }
-            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
-                shapes.heads(heads, qkv, *kv, &mut layers)?;
-                for norm in [q_norm, k_norm].into_iter().flatten() {
-                    shapes.vector(norm.gain, heads.head_dim)?;
-                }
-                let pairs = plan.ropes.get(rope.0).map(RopeTable::n_pairs);
-                if pairs.is_none_or(|n| 2 * n > heads.head_dim) {
-                    return Err(unsupported("a rotation wider than its heads".into()));
-                }
-            }
-            Op::Attention { kv, heads, window, .. } => {
-                shapes.heads(heads, qkv, *kv, &mut layers)?;
-                if *window == Some(0) {
-                    return Err(unsupported("an attention window of 0 tokens".into()));
-                }
-            }
-            Op::Output { w, post } => {
-                shapes.linear(w, dim, qkv.0)?;
-                shapes.post(post, dim)?;
-            }
-            Op::GateUp { norm, gate, up, .. } => {
-                shapes.vector(norm.gain, dim)?;
-                h_width = plan.weights[gate.w.0].n_rows;
-                shapes.linear(gate, h_width, dim)?;
-                shapes.linear(up, h_width, dim)?;
-            }
-            Op::Down { w, post } => {
-                shapes.linear(w, dim, h_width)?;
-                shapes.post(post, dim)?;
-            }
-            Op::Head { norm, w } => {
-                shapes.vector(norm.gain, dim)?;
-                shapes.linear(w, plan.dims.n_vocab, dim)?;
-            }
-        }
-    }
-    let missing = || unsupported("a cache layer that no attention uses".into());
-    layers.into_iter().map(|heads| heads.ok_or_else(missing)).collect()
-}
-
-struct Shapes<'a> {
-    plan: &'a Plan,
-}
-
-impl Shapes<'_> {
-    fn matrix(&self, id: WeightId, n_rows: usize, n_cols: usize) -> Result<(), PlayerError> {
-        let w = &self.plan.weights[id.0];
-        if (w.n_rows, w.n_cols) != (n_rows, n_cols) || w.n_cols % w.ty.block_len() != 0 {
-            return Err(unsupported(format!(
-                "tensor '{}' as [{n_rows}, {n_cols}], while the file has [{}, {}] of {}",
-                w.name, w.n_rows, w.n_cols, w.ty
-            )));
-        }
-        Ok(())
-    }
-
-    fn vector(&self, id: WeightId, len: usize) -> Result<(), PlayerError> {
-        let w = &self.plan.weights[id.0];
-        if w.n_rows * w.n_cols != len || w.n_cols % w.ty.block_len() != 0 {
-            let n = w.n_rows * w.n_cols;
-            let name = &w.name;
-            return Err(unsupported(format!("{len} numbers in '{name}', which has {n}")));
-        }
-        Ok(())
-    }
-
-    fn linear(&self, linear: &Linear, n_rows: usize, n_cols: usize) -> Result<(), PlayerError> {
-        self.matrix(linear.w, n_rows, n_cols)?;
-        linear.bias.map_or(Ok(()), |id| self.vector(id, n_rows))
-    }
-
-    fn post(&self, post: &Option<Norm>, dim: usize) -> Result<(), PlayerError> {
-        post.map_or(Ok(()), |norm| self.vector(norm.gain, dim))
-    }
-
-    fn heads(
-        &self,
-        heads: &Heads,
-        qkv: (usize, usize),
-        kv: usize,
-        layers: &mut [Option<Heads>],
-    ) -> Result<(), PlayerError> {
-        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
-        let is_grouped = n_kv_heads > 0 && n_heads % n_kv_heads == 0 && head_dim > 0;
-        let widths = (n_heads * head_dim, n_kv_heads * head_dim);
-        let layer = layers.get_mut(kv);
-        let is_same = layer.as_ref().is_some_and(|l| l.is_none_or(|other| other == *heads));
-        if !is_grouped || widths != qkv || !is_same {
-            return Err(unsupported(format!(
-                "{n_heads} query heads over {n_kv_heads} key heads of {head_dim} in cache layer \
-                 {kv}, which does not fit its projections"
-            )));
-        }
-        if let Some(layer) = layer {
-            *layer = Some(*heads);
-        }
-        Ok(())
     }
 }

@@ -41,14 +41,15 @@ unsafe impl<T: Number> Sync for Buffer<T> {}
 impl<T: Number> Buffer<T> {
     /// Allocates `len` zeros for `what`.
     pub fn new(len: usize, what: &str) -> Result<Self, PlayerError> {
-        let memory = |need: usize| PlayerError::Memory {
-            device: "cpu".into(),
-            what: what.into(),
-            need: need as u64,
-            have: 0,
+        let memory = |need: usize| shortage(need as u64, what);
+        let n_bytes = len
+            .checked_mul(size_of::<T>())
+            .ok_or_else(|| memory(usize::MAX))?;
+        let align = if n_bytes >= 2 * HUGE_PAGE {
+            HUGE_PAGE
+        } else {
+            LINE_ALIGN
         };
-        let n_bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| memory(usize::MAX))?;
-        let align = if n_bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE_ALIGN };
         // One line at least: a layout of zero bytes may not be allocated.
         let layout = Layout::from_size_align(n_bytes.max(1), align)
             .map(|layout| layout.pad_to_align())
@@ -60,7 +61,11 @@ impl<T: Number> Buffer<T> {
         }
         // SAFETY: just allocated with this size.
         unsafe { start.write_bytes(0, layout.size()) };
-        Ok(Buffer { start: start.cast(), len, layout })
+        Ok(Buffer {
+            start: start.cast(),
+            len,
+            layout,
+        })
     }
 
     /// Elements.
@@ -89,7 +94,10 @@ impl<T: Number> Buffer<T> {
     /// # Safety
     /// No thread writes any of them while the slice lives.
     pub unsafe fn slice(&self, range: Range<usize>) -> &[T] {
-        assert!(range.start <= range.end && range.end <= self.len, "range beyond the buffer");
+        assert!(
+            range.start <= range.end && range.end <= self.len,
+            "range beyond the buffer"
+        );
         // SAFETY: in bounds (asserted), initialized; no writer by the caller's promise.
         unsafe { std::slice::from_raw_parts(self.ptr().add(range.start), range.len()) }
     }
@@ -100,7 +108,10 @@ impl<T: Number> Buffer<T> {
     /// No other thread reads or writes any of them while the slice lives.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
-        assert!(range.start <= range.end && range.end <= self.len, "range beyond the buffer");
+        assert!(
+            range.start <= range.end && range.end <= self.len,
+            "range beyond the buffer"
+        );
         // SAFETY: in bounds (asserted), initialized; exclusive by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.ptr().add(range.start), range.len()) }
     }
@@ -111,6 +122,68 @@ impl<T: Number> Drop for Buffer<T> {
         // SAFETY: allocated by `new` with this layout.
         unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
     }
+}
+
+/// Fails early if `need` bytes for `what` cannot be held, before anything is allocated or read.
+pub fn check(need: u64, what: &str) -> Result<(), PlayerError> {
+    if need > installed_memory() || !can_allocate(need) {
+        return Err(shortage(need, what));
+    }
+    Ok(())
+}
+
+/// The error, with the largest power-of-two share of `need` that could be had.
+fn shortage(need: u64, what: &str) -> PlayerError {
+    let mut have = (need / 2).min(installed_memory());
+    while have > 0 && !can_allocate(have) {
+        have /= 2;
+    }
+    PlayerError::Memory {
+        device: "cpu".into(),
+        what: what.into(),
+        need,
+        have,
+    }
+}
+
+/// Asks the allocator without touching the memory. Not in WebAssembly, where memory that was once
+/// grown is never given back; there the allocations themselves find out.
+fn can_allocate(n_bytes: u64) -> bool {
+    let layout = usize::try_from(n_bytes.max(1)).map(|n| Layout::from_size_align(n, LINE_ALIGN));
+    let Ok(Ok(layout)) = layout else { return false };
+    if cfg!(target_arch = "wasm32") {
+        return true;
+    }
+    // SAFETY: the layout is not empty, and the block is given back unused.
+    unsafe {
+        let block = alloc(layout);
+        if block.is_null() {
+            return false;
+        }
+        dealloc(block, layout);
+    }
+    true
+}
+
+/// Bytes of RAM, where the system tells without reading files.
+#[cfg(target_os = "linux")]
+fn installed_memory() -> u64 {
+    // SAFETY: no preconditions.
+    let (n_pages, page) = unsafe {
+        (
+            libc::sysconf(libc::_SC_PHYS_PAGES),
+            libc::sysconf(libc::_SC_PAGESIZE),
+        )
+    };
+    match (u64::try_from(n_pages), u64::try_from(page)) {
+        (Ok(n_pages), Ok(page)) if n_pages > 0 => n_pages.saturating_mul(page),
+        _ => u64::MAX,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn installed_memory() -> u64 {
+    u64::MAX
 }
 
 #[cfg(target_os = "linux")]

@@ -4,10 +4,9 @@
 //! the unsafe slices of [`Buffer`](crate::memory::Buffer) sound. Who computes a number never
 //! changes its value: a row of a product is summed by one thread, in one order.
 
-use kernels::{Activation, Heads, Linear, Norm, Op, RopeStyle};
+use kernels::{Activation, Linear, Norm, Op};
 
 use crate::acts::Needs;
-use crate::attention::{Attention, UNIT_ROWS, Unit};
 use crate::format::STRIP;
 use crate::isa::{TILE_COLS, TILE_ROWS};
 use crate::linear::{Chunk, Sides, matmul, matvec};
@@ -34,11 +33,11 @@ pub struct Pass<'a> {
 }
 
 /// A thread's view of a pass.
-struct Walk<'a> {
-    m: &'a Machine,
-    team: &'a Team<'a>,
-    own: &'a ThreadScratch,
-    pass: &'a Pass<'a>,
+pub struct Walk<'a> {
+    pub m: &'a Machine,
+    pub team: &'a Team<'a>,
+    pub own: &'a ThreadScratch,
+    pub pass: &'a Pass<'a>,
 }
 
 /// The input of an op's products, ready for the kernels.
@@ -52,7 +51,12 @@ struct Ready {
 /// Runs the whole pass on one thread of the team.
 pub fn run(machine: &Machine, team: &Team<'_>, pass: &Pass<'_>) {
     let own = &machine.buffers.threads[team.thread];
-    let walk = Walk { m: machine, team, own, pass };
+    let walk = Walk {
+        m: machine,
+        team,
+        own,
+        pass,
+    };
     walk.rotations();
     for op in &machine.plan.ops {
         walk.op(op);
@@ -69,17 +73,38 @@ impl<'a> Walk<'a> {
             Op::Qkv { norm, q, k, v } => {
                 let ready = self.prepare(&b.x, Some(norm), &[q, k, v], 0..self.pass.n_rows);
                 for (linear, out) in [(q, &b.q), (k, &b.k), (v, &b.v)] {
-                    self.product(linear, &ready, |w, bias| Sink { w, bias, out, add: false });
+                    self.product(linear, &ready, |w, bias| Sink {
+                        w,
+                        bias,
+                        out,
+                        add: false,
+                    });
                 }
             }
-            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
+            Op::RopeKv {
+                kv,
+                heads,
+                q_norm,
+                k_norm,
+                rope,
+            } => {
                 self.rope_kv(*kv, heads, q_norm, k_norm, rope.0);
             }
-            Op::Attention { kv, heads, scale, window } => {
+            Op::Attention {
+                kv,
+                heads,
+                scale,
+                window,
+            } => {
                 self.attention(*kv, heads, *scale, *window);
             }
             Op::Output { w, post } => self.residual(w, post, &b.a),
-            Op::GateUp { norm, gate, up, act } => self.gate_up(norm, gate, up, *act),
+            Op::GateUp {
+                norm,
+                gate,
+                up,
+                act,
+            } => self.gate_up(norm, gate, up, *act),
             Op::Down { w, post } => self.residual(w, post, &b.h),
             Op::Head { norm, w } => {
                 let rows = match self.pass.logits {
@@ -89,7 +114,12 @@ impl<'a> Walk<'a> {
                 };
                 let ready = self.prepare(&b.x, Some(norm), &[w], rows);
                 let out = &b.logits;
-                self.product(w, &ready, |w, bias| Sink { w, bias, out, add: false });
+                self.product(w, &ready, |w, bias| Sink {
+                    w,
+                    bias,
+                    out,
+                    add: false,
+                });
             }
         }
     }
@@ -102,7 +132,12 @@ impl<'a> Walk<'a> {
             for (i, rope) in self.m.plan.ropes.iter().enumerate() {
                 let at = (i * crate::machine::MAX_ROWS + row) * n;
                 // SAFETY: this thread's rows.
-                let out = unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
+                let out = unsafe {
+                    self.m
+                        .buffers
+                        .rotations
+                        .slice_mut(at..at + 2 * rope.n_pairs())
+                };
                 rope.cos_sin(self.pass.pos + row, out);
             }
         }
@@ -111,7 +146,9 @@ impl<'a> Walk<'a> {
     fn embed(&self, table: &Matrix, scale: f32) {
         let dim = table.n_cols;
         for row in self.team.share(self.pass.n_rows) {
-            let Some(&id) = self.pass.ids.get(row) else { continue };
+            let Some(&id) = self.pass.ids.get(row) else {
+                continue;
+            };
             // SAFETY: this thread's rows; weights are not written any more; ids were checked.
             unsafe {
                 let x = self.m.buffers.x.slice_mut(row * dim..(row + 1) * dim);
@@ -134,7 +171,9 @@ impl<'a> Walk<'a> {
     ) -> Ready {
         let m = self.m;
         let mut needs = Needs::default();
-        linears.iter().for_each(|linear| needs.add(m.matrix(linear.w)));
+        linears
+            .iter()
+            .for_each(|linear| needs.add(m.matrix(linear.w)));
         let n_cols = m.matrix(linears[0].w).n_cols;
         let row_of = |r: usize| (rows.start + r) * n_cols..(rows.start + r + 1) * n_cols;
         let n_rows = rows.len();
@@ -208,7 +247,10 @@ impl<'a> Walk<'a> {
         }
         for pair in self.team.share(w.n_strips().div_ceil(2)) {
             let second = 2 * pair + 1;
-            let sides = [Some((w, 2 * pair)), (second < w.n_strips()).then_some((w, second))];
+            let sides = [
+                Some((w, 2 * pair)),
+                (second < w.n_strips()).then_some((w, second)),
+            ];
             self.rows_of(sides, ready, |row, side, y| {
                 // SAFETY: strips are this thread's.
                 unsafe { sink.put(row, 2 * pair + side, y) };
@@ -224,7 +266,11 @@ impl<'a> Walk<'a> {
         mut put: impl FnMut(usize, usize, &[f32; STRIP]),
     ) {
         let panel = &self.own.panel;
-        let chunk = Chunk { n_rows: ready.n_rows, tiles: &self.m.buffers.tiles, x: ready.x };
+        let chunk = Chunk {
+            n_rows: ready.n_rows,
+            tiles: &self.m.buffers.tiles,
+            x: ready.x,
+        };
         // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
         let c = unsafe {
             matmul(self.m.isa, sides, &chunk, panel);
@@ -245,10 +291,20 @@ impl<'a> Walk<'a> {
         let b = &m.buffers;
         let ready = self.prepare(src, None, &[linear], 0..self.pass.n_rows);
         let Some(norm) = post else {
-            self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.x, add: true });
+            self.product(linear, &ready, |w, bias| Sink {
+                w,
+                bias,
+                out: &b.x,
+                add: true,
+            });
             return;
         };
-        self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.post, add: false });
+        self.product(linear, &ready, |w, bias| Sink {
+            w,
+            bias,
+            out: &b.post,
+            add: false,
+        });
         self.team.barrier();
         let dim = self.m.plan.dims.dim;
         for row in self.team.share(self.pass.n_rows) {
@@ -270,7 +326,9 @@ impl<'a> Walk<'a> {
         let width = wg.n_rows;
         let bias = |linear: &Linear, strip: usize, y: &mut [f32; STRIP]| {
             if let Some(id) = linear.bias {
-                y.iter_mut().zip(&m.vector(id)[strip * STRIP..]).for_each(|(y, b)| *y += b);
+                y.iter_mut()
+                    .zip(&m.vector(id)[strip * STRIP..])
+                    .for_each(|(y, b)| *y += b);
             }
         };
         let put = |row: usize, strip: usize, g: &mut [f32; STRIP], u: &mut [f32; STRIP]| {
@@ -298,88 +356,18 @@ impl<'a> Walk<'a> {
                 put(0, strip, &mut g, &mut u);
                 continue;
             }
-            self.rows_of([Some((wg, strip)), Some((wu, strip))], &ready, |row, side, y| {
-                if side == 0 {
-                    g = *y;
-                } else {
-                    u = *y;
-                    put(row, strip, &mut g, &mut u);
-                }
-            });
-        }
-    }
-
-    /// Norms and rotates queries and keys; keys and values go into the cache.
-    fn rope_kv(
-        &self,
-        kv: usize,
-        heads: &Heads,
-        q_norm: &Option<Norm>,
-        k_norm: &Option<Norm>,
-        rope: usize,
-    ) {
-        let (m, b) = (self.m, &self.m.buffers);
-        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
-        let table = &m.plan.ropes[rope];
-        let per_row = n_heads + n_kv_heads;
-        for item in self.team.share(self.pass.n_rows * per_row) {
-            let (row, head) = (item / per_row, item % per_row);
-            let at = (rope * crate::machine::MAX_ROWS + row) * m.max_pairs * 2;
-            let (buffer, norm, head, width) = if head < n_heads {
-                (&b.q, q_norm, head, n_heads * head_dim)
-            } else {
-                (&b.k, k_norm, head - n_heads, n_kv_heads * head_dim)
-            };
-            let range = row * width + head * head_dim..row * width + (head + 1) * head_dim;
-            // SAFETY: heads are this thread's; rotations and values are not written here.
-            unsafe {
-                let x = buffer.slice_mut(range.clone());
-                if let Some(norm) = norm {
-                    let normed = self.own.acts.normed.slice_mut(0..head_dim);
-                    (m.isa.rms_norm)(x, m.vector(norm.gain), norm.eps, normed);
-                    x.copy_from_slice(normed);
-                }
-                rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
-                if std::ptr::eq(buffer, &raw const b.k) {
-                    m.kv[kv].write(head, self.pass.pos + row, x, b.v.slice(range));
-                }
-            }
-        }
-    }
-
-    fn attention(&self, kv: usize, heads: &Heads, scale: f32, window: Option<usize>) {
-        let (m, b) = (self.m, &self.m.buffers);
-        let kv = &m.kv[kv];
-        let attention = Attention { kv, scale, window, pos: self.pass.pos, q: &b.q, out: &b.a };
-        let group = heads.n_heads / heads.n_kv_heads;
-        let run = |unit: Unit| {
-            // SAFETY: queries and cache are complete since the last barrier; units are disjoint.
-            unsafe { attention.run(m.isa, &unit, &self.own.attention) };
-        };
-        if self.pass.n_rows == 1 {
-            // By query heads: there may be fewer key heads than threads.
-            let share = self.team.share(heads.n_heads);
-            let mut head = share.start;
-            while head < share.end {
-                let kv_head = head / group;
-                let end = share.end.min((kv_head + 1) * group).min(head + UNIT_ROWS);
-                run(Unit { kv_head, heads: head..end, tokens: 0..1 });
-                head = end;
-            }
-            return;
-        }
-        let n_tokens = (UNIT_ROWS / group).max(1);
-        let n_tiles = self.pass.n_rows.div_ceil(n_tokens);
-        // Later tiles see more keys: dealing them out in turn balances the threads.
-        for item in (self.team.thread..n_tiles * heads.n_kv_heads).step_by(self.team.n_threads) {
-            let (tile, kv_head) = (item / heads.n_kv_heads, item % heads.n_kv_heads);
-            let tokens = tile * n_tokens..((tile + 1) * n_tokens).min(self.pass.n_rows);
-            let mut head = kv_head * group;
-            while head < (kv_head + 1) * group {
-                let end = (head + UNIT_ROWS).min((kv_head + 1) * group);
-                run(Unit { kv_head, heads: head..end, tokens: tokens.clone() });
-                head = end;
-            }
+            self.rows_of(
+                [Some((wg, strip)), Some((wu, strip))],
+                &ready,
+                |row, side, y| {
+                    if side == 0 {
+                        g = *y;
+                    } else {
+                        u = *y;
+                        put(row, strip, &mut g, &mut u);
+                    }
+                },
+            );
         }
     }
 }
@@ -404,25 +392,6 @@ impl Sink<'_> {
         for (i, out) in out.iter_mut().enumerate() {
             let value = y[i] + self.bias.map_or(0.0, |bias| bias[first + i]);
             *out = if self.add { *out + value } else { value };
-        }
-    }
-}
-
-/// Rotates the pairs of one head by `(cos, sin)` each.
-fn rotate(x: &mut [f32], cos_sin: &[f32], style: RopeStyle) {
-    let n_pairs = cos_sin.len() / 2;
-    let turn = |a: f32, b: f32, cs: &[f32]| (a * cs[0] - b * cs[1], a * cs[1] + b * cs[0]);
-    match style {
-        RopeStyle::Interleaved => {
-            for (pair, cs) in x.chunks_exact_mut(2).zip(cos_sin.chunks_exact(2)) {
-                (pair[0], pair[1]) = turn(pair[0], pair[1], cs);
-            }
-        }
-        RopeStyle::Halves => {
-            let (first, second) = x.split_at_mut(n_pairs);
-            for ((a, b), cs) in first.iter_mut().zip(second).zip(cos_sin.chunks_exact(2)) {
-                (*a, *b) = turn(*a, *b, cs);
-            }
         }
     }
 }

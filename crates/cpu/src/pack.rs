@@ -81,7 +81,13 @@ impl Matrix {
     ) -> Result<Self, PlayerError> {
         let strip_bytes = packing.strip_bytes(n_cols);
         let data = Buffer::new(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
-        Ok(Matrix { packing, n_rows, n_cols, strip_bytes, data })
+        Ok(Matrix {
+            packing,
+            n_rows,
+            n_cols,
+            strip_bytes,
+            data,
+        })
     }
 
     /// Strips of 16 rows.
@@ -215,7 +221,9 @@ fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
     // Bits `shift..` of each code under `mask`, group `g` of `groups` moved up by `g · width`.
     let plane = |groups: std::ops::Range<usize>, shift: u32, mask: u32, width: usize| {
         let first = groups.start;
-        groups.fold(0, |plane, g| plane | (words[g] >> shift & mask) << ((g - first) * width))
+        groups.fold(0, |plane, g| {
+            plane | (words[g] >> shift & mask) << ((g - first) * width)
+        })
     };
     const ONE: u32 = 0x0101_0101;
     match kind {
@@ -234,7 +242,10 @@ fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
         }
         Codes::Byte => words.iter().enumerate().for_each(|(g, &word)| put(g, word)),
     }
-    if matches!(kind, Codes::Nibble | Codes::Table | Codes::Five | Codes::Six) {
+    if matches!(
+        kind,
+        Codes::Nibble | Codes::Table | Codes::Five | Codes::Six
+    ) {
         for g in 0..4 {
             let (low, high) = (words[g] & (15 * ONE), words[4 + g] & (15 * ONE));
             put(kind.n_planes() + g, low | high << 4);
@@ -262,7 +273,9 @@ fn read_code(kind: Codes, bytes: &[u8], r: usize, k: usize) -> u8 {
 fn read_quantized(format: FormatId, strip: &[u8], r: usize, out: &mut [f32]) {
     let layout = format.layout();
     let table = format.table();
-    let f16 = |header: &[u8], at: usize| half::f16::from_le_bytes([header[2 * at], header[2 * at + 1]]).to_f32();
+    let f16 = |header: &[u8], at: usize| {
+        half::f16::from_le_bytes([header[2 * at], header[2 * at + 1]]).to_f32()
+    };
     for (k, value) in out.iter_mut().enumerate() {
         let unit = &strip[k / layout.unit_cols() * layout.unit_bytes()..][..layout.unit_bytes()];
         let (header, blocks) = unit.split_at(layout.header_bytes());
@@ -271,7 +284,11 @@ fn read_quantized(format: FormatId, strip: &[u8], r: usize, out: &mut [f32]) {
         let block_bytes = layout.codes.block_bytes();
         let bytes = &blocks[block * block_bytes..][..block_bytes];
         let code = read_code(layout.codes, bytes, r, k % BLOCK);
-        let code = if layout.codes == Codes::Table { table[usize::from(code)] } else { code };
+        let code = if layout.codes == Codes::Table {
+            table[usize::from(code)]
+        } else {
+            code
+        };
         let code = (i32::from(code) - layout.zero) as f32;
         *value = if layout.is_super {
             let n_sub = 256 / layout.sub;

@@ -39,14 +39,30 @@ impl CpuPlayer {
             crate::name::cpu_name(),
             machine.isa.name,
             pool.n_threads(),
-            if pool.n_threads() == 1 { "thread" } else { "threads" }
+            if pool.n_threads() == 1 {
+                "thread"
+            } else {
+                "threads"
+            }
         );
-        let n_vocab = if machine.plan.gives_logits() { machine.plan.dims.n_vocab } else { 0 };
+        let n_vocab = if machine.plan.gives_logits() {
+            machine.plan.dims.n_vocab
+        } else {
+            0
+        };
         let n_ctx = machine.config.n_ctx;
         let mut scratch = Scratch::default();
         let penalized = vec![0.0; n_vocab];
         // Sizes the scratch of `choose` for the whole vocabulary.
-        choose(&Sampling { temperature: 1.0, ..Sampling::default() }, &penalized, 0, &mut scratch);
+        choose(
+            &Sampling {
+                temperature: 1.0,
+                ..Sampling::default()
+            },
+            &penalized,
+            0,
+            &mut scratch,
+        );
         Ok(CpuPlayer {
             machine,
             pool,
@@ -72,7 +88,10 @@ impl CpuPlayer {
         let plan = &self.machine.plan;
         let n_rows = self.n_rows(job.input);
         if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
+            return Err(PlayerError::Rows {
+                n_rows,
+                max_rows: MAX_ROWS,
+            });
         }
         let n_more = match job.want {
             Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
@@ -81,13 +100,21 @@ impl CpuPlayer {
         let n_ctx = self.machine.config.n_ctx;
         let end = job.pos.saturating_add(n_rows).saturating_add(n_more);
         if end > n_ctx {
-            return Err(PlayerError::Context { pos: end - 1, n_ctx });
+            return Err(PlayerError::Context {
+                pos: end - 1,
+                n_ctx,
+            });
         }
         let unsupported = |what: &str| {
-            Err(PlayerError::Unsupported { device: "cpu".into(), what: what.into() })
+            Err(PlayerError::Unsupported {
+                device: "cpu".into(),
+                what: what.into(),
+            })
         };
-        let wants_logits =
-            matches!(job.want, Want::LastLogits | Want::AllLogits | Want::Tokens { .. });
+        let wants_logits = matches!(
+            job.want,
+            Want::LastLogits | Want::AllLogits | Want::Tokens { .. }
+        );
         if wants_logits && !plan.gives_logits() {
             return unsupported("logits from a part of a model without its head");
         }
@@ -133,7 +160,12 @@ impl CpuPlayer {
             machine.buffers.logits = Buffer::new(self.n_logits, "logits of every row")?;
         }
         let machine = &*machine;
-        let pass = Pass { ids, n_rows, pos, logits };
+        let pass = Pass {
+            ids,
+            n_rows,
+            pos,
+            logits,
+        };
         self.counters.passes += 1;
         pool.run(&|team| ops::run(machine, team, &pass))
     }
@@ -146,12 +178,16 @@ impl CpuPlayer {
         n_tokens: usize,
     ) -> Result<(), PlayerError> {
         self.recent.clear();
-        self.recent.extend_from_slice(&recent[recent.len().saturating_sub(MAX_RECENT)..]);
-        let mut next = job.pos + self.n_rows(job.input);
-        for i in 0..n_tokens {
+        self.recent
+            .extend_from_slice(&recent[recent.len().saturating_sub(MAX_RECENT)..]);
+        let first = job.pos + self.n_rows(job.input);
+        for next in first..first + n_tokens {
             let last = [self.tokens.last().copied().unwrap_or(0)];
-            let (input, pos) =
-                if i == 0 { (job.input, job.pos) } else { (Input::Tokens(&last), next - 1) };
+            let (input, pos) = if next == first {
+                (job.input, job.pos)
+            } else {
+                (Input::Tokens(&last), next - 1)
+            };
             self.pass(input, pos, Logits::Last)?;
             let id = if sampling.has_penalties() {
                 // SAFETY: no pass is running.
@@ -169,7 +205,6 @@ impl CpuPlayer {
                 self.recent.drain(..MAX_RECENT);
             }
             self.recent.push(id);
-            next += 1;
         }
         Ok(())
     }
@@ -180,7 +215,9 @@ impl Player for CpuPlayer {
         let machine = &self.machine;
         let mut kernels: Vec<(String, String)> = Vec::new();
         for (weight, stored) in machine.plan.weights.iter().zip(&machine.weights) {
-            let Stored::Matrix(matrix) = stored else { continue };
+            let Stored::Matrix(matrix) = stored else {
+                continue;
+            };
             let what = format!("product {}", weight.ty);
             if kernels.iter().all(|(name, _)| *name != what) {
                 let how = match matrix.packing {
@@ -217,9 +254,11 @@ impl Player for CpuPlayer {
             Want::Nothing | Want::Hidden => self.pass(job.input, job.pos, Logits::None),
             Want::LastLogits => self.pass(job.input, job.pos, Logits::Last),
             Want::AllLogits => self.pass(job.input, job.pos, Logits::All),
-            Want::Tokens { sampling, recent, n_tokens } => {
-                self.choose_tokens(job, sampling, recent, n_tokens)
-            }
+            Want::Tokens {
+                sampling,
+                recent,
+                n_tokens,
+            } => self.choose_tokens(job, sampling, recent, n_tokens),
         }
     }
 

@@ -19,11 +19,20 @@ pub const MAX_QUEUED: usize = 512;
 
 /// What a host can ask. `id` is the host's own and comes back in the events.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "fields are named as in `Request`")]
 pub enum Command {
+    /// Answers with `Started`, `Progress`, `Piece`s, and `Done`.
     Generate { id: u64, request: Request },
     /// Ends the generation `id`, running or waiting.
     Cancel { id: u64 },
-    Tokenize { id: u64, text: String, add_special: bool, parse_special: bool },
+    /// Answers with `Tokens`.
+    Tokenize {
+        id: u64,
+        text: String,
+        add_special: bool,
+        parse_special: bool,
+    },
+    /// Answers with `Text`.
     Detokenize { id: u64, ids: Vec<u32> },
     /// Logits after `ids`: of the last position, or of all.
     Logits { id: u64, ids: Vec<u32>, all: bool },
@@ -33,35 +42,64 @@ pub enum Command {
 
 /// What the actor answers.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "fields are named as in `Piece` and `Summary`")]
 pub enum Event {
     /// The prompt was accepted.
-    Started { id: u64, prompt_tokens: usize, reused_tokens: usize, seed: u32 },
+    Started {
+        id: u64,
+        prompt_tokens: usize,
+        reused_tokens: usize,
+        seed: u32,
+    },
     /// Prompt tokens read, of all that were new.
     Progress { id: u64, done: usize, total: usize },
-    Piece { id: u64, text: String, ids: Vec<u32>, logprobs: Vec<TokenLogprobs> },
+    /// Tokens, and text that can be shown.
+    Piece {
+        id: u64,
+        text: String,
+        ids: Vec<u32>,
+        logprobs: Vec<TokenLogprobs>,
+    },
+    /// The generation is over; also the answer to anything that was cancelled while waiting.
     Done { id: u64, summary: Summary },
+    /// Ids of a text.
     Tokens { id: u64, ids: Vec<u32> },
+    /// Text of ids.
     Text { id: u64, text: String },
     /// `[n_rows, n_vocab]`.
-    Logits { id: u64, n_rows: usize, values: Vec<f32> },
+    Logits {
+        id: u64,
+        n_rows: usize,
+        values: Vec<f32>,
+    },
+    /// It could not be done; the actor goes on.
     Failed { id: u64, error: Error },
     /// The last event.
     Unloaded,
 }
 
 /// The host's side of the two queues.
-#[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
+#[allow(
+    async_fn_in_trait,
+    reason = "without Send on purpose: a worker's futures are not"
+)]
 pub trait Port {
     /// Waits for a command; `None` when the host is gone.
     async fn next(&mut self) -> Option<Command>;
     /// A command that is there already.
     fn try_next(&mut self) -> Option<Command>;
+    /// Sends an event; a host that is gone loses it.
     fn emit(&mut self, event: Event);
 }
 
 /// Serves `port` until it is unloaded or gone; gives the session back.
 pub async fn run(session: Session, port: &mut impl Port) -> Session {
-    let mut actor = Actor { session, port, waiting: VecDeque::new(), unloading: false };
+    let mut actor = Actor {
+        session,
+        port,
+        waiting: VecDeque::new(),
+        unloading: false,
+    };
     while !actor.unloading {
         let command = match actor.waiting.pop_front() {
             Some(command) => Some(command),
@@ -93,8 +131,16 @@ impl<P: Port> Actor<'_, P> {
                 }
             }
             Command::Cancel { .. } => {} // what it names is done already
-            Command::Tokenize { id, text, add_special, parse_special } => {
-                let options = tokenizer::Encode { add_special, parse_special };
+            Command::Tokenize {
+                id,
+                text,
+                add_special,
+                parse_special,
+            } => {
+                let options = tokenizer::Encode {
+                    add_special,
+                    parse_special,
+                };
                 let ids = self.session.tokenizer().encode(&text, options);
                 self.port.emit(Event::Tokens { id, ids });
             }
@@ -106,7 +152,11 @@ impl<P: Port> Actor<'_, P> {
                 let mut values = Vec::new();
                 let sink = |rows: &[f32]| values.extend_from_slice(rows);
                 let event = match self.session.logits(&ids, all, sink).await {
-                    Ok(()) => Event::Logits { id, n_rows: if all { ids.len() } else { 1 }, values },
+                    Ok(()) => Event::Logits {
+                        id,
+                        n_rows: if all { ids.len() } else { 1 },
+                        values,
+                    },
                     Err(error) => Event::Failed { id, error },
                 };
                 self.port.emit(event);
@@ -116,10 +166,25 @@ impl<P: Port> Actor<'_, P> {
     }
 
     async fn generate(&mut self, id: u64, request: Request) -> Result<(), Error> {
-        let Actor { session, port, waiting, unloading } = self;
+        let Actor {
+            session,
+            port,
+            waiting,
+            unloading,
+        } = self;
         let mut generation = session.generate(request)?;
-        let Summary { prompt_tokens, reused_tokens, seed, .. } = *generation.summary();
-        port.emit(Event::Started { id, prompt_tokens, reused_tokens, seed });
+        let Summary {
+            prompt_tokens,
+            reused_tokens,
+            seed,
+            ..
+        } = *generation.summary();
+        port.emit(Event::Started {
+            id,
+            prompt_tokens,
+            reused_tokens,
+            seed,
+        });
         loop {
             generation.yield_now().await;
             while let Some(command) = port.try_next() {
@@ -138,10 +203,18 @@ impl<P: Port> Actor<'_, P> {
                 Step::Piece => {
                     let piece = generation.piece().clone();
                     let (text, ids, logprobs) = (piece.text, piece.ids, piece.logprobs);
-                    port.emit(Event::Piece { id, text, ids, logprobs });
+                    port.emit(Event::Piece {
+                        id,
+                        text,
+                        ids,
+                        logprobs,
+                    });
                 }
                 Step::Done => {
-                    port.emit(Event::Done { id, summary: *generation.summary() });
+                    port.emit(Event::Done {
+                        id,
+                        summary: *generation.summary(),
+                    });
                     return Ok(());
                 }
             }
@@ -171,7 +244,10 @@ fn answer_id(command: &Command) -> Option<u64> {
 fn enqueue(port: &mut impl Port, waiting: &mut VecDeque<Command>, command: Command) {
     match answer_id(&command) {
         Some(id) if waiting.len() >= MAX_QUEUED => {
-            port.emit(Event::Failed { id, error: Error::Busy { limit: MAX_QUEUED } });
+            port.emit(Event::Failed {
+                id,
+                error: Error::Busy { limit: MAX_QUEUED },
+            });
         }
         _ => waiting.push_back(command),
     }
@@ -186,7 +262,9 @@ fn cancel_waiting(port: &mut impl Port, waiting: &mut VecDeque<Command>, id: u64
 }
 
 fn emit_cancelled(port: &mut impl Port, id: u64) {
-    let summary =
-        Summary { finish_reason: Some(FinishReason::Cancelled), ..Summary::default() };
+    let summary = Summary {
+        finish_reason: Some(FinishReason::Cancelled),
+        ..Summary::default()
+    };
     port.emit(Event::Done { id, summary });
 }

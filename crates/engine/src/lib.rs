@@ -8,6 +8,8 @@
 //!
 //! Must never know: wgpu, JSON, files, the clock (see [`Env`]).
 
+#![deny(missing_docs)]
+
 pub mod actor;
 mod env;
 mod error;
@@ -24,7 +26,7 @@ pub use env::{Env, Pause};
 pub use error::Error;
 pub use generate::{FinishReason, Generation, Piece, Step, Summary};
 pub use open::{DEFAULT_N_CTX, ModelInfo, Opened, open};
-pub use request::{MAX_LOGPROBS, Prompt, Request, default_sampling};
+pub use request::{MAX_LOGPROBS, MAX_TOKENS_PER_JOB, Prompt, Request, default_sampling};
 pub use sample::TokenLogprobs;
 pub use session::Session;
 pub use split::{Split, SplitLoader};

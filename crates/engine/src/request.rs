@@ -18,6 +18,7 @@ pub enum Prompt {
 /// One generation.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// What is continued.
     pub prompt: Prompt,
     /// How tokens are chosen; its `seed` is replaced by [`Request::seed`].
     pub sampling: Sampling,
@@ -33,17 +34,25 @@ pub struct Request {
     pub logprobs: Option<usize>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
-    /// Tokens the device may choose in one go. Above 1 saves round trips, but a cancel is only
-    /// seen after that many.
+    /// Tokens the device may choose in one go, at most [`MAX_TOKENS_PER_JOB`]. Above 1 saves round
+    /// trips, but a cancel is only seen after that many.
     pub tokens_per_job: usize,
 }
+
+/// Bound of [`Request::tokens_per_job`]: devices keep the tokens of a job in a buffer of this size.
+pub const MAX_TOKENS_PER_JOB: usize = 64;
 
 /// Bound of [`Request::logprobs`]: what OpenAI's interface allows.
 pub const MAX_LOGPROBS: usize = 20;
 
 /// What `ollama run` samples with when nothing is said: the penalties are off.
 pub fn default_sampling() -> Sampling {
-    Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, ..Sampling::default() }
+    Sampling {
+        temperature: 0.8,
+        top_k: 40,
+        top_p: 0.9,
+        ..Sampling::default()
+    }
 }
 
 impl Request {
@@ -70,27 +79,58 @@ impl Request {
         let s = &self.sampling;
         let fraction = "a number from 0 to 1";
         let checks: [(&'static str, f32, bool, &'static str); 7] = [
-            ("temperature", s.temperature, s.temperature >= 0.0, "a number, 0 or more"),
+            (
+                "temperature",
+                s.temperature,
+                s.temperature >= 0.0,
+                "a number, 0 or more",
+            ),
             ("top_p", s.top_p, (0.0..=1.0).contains(&s.top_p), fraction),
             ("min_p", s.min_p, (0.0..=1.0).contains(&s.min_p), fraction),
-            ("typical_p", s.typical_p, (0.0..=1.0).contains(&s.typical_p), fraction),
-            ("repeat_penalty", s.repeat_penalty, s.repeat_penalty > 0.0, "a number above 0"),
+            (
+                "typical_p",
+                s.typical_p,
+                (0.0..=1.0).contains(&s.typical_p),
+                fraction,
+            ),
+            (
+                "repeat_penalty",
+                s.repeat_penalty,
+                s.repeat_penalty > 0.0,
+                "a number above 0",
+            ),
             ("presence_penalty", s.presence_penalty, true, "a number"),
             ("frequency_penalty", s.frequency_penalty, true, "a number"),
         ];
         for (name, value, ok, expected) in checks {
             if !ok || !value.is_finite() {
-                return Err(Error::Setting { name, value: value.to_string(), expected });
+                return Err(Error::Setting {
+                    name,
+                    value: value.to_string(),
+                    expected,
+                });
             }
         }
         // +∞ would be a choice made beforehand; −∞ is a ban, and useful.
-        if let Some(bad) = self.logit_bias.iter().find(|b| b.1.is_nan() || b.1 == f32::INFINITY) {
+        if let Some(bad) = self
+            .logit_bias
+            .iter()
+            .find(|b| b.1.is_nan() || b.1 == f32::INFINITY)
+        {
             let value = bad.1.to_string();
-            return Err(Error::Setting { name: "logit_bias", value, expected: "finite or -inf" });
+            return Err(Error::Setting {
+                name: "logit_bias",
+                value,
+                expected: "finite or -inf",
+            });
         }
         if let Some(n) = self.logprobs.filter(|&n| n > MAX_LOGPROBS) {
             let expected = "at most 20";
-            return Err(Error::Setting { name: "logprobs", value: n.to_string(), expected });
+            return Err(Error::Setting {
+                name: "logprobs",
+                value: n.to_string(),
+                expected,
+            });
         }
         Ok(())
     }

@@ -47,7 +47,10 @@ pub(crate) enum Target<'a> {
     Nothing,
     LastLogits,
     AllLogits,
-    Tokens { sampling: &'a Sampling, n_tokens: usize },
+    Tokens {
+        sampling: &'a Sampling,
+        n_tokens: usize,
+    },
 }
 
 impl Session {
@@ -60,7 +63,16 @@ impl Session {
         load_ms: f64,
     ) -> Session {
         let ids = Vec::with_capacity(n_ctx);
-        Session { player, text, env, ids, n_cached: 0, info, n_ctx, load_ms }
+        Session {
+            player,
+            text,
+            env,
+            ids,
+            n_cached: 0,
+            info,
+            n_ctx,
+            load_ms,
+        }
     }
 
     /// Capacity of the context, in tokens.
@@ -124,10 +136,15 @@ impl Session {
         if ids.is_empty() {
             return Err(Error::EmptyPrompt);
         }
+        self.check_ids(&ids)?;
+        Ok(ids)
+    }
+
+    fn check_ids<'a>(&self, ids: impl IntoIterator<Item = &'a u32>) -> Result<(), Error> {
         let n_vocab = self.info.dims.n_vocab;
-        match ids.iter().find(|&&id| id as usize >= n_vocab) {
+        match ids.into_iter().find(|&&id| id as usize >= n_vocab) {
             Some(&id) => Err(Error::Token { id, n_vocab }),
-            None => Ok(ids),
+            None => Ok(()),
         }
     }
 
@@ -138,8 +155,13 @@ impl Session {
         let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
         let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
         let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
-        let mut ids =
-            tokenizer.encode(text, Encode { add_special: !has_bos, parse_special: true });
+        let mut ids = tokenizer.encode(
+            text,
+            Encode {
+                add_special: !has_bos,
+                parse_special: true,
+            },
+        );
         if !has_bos && !has_eos && ids.len() > 1 && ids.last().copied() == tokenizer.eos() {
             ids.pop();
         }
@@ -152,14 +174,20 @@ impl Session {
     /// [`Error::Setting`], [`Error::PromptTooLong`], and those of [`Session::prompt_ids`].
     pub fn generate(&mut self, mut request: Request) -> Result<Generation<'_>, Error> {
         request.check()?;
+        self.check_ids(request.logit_bias.iter().map(|bias| &bias.0))?;
         if matches!(request.prompt, Prompt::Messages(_)) {
             // A fallback form has no end token of its own.
             let own = self.text.template.stop_strings();
-            request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));
+            request
+                .stop
+                .extend(own.iter().map(|stop| (*stop).to_owned()));
         }
         let ids = self.prompt_ids(&request.prompt)?;
         if ids.len() >= self.n_ctx {
-            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
+            return Err(Error::PromptTooLong {
+                need: ids.len(),
+                have: self.n_ctx,
+            });
         }
         let cached = &self.ids[..self.n_cached];
         let common = cached.iter().zip(&ids).take_while(|(a, b)| a == b).count();
@@ -183,7 +211,10 @@ impl Session {
     ) -> Result<(), Error> {
         let ids = self.prompt_ids(&Prompt::Tokens(ids.to_vec()))?;
         if ids.len() > self.n_ctx {
-            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
+            return Err(Error::PromptTooLong {
+                need: ids.len(),
+                have: self.n_ctx,
+            });
         }
         self.clear();
         self.ids = ids;
@@ -205,8 +236,17 @@ impl Session {
     }
 
     /// Evaluates the next `n_rows` ids that are not in the cache.
-    pub(crate) async fn evaluate(&mut self, n_rows: usize, target: Target<'_>) -> Result<(), Error> {
-        let Session { player, ids, n_cached, .. } = self;
+    pub(crate) async fn evaluate(
+        &mut self,
+        n_rows: usize,
+        target: Target<'_>,
+    ) -> Result<(), Error> {
+        let Session {
+            player,
+            ids,
+            n_cached,
+            ..
+        } = self;
         let pos = *n_cached;
         let input = Input::Tokens(&ids[pos..pos + n_rows]);
         let want = match target {
@@ -215,7 +255,11 @@ impl Session {
             Target::AllLogits => Want::AllLogits,
             Target::Tokens { sampling, n_tokens } => {
                 let recent = &ids[ids.len().saturating_sub(MAX_RECENT)..];
-                Want::Tokens { sampling, recent, n_tokens }
+                Want::Tokens {
+                    sampling,
+                    recent,
+                    n_tokens,
+                }
             }
         };
         player.submit(&Job { input, pos, want })?;
@@ -224,9 +268,9 @@ impl Session {
         Ok(())
     }
 
-    /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the device
-    /// (or its logits computed, where it cannot choose) and left unread, else only the cache is
-    /// written. What was cached is forgotten.
+    /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the
+    /// device (or its logits computed, where it cannot choose) and left unread, else only the
+    /// cache is written. What was cached is forgotten.
     ///
     /// # Errors
     /// More rows than the player takes, a position beyond the context.
@@ -235,12 +279,18 @@ impl Session {
         let sampling = Sampling::default();
         let want = match choose {
             false => Want::Nothing,
-            true if self.player.can_sample(&sampling) => {
-                Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 1 }
-            }
+            true if self.player.can_sample(&sampling) => Want::Tokens {
+                sampling: &sampling,
+                recent: &[],
+                n_tokens: 1,
+            },
             true => Want::LastLogits,
         };
-        self.player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
+        self.player.submit(&Job {
+            input: Input::Tokens(ids),
+            pos,
+            want,
+        })?;
         Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
     }
 

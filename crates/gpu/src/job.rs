@@ -222,7 +222,7 @@ impl GpuPlayer {
     }
 }
 
-fn with_sampling(sampling: &Sampling, step: Step) -> Step {
+pub(crate) fn with_sampling(sampling: &Sampling, step: Step) -> Step {
     Step {
         seed: sampling.seed,
         top_k: sampling.top_k,

@@ -7,6 +7,7 @@
 //! Must never know: GGUF, architectures, tokens as text.
 
 mod adapter;
+mod check;
 mod health;
 mod job;
 mod loader;
@@ -20,4 +21,5 @@ mod signal;
 mod store;
 
 pub use adapter::{AdapterSummary, Gpu, list};
+pub use check::{CheckResult, check_kernels};
 pub use options::{Backend, Options};

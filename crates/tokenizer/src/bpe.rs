@@ -1,10 +1,10 @@
 //! Byte-pair encoding of one word at a time, by merge rank.
 //!
 //! Merges are looked up by the numbers of two tokens, not by their texts: eight bytes say the same.
-//! Where a vocabulary was cut short and its merges were not, parts of merges are no tokens; they get
-//! numbers after the vocabulary, merge like the others, and are written byte by byte if they are
-//! left at the end. Words are mostly short, and for those looking over all pairs again after each
-//! merge is faster than a heap.
+//! Where a vocabulary was cut short and its merges were not, parts of merges are no tokens; they
+//! get numbers after the vocabulary, merge like the others, and are written byte by byte if they
+//! are left at the end. Words are mostly short, and for those looking over all pairs again after
+//! each merge is faster than a heap.
 
 use std::collections::HashMap;
 
@@ -76,9 +76,20 @@ impl Bpe {
         }
         // Limited far below 2^32.
         let n_vocab = u32::try_from(vocab.len()).unwrap_or(NONE);
-        let mut joints = if pre.plain { Joints::of(vocab) } else { Joints::default() };
+        let mut joints = if pre.plain {
+            Joints::of(vocab)
+        } else {
+            Joints::default()
+        };
         parts.keys().for_each(|part: &Vec<u8>| joints.add(part));
-        Ok(Bpe { pre, merges, byte_ids, parts, n_vocab, joints })
+        Ok(Bpe {
+            pre,
+            merges,
+            byte_ids,
+            parts,
+            n_vocab,
+            joints,
+        })
     }
 
     /// Appends the tokens of a text without special tokens.
@@ -107,7 +118,9 @@ impl Bpe {
         if word.len() > SHORT {
             scratch.row.clear();
             symbols.for_each(|id| scratch.row.push(id, 1));
-            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
+            scratch
+                .row
+                .merge(|pair| self.merges.get(pair.left, pair.right));
             for (id, bytes) in scratch.row.symbols() {
                 self.emit(vocab, id, word.get(bytes).unwrap_or(&[]), out);
             }
@@ -167,7 +180,9 @@ impl Bpe {
                 let id = vocab.find(c).or_else(|| self.parts.get(c).copied());
                 scratch.row.push(id.unwrap_or(NONE), c.len());
             }
-            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
+            scratch
+                .row
+                .merge(|pair| self.merges.get(pair.left, pair.right));
             for (id, bytes) in scratch.row.symbols() {
                 self.emit(vocab, id, part.as_bytes().get(bytes).unwrap_or(&[]), out);
             }
@@ -229,7 +244,11 @@ struct Slot {
     merged: Merged,
 }
 
-const FREE: Slot = Slot { left: NONE, right: NONE, merged: Merged::NEVER };
+const FREE: Slot = Slot {
+    left: NONE,
+    right: NONE,
+    merged: Merged::NEVER,
+};
 
 impl Merges {
     /// Reads a list of merges; parts that are no token are added to `parts`.
@@ -240,7 +259,9 @@ impl Merges {
         parts: &mut HashMap<Vec<u8>, u32>,
     ) -> Result<Merges, Error> {
         let n_slots = (merges.len() + merges.len() / 3 + 1).next_power_of_two();
-        let mut table = Merges { slots: vec![FREE; n_slots] };
+        let mut table = Merges {
+            slots: vec![FREE; n_slots],
+        };
         let (mut key, mut last) = (Vec::new(), 0);
         for (rank, merge) in (0..).zip(merges) {
             let wrong = |reason| Error::Merge {
@@ -266,7 +287,10 @@ impl Merges {
             let mut number = |part: Option<&[u8]>| number(part.unwrap_or(&[]), vocab, parts);
             let (left, right) = (number(key.get(..n_left)), number(key.get(n_left..)));
             // Tokens are mostly in the order of their merges, some of several: no search for those.
-            let id = match [last, last + 1].into_iter().find(|id| vocab.is_key(*id, &key)) {
+            let id = match [last, last + 1]
+                .into_iter()
+                .find(|id| vocab.is_key(*id, &key))
+            {
                 Some(id) => id,
                 None => number(Some(&key)),
             };

@@ -31,21 +31,32 @@ fn byte_of(c: char) -> Option<u8> {
 }
 
 /// Appends the bytes that a token's text spells; `false` (and nothing appended) if it spells none.
+///
+/// Reads UTF-8 by hand: no character of the spelling has more than two bytes, and this runs over
+/// every token and every merge at load.
 pub(crate) fn unspell(text: &[u8], out: &mut Vec<u8>) -> bool {
     let before = out.len();
-    let Ok(text) = std::str::from_utf8(text) else {
-        return false;
-    };
-    for c in text.chars() {
-        match byte_of(c) {
-            Some(byte) => out.push(byte),
-            None => {
-                out.truncate(before);
-                return false;
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [] => return true,
+            [byte @ b'!'..=b'~', after @ ..] => {
+                out.push(*byte);
+                after
             }
-        }
+            [first @ 0xc2..=0xdf, second @ 0x80..=0xbf, after @ ..] => {
+                let point = u32::from(first & 0x1f) << 6 | u32::from(second & 0x3f);
+                let Some(byte) = char::from_u32(point).and_then(byte_of) else {
+                    break;
+                };
+                out.push(byte);
+                after
+            }
+            _ => break,
+        };
     }
-    true
+    out.truncate(before);
+    false
 }
 
 /// The byte that `<0xHH>` names.
@@ -76,6 +87,20 @@ mod tests {
         assert_eq!(byte_of('ł'), Some(0xa0));
         assert_eq!(byte_of('\u{144}'), None);
         assert_eq!(byte_of(' '), None);
+    }
+
+    #[test]
+    fn only_texts_of_the_spelling_are_unspelled() {
+        let mut out = b"x".to_vec();
+        assert!(unspell("Ġhé~Ċ".as_bytes(), &mut out));
+        assert_eq!(out, b"x h\xe9~\n");
+        for bad in ["a b", "ŕ", "漢", "a\u{7f}", "\u{ad}"] {
+            assert!(!unspell(bad.as_bytes(), &mut out), "{bad}");
+        }
+        for bad in [[b'a', 0xc4], [0xc4, b'a'], [0xc0, 0x80], [0xff, 0x80]] {
+            assert!(!unspell(&bad, &mut out), "{bad:?}");
+        }
+        assert_eq!(out, b"x h\xe9~\n");
     }
 
     #[test]

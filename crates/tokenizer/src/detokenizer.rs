@@ -91,8 +91,8 @@ impl Detokenizer {
     }
 }
 
-/// What a token shows: nothing for control tokens (unless `special`), U+FFFD for a number that is no
-/// token. At the start of a text the first visible token loses one leading space.
+/// What a token shows: nothing for control tokens (unless `special`), U+FFFD for a number that is
+/// no token. At the start of a text the first visible token loses one leading space.
 pub(crate) fn visible<'a>(
     tokenizer: &'a Tokenizer,
     id: u32,

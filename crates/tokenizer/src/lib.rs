@@ -5,8 +5,8 @@
 //! where its own source differs (SentencePiece, tiktoken), and a file that asks for a rule which is
 //! not built in is refused by name.
 //!
-//! Two algorithms: byte-level BPE ([`pre`] cuts words, [`bpe`] merges them) and SentencePiece-BPE
-//! ([`spm`]). Both cost O(n log n) for any text, with a constant stack: a prompt is input from a
+//! Two algorithms: byte-level BPE (`pre` cuts words, `bpe` merges them) and SentencePiece-BPE
+//! (`spm`). Both cost O(n log n) for any text, with a constant stack: a prompt is input from a
 //! stranger as well. What is not here: chat templates (the `chat` crate), and the tokenizers of
 //! models that do not generate text (WordPiece, T5's unigram).
 
@@ -247,8 +247,8 @@ impl Tokenizer {
         }
     }
 
-    /// The bytes a token prints: the text of control tokens too, nothing for unused ones, `None` for
-    /// an id that is no token. Not always UTF-8: use [`Detokenizer`] for text.
+    /// The bytes a token prints: the text of control tokens too, nothing for unused ones, `None`
+    /// for an id that is no token. Not always UTF-8: use [`Detokenizer`] for text.
     pub fn piece(&self, id: u32) -> Option<&[u8]> {
         self.vocab.piece(id)
     }

@@ -1,11 +1,11 @@
 //! A row of symbols that grow together pair by pair, best pair first, leftmost among equals.
 //!
-//! Both algorithms are this loop; they differ in what makes a pair good. Symbols are a linked list in
-//! an array, each with what its pair with the next one would make; candidates are a heap of
+//! Both algorithms are this loop; they differ in what makes a pair good. Symbols are a linked list
+//! in an array, each with what its pair with the next one would make; candidates are a heap of
 //! `badness << 32 | position of the left symbol`. A candidate may be out of date when it comes up:
-//! then its badness is not the one of the pair that is at its position now, and it is skipped, as the
-//! change that made it so has pushed a candidate of its own. So n symbols cost O(n log n), whatever
-//! they are, and no recursion.
+//! then its badness is not the one of the pair that is at its position now, and it is skipped, as
+//! the change that made it so has pushed a candidate of its own. So n symbols cost O(n log n),
+//! whatever they are, and no recursion.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -2,9 +2,9 @@
 //!
 //! The order is that of the reference: the longest token first, over the whole text, then the next
 //! longest in what is left. (Going from left to right and taking the longest at each place is not
-//! the same: of `<a>` and `x<` in `x<a>` it would find the second.) Walking a trie at every position
-//! first tells which lengths occur at all, which for ordinary text is none; then each of those
-//! lengths is searched once.
+//! the same: of `<a>` and `x<` in `x<a>` it would find the second.) Walking a trie at every
+//! position first tells which lengths occur at all, which for ordinary text is none; then each of
+//! those lengths is searched once.
 
 use crate::vocab::{Attr, Vocab};
 

@@ -44,7 +44,11 @@ impl Spm {
         };
         let badness = (0..).zip(scores.iter().take(vocab.len())).map(badness);
         let badness = badness.collect::<Result<_, _>>()?;
-        Ok(Spm { badness, unknown, joints: Joints::of(vocab) })
+        Ok(Spm {
+            badness,
+            unknown,
+            joints: Joints::of(vocab),
+        })
     }
 
     /// Appends the tokens of a text without special tokens; `prefix` puts a space before it.

@@ -199,7 +199,11 @@ impl Vocab {
 
     /// Whether a token has this key.
     pub fn is_key(&self, id: u32, key: &[u8]) -> bool {
-        let keys = if self.spelling == Spelling::Bytes { &self.prints } else { &self.texts };
+        let keys = if self.spelling == Spelling::Bytes {
+            &self.prints
+        } else {
+            &self.texts
+        };
         keys.get(id) == Some(key)
     }
 

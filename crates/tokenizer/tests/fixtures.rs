@@ -1,7 +1,7 @@
 //! Ids equal to llama.cpp's, for every vocabulary in the fixtures and every case of each.
 //!
-//! All mismatches are collected before the test fails: one wrong rule shows as a pattern, not as the
-//! first of a thousand.
+//! All mismatches are collected before the test fails: one wrong rule shows as a pattern, not as
+//! the first of a thousand.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,10 @@
 //! From text to tokens and back, whole and in a stream.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a broken test is to fail"
+)]
 
 mod support;
 
@@ -10,8 +14,14 @@ use proptest::prelude::*;
 use support::{byte_level, files, fixtures, sentence_piece, tokenizer};
 use tokenizer::{Detokenizer, Encode, Tokenizer};
 
-const PLAIN: Encode = Encode { add_special: false, parse_special: false };
-const SPECIAL: Encode = Encode { add_special: true, parse_special: true };
+const PLAIN: Encode = Encode {
+    add_special: false,
+    parse_special: false,
+};
+const SPECIAL: Encode = Encode {
+    add_special: true,
+    parse_special: true,
+};
 
 fn streamed(tokenizer: &Arc<Tokenizer>, ids: &[u32]) -> Vec<String> {
     let mut detokenizer = Detokenizer::from_start(Arc::clone(tokenizer));
@@ -32,9 +42,15 @@ fn special_tokens_are_found_only_where_they_are_asked_for() {
     let (begin, end) = (tokenizer.bos().unwrap(), tokenizer.eos().unwrap());
     let tool = begin + 1;
     assert_eq!(tokenizer.encode("<|end|>", SPECIAL), [end]);
-    assert_eq!(tokenizer.encode("<tool><|end|><|end|>", SPECIAL), [tool, end, end]);
+    assert_eq!(
+        tokenizer.encode("<tool><|end|><|end|>", SPECIAL),
+        [tool, end, end]
+    );
     assert!(!tokenizer.encode("<|end|>", PLAIN).contains(&end));
-    assert_eq!(tokenizer.decode(&tokenizer.encode("<|end|>", PLAIN)), "<|end|>");
+    assert_eq!(
+        tokenizer.decode(&tokenizer.encode("<|end|>", PLAIN)),
+        "<|end|>"
+    );
     // A user-defined token is one also in plain text.
     assert_eq!(tokenizer.encode("<tool>", PLAIN), [tool]);
     assert_eq!(tokenizer.encode("", SPECIAL), []);
@@ -84,29 +100,45 @@ fn a_character_over_several_tokens_comes_whole() {
 #[test]
 fn every_token_and_many_pairs_of_real_vocabularies_decode() {
     let test = "every_token_and_many_pairs_of_real_vocabularies_decode";
-    let Some(folder) = fixtures("tokenizers", test) else { return };
+    let Some(folder) = fixtures("tokenizers", test) else {
+        return;
+    };
     for path in files(&folder, ".gguf") {
         let tokenizer = Arc::new(tokenizer(&path));
         let n = u32::try_from(tokenizer.n_vocab()).unwrap();
         for id in 0..n {
             assert!(tokenizer.piece(id).is_some() && tokenizer.token_text(id).is_some());
-            assert_eq!(streamed(&tokenizer, &[id]).concat(), tokenizer.decode(&[id]));
+            assert_eq!(
+                streamed(&tokenizer, &[id]).concat(),
+                tokenizer.decode(&[id])
+            );
         }
         let sample: Vec<u32> = (0..2000).map(|i| i * (n / 2000)).collect();
         for pair in sample.windows(2) {
             assert_eq!(streamed(&tokenizer, pair).concat(), tokenizer.decode(pair));
         }
-        assert_eq!(streamed(&tokenizer, &sample).concat(), tokenizer.decode(&sample));
+        assert_eq!(
+            streamed(&tokenizer, &sample).concat(),
+            tokenizer.decode(&sample)
+        );
     }
 }
 
 #[test]
 fn real_text_comes_back_from_every_real_vocabulary() {
     let test = "real_text_comes_back_from_every_real_vocabulary";
-    let Some(folder) = fixtures("tokenizers", test) else { return };
-    let Some(texts) = fixtures("text", test) else { return };
+    let Some(folder) = fixtures("tokenizers", test) else {
+        return;
+    };
+    let Some(texts) = fixtures("text", test) else {
+        return;
+    };
     let text = std::fs::read_to_string(files(&texts, ".txt").first().unwrap()).unwrap();
-    let text: String = text.chars().take(200_000).chain("  \n\n😀 漢字 \u{301}\0".chars()).collect();
+    let text: String = text
+        .chars()
+        .take(200_000)
+        .chain("  \n\n😀 漢字 \u{301}\0".chars())
+        .collect();
     for path in files(&folder, ".gguf") {
         let tokenizer = tokenizer(&path);
         let ids = tokenizer.encode(&text, PLAIN);
@@ -116,11 +148,23 @@ fn real_text_comes_back_from_every_real_vocabulary() {
 
 /// Strings of characters that rules treat apart.
 fn texts() -> impl Strategy<Value = String> {
-    let chars = prop::sample::select(" \n\t\r'.!/$<>|_09aAbeTvélñЖ漢한\u{301}\u{3000}\u{85}😀\0\u{378}".chars().collect::<Vec<_>>());
+    let chars = prop::sample::select(
+        " \n\t\r'.!/$<>|_09aAbeTvélñЖ漢한\u{301}\u{3000}\u{85}😀\0\u{378}"
+            .chars()
+            .collect::<Vec<_>>(),
+    );
     prop_oneof![
         any::<String>(),
         prop::collection::vec(chars, 0..60).prop_map(|chars| chars.into_iter().collect()),
     ]
+}
+
+thread_local! {
+    /// One tokenizer for every rule that works on bytes: building them takes longer than using them.
+    static RULES: Vec<(&'static str, Tokenizer)> = tokenizer::pre_tokenizers()
+        .filter(|pre| !matches!(*pre, "gemma4" | "granite-embed-multi-311m" | "sarvam-moe"))
+        .map(|pre| (pre, Tokenizer::from_gguf(&byte_level(pre)).unwrap()))
+        .collect();
 }
 
 proptest! {
@@ -128,20 +172,11 @@ proptest! {
 
     #[test]
     fn byte_level_text_comes_back(text in texts()) {
-        for pre in tokenizer::pre_tokenizers() {
-            if matches!(pre, "gemma4" | "granite-embed-multi-311m" | "sarvam-moe") {
-                continue;
-            }
-            thread_local! {
-                static CACHE: std::cell::RefCell<std::collections::HashMap<&'static str, Tokenizer>> =
-                    std::cell::RefCell::default();
-            }
-            let back = CACHE.with_borrow_mut(|cache| {
-                let tokenizer = cache
-                    .entry(pre)
-                    .or_insert_with(|| Tokenizer::from_gguf(&byte_level(pre)).unwrap());
-                tokenizer.decode_with(&tokenizer.encode(&text, PLAIN), true)
-            });
+        let backs = RULES.with(|rules| {
+            let back = |t: &Tokenizer| t.decode_with(&t.encode(&text, PLAIN), true);
+            rules.iter().map(|(pre, tokenizer)| (*pre, back(tokenizer))).collect::<Vec<_>>()
+        });
+        for (pre, back) in backs {
             prop_assert_eq!(&back, &text, "{}", pre);
         }
     }
@@ -163,10 +198,8 @@ proptest! {
             let mut detokenizer = Detokenizer::new(Arc::clone(&tokenizer)).with_special(true);
             let mut text: String = ids.iter().map(|id| detokenizer.push(*id)).collect();
             text.push_str(&detokenizer.finish());
-            let known = |id: &&u32| (**id as usize) < tokenizer.n_vocab();
             let bytes = ids.iter().map(|id| tokenizer.piece(*id).unwrap_or("\u{fffd}".as_bytes()));
             let bytes: Vec<u8> = bytes.flatten().copied().collect();
-            prop_assert!(ids.iter().filter(known).count() <= ids.len());
             prop_assert_eq!(text, String::from_utf8_lossy(&bytes));
         }
     }

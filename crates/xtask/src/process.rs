@@ -53,7 +53,9 @@ pub fn cargo() -> Command {
 /// npm in `www/`. On Windows npm is a script, which only its full name starts.
 pub fn npm() -> Command {
     let mut command = program(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    command.current_dir(root().join("www"));
+    command
+        .current_dir(root().join("www"))
+        .env("npm_config_loglevel", "error");
     command
 }
 

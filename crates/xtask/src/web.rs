@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -29,6 +30,9 @@ const WASM_OPT_FLAGS: [&str; 8] = [
     "--enable-reference-types",
     "--enable-multivalue",
 ];
+
+/// Longest time of `wasm-opt`, which needs seconds.
+const WASM_OPT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The budget of the compressed module: a page on a slow line (10 Mbit/s) has it in 1.2 s.
 pub const WASM_BROTLI_BYTES_MAX: u64 = 1_500_000;
@@ -140,8 +144,10 @@ fn optimize(module: &Path) -> Result<()> {
         .arg(module)
         .arg("-o")
         .arg(&small);
-    if let Err(error) = process::run(&mut command) {
-        println!("   NOTE: this wasm-opt cannot read the module ({error}); it stays as it was");
+    let captured = process::capture(&mut command, WASM_OPT_LIMIT)?;
+    if !captured.success {
+        let reason = captured.text.lines().next().unwrap_or("no reason given");
+        println!("   NOTE: wasm-opt is too old for this module, which stays as it was: {reason}");
         return Ok(());
     }
     fs::rename(&small, module)?;

@@ -32,11 +32,7 @@ pub fn run(args: &LogitsArgs) -> Result<(), Failure> {
     fs::rename(&partial.path, &args.out).map_err(|error| Failure::output(&name, error))
 }
 
-fn write_logits<W: Write>(
-    session: &mut Session,
-    args: &LogitsArgs,
-    out: W,
-) -> Result<W, Failure> {
+fn write_logits<W: Write>(session: &mut Session, args: &LogitsArgs, out: W) -> Result<W, Failure> {
     let name = args.out.display().to_string();
     let mut out = BufWriter::new(out);
     let mut written = Ok(());
@@ -49,7 +45,8 @@ fn write_logits<W: Write>(
     };
     pollster::block_on(session.logits(&args.tokens, args.all, sink))?;
     written.map_err(|error| Failure::output(&name, error))?;
-    out.into_inner().map_err(|error| Failure::output(&name, error.into_error()))
+    out.into_inner()
+        .map_err(|error| Failure::output(&name, error.into_error()))
 }
 
 /// A file beside its final place, removed unless it was renamed.
@@ -61,7 +58,9 @@ impl Partial {
     fn new(path: &Path) -> Partial {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".part");
-        Partial { path: path.with_file_name(name) }
+        Partial {
+            path: path.with_file_name(name),
+        }
     }
 }
 

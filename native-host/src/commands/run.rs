@@ -33,6 +33,9 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut session = load::load(&args.file, &args.load)?;
     if args.verbose {
         term::note(&load::describe(&session));
+        for (kernel, form) in session.player_info().kernels {
+            term::note(&format!("  {kernel}: {form}"));
+        }
     }
     let Some(text) = whole_prompt(prompt, piped)? else {
         return repl::chat(&mut session, style, args);
@@ -77,7 +80,10 @@ fn prompt_of(session: &Session, args: &RunArgs, text: String) -> Prompt {
         };
     }
     warn_of_fallback(session);
-    let system = args.system.iter().map(|system| Message::new("system", system));
+    let system = args
+        .system
+        .iter()
+        .map(|system| Message::new("system", system));
     let user = Message::new("user", text.trim_end_matches('\n'));
     Prompt::Messages(system.chain([user]).collect())
 }
@@ -87,19 +93,31 @@ pub fn warn_of_fallback(session: &Session) {
     let template = session.template();
     if let (Some(reason), Some(family)) = (template.fallback_reason(), template.fallback_family()) {
         let family = family.name();
-        term::warning(&format!("{reason}; the {family} form is used and answers may be worse"));
+        term::warning(&format!(
+            "{reason}; the {family} form is used and answers may be worse"
+        ));
     }
 }
 
 /// Piped input and the words of the command line; `None` if there are neither.
 fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, Failure> {
-    let Some(piped) = piped else { return Ok((!prompt.is_empty()).then_some(prompt)) };
-    let input = if prompt.is_empty() { piped.all()? } else { piped.all_if_any()? };
-    Ok(Some(match (input.is_empty(), prompt.is_empty()) {
-        (true, _) => prompt,
-        (false, true) => input,
-        (false, false) => format!("{input} {prompt}"),
-    }))
+    let Some(piped) = piped else {
+        return Ok((!prompt.is_empty()).then_some(prompt));
+    };
+    let input = if prompt.is_empty() {
+        piped.all()?
+    } else {
+        piped.all_if_any()?
+    };
+    match (input.is_empty(), prompt.is_empty()) {
+        (true, true) => {
+            let said = "there is no prompt; write one on the command line or pipe it in";
+            Err(Failure::Usage(said.to_owned()))
+        }
+        (true, false) => Ok(Some(prompt)),
+        (false, true) => Ok(Some(input)),
+        (false, false) => Ok(Some(format!("{input} {prompt}"))),
+    }
 }
 
 /// Standard input that is not a terminal, read while the model loads.
@@ -126,7 +144,10 @@ impl Piped {
                 }
             }
         });
-        Some(Piped { chunks, start: Instant::now() })
+        Some(Piped {
+            chunks,
+            start: Instant::now(),
+        })
     }
 
     fn all(self) -> Result<String, Failure> {
@@ -139,7 +160,10 @@ impl Piped {
         match self.chunks.recv_timeout(patience) {
             Ok(Ok(bytes)) if bytes.is_empty() => Ok(String::new()),
             Ok(Ok(bytes)) => self.rest(bytes),
-            Ok(Err(source)) => Err(Failure::Input { what: "standard input", source }),
+            Ok(Err(source)) => Err(Failure::Input {
+                what: "standard input",
+                source,
+            }),
             Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
             Err(RecvTimeoutError::Timeout) => {
                 term::note("nothing came through the pipe, so the prompt is answered alone");
@@ -150,13 +174,18 @@ impl Piped {
 
     fn rest(self, mut bytes: Vec<u8>) -> Result<String, Failure> {
         for chunk in self.chunks {
-            let chunk =
-                chunk.map_err(|source| Failure::Input { what: "standard input", source })?;
+            let chunk = chunk.map_err(|source| Failure::Input {
+                what: "standard input",
+                source,
+            })?;
             bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|error| {
             let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
-            Failure::Input { what: "standard input", source }
+            Failure::Input {
+                what: "standard input",
+                source,
+            }
         })
     }
 }

@@ -1,13 +1,13 @@
 //! AVX2: a line is two registers, a dot step `pmaddubsw`.
 //!
 //! `pmaddubsw` adds two products in 16 bits with saturation. Codes up to 31 leave room for the four
-//! steps of a chain (4·2·31·127 = 31 496), so those add in 16 bits and widen once; 6-bit codes widen
-//! every step (2·63·127 = 16 002). Full bytes are multiplied as signed numbers, magnitude times
+//! steps of a chain (4·2·31·127 = 31 496), so those add in 16 bits and widen once; 6-bit codes
+//! widen every step (2·63·127 = 16 002). Full bytes are multiplied as signed numbers, magnitude times
 //! sign-adjusted activation (2·128·127 = 32 512), which is why activation codes never are −128.
 
 use std::arch::x86_64::*;
 
-use super::stamp::stamp_quantized;
+use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, stamp_floats};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
@@ -28,6 +28,7 @@ const PREFETCH_BYTES: usize = 4096;
 /// The AVX2 set.
 pub static ISA: Isa = Isa {
     name: "AVX2",
+    uses_q16: USES_Q16,
     tile_code_bytes: 1,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
@@ -62,7 +63,10 @@ pub fn is_available() -> bool {
 unsafe fn l_load(p: *const u8) -> L {
     // SAFETY: a whole line from the caller.
     unsafe {
-        [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(32).cast())]
+        [
+            _mm256_loadu_si256(p.cast()),
+            _mm256_loadu_si256(p.add(32).cast()),
+        ]
     }
 }
 
@@ -121,7 +125,10 @@ fn l_sub(a: L, n: u8) -> L {
 fn l_table(a: L, table: &[u8; 16]) -> L {
     // SAFETY: 16 bytes are read from 16.
     let table = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) });
-    [_mm256_shuffle_epi8(table, a[0]), _mm256_shuffle_epi8(table, a[1])]
+    [
+        _mm256_shuffle_epi8(table, a[0]),
+        _mm256_shuffle_epi8(table, a[1]),
+    ]
 }
 
 #[inline]
@@ -145,15 +152,27 @@ unsafe fn d_step<T: Format>(sum: D, line: L, act: &Act, k: usize) -> D {
     if codes.is_wide() {
         let line = l_sub(line, 128);
         let product = |w: __m256i| {
-            widen(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w)))
+            widen(_mm256_maddubs_epi16(
+                _mm256_abs_epi8(w),
+                _mm256_sign_epi8(a, w),
+            ))
         };
-        [_mm256_add_epi32(sum[0], product(line[0])), _mm256_add_epi32(sum[1], product(line[1]))]
+        [
+            _mm256_add_epi32(sum[0], product(line[0])),
+            _mm256_add_epi32(sum[1], product(line[1])),
+        ]
     } else if matches!(codes, Codes::Six) {
         let product = |w: __m256i| widen(_mm256_maddubs_epi16(w, a));
-        [_mm256_add_epi32(sum[0], product(line[0])), _mm256_add_epi32(sum[1], product(line[1]))]
+        [
+            _mm256_add_epi32(sum[0], product(line[0])),
+            _mm256_add_epi32(sum[1], product(line[1])),
+        ]
     } else {
         let product = |w: __m256i| _mm256_maddubs_epi16(w, a);
-        [_mm256_add_epi16(sum[0], product(line[0])), _mm256_add_epi16(sum[1], product(line[1]))]
+        [
+            _mm256_add_epi16(sum[0], product(line[0])),
+            _mm256_add_epi16(sum[1], product(line[1])),
+        ]
     }
 }
 
@@ -189,7 +208,10 @@ fn i_add(a: I, b: I) -> I {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn i_mul(a: I, b: I) -> I {
-    [_mm256_mullo_epi32(a[0], b[0]), _mm256_mullo_epi32(a[1], b[1])]
+    [
+        _mm256_mullo_epi32(a[0], b[0]),
+        _mm256_mullo_epi32(a[1], b[1]),
+    ]
 }
 
 #[inline]
@@ -245,12 +267,6 @@ unsafe fn f_store(p: *mut f32, v: F) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn f_add(a: F, b: F) -> F {
-    [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])]
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
 fn f_mul(a: F, b: F) -> F {
     [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])]
 }
@@ -258,13 +274,19 @@ fn f_mul(a: F, b: F) -> F {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn f_fma(a: F, b: F, c: F) -> F {
-    [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
+    [
+        _mm256_fmadd_ps(a[0], b[0], c[0]),
+        _mm256_fmadd_ps(a[1], b[1], c[1]),
+    ]
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn f_fnma(a: F, b: F, c: F) -> F {
-    [_mm256_fnmadd_ps(a[0], b[0], c[0]), _mm256_fnmadd_ps(a[1], b[1], c[1])]
+    [
+        _mm256_fnmadd_ps(a[0], b[0], c[0]),
+        _mm256_fnmadd_ps(a[1], b[1], c[1]),
+    ]
 }
 
 #[inline]
@@ -295,6 +317,7 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 }
 
 stamp_quantized!(#[target_feature(enable = "avx2,fma,f16c")]);
+stamp_dots!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_floats!(#[target_feature(enable = "avx2,fma,f16c")]);
 
 /// Signed codes: magnitude times sign-adjusted activation. Codes of 6 bits and less are within ±32,
@@ -357,7 +380,11 @@ unsafe fn tile_chain<const WIDE: bool>(
                 let w = _mm256_loadu_si256(codes.add(32 * half).cast());
                 let magnitude = _mm256_abs_epi8(w);
                 for t in 0..TILE_ROWS {
-                    let a = act.q.add((g * TILE_ROWS + t) * 4).cast::<i32>().read_unaligned();
+                    let a = act
+                        .q
+                        .add((g * TILE_ROWS + t) * 4)
+                        .cast::<i32>()
+                        .read_unaligned();
                     let a = _mm256_sign_epi8(_mm256_set1_epi32(a), w);
                     let product = _mm256_maddubs_epi16(magnitude, a);
                     if WIDE {
@@ -384,8 +411,12 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
-                let codes = acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes);
+                let codes = acts
+                    .get(t)
+                    .map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
+                out.cast::<u32>()
+                    .add(g * TILE_ROWS + t)
+                    .write_unaligned(codes);
             }
         }
     }

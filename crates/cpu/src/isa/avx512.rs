@@ -2,12 +2,12 @@
 //!
 //! `vpdpbusd` multiplies unsigned by signed bytes. In the matrix-vector product the codes are the
 //! unsigned side (the zero point is taken off with the activation sums). In the tile the
-//! *activations* are (plus 128), so that what must be subtracted, `128·Σw`, belongs to the panel and
-//! is computed once per strip and not once per token.
+//! *activations* are (plus 128), so that what must be subtracted, `128·Σw`, belongs to the panel
+//! and is computed once per strip and not once per token.
 
 use std::arch::x86_64::*;
 
-use super::stamp::stamp_quantized;
+use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, stamp_floats};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
@@ -27,6 +27,7 @@ const PREFETCH_BYTES: usize = 4096;
 /// The AVX-512 set.
 pub static ISA: Isa = Isa {
     name: "AVX-512 VNNI",
+    uses_q16: USES_Q16,
     tile_code_bytes: 1,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
@@ -41,9 +42,15 @@ pub static ISA: Isa = Isa {
 };
 
 const fn tiles() -> [Tile; 8] {
-    let tiles: [Tile; 4] =
-        [tile::<false, false>, tile::<false, true>, tile::<true, false>, tile::<true, true>];
-    [tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3]]
+    let tiles: [Tile; 4] = [
+        tile::<false, false>,
+        tile::<false, true>,
+        tile::<true, false>,
+        tile::<true, true>,
+    ];
+    [
+        tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3],
+    ]
 }
 
 /// True if this machine runs these kernels.
@@ -59,59 +66,57 @@ pub fn is_available() -> bool {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn l_load(p: *const u8) -> L {
     // SAFETY: a whole line from the caller.
-    unsafe {
-        _mm512_loadu_si512(p.cast())
-    }
+    unsafe { _mm512_loadu_si512(p.cast()) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_prefetch(p: *const u8) {
     _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_BYTES).cast());
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn l_store(p: *mut u8, line: L) {
     // SAFETY: a whole line from the caller.
     unsafe { _mm512_storeu_si512(p.cast(), line) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_and<const MASK: u8>(a: L) -> L {
     _mm512_and_si512(a, _mm512_set1_epi8(MASK as i8))
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_or(a: L, b: L) -> L {
     _mm512_or_si512(a, b)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_shl(a: L, n: u32) -> L {
     _mm512_sll_epi16(a, _mm_cvtsi32_si128(n as i32))
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_shr(a: L, n: u32) -> L {
     _mm512_srl_epi16(a, _mm_cvtsi32_si128(n as i32))
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_sub(a: L, n: u8) -> L {
     _mm512_sub_epi8(a, _mm512_set1_epi8(n as i8))
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn l_table(a: L, table: &[u8; 16]) -> L {
     // SAFETY: 16 bytes are read from 16.
     let table = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
@@ -119,13 +124,13 @@ fn l_table(a: L, table: &[u8; 16]) -> L {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn d_zero() -> D {
     _mm512_setzero_si512()
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn d_step<T: Format>(sum: D, line: L, act: &Act, k: usize) -> D {
     // SAFETY: 4 activations from the caller.
     let a = unsafe { act.q.add(k).cast::<i32>().read_unaligned() };
@@ -133,125 +138,123 @@ unsafe fn d_step<T: Format>(sum: D, line: L, act: &Act, k: usize) -> D {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn d_done<T: Format>(sum: D) -> I {
     sum
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn bias_step(sum: I, line: L) -> I {
     let unsigned_128 = _mm512_set1_epi8(-128);
-    _mm512_sub_epi32(sum, _mm512_dpbusd_epi32(_mm512_setzero_si512(), unsigned_128, line))
+    _mm512_sub_epi32(
+        sum,
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), unsigned_128, line),
+    )
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn i_splat(v: i32) -> I {
     _mm512_set1_epi32(v)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn i_add(a: I, b: I) -> I {
     _mm512_add_epi32(a, b)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn i_mul(a: I, b: I) -> I {
     _mm512_mullo_epi32(a, b)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn i_load_i8(p: *const i8) -> I {
     // SAFETY: 16 numbers from the caller.
     unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast())) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn i_store(p: *mut i32, v: I) {
     // SAFETY: 16 numbers from the caller.
     unsafe { _mm512_storeu_si512(p.cast(), v) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_zero() -> F {
     _mm512_setzero_ps()
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_splat(v: f32) -> F {
     _mm512_set1_ps(v)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn f_load(p: *const f32) -> F {
     // SAFETY: 16 numbers from the caller.
     unsafe { _mm512_loadu_ps(p) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn f_store(p: *mut f32, v: F) {
     // SAFETY: 16 numbers from the caller.
     unsafe { _mm512_storeu_ps(p, v) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
-fn f_add(a: F, b: F) -> F {
-    _mm512_add_ps(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_mul(a: F, b: F) -> F {
     _mm512_mul_ps(a, b)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_fma(a: F, b: F, c: F) -> F {
     _mm512_fmadd_ps(a, b, c)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_fnma(a: F, b: F, c: F) -> F {
     _mm512_fnmadd_ps(a, b, c)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn f_from_i(v: I) -> F {
     _mm512_cvtepi32_ps(v)
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn f_from_f16(p: *const u16) -> F {
     // SAFETY: 16 numbers from the caller.
     unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn f_from_bf16(p: *const u16) -> F {
     // SAFETY: 16 numbers from the caller.
     let wide = unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast())) };
     _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
 }
 
-stamp_quantized!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]);
-stamp_floats!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]);
+stamp_quantized!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
+stamp_dots!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
+stamp_floats!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
     n_blocks: usize,
     panel: &Panel,
@@ -287,7 +290,10 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
                 codes = codes.add(2 * LINE);
                 q = q.add(4 * TILE_ROWS);
             }
-            let scale = [f_load(panel.scales.add(at)), f_load(panel.scales.add(at + STRIP))];
+            let scale = [
+                f_load(panel.scales.add(at)),
+                f_load(panel.scales.add(at + STRIP)),
+            ];
             for t in 0..TILE_ROWS {
                 let d = f_splat(*act.d.add(part / n_parts * TILE_ROWS + t));
                 for side in 0..2 {
@@ -312,15 +318,19 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512dq,avx2,fma,f16c")]
+#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     // SAFETY: each row has `n_blocks` blocks; `out` holds 128 bytes per block.
     unsafe {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
                 // Adding 128 to a byte is flipping its top bit.
-                let codes = acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes ^ 0x8080_8080);
+                let codes = acts
+                    .get(t)
+                    .map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
+                out.cast::<u32>()
+                    .add(g * TILE_ROWS + t)
+                    .write_unaligned(codes ^ 0x8080_8080);
             }
         }
     }

@@ -38,6 +38,10 @@ pub struct Act {
     /// Codes, `[n_cols]` padded to 64, within ±127.
     pub q: *const i8,
     /// The same as i16 in the order 0, 2, 1, 3 of each four (instruction sets without byte dots).
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        allow(dead_code, reason = "others dot bytes")
+    )]
     pub q16: *const i16,
     /// Scale per 32 columns.
     pub d: *const f32,
@@ -108,6 +112,8 @@ pub struct FloatArgs {
 pub struct Isa {
     /// For people: "AVX-512 VNNI".
     pub name: &'static str,
+    /// Reads [`Act::q16`].
+    pub uses_q16: bool,
     /// Bytes of an activation code in a [`TileAct`].
     pub tile_code_bytes: usize,
     pub matvec: [MatVec; N_FORMATS],
@@ -134,7 +140,9 @@ impl Isa {
     /// The tile kernel for panels of `layout`.
     pub fn tile(&self, layout: Layout) -> Tile {
         let bits = [layout.codes.is_wide(), layout.sub == 16, layout.has_min];
-        self.tile[bits.iter().fold(0, |index, &bit| index * 2 + usize::from(bit))]
+        self.tile[bits
+            .iter()
+            .fold(0, |index, &bit| index * 2 + usize::from(bit))]
     }
 
     /// The matrix-vector kernel of `format`.
@@ -177,7 +185,9 @@ pub fn best() -> &'static Isa {
     static BEST: OnceLock<&'static Isa> = OnceLock::new();
     BEST.get_or_init(|| {
         let sets = available();
-        let wanted = std::env::var("INGLE_CPU").unwrap_or_default().to_ascii_lowercase();
+        let wanted = std::env::var("INGLE_CPU")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let wanted = match wanted.as_str() {
             "scalar" => scalar::ISA.name,
             "avx2" => "AVX2",

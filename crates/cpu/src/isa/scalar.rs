@@ -1,6 +1,6 @@
 //! Portable kernels: plain arrays and loops, for any machine. The compiler vectorizes some of it.
 
-use super::stamp::stamp_quantized;
+use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, stamp_floats};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
@@ -18,6 +18,7 @@ const MAX_FLOAT_ROWS: usize = 4;
 /// The portable set.
 pub static ISA: Isa = Isa {
     name: "portable",
+    uses_q16: USES_Q16,
     tile_code_bytes: 1,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
@@ -32,9 +33,15 @@ pub static ISA: Isa = Isa {
 };
 
 const fn tiles() -> [Tile; 8] {
-    let tiles: [Tile; 4] =
-        [tile::<false, false>, tile::<false, true>, tile::<true, false>, tile::<true, true>];
-    [tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3]]
+    let tiles: [Tile; 4] = [
+        tile::<false, false>,
+        tile::<false, true>,
+        tile::<true, false>,
+        tile::<true, true>,
+    ];
+    [
+        tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3],
+    ]
 }
 
 #[inline(always)]
@@ -161,11 +168,6 @@ unsafe fn f_store(p: *mut f32, v: F) {
 }
 
 #[inline(always)]
-fn f_add(a: F, b: F) -> F {
-    std::array::from_fn(|i| a[i] + b[i])
-}
-
-#[inline(always)]
 fn f_mul(a: F, b: F) -> F {
     std::array::from_fn(|i| a[i] * b[i])
 }
@@ -192,7 +194,11 @@ unsafe fn f_from_f16(p: *const u16) -> F {
         // Exact for normals and subnormals; infinities and NaN need their exponent completed.
         let wide = (i32::from(bits as i16) << 13) & 0x8fff_e000_u32 as i32;
         let value = f32::from_bits(wide as u32) * f32::from_bits(0x7780_0000);
-        if bits & 0x7c00 == 0x7c00 { half::f16::from_bits(bits).to_f32() } else { value }
+        if bits & 0x7c00 == 0x7c00 {
+            half::f16::from_bits(bits).to_f32()
+        } else {
+            value
+        }
     })
 }
 
@@ -203,6 +209,7 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 }
 
 stamp_quantized!(#[allow(unused_unsafe)]);
+stamp_dots!(#[allow(unused_unsafe)]);
 stamp_floats!(#[allow(unused_unsafe)]);
 
 unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
@@ -224,7 +231,11 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
             for side in 0..2 {
                 let mut dots = [[0i32; STRIP]; TILE_ROWS];
                 for g in part * n_groups..(part + 1) * n_groups {
-                    let line = panel.codes.add((2 * g + side) * LINE).cast::<[i8; LINE]>().read();
+                    let line = panel
+                        .codes
+                        .add((2 * g + side) * LINE)
+                        .cast::<[i8; LINE]>()
+                        .read();
                     for (t, dots) in dots.iter_mut().enumerate() {
                         let a = act.q.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().read();
                         for (r, dot) in dots.iter_mut().enumerate() {
@@ -257,8 +268,12 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for g in 0..n_blocks * 8 {
             for t in 0..TILE_ROWS {
-                let codes = acts.get(t).map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
-                out.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().write(codes);
+                let codes = acts
+                    .get(t)
+                    .map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
+                out.add((g * TILE_ROWS + t) * 4)
+                    .cast::<[i8; 4]>()
+                    .write(codes);
             }
         }
     }

@@ -5,6 +5,7 @@
 //!   (shifts act on 16-bit lanes; callers mask what crosses bytes)
 //! - `D`, a dot accumulator over lines: `d_zero d_step d_done`; `WIDE_ZERO` is the zero point that
 //!   wide codes still have after a step (128 where bytes are multiplied unsigned, else 0)
+//! - `dots`, the dots of a block: [`stamp_dots`] or its own
 //! - `I`, 16 × i32: `i_splat i_add i_mul i_load_i8 i_store`, `bias_step`
 //! - `F`, 16 × f32: `f_zero f_load f_store f_splat f_mul f_fma f_fnma f_from_i f_from_f16
 //!   f_from_bf16`
@@ -44,9 +45,16 @@ macro_rules! stamp_quantized {
                         let n = l_load(line(2 + g));
                         let pair = |p: L| {
                             let g = g as u32;
-                            l_and::<0x30>(if g < 2 { l_shl(p, 4 - 2 * g) } else { l_shr(p, 2 * g - 4) })
+                            l_and::<0x30>(if g < 2 {
+                                l_shl(p, 4 - 2 * g)
+                            } else {
+                                l_shr(p, 2 * g - 4)
+                            })
                         };
-                        (l_or(low(n), pair(l_load(line(0)))), l_or(high(n), pair(l_load(line(1)))))
+                        (
+                            l_or(low(n), pair(l_load(line(0)))),
+                            l_or(high(n), pair(l_load(line(1)))),
+                        )
                     }
                     Codes::Two => {
                         let pair = |p: L| l_and::<3>(l_shr(p, 2 * g as u32));
@@ -55,7 +63,11 @@ macro_rules! stamp_quantized {
                     Codes::Three => {
                         let pair = |p: L| l_and::<3>(l_shr(p, 2 * g as u32));
                         let (p, g) = (l_load(line(2)), g as u32);
-                        let third = if g < 2 { l_shl(p, 2 - g) } else { l_shr(p, g - 2) };
+                        let third = if g < 2 {
+                            l_shl(p, 2 - g)
+                        } else {
+                            l_shr(p, g - 2)
+                        };
                         (
                             l_or(pair(l_load(line(0))), l_and::<4>(third)),
                             l_or(pair(l_load(line(1))), l_and::<4>(l_shr(p, 2 + g))),
@@ -64,25 +76,6 @@ macro_rules! stamp_quantized {
                     Codes::Byte => (l_load(line(g)), l_load(line(4 + g))),
                 }
             }
-        }
-
-        /// Dots of a block with activations `k..k + 32`: columns 0-15 and columns 16-31.
-        #[inline]
-        #[$attr]
-        unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
-            let (mut low, mut high) = (d_zero(), d_zero());
-            for i in 0..T::LAYOUT.codes.block_bytes() / LINE {
-                l_prefetch(block.wrapping_add(i * LINE));
-            }
-            // SAFETY: a whole block and 32 activations from the caller.
-            unsafe {
-                for g in 0..4 {
-                    let (a, b) = expand::<T>(block, g);
-                    low = d_step::<T>(low, a, act, k + 4 * g);
-                    high = d_step::<T>(high, b, act, k + 16 + 4 * g);
-                }
-            }
-            (d_done::<T>(low), d_done::<T>(high))
         }
 
         #[$attr]
@@ -102,7 +95,11 @@ macro_rules! stamp_quantized {
         #[$attr]
         unsafe fn matvec_flat<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
-            let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
+            let zero = if layout.codes.is_wide() {
+                WIDE_ZERO
+            } else {
+                layout.zero
+            };
             let mut sum = f_zero();
             // SAFETY: as `matvec`.
             unsafe {
@@ -110,7 +107,8 @@ macro_rules! stamp_quantized {
                     let header = strip.add(unit * layout.unit_bytes());
                     for half in 0..2 {
                         let block = 2 * unit + half;
-                        let bytes = header.add(layout.header_bytes() + half * layout.codes.block_bytes());
+                        let bytes =
+                            header.add(layout.header_bytes() + half * layout.codes.block_bytes());
                         let (low, high) = dots::<T>(bytes, act, block * BLOCK);
                         let act_sum = *act.sums.add(2 * block) + *act.sums.add(2 * block + 1);
                         let mut dot = i_add(low, high);
@@ -119,7 +117,11 @@ macro_rules! stamp_quantized {
                         }
                         let act_d = *act.d.add(block);
                         let d = header.add(half * 2 * STRIP).cast::<u16>();
-                        let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
+                        let d = if layout.bf16_scale {
+                            f_from_bf16(d)
+                        } else {
+                            f_from_f16(d)
+                        };
                         sum = f_fma(f_from_i(dot), f_mul(d, f_splat(act_d)), sum);
                         if layout.has_min {
                             let m = f_from_f16(header.add(LINE + half * 2 * STRIP).cast());
@@ -135,7 +137,11 @@ macro_rules! stamp_quantized {
         #[$attr]
         unsafe fn matvec_super<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
-            let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
+            let zero = if layout.codes.is_wide() {
+                WIDE_ZERO
+            } else {
+                layout.zero
+            };
             let n_sub = 256 / layout.sub;
             let mut sum = f_zero();
             // SAFETY: as `matvec`.
@@ -163,7 +169,9 @@ macro_rules! stamp_quantized {
                                 min_dot = i_add(min_dot, i_mul(min, i_splat(act_sum)));
                             }
                         } else {
-                            for (j, part, act_sum) in [(2 * i, low, sums.0), (2 * i + 1, high, sums.1)] {
+                            for (j, part, act_sum) in
+                                [(2 * i, low, sums.0), (2 * i + 1, high, sums.1)]
+                            {
                                 let mut part = part;
                                 if zero != 0 {
                                     part = i_add(part, i_splat(-zero * act_sum));
@@ -207,7 +215,10 @@ macro_rules! stamp_quantized {
                     let (mut low_bias, mut high_bias) = (i_splat(0), i_splat(0));
                     for g in 0..4 {
                         let (low, high) = expand::<T>(bytes, g);
-                        let (low, high) = (l_sub(low, layout.zero as u8), l_sub(high, layout.zero as u8));
+                        let (low, high) = (
+                            l_sub(low, layout.zero as u8),
+                            l_sub(high, layout.zero as u8),
+                        );
                         let at = |g: usize| panel.codes.add(((8 * b + g) * 2 + side) * LINE).cast();
                         l_store(at(g), low);
                         l_store(at(4 + g), high);
@@ -237,7 +248,11 @@ macro_rules! stamp_quantized {
                             };
                         } else {
                             let d = header.add(i * 2 * STRIP).cast::<u16>();
-                            scale = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
+                            scale = if layout.bf16_scale {
+                                f_from_bf16(d)
+                            } else {
+                                f_from_f16(d)
+                            };
                             min = if layout.has_min {
                                 let m = f_from_f16(header.add(LINE + i * 2 * STRIP).cast());
                                 f_mul(m, f_splat(-1.0))
@@ -256,3 +271,28 @@ macro_rules! stamp_quantized {
     };
 }
 pub(crate) use stamp_quantized;
+
+/// The dots of a block, line by line; an instruction set may have its own instead.
+macro_rules! stamp_dots {
+    (#[$attr:meta]) => {
+        /// Dots of a block with activations `k..k + 32`: columns 0-15 and columns 16-31.
+        #[inline]
+        #[$attr]
+        unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
+            let (mut low, mut high) = (d_zero(), d_zero());
+            for i in 0..T::LAYOUT.codes.block_bytes() / LINE {
+                l_prefetch(block.wrapping_add(i * LINE));
+            }
+            // SAFETY: a whole block and 32 activations from the caller.
+            unsafe {
+                for g in 0..4 {
+                    let (a, b) = expand::<T>(block, g);
+                    low = d_step::<T>(low, a, act, k + 4 * g);
+                    high = d_step::<T>(high, b, act, k + 16 + 4 * g);
+                }
+            }
+            (d_done::<T>(low), d_done::<T>(high))
+        }
+    };
+}
+pub(crate) use stamp_dots;

@@ -19,7 +19,8 @@ macro_rules! stamp_floats {
             }
         }
 
-        /// `M` rows of the product, all in registers.
+        /// `M` rows of the product, all in registers. Each row is one sum in ascending `k`, so
+        /// that its bits do not depend on how many rows are computed together.
         #[inline]
         #[$attr]
         unsafe fn float_rows<const M: usize, const TY: u8>(x: &FloatArgs, first: usize) {
@@ -45,36 +46,6 @@ macro_rules! stamp_floats {
             }
         }
 
-        /// One row with four independent sums, so that it is not bound by the latency of one.
-        #[inline]
-        #[$attr]
-        unsafe fn float_row<const TY: u8>(x: &FloatArgs, row: usize) {
-            // SAFETY: as `float_rows`.
-            unsafe {
-                let a = x.a.add(row * x.a_stride);
-                let c = x.c.add(row * x.c_stride);
-                let mut sums = [f_zero(); 4];
-                if x.add {
-                    sums[0] = f_load(c);
-                }
-                let step = |sum: F, k: usize| {
-                    f_fma(f_splat(*a.add(k)), load_b::<TY>(x.b.add(k * x.b_stride)), sum)
-                };
-                let mut k = 0;
-                while k + 4 <= x.k {
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        *sum = step(*sum, k + i);
-                    }
-                    k += 4;
-                }
-                while k < x.k {
-                    sums[0] = step(sums[0], k);
-                    k += 1;
-                }
-                f_store(c, f_add(f_add(sums[0], sums[1]), f_add(sums[2], sums[3])));
-            }
-        }
-
         #[$attr]
         unsafe fn float_gemm<const TY: u8>(x: &FloatArgs) {
             let mut row = 0;
@@ -93,7 +64,7 @@ macro_rules! stamp_floats {
                     row += 2;
                 }
                 if row < x.m {
-                    float_row::<TY>(x, row);
+                    float_rows::<1, TY>(x, row);
                 }
             }
         }
@@ -108,10 +79,17 @@ macro_rules! stamp_floats {
                     let (whole, rest) = values.as_chunks::<16>();
                     for chunk in whole {
                         for i in 0..16 {
-                            lanes[i] = if chunk[i].abs() > lanes[i] { chunk[i].abs() } else { lanes[i] };
+                            lanes[i] = if chunk[i].abs() > lanes[i] {
+                                chunk[i].abs()
+                            } else {
+                                lanes[i]
+                            };
                         }
                     }
-                    let largest = lanes.iter().chain(rest.iter()).fold(0.0f32, |a, b| a.max(b.abs()));
+                    let largest = lanes
+                        .iter()
+                        .chain(rest.iter())
+                        .fold(0.0f32, |a, b| a.max(b.abs()));
                     let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
                     // A NaN or infinity must reach the result, but codes cannot hold it.
                     let poison = values.iter().fold(0.0, |sum, v| sum + v * 0.0);
@@ -235,6 +213,9 @@ pub(super) fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let p = p * r + 1.0;
     let p = p * r + 1.0;
-    let power = (shifted.to_bits() as i32).wrapping_sub(0x4b40_0000).wrapping_add(127) << 23;
+    let power = (shifted.to_bits() as i32)
+        .wrapping_sub(0x4b40_0000)
+        .wrapping_add(127)
+        << 23;
     p * f32::from_bits(power as u32)
 }

@@ -42,7 +42,12 @@ enum Corner {
     Subnormal,
 }
 
-const CORNERS: [Corner; 4] = [Corner::Random, Corner::Zeros, Corner::Ones, Corner::Subnormal];
+const CORNERS: [Corner; 4] = [
+    Corner::Random,
+    Corner::Zeros,
+    Corner::Ones,
+    Corner::Subnormal,
+];
 
 /// Where the f16 numbers of a block are.
 fn f16_offsets(ty: TensorType) -> &'static [usize] {
@@ -70,23 +75,35 @@ fn file_bytes(ty: TensorType, n: usize, corner: Corner, random: &mut Random) -> 
     match ty {
         TensorType::F32 => return numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
         TensorType::F16 => {
-            return numbers.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect();
+            return numbers
+                .iter()
+                .flat_map(|v| half::f16::from_f32(*v).to_le_bytes())
+                .collect();
         }
         TensorType::BF16 => {
-            return numbers.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect();
+            return numbers
+                .iter()
+                .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
+                .collect();
         }
         _ => {}
     }
     for block in bytes.chunks_exact_mut(ty.block_bytes()) {
         for &at in f16_offsets(ty) {
             let bits = match corner {
-                Corner::Subnormal => (random.next() % 0x400) as u16 | (random.next() as u16 & 0x8000),
+                Corner::Subnormal => {
+                    (random.next() % 0x400) as u16 | (random.next() as u16 & 0x8000)
+                }
                 _ => half::f16::from_f32(random.float() * 0.1).to_bits(),
             };
             block[at..at + 2].copy_from_slice(&bits.to_le_bytes());
         }
         if ty == TensorType::MXFP4 {
-            block[0] = if corner == Corner::Subnormal { 0 } else { 120 + (random.next() % 8) as u8 };
+            block[0] = if corner == Corner::Subnormal {
+                0
+            } else {
+                120 + (random.next() % 8) as u8
+            };
         }
     }
     bytes
@@ -116,7 +133,11 @@ fn case(ty: TensorType, n_rows: usize, n_cols: usize, corner: Corner, seed: u64)
 
 fn types() -> Vec<TensorType> {
     let floats = [TensorType::F32, TensorType::F16, TensorType::BF16];
-    FormatId::ALL.iter().map(|f| f.tensor_type()).chain(floats).collect()
+    FormatId::ALL
+        .iter()
+        .map(|f| f.tensor_type())
+        .chain(floats)
+        .collect()
 }
 
 /// 64-column units and super-blocks each once, in odd numbers, and with a half-empty unit.
@@ -136,7 +157,13 @@ fn activations(n_rows: usize, n_cols: usize, seed: u64) -> Vec<f32> {
             0 => random.float(),
             1 => 1.0,
             2 => -1.0,
-            _ => if random.next() % 2 == 0 { 1.0 } else { -1.0 },
+            _ => {
+                if random.next().is_multiple_of(2) {
+                    1.0
+                } else {
+                    -1.0
+                }
+            }
         })
         .collect()
 }
@@ -145,7 +172,7 @@ fn activations(n_rows: usize, n_cols: usize, seed: u64) -> Vec<f32> {
 fn seen(case: &Case, isa: &Isa, x: &[f32]) -> (ThreadActs, Vec<f64>) {
     let mut needs = Needs::default();
     needs.add(&case.matrix);
-    let acts = ThreadActs::new(x.len(), needs).unwrap();
+    let acts = ThreadActs::new(x.len(), needs, isa).unwrap();
     // SAFETY: one thread.
     unsafe { acts.quantize(isa, needs, 0, x) };
     let kind = crate::acts::kind_of(case.matrix.packing);
@@ -183,7 +210,9 @@ fn assert_close(case: &Case, isa: &Isa, what: &str, got: f32, (want, size): (f64
     assert!(
         (f64::from(got) - want).abs() <= limit,
         "{} on {}, {} columns, {what}: {got} and not {want} (limit {limit:.1e})",
-        case.ty, isa.name, case.matrix.n_cols
+        case.ty,
+        isa.name,
+        case.matrix.n_cols
     );
 }
 
@@ -211,9 +240,10 @@ fn matvec_equals_the_scalar_sum() {
             for corner in CORNERS {
                 let case = case(ty, 37, n_cols, corner, 99 + n_cols as u64);
                 let x = activations(4, n_cols, 5);
-                for (isa, x) in available().into_iter().flat_map(|isa| {
-                    x.chunks_exact(n_cols).map(move |x| (isa, x))
-                }) {
+                for (isa, x) in available()
+                    .into_iter()
+                    .flat_map(|isa| x.chunks_exact(n_cols).map(move |x| (isa, x)))
+                {
                     let (acts, seen) = seen(&case, isa, x);
                     for strip in 0..case.matrix.n_strips() {
                         let mut y = [f32::NAN; STRIP];
@@ -250,7 +280,7 @@ fn check_matmul(case: &Case, isa: &Isa, x: &[f32], n_rows: usize) {
     let n_cols = case.matrix.n_cols;
     let mut needs = Needs::default();
     needs.add(&case.matrix);
-    let acts = ThreadActs::new(n_cols, needs).unwrap();
+    let acts = ThreadActs::new(n_cols, needs, isa).unwrap();
     let tiles = [0, 1].map(|_| Tiles::new(n_rows, n_cols, isa).unwrap());
     for (tile, rows) in x.chunks(4 * n_cols).enumerate() {
         let n = rows.len() / n_cols;
@@ -263,10 +293,18 @@ fn check_matmul(case: &Case, isa: &Isa, x: &[f32], n_rows: usize) {
             unsafe { tiles[kind].pack(isa, tile, &acts.rows[kind][..n], n_cols) };
         }
     }
-    let chunk = Chunk { n_rows, tiles: &tiles, x: x.as_ptr() };
+    let chunk = Chunk {
+        n_rows,
+        tiles: &tiles,
+        x: x.as_ptr(),
+    };
     let scratch = PanelScratch::new(n_rows).unwrap();
     let w = &case.matrix;
-    for sides in [[Some((w, 0)), Some((w, 1))], [Some((w, 2)), None], [None, Some((w, 1))]] {
+    for sides in [
+        [Some((w, 0)), Some((w, 1))],
+        [Some((w, 2)), None],
+        [None, Some((w, 1))],
+    ] {
         // SAFETY: one thread, prepared above.
         let c = unsafe {
             matmul(isa, sides, &chunk, &scratch);
@@ -275,10 +313,18 @@ fn check_matmul(case: &Case, isa: &Isa, x: &[f32], n_rows: usize) {
         for (t, (c, x)) in c.chunks_exact(32).zip(x.chunks_exact(n_cols)).enumerate() {
             let (_, seen) = seen(case, isa, x);
             for (side, c) in c.chunks_exact(STRIP).enumerate() {
-                let Some((_, strip)) = sides[side] else { continue };
+                let Some((_, strip)) = sides[side] else {
+                    continue;
+                };
                 for (r, &y) in c.iter().enumerate().take(37 - strip * STRIP) {
                     let row = strip * STRIP + r;
-                    assert_close(case, isa, &format!("token {t}, row {row}"), y, truth(case, row, &seen));
+                    assert_close(
+                        case,
+                        isa,
+                        &format!("token {t}, row {row}"),
+                        y,
+                        truth(case, row, &seen),
+                    );
                 }
             }
         }
@@ -295,7 +341,7 @@ fn activation_codes_stay_within_127_and_carry_nan() {
                 x[77] = poison;
                 let mut needs = Needs::default();
                 needs.quantized[usize::from(group == 256)] = true;
-                let acts = ThreadActs::new(256, needs).unwrap();
+                let acts = ThreadActs::new(256, needs, isa).unwrap();
                 // SAFETY: one thread.
                 unsafe { acts.quantize(isa, needs, 0, &x) };
                 let act = acts.rows[usize::from(group == 256)][0].view();
@@ -331,7 +377,11 @@ fn element_wise_kernels_equal_f64() {
             for ((&got, &g), &u) in out.iter().zip(&gate).zip(&up) {
                 let want = want(f64::from(g)) * f64::from(u);
                 let limit = 3e-6 * want.abs() + 1e-7;
-                assert!((f64::from(got) - want).abs() <= limit, "{what} on {}: {g}", isa.name);
+                assert!(
+                    (f64::from(got) - want).abs() <= limit,
+                    "{what} on {}: {g}",
+                    isa.name
+                );
             }
         };
         // SAFETY: slices of one length.
@@ -345,6 +395,10 @@ fn element_wise_kernels_equal_f64() {
         // SAFETY: any slice.
         let sum = unsafe { (isa.exp_sum)(&mut weights, 12.0) };
         let want: f64 = gate.iter().map(|&g| (f64::from(g) - 12.0).exp()).sum();
-        assert!((f64::from(sum) - want).abs() < 1e-6 * want, "exp on {}", isa.name);
+        assert!(
+            (f64::from(sum) - want).abs() < 1e-6 * want,
+            "exp on {}",
+            isa.name
+        );
     }
 }

@@ -13,7 +13,6 @@ use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, Tile
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = [v128; 4];
-type D = [v128; 4];
 type I = [v128; 4];
 type F = [v128; 4];
 
@@ -25,6 +24,7 @@ const MAX_FLOAT_ROWS: usize = 2;
 /// The WebAssembly set.
 pub static ISA: Isa = Isa {
     name: "simd128",
+    uses_q16: USES_Q16,
     tile_code_bytes: 2,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
@@ -39,15 +39,28 @@ pub static ISA: Isa = Isa {
 };
 
 const fn tiles() -> [Tile; 8] {
-    let tiles: [Tile; 4] =
-        [tile::<false, false>, tile::<false, true>, tile::<true, false>, tile::<true, true>];
-    [tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3]]
+    let tiles: [Tile; 4] = [
+        tile::<false, false>,
+        tile::<false, true>,
+        tile::<true, false>,
+        tile::<true, true>,
+    ];
+    [
+        tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3],
+    ]
 }
 
 #[inline(always)]
 unsafe fn l_load(p: *const u8) -> L {
     // SAFETY: a whole line from the caller.
-    unsafe { [v128_load(p.cast()), v128_load(p.add(16).cast()), v128_load(p.add(32).cast()), v128_load(p.add(48).cast())] }
+    unsafe {
+        [
+            v128_load(p.cast()),
+            v128_load(p.add(16).cast()),
+            v128_load(p.add(32).cast()),
+            v128_load(p.add(48).cast()),
+        ]
+    }
 }
 
 #[inline(always)]
@@ -69,7 +82,12 @@ fn l_and<const MASK: u8>(a: L) -> L {
 
 #[inline(always)]
 fn l_or(a: L, b: L) -> L {
-    [v128_or(a[0], b[0]), v128_or(a[1], b[1]), v128_or(a[2], b[2]), v128_or(a[3], b[3])]
+    [
+        v128_or(a[0], b[0]),
+        v128_or(a[1], b[1]),
+        v128_or(a[2], b[2]),
+        v128_or(a[3], b[3]),
+    ]
 }
 
 #[inline(always)]
@@ -94,29 +112,67 @@ fn l_table(a: L, table: &[u8; 16]) -> L {
     a.map(|a| u8x16_swizzle(table, a))
 }
 
+/// Activations of four columns, each pair in every lane: columns 0 and 2, columns 1 and 3.
 #[inline(always)]
-fn d_zero() -> D {
-    [i32x4_splat(0); 4]
-}
-
-#[inline(always)]
-unsafe fn d_step<T: Format>(sum: D, line: L, act: &Act, k: usize) -> D {
+unsafe fn pairs(act: &Act, k: usize) -> (v128, v128) {
     // SAFETY: 4 activations from the caller.
-    let (even, odd) = unsafe {
+    unsafe {
         let q = act.q16.add(k);
-        (v128_load32_splat(q.cast()), v128_load32_splat(q.add(2).cast()))
-    };
-    let step = |sum: v128, w: v128| {
-        let low = i32x4_dot_i16x8(v128_and(w, u16x8_splat(0xff)), even);
-        let high = i32x4_dot_i16x8(u16x8_shr(w, 8), odd);
-        i32x4_add(sum, i32x4_add(low, high))
-    };
-    [step(sum[0], line[0]), step(sum[1], line[1]), step(sum[2], line[2]), step(sum[3], line[3])]
+        (
+            v128_load32_splat(q.cast()),
+            v128_load32_splat(q.add(2).cast()),
+        )
+    }
 }
 
+/// `sum + codes·pairs` for 4 rows; codes are bytes.
 #[inline(always)]
-fn d_done<T: Format>(sum: D) -> I {
-    sum
+fn step(sum: v128, codes: v128, (even, odd): (v128, v128)) -> v128 {
+    let even = i32x4_dot_i16x8(v128_and(codes, u16x8_splat(0xff)), even);
+    let odd = i32x4_dot_i16x8(u16x8_shr(codes, 8), odd);
+    i32x4_add(sum, i32x4_add(even, odd))
+}
+
+/// As [`step`] for both nibbles of 16 bytes. High nibbles stay where they are: that sum is 16
+/// times too large and is shifted once per block.
+#[inline(always)]
+fn step_nibbles(low: &mut v128, high: &mut v128, codes: v128, a: (v128, v128), b: (v128, v128)) {
+    let shifted = u16x8_shr(codes, 8);
+    let dot = |mask: u16, a: (v128, v128)| {
+        let mask = u16x8_splat(mask);
+        let even = i32x4_dot_i16x8(v128_and(codes, mask), a.0);
+        i32x4_add(even, i32x4_dot_i16x8(v128_and(shifted, mask), a.1))
+    };
+    *low = i32x4_add(*low, dot(0x0f, a));
+    *high = i32x4_add(*high, dot(0xf0, b));
+}
+
+/// Dots of a block with activations `k..k + 32`: columns 0-15 and columns 16-31.
+#[inline(always)]
+unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
+    let (mut low, mut high) = (i_splat(0), i_splat(0));
+    // SAFETY: a whole block and 32 activations from the caller.
+    unsafe {
+        if matches!(T::LAYOUT.codes, Codes::Nibble) {
+            for g in 0..4 {
+                let (a, b) = (pairs(act, k + 4 * g), pairs(act, k + 16 + 4 * g));
+                for i in 0..4 {
+                    let codes = v128_load(block.add(g * LINE + 16 * i).cast());
+                    step_nibbles(&mut low[i], &mut high[i], codes, a, b);
+                }
+            }
+            return (low, high.map(|v| i32x4_shr(v, 4)));
+        }
+        for g in 0..4 {
+            let (a, b) = (pairs(act, k + 4 * g), pairs(act, k + 16 + 4 * g));
+            let lines = expand::<T>(block, g);
+            for i in 0..4 {
+                low[i] = step(low[i], lines.0[i], a);
+                high[i] = step(high[i], lines.1[i], b);
+            }
+        }
+    }
+    (low, high)
 }
 
 #[inline(always)]
@@ -131,19 +187,32 @@ fn i_splat(v: i32) -> I {
 
 #[inline(always)]
 fn i_add(a: I, b: I) -> I {
-    [i32x4_add(a[0], b[0]), i32x4_add(a[1], b[1]), i32x4_add(a[2], b[2]), i32x4_add(a[3], b[3])]
+    [
+        i32x4_add(a[0], b[0]),
+        i32x4_add(a[1], b[1]),
+        i32x4_add(a[2], b[2]),
+        i32x4_add(a[3], b[3]),
+    ]
 }
 
 #[inline(always)]
 fn i_mul(a: I, b: I) -> I {
-    [i32x4_mul(a[0], b[0]), i32x4_mul(a[1], b[1]), i32x4_mul(a[2], b[2]), i32x4_mul(a[3], b[3])]
+    [
+        i32x4_mul(a[0], b[0]),
+        i32x4_mul(a[1], b[1]),
+        i32x4_mul(a[2], b[2]),
+        i32x4_mul(a[3], b[3]),
+    ]
 }
 
 #[inline(always)]
 unsafe fn i_load_i8(p: *const i8) -> I {
     // SAFETY: 16 numbers from the caller.
     let bytes = unsafe { v128_load(p.cast()) };
-    let (low, high) = (i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes));
+    let (low, high) = (
+        i16x8_extend_low_i8x16(bytes),
+        i16x8_extend_high_i8x16(bytes),
+    );
     [
         i32x4_extend_low_i16x8(low),
         i32x4_extend_high_i16x8(low),
@@ -181,23 +250,33 @@ unsafe fn f_store(p: *mut f32, v: F) {
 }
 
 #[inline(always)]
-fn f_add(a: F, b: F) -> F {
-    [f32x4_add(a[0], b[0]), f32x4_add(a[1], b[1]), f32x4_add(a[2], b[2]), f32x4_add(a[3], b[3])]
-}
-
-#[inline(always)]
 fn f_mul(a: F, b: F) -> F {
-    [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1]), f32x4_mul(a[2], b[2]), f32x4_mul(a[3], b[3])]
+    [
+        f32x4_mul(a[0], b[0]),
+        f32x4_mul(a[1], b[1]),
+        f32x4_mul(a[2], b[2]),
+        f32x4_mul(a[3], b[3]),
+    ]
 }
 
 #[inline(always)]
 fn f_fma(a: F, b: F, c: F) -> F {
-    [f32x4_add(f32x4_mul(a[0], b[0]), c[0]), f32x4_add(f32x4_mul(a[1], b[1]), c[1]), f32x4_add(f32x4_mul(a[2], b[2]), c[2]), f32x4_add(f32x4_mul(a[3], b[3]), c[3])]
+    [
+        f32x4_add(f32x4_mul(a[0], b[0]), c[0]),
+        f32x4_add(f32x4_mul(a[1], b[1]), c[1]),
+        f32x4_add(f32x4_mul(a[2], b[2]), c[2]),
+        f32x4_add(f32x4_mul(a[3], b[3]), c[3]),
+    ]
 }
 
 #[inline(always)]
 fn f_fnma(a: F, b: F, c: F) -> F {
-    [f32x4_sub(c[0], f32x4_mul(a[0], b[0])), f32x4_sub(c[1], f32x4_mul(a[1], b[1])), f32x4_sub(c[2], f32x4_mul(a[2], b[2])), f32x4_sub(c[3], f32x4_mul(a[3], b[3]))]
+    [
+        f32x4_sub(c[0], f32x4_mul(a[0], b[0])),
+        f32x4_sub(c[1], f32x4_mul(a[1], b[1])),
+        f32x4_sub(c[2], f32x4_mul(a[2], b[2])),
+        f32x4_sub(c[3], f32x4_mul(a[3], b[3])),
+    ]
 }
 
 #[inline(always)]
@@ -265,7 +344,9 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
                     let at = (2 * part + eighth / 2) * STRIP + in_side;
                     let scale = v128_load(panel.scales.add(at).cast());
                     for (t, dots) in dots.iter().enumerate() {
-                        let c = c.add(t * TILE_COLS + eighth / 2 * STRIP + in_side).cast::<v128>();
+                        let c = c
+                            .add(t * TILE_COLS + eighth / 2 * STRIP + in_side)
+                            .cast::<v128>();
                         let scaled = f32x4_mul(scale, v128_load32_splat(d.add(t).cast()));
                         let dot = f32x4_convert_i32x4(dots[quarter]);
                         let mut sum = f32x4_add(v128_load(c), f32x4_mul(dot, scaled));
@@ -321,8 +402,12 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
-                let codes = acts.get(t).map_or(0, |act| act.q16.cast::<u64>().add(g).read_unaligned());
-                out.cast::<u64>().add(g * TILE_ROWS + t).write_unaligned(codes);
+                let codes = acts
+                    .get(t)
+                    .map_or(0, |act| act.q16.cast::<u64>().add(g).read_unaligned());
+                out.cast::<u64>()
+                    .add(g * TILE_ROWS + t)
+                    .write_unaligned(codes);
             }
         }
     }

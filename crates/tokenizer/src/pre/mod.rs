@@ -2,9 +2,10 @@
 //!
 //! The published rules are regular expressions with look-ahead. Here each is a matcher written by
 //! hand: a regex engine with look-ahead backtracks (a line of 40,000 letters has crashed servers
-//! that used one), the engines that do not backtrack have no look-ahead, and either would weigh more
-//! in the browser than all of these together. A matcher looks at a position and says where the word
-//! ends; it never looks at a character more than a constant number of times, and needs no stack.
+//! that used one), the engines that do not backtrack have no look-ahead, and either would weigh
+//! more in the browser than all of these together. A matcher looks at a position and says where the
+//! word ends; it never looks at a character more than a constant number of times, and needs no
+//! stack.
 //!
 //! A rule may have several stages: every piece of one stage is cut again by the next. Text that no
 //! alternative matches stays together as a piece of its own.

@@ -40,7 +40,8 @@ const EAST_ASIAN_MARKS: Ranges = &[
 /// `[ㄅ-ㄯ]`
 const BOPOMOFO: Ranges = &[(0x3105, 0x312f)];
 /// Han, Kana, Thai, Lao, Khmer, Burmese and Hangul as AFMoE lists them. Its range of compatibility
-/// Han was normalized when it was written down, so it begins at U+8C48 and takes in what follows Han.
+/// Han was normalized when it was written down, so it begins at U+8C48 and takes in what follows
+/// Han.
 const ASIAN: Ranges = &[
     (0x0e40, 0x0eff),
     (0x1000, 0x109f),

@@ -129,7 +129,8 @@ stages! {
     tiny_aya = TINY_AYA;
 }
 
-/// As `llama3`, with white space cut to powers of two: `\s{512}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s`.
+/// As `llama3`, with white space cut to powers of two:
+/// `\s{512}(?!\S)|…|\s{4}(?!\S)|\s{1,2}(?!\S)|\s`.
 pub(super) fn jais2(text: &str, emit: &mut dyn FnMut(&str)) {
     let mut start = 0;
     while start < text.len() {

@@ -156,7 +156,7 @@ export class App {
   }
 
   #waysOn({ code }: EngineError): Action[] {
-    const name = this.#current();
+    const name = this.#host.lastName;
     if (code === "ctx.full") return [{ label: "Start a new chat", run: () => this.newChat() }];
     if (code === "gpu.lost" && name !== null) {
       const again = () => void this.#host.reset().then(() => this.load({ name }));
@@ -166,20 +166,17 @@ export class App {
   }
 
   #engineGone(error: EngineError): void {
-    const name = this.#current();
+    const name = this.#host.lastName;
     showStatus("");
     const again: Action = {
       label: "Load the model again",
       run: () => void this.load({ name: name ?? "" }),
     };
     this.#conversation.addCard(errorCard(error, "The model stopped", name === null ? [] : [again]));
-    this.#lastName = name;
   }
 
-  #lastName: string | null = null;
-
   #current(): string | null {
-    return this.#host.model?.info.name ?? this.#lastName;
+    return this.#host.model?.info.name ?? null;
   }
 
   /** Returns whether the text was taken. */

@@ -26,6 +26,7 @@ export class Composer {
     this.#handlers = handlers;
     this.#box.value = this.#box.value || (readDraft() ?? "");
     this.#box.addEventListener("input", () => this.#saveSoon());
+    addEventListener("pagehide", () => this.#save());
     this.#box.addEventListener("keydown", (event) => this.#key(event));
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();

@@ -13,6 +13,8 @@ export class Host {
   #engine: Promise<Engine> | null = null;
   #loading: AbortController | null = null;
   model: Model | null = null;
+  /** File of the model that was in use last; it can be loaded again after a crash. */
+  lastName: string | null = null;
   info: EngineInfo | null = null;
   /** The worker ended by itself: crashed, or killed by the browser. */
   onGone: (error: EngineError) => void = () => undefined;
@@ -55,6 +57,7 @@ export class Host {
       const engine = await this.engine();
       this.model = null;
       this.model = await engine.load(source, { onProgress, signal: stop.signal });
+      this.lastName = this.model.info.name;
       this.info = await engine.info();
       return this.model;
     } finally {

@@ -46,7 +46,7 @@ export class Session {
     const engine = await WasmEngine.open(device, subgroups, nextTask);
     const { device: chosen } = engine.info() as ModuleInfo;
     if (device === "auto" && chosen === "cpu") {
-      const hasApi = "gpu" in navigator;
+      const hasApi = Boolean((navigator as { gpu?: unknown }).gpu);
       notices.push({
         code: "gpu.missing",
         message: hasApi

@@ -1,0 +1,62 @@
+//! Every kernel family against its scalar twin, on the adapter at hand.
+//!
+//! A part of the library and not of the tests, because the same table has to run where tests cannot
+//! go: in a browser's WebGPU, and on a user's machine whose driver is suspected. Shapes are small
+//! and odd: one row, tails that fill no tile, more rows than one dimension of workgroups holds.
+//! Expectations are computed here with plain loops from `quant` and `kernels::twin`; nothing is
+//! shared with the shaders.
+
+mod attention;
+mod cache;
+mod data;
+mod products;
+mod rows;
+mod run;
+mod sampler;
+
+use kernels::PlayerError;
+
+use crate::adapter::Gpu;
+use run::Checker;
+
+/// One comparison.
+#[derive(Clone, Debug)]
+pub struct CheckResult {
+    /// Kernel and shape.
+    pub name: String,
+    /// Normalized mean squared error, or the share of wrong values where they must be equal.
+    pub error: f64,
+    /// Largest error allowed.
+    pub tolerance: f64,
+}
+
+impl CheckResult {
+    /// True if the error is within the tolerance (NaN is not).
+    pub fn passed(&self) -> bool {
+        self.error <= self.tolerance
+    }
+}
+
+/// Results that differ only by the order and rounding of f32 sums: the relative error of one sum of
+/// n products is about 2^-24·√n, its square 4e-15·n; n is below 10^4 here.
+const F32_SUMS: f64 = 4e-11;
+/// As above after each weight was rounded to f16: relative 2^-11/√3, its square 8e-8; a sum of a few
+/// results may be ten times smaller than its terms.
+const F16_TILE: f64 = 2e-6;
+/// `exp` of WGSL may err by 3 + 2·|x| units in the last place: 1e-6 relative at the scores here.
+const WITH_EXP: f64 = 1e-10;
+/// Equal values.
+const EQUAL: f64 = 0.0;
+
+/// Runs all checks whose name contains `only`.
+///
+/// # Errors
+/// If the device fails; a wrong result is no error but a [`CheckResult`] that has not passed.
+pub async fn check_kernels(gpu: &Gpu, only: &str) -> Result<Vec<CheckResult>, PlayerError> {
+    let mut checker = Checker::new(gpu, only);
+    products::check(&mut checker).await?;
+    rows::check(&mut checker).await?;
+    attention::check(&mut checker).await?;
+    sampler::check(&mut checker).await?;
+    Ok(checker.results)
+}

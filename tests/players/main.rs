@@ -1,0 +1,110 @@
+//! Players against each other on seeded models: every architecture variant, every block format.
+//!
+//! Published fixtures cover some combinations with llama.cpp's numbers; this covers the rest (tied
+//! and untied heads, linear and YaRN scaling, `rope_freqs`, MXFP4, BF16, odd shapes) with the scalar
+//! reference as the truth. It needs nothing from outside the repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
+
+use std::future::poll_fn;
+
+use gguf::Gguf;
+use kernels::{Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig, Want, WeightId};
+use quant::TensorType;
+use tests::models::{self, Spec};
+
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, kv: KvType::F32, n_threads: 2 };
+/// Sums in another order over the same float weights.
+const FLOAT: f64 = 3e-6;
+/// Activations rounded to 8 bits per block. Random weights are the hard case: nothing cancels.
+const EIGHT_BIT: f64 = 2e-3;
+
+fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
+    for (i, weight) in plan.weights.iter().enumerate() {
+        let mut bytes = vec![0; weight.n_bytes()];
+        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
+        for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
+            loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
+        }
+    }
+    pollster::block_on(poll_fn(|cx| loader.poll_flushed(cx))).unwrap();
+    loader.finish().unwrap()
+}
+
+/// Logits after a prompt longer than a sliding window, and after three single tokens.
+fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {
+    let tokens: Vec<u32> = (0..40).map(|i| (i * 37 + 11) % n_vocab).collect();
+    let mut out = Vec::new();
+    let (prompt, singles) = tokens.split_at(37);
+    let mut pos = 0;
+    for chunk in prompt.chunks(player.max_rows()).chain(singles.chunks(1)) {
+        let job = Job { input: Input::Tokens(chunk), pos, want: Want::LastLogits };
+        player.submit(&job).unwrap();
+        pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
+        pos += chunk.len();
+        if pos >= prompt.len() {
+            out.push(player.logits().to_vec());
+        }
+    }
+    out
+}
+
+fn nmse(got: &[f32], want: &[f32]) -> f64 {
+    let pairs = || got.iter().zip(want).map(|(&a, &b)| (f64::from(a), f64::from(b)));
+    pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / pairs().map(|(_, b)| b * b).sum::<f64>()
+}
+
+#[test]
+fn the_cpu_player_equals_the_reference_on_every_seeded_model() {
+    let mut wrong = Vec::new();
+    for (name, spec) in models::catalog() {
+        let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+        let model = model::build(&gguf).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let plan = &model.plan;
+        let n_vocab = u32::try_from(spec.vocabulary.len()).unwrap();
+        let mut reference = load(&gguf, plan, kernels::reference::loader(plan, CONFIG).unwrap());
+        let mut cpu = load(&gguf, plan, cpu::loader(plan, CONFIG).unwrap());
+        let want = logits(reference.as_mut(), n_vocab);
+        let got = logits(cpu.as_mut(), n_vocab);
+        let float = [TensorType::F32, TensorType::F16, TensorType::BF16].contains(&spec.ty);
+        let allowed = if float { FLOAT } else { EIGHT_BIT };
+        let errors: Vec<f64> = got.iter().zip(&want).map(|(g, w)| nmse(g, w)).collect();
+        let worst = errors.iter().copied().fold(0.0, f64::max);
+        println!("{name}: NMSE {worst:.1e}");
+        if errors.iter().any(|error| error.is_nan()) || worst > allowed {
+            wrong.push(format!("{name}: NMSE {worst:.1e}, allowed {allowed:.0e}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn seeded_models_are_the_same_bytes_every_time() {
+    let hash = |bytes: &[u8]| {
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    // FNV-1a of two files: a change here means that every stored expectation changes too.
+    let f32 = hash(&Spec::tiny("llama").bytes());
+    let q4_k = hash(&Spec::quantized("gemma3", TensorType::Q4_K).bytes());
+    assert_eq!(format!("{f32:016x} {q4_k:016x}"), SAME_BYTES);
+}
+
+/// Hashes of the two files above.
+const SAME_BYTES: &str = "fc2400e9ab7a7e63 8d6e7e201a31e8fc";
+
+#[test]
+fn scaling_changes_the_logits() {
+    let last = |spec: &Spec| {
+        let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+        let model = model::build(&gguf).unwrap();
+        let loader = kernels::reference::loader(&model.plan, CONFIG).unwrap();
+        let mut player = load(&gguf, &model.plan, loader);
+        logits(player.as_mut(), 500).pop().unwrap()
+    };
+    let plain = last(&Spec::tiny("llama"));
+    for rope in [models::Rope::Linear(4.0), models::Rope::Yarn(4.0), models::Rope::Factors] {
+        let scaled = last(&Spec { rope, ..Spec::tiny("llama") });
+        assert!(nmse(&scaled, &plain) > 1e-4, "{rope:?} has no effect");
+    }
+}
