@@ -49,8 +49,8 @@ impl Drop for LoadBar {
 
 fn bar(total: u64, elapsed: Duration) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(HZ);
-    let template = "loading {percent:>3}% {bar:20} {decimal_bytes}/{decimal_total_bytes}  \
-                    {decimal_bytes_per_sec}  about {eta} left";
+    let template = "loading {percent:>3}% {wide_bar} {decimal_bytes}/{decimal_total_bytes} \
+                    {decimal_bytes_per_sec} about {eta} left";
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), target)

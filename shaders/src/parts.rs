@@ -21,6 +21,7 @@ parts! {
     "kernels/matvec",
     "kernels/norm",
     "kernels/penalize",
+    "kernels/probe",
     "kernels/rope_kv",
     "kernels/topk_final",
     "kernels/topk_part",
@@ -73,7 +74,10 @@ parts! {
 
 /// The text of a part.
 pub fn part(path: &str) -> Option<&'static str> {
-    PARTS.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
+    PARTS
+        .iter()
+        .find(|(name, _)| *name == path)
+        .map(|(_, text)| *text)
 }
 
 #[cfg(test)]
@@ -95,7 +99,10 @@ mod tests {
         }
         assert_eq!(n_files, PARTS.len());
         for (path, text) in PARTS {
-            assert!(text.starts_with("// "), "{path} does not start with its purpose");
+            assert!(
+                text.starts_with("// "),
+                "{path} does not start with its purpose"
+            );
         }
     }
 }

@@ -10,13 +10,19 @@ const QUANTIZED: f64 = 1e-5;
 
 #[test]
 fn gpu_equals_llama_cpp() {
-    let Some(files) = fixtures("models") else { return };
+    let Some(files) = fixtures("models") else {
+        return;
+    };
     let Some(gpu) = open(&any()) else { return };
     println!("{:?}", gpu.summary());
     let mut failures = Vec::new();
     for path in files {
         let model = case::open(&path);
-        let allowed = if model.is_quantized() { QUANTIZED } else { FLOAT };
+        let allowed = if model.is_quantized() {
+            QUANTIZED
+        } else {
+            FLOAT
+        };
         let is_stories = path.to_string_lossy().contains("stories");
         let loader = |plan: &kernels::Plan| gpu.loader(plan, CONFIG).unwrap();
         let mut player = player::load(&model, loader);
@@ -24,9 +30,15 @@ fn gpu_equals_llama_cpp() {
             let nmse = player::last_logits_nmse(player.as_mut(), case);
             let wrong = player::wrong_greedy_tokens(player.as_mut(), case, allowed, is_stories);
             let label = format!("gpu {} prompt {i}: NMSE {nmse:.2e}", model.name);
-            println!("{label}, {} greedy tokens, {} wrong", case.greedy.len(), wrong.len());
+            println!(
+                "{label}, {} greedy tokens, {} wrong",
+                case.greedy.len(),
+                wrong.len()
+            );
             if nmse.is_nan() || nmse > allowed || !wrong.is_empty() {
-                failures.push(format!("{label} (allowed {allowed:.0e}), wrong at {wrong:?}"));
+                failures.push(format!(
+                    "{label} (allowed {allowed:.0e}), wrong at {wrong:?}"
+                ));
             }
         }
     }

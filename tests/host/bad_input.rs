@@ -37,22 +37,78 @@ fn damaged_files() -> Vec<Row> {
     let cut = |n: usize| good[..n].to_vec();
     let mut rows: Vec<Row> = vec![
         ("an empty file", Vec::new(), "gguf"),
-        ("a text file", b"Dear model, please answer.\n".repeat(100), "gguf"),
+        (
+            "a text file",
+            b"Dear model, please answer.\n".repeat(100),
+            "gguf",
+        ),
         ("a zip", b"PK\x03\x04".repeat(100), "gguf"),
         ("another magic", patched(&good, 0, b"GGML"), "gguf"),
-        ("version 1", patched(&good, 4, &1u32.to_le_bytes()), "version"),
-        ("version 4", patched(&good, 4, &4u32.to_le_bytes()), "version"),
-        ("big-endian", patched(&good, 4, &3u32.to_be_bytes()), "big-endian"),
-        ("a huge tensor count", patched(&good, 8, &u64::MAX.to_le_bytes()), "tensor"),
-        ("a huge key count", patched(&good, 16, &500_000_000u64.to_le_bytes()), "key"),
-        ("an unknown tensor type", patched(&good, ty, &99u32.to_le_bytes()), "type"),
-        ("a removed tensor type", patched(&good, ty, &4u32.to_le_bytes()), "type"),
-        ("a wrong offset", patched(&good, ty + 4, &64u64.to_le_bytes()), "token_embd.weight"),
-        ("a dimension of 2^63", patched(&good, ty - 8, &(1u64 << 63).to_le_bytes()), ""),
-        ("a dimension of 0", patched(&good, ty - 8, &0u64.to_le_bytes()), ""),
+        (
+            "version 1",
+            patched(&good, 4, &1u32.to_le_bytes()),
+            "version",
+        ),
+        (
+            "version 4",
+            patched(&good, 4, &4u32.to_le_bytes()),
+            "version",
+        ),
+        (
+            "big-endian",
+            patched(&good, 4, &3u32.to_be_bytes()),
+            "big-endian",
+        ),
+        (
+            "a huge tensor count",
+            patched(&good, 8, &u64::MAX.to_le_bytes()),
+            "tensor",
+        ),
+        (
+            "a huge key count",
+            patched(&good, 16, &500_000_000u64.to_le_bytes()),
+            "key",
+        ),
+        (
+            "an unknown tensor type",
+            patched(&good, ty, &99u32.to_le_bytes()),
+            "type",
+        ),
+        (
+            "a removed tensor type",
+            patched(&good, ty, &4u32.to_le_bytes()),
+            "type",
+        ),
+        (
+            "a wrong offset",
+            patched(&good, ty + 4, &64u64.to_le_bytes()),
+            "token_embd.weight",
+        ),
+        (
+            "a dimension of 2^63",
+            patched(&good, ty - 8, &(1u64 << 63).to_le_bytes()),
+            "",
+        ),
+        (
+            "a dimension of 0",
+            patched(&good, ty - 8, &0u64.to_le_bytes()),
+            "",
+        ),
         ("only data missing", cut(good.len() - 1), "completely"),
     ];
-    for n in [1, 3, 4, 8, 23, 24, 25, 100, 1000, good.len() / 4, good.len() / 2] {
+    for n in [
+        1,
+        3,
+        4,
+        8,
+        23,
+        24,
+        25,
+        100,
+        1000,
+        good.len() / 4,
+        good.len() / 2,
+    ] {
         rows.push(("truncated", cut(n), ""));
     }
     rows.extend(unusable_models(&spec));
@@ -64,39 +120,143 @@ fn unusable_models(spec: &Spec) -> Vec<Row> {
     let with = |change: fn(&mut Metadata)| spec.bytes_with(change);
     let other = |ty: TensorType| Spec::quantized("llama", ty).bytes();
     vec![
-        ("an unknown architecture", with(|m| m.insert("general.architecture", "mamba9")), "mamba9"),
-        ("no architecture", spec.bytes_without(&["general.architecture"]), "general.architecture"),
-        ("no layer count", spec.bytes_without(&["llama.block_count"]), "llama.block_count"),
-        ("no layers", with(|m| m.insert("llama.block_count", 0u32)), "llama.block_count"),
-        ("a billion layers", with(|m| m.insert("llama.block_count", 1u32 << 30)), "block_count"),
-        ("a text as layer count", with(|m| m.insert("llama.block_count", "two")), "block_count"),
-        ("no heads", with(|m| m.insert("llama.attention.head_count", 0u32)), "head_count"),
-        ("3 of 4 heads", with(|m| m.insert("llama.attention.head_count_kv", 3u32)), "head_count_kv"),
-        ("a NaN epsilon", with(|m| m.insert("llama.attention.layer_norm_rms_epsilon", f32::NAN)),
-            "layer_norm_rms_epsilon"),
-        ("a rope base of 0", with(|m| m.insert("llama.rope.freq_base", 0f32)), "freq_base"),
-        ("another width", with(|m| m.insert("llama.embedding_length", 128u32)), "shape"),
-        ("a missing tensor", spec.bytes_without(&["blk.1.ffn_up"]), "blk.1.ffn_up.weight"),
-        ("no tensors", spec.bytes_without(&["blk", "token", "output"]), ""),
+        (
+            "an unknown architecture",
+            with(|m| m.insert("general.architecture", "mamba9")),
+            "mamba9",
+        ),
+        (
+            "no architecture",
+            spec.bytes_without(&["general.architecture"]),
+            "general.architecture",
+        ),
+        (
+            "no layer count",
+            spec.bytes_without(&["llama.block_count"]),
+            "llama.block_count",
+        ),
+        (
+            "no layers",
+            with(|m| m.insert("llama.block_count", 0u32)),
+            "llama.block_count",
+        ),
+        (
+            "a billion layers",
+            with(|m| m.insert("llama.block_count", 1u32 << 30)),
+            "block_count",
+        ),
+        (
+            "a text as layer count",
+            with(|m| m.insert("llama.block_count", "two")),
+            "block_count",
+        ),
+        (
+            "no heads",
+            with(|m| m.insert("llama.attention.head_count", 0u32)),
+            "head_count",
+        ),
+        (
+            "3 of 4 heads",
+            with(|m| m.insert("llama.attention.head_count_kv", 3u32)),
+            "head_count_kv",
+        ),
+        (
+            "a NaN epsilon",
+            with(|m| m.insert("llama.attention.layer_norm_rms_epsilon", f32::NAN)),
+            "layer_norm_rms_epsilon",
+        ),
+        (
+            "a rope base of 0",
+            with(|m| m.insert("llama.rope.freq_base", 0f32)),
+            "freq_base",
+        ),
+        (
+            "another width",
+            with(|m| m.insert("llama.embedding_length", 128u32)),
+            "shape",
+        ),
+        (
+            "a missing tensor",
+            spec.bytes_without(&["blk.1.ffn_up"]),
+            "blk.1.ffn_up.weight",
+        ),
+        (
+            "no tensors",
+            spec.bytes_without(&["blk", "token", "output"]),
+            "",
+        ),
         ("an unsupported type", other(TensorType::IQ2_XXS), "IQ2_XXS"),
-        ("no tokenizer", Spec { vocabulary: Vocabulary::None, ..spec.clone() }.bytes(), "tokenizer"),
-        ("an unknown tokenizer", with(|m| m.insert("tokenizer.ggml.model", "abacus")), "abacus"),
-        ("no tokens", spec.bytes_without(&["tokenizer.ggml.tokens"]), "tokenizer.ggml.tokens"),
-        ("tokens as numbers", with(|m| m.insert("tokenizer.ggml.tokens", 5u32)), "ggml.tokens"),
-        ("an end token outside", with(|m| m.insert("tokenizer.ggml.eos_token_id", 99_999u32)),
-            "eos_token_id"),
-        ("NaN in the weights", Spec { nan: true, ..spec.clone() }.bytes(), "NaN"),
-        ("a template that throws", templated(spec, "{{ raise_exception('Not like this') }}"),
-            "Not like this"),
-        ("a template that loops", templated(spec, "{% for i in range(99999) %}\
-            {% for j in range(99999) %}{% endfor %}{% endfor %}"), "template"),
-        ("a template that grows", templated(spec, "{{ 'A' * 10**9 }}"), "template"),
-        ("a template that fails", templated(spec, "{{ messages + 1 }}"), "template"),
+        (
+            "no tokenizer",
+            Spec {
+                vocabulary: Vocabulary::None,
+                ..spec.clone()
+            }
+            .bytes(),
+            "tokenizer",
+        ),
+        (
+            "an unknown tokenizer",
+            with(|m| m.insert("tokenizer.ggml.model", "abacus")),
+            "abacus",
+        ),
+        (
+            "no tokens",
+            spec.bytes_without(&["tokenizer.ggml.tokens"]),
+            "tokenizer.ggml.tokens",
+        ),
+        (
+            "tokens as numbers",
+            with(|m| m.insert("tokenizer.ggml.tokens", 5u32)),
+            "ggml.tokens",
+        ),
+        (
+            "an end token outside",
+            with(|m| m.insert("tokenizer.ggml.eos_token_id", 99_999u32)),
+            "eos_token_id",
+        ),
+        (
+            "NaN in the weights",
+            Spec {
+                nan: true,
+                ..spec.clone()
+            }
+            .bytes(),
+            "NaN",
+        ),
+        (
+            "a template that throws",
+            templated(spec, "{{ raise_exception('Not like this') }}"),
+            "Not like this",
+        ),
+        (
+            "a template that loops",
+            templated(
+                spec,
+                "{% for i in range(99999) %}\
+            {% for j in range(99999) %}{% endfor %}{% endfor %}",
+            ),
+            "template",
+        ),
+        (
+            "a template that grows",
+            templated(spec, "{{ 'A' * 10**9 }}"),
+            "template",
+        ),
+        (
+            "a template that fails",
+            templated(spec, "{{ messages + 1 }}"),
+            "template",
+        ),
     ]
 }
 
 fn templated(spec: &Spec, template: &str) -> Vec<u8> {
-    Spec { template: Some(template.to_owned()), ..spec.clone() }.bytes()
+    Spec {
+        template: Some(template.to_owned()),
+        ..spec.clone()
+    }
+    .bytes()
 }
 
 #[test]
@@ -106,8 +266,21 @@ fn damaged_files_are_refused_with_a_sentence() {
     for (n, (name, bytes, about)) in damaged_files().into_iter().enumerate() {
         let path = scratch.write(&format!("{n}.gguf"), &bytes);
         let path = path.to_str().unwrap();
-        let run = ingle(&["run", path, "Hello", "--device", "cpu", "-n", "4", "--temperature", "0"]);
-        wrong.extend(run.not_a_refusal(about).map(|problem| format!("{name}: {problem}")));
+        let run = ingle(&[
+            "run",
+            path,
+            "Hello",
+            "--device",
+            "cpu",
+            "-n",
+            "4",
+            "--temperature",
+            "0",
+        ]);
+        wrong.extend(
+            run.not_a_refusal(about)
+                .map(|problem| format!("{name}: {problem}")),
+        );
         println!("{name}: {}", run.stderr.trim());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -119,15 +292,23 @@ fn what_is_no_file_is_refused() {
     let missing = scratch.path("missing.gguf");
     let folder = scratch.folder();
     let part = scratch.path("part-00002-of-00003.gguf");
-    let mut rows: Vec<(&Path, &str)> =
-        vec![(&missing, "no such file"), (folder, "folder"), (&part, "part")];
+    let mut rows: Vec<(&Path, &str)> = vec![
+        (&missing, "no such file"),
+        (folder, "folder"),
+        (&part, "part"),
+    ];
     if cfg!(unix) {
         rows.push((Path::new("/dev/zero"), "regular file"));
     }
     for (path, about) in rows {
         for command in ["run", "show", "tokenize", "bench"] {
             let run = ingle(&[command, path.to_str().unwrap()]);
-            assert_eq!(run.not_a_refusal(about), None, "{command} {}", path.display());
+            assert_eq!(
+                run.not_a_refusal(about),
+                None,
+                "{command} {}",
+                path.display()
+            );
         }
     }
 }
@@ -136,18 +317,33 @@ fn what_is_no_file_is_refused() {
 fn parts_of_a_split_model_are_checked() {
     let scratch = Scratch::new();
     let spec = Spec::tiny("llama");
-    let other = Spec { seed: 8, ..spec.clone() };
+    let other = Spec {
+        seed: 8,
+        ..spec.clone()
+    };
     let parts = spec.split("m", 3);
     let first = scratch.write(&parts[0].0, &parts[0].1);
     let first = first.to_str().unwrap();
     let args = ["run", first, "Hello", "--device", "cpu", "-n", "2"];
-    assert_eq!(ingle(&args).not_a_refusal("part 2 of 3"), None, "two parts missing");
+    assert_eq!(
+        ingle(&args).not_a_refusal("part 2 of 3"),
+        None,
+        "two parts missing"
+    );
     let _ = scratch.write(&parts[1].0, &parts[1].1);
-    assert_eq!(ingle(&args).not_a_refusal("part 3 of 3"), None, "one part missing");
+    assert_eq!(
+        ingle(&args).not_a_refusal("part 3 of 3"),
+        None,
+        "one part missing"
+    );
     let _ = scratch.write(&parts[2].0, &parts[1].1);
     assert_eq!(ingle(&args).not_a_refusal(""), None, "a part twice");
     let _ = scratch.write(&parts[2].0, &other.split("m", 2)[1].1);
-    assert_eq!(ingle(&args).not_a_refusal(""), None, "a part of another split");
+    assert_eq!(
+        ingle(&args).not_a_refusal(""),
+        None,
+        "a part of another split"
+    );
     let _ = scratch.write(&parts[2].0, &parts[2].1);
     assert_eq!(ingle(&args).code, Some(0), "complete");
 }
@@ -173,9 +369,22 @@ fn requests_that_cannot_be_met_are_refused() {
         (&["run", model, "x", "--ctx", "0"], ""),
         (&["run", model, "x", "--threads", "0"], "threads"),
         (&["run", model, "x", "--frobnicate"], "frobnicate"),
-        (&["logits", model, "--tokens", "1,2,99999", "--out", out], "99999"),
+        (
+            &["logits", model, "--tokens", "1,2,99999", "--out", out],
+            "99999",
+        ),
         (&["logits", model, "--tokens", "one", "--out", out], "one"),
-        (&["logits", model, "--tokens", "1", "--out", nowhere.to_str().unwrap()], "logits.f32"),
+        (
+            &[
+                "logits",
+                model,
+                "--tokens",
+                "1",
+                "--out",
+                nowhere.to_str().unwrap(),
+            ],
+            "logits.f32",
+        ),
         (&["logits", model, "--out", out], "tokens"),
         (&["bench", model, "-p", "0", "-n", "0"], "-p"),
         (&["bench", model, "-r", "0"], "-r"),
@@ -183,12 +392,18 @@ fn requests_that_cannot_be_met_are_refused() {
     ];
     let mut wrong = Vec::new();
     for (args, about) in rows {
-        let shown = args.iter().map(|arg| arg.get(..20).unwrap_or(arg)).collect::<Vec<_>>();
+        let shown = args
+            .iter()
+            .map(|arg| arg.get(..20).unwrap_or(arg))
+            .collect::<Vec<_>>();
         let problem = ingle(args).not_a_refusal(about);
         wrong.extend(problem.map(|problem| format!("{}: {problem}", shown.join(" "))));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(!Path::new(out).exists(), "a refused command must leave no file");
+    assert!(
+        !Path::new(out).exists(),
+        "a refused command must leave no file"
+    );
     for (input, about) in [("1 2 x", "x"), ("1 2 99999", "99999"), ("-1", "-1")] {
         let run = ingle_with(&["tokenize", model, "--decode"], input.as_bytes());
         assert_eq!(run.not_a_refusal(about), None, "{input}");
@@ -204,11 +419,27 @@ fn a_template_that_cannot_be_read_is_replaced_and_said() {
         ("depth", "{% if 1 %}".repeat(20_000)),
         ("filter", "{{ messages|frobnicate }}".to_owned()),
     ] {
-        let bytes = Spec { template: Some(template), ..spec.clone() }.bytes();
+        let bytes = Spec {
+            template: Some(template),
+            ..spec.clone()
+        }
+        .bytes();
         let path = scratch.write("m.gguf", &bytes);
-        let run = ingle(&["run", path.to_str().unwrap(), "Hi", "--device", "cpu", "-n", "2"]);
+        let run = ingle(&[
+            "run",
+            path.to_str().unwrap(),
+            "Hi",
+            "--device",
+            "cpu",
+            "-n",
+            "2",
+        ]);
         assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
-        assert!(run.stderr.starts_with("warning: "), "{name}: {}", run.stderr);
+        assert!(
+            run.stderr.starts_with("warning: "),
+            "{name}: {}",
+            run.stderr
+        );
         assert!(run.stderr.contains("ChatML"), "{name}: {}", run.stderr);
     }
 }

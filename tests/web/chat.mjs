@@ -29,6 +29,8 @@ const server = await serve({
   },
 });
 const home = `${server.origin}/any/where/`;
+/** A software adapter compiles shaders slowly. */
+const SOFTWARE_GPU_MS = 200_000;
 const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true };
 const ui = (name) => `[data-ui="${name}"]`;
@@ -63,12 +65,11 @@ async function ask(page, text) {
 const line = (page) => page.locator(ui("turn.line")).last();
 const answer = (page) => page.locator("main article:not(.me)").last();
 
-async function finished(page) {
-  await page.waitForFunction(
-    () =>
-      !document.querySelector("[aria-busy]") &&
-      document.querySelector("#send").getAttribute("aria-label") === "Send",
-  );
+async function finished(page, timeout = 60_000) {
+  const idle = () =>
+    !document.querySelector("[aria-busy]") &&
+    document.querySelector("#send").getAttribute("aria-label") === "Send";
+  await page.waitForFunction(idle, null, { timeout });
 }
 
 async function setup(page, instructions, length) {
@@ -108,10 +109,13 @@ cases["a file is loaded, a question is answered, figures are shown"] = async () 
 
 cases["the page writes on WebGPU"] = async () => {
   await withPage(DESKTOP, "?device=gpu", async (page) => {
-    await loadFile(page);
+    if (!/WebGPU/.test(await page.textContent("#status")))
+      skip("this browser has no WebGPU adapter");
+    await page.setInputFiles("#file", modelFile);
+    await page.waitForSelector(".try", { timeout: SOFTWARE_GPU_MS });
     await setup(page, "", 256);
     await ask(page, "One day");
-    await finished(page);
+    await finished(page, SOFTWARE_GPU_MS);
     assert.match(await page.textContent("#status"), /WebGPU/);
     assert.match(await line(page).textContent(), /tokens\/s/);
   });
@@ -134,19 +138,30 @@ cases["Stop and Esc end the answer, the text stays, and the next message works"]
   await withPage(DESKTOP, "?device=cpu", async (page) => {
     await loadFile(page);
     await setup(page, "", 0);
-    for (const stop of [() => page.click("#send"), () => page.keyboard.press("Escape")]) {
+    for (const way of ["click", "escape"]) {
+      // From inside the page, at the first words: a small model is done before a test can click.
+      await page.evaluate((way) => {
+        const watch = new MutationObserver(() => {
+          if (!document.querySelector("main article[aria-busy] p")) return;
+          watch.disconnect();
+          const send = document.querySelector("#send");
+          globalThis.label = send.getAttribute("aria-label");
+          const escape = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+          if (way === "click") send.click();
+          else document.activeElement.dispatchEvent(escape);
+        });
+        watch.observe(document.querySelector("main"), { childList: true, subtree: true });
+      }, way);
       await ask(page, "Tell me a long story");
-      await page.waitForSelector("main article[aria-busy] p");
-      assert.equal(await page.getAttribute("#send", "aria-label"), "Stop writing");
-      await stop();
+      await page.waitForFunction(() => globalThis.label);
       await finished(page);
-      const words = await line(page).textContent();
-      if (/context is full|length limit|first word/.test(words))
-        skip(`the model is too fast to be stopped: ${words}`);
-      assert.match(words, /^Stopped after \d+ tokens/);
+      assert.equal(await page.evaluate(() => globalThis.label), "Stop writing");
+      assert.match(await line(page).textContent(), /^Stopped after \d+ tokens/);
       assert.ok((await answer(page).textContent()).length > 3);
       await page.click("#new-chat");
     }
+    await ask(page, "Once more");
+    await page.waitForSelector("main article:not(.me) p");
   });
 };
 
@@ -171,12 +186,13 @@ cases["everything works by keyboard alone"] = async () => {
     for (let i = 0; i < 30; i += 1) {
       await page.keyboard.press("Tab");
       const [id, ring] = await page.evaluate(() => {
+        if (!document.hasFocus()) return ["", true]; // on the browser's own controls
         const node = document.activeElement;
         const style = getComputedStyle(node.closest(".box") ?? node);
         return [node.id || node.textContent.trim().slice(0, 20), style.outlineStyle !== "none"];
       });
       if (id) reached.add(id);
-      if (id && id !== "") assert.ok(ring || id === "log", `no focus ring on ${id}`);
+      assert.ok(ring, `no focus ring on ${id}`);
     }
     for (const id of ["new-chat", "add-model", "model", "private", "ask", "setup", "send"]) {
       assert.ok(reached.has(id), `Tab does not reach #${id}: ${[...reached]}`);

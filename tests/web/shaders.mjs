@@ -65,10 +65,7 @@ await run(
     "the subgroup forms are among them": async () => {
       checked();
       if (!result.has.subgroups) skip("the adapter has no subgroups");
-      assert.ok(
-        result.compiled.some((name) => /sub/i.test(name)),
-        result.compiled.slice(0, 5).join(),
-      );
+      assert.ok(result.compiled.filter((name) => name.endsWith(" sg")).length > 50);
     },
     "the f16 forms are among them": async () => {
       checked();

@@ -1,5 +1,5 @@
-// Files and failures: transfers that are cancelled, cut or refused leave nothing; bad files, missing
-// features and killed workers are sentences; what is kept is found again.
+// Files and failures: transfers that are cancelled, cut or refused leave nothing; bad files,
+// missing features and killed workers are sentences; what is kept is found again.
 import { readFileSync } from "node:fs";
 
 import { launch } from "./lib/browser.mjs";
@@ -42,7 +42,7 @@ const server = await serveEngine({
   },
   "/unsized/model.gguf": (_, response) => {
     headers(response);
-    response.write(bytes.subarray(0, 1000)); // in two parts, so that no length is known at the start
+    response.write(bytes.subarray(0, 1000)); // in two parts, so that no length is known
     response.end(bytes.subarray(1000));
   },
   "/refused/model.gguf": (_, response) => {

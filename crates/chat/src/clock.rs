@@ -1,8 +1,9 @@
 //! Dates for `strftime_now`, which several templates print into the system message.
 //!
-//! The time is given by the host and never read here: wasm has no clock in `std`, tests need a fixed
-//! one, and a template's date is part of the prompt, so the same conversation must give the same
-//! text twice. Directives are those of C's `strftime` in the "C" locale, which Python passes through.
+//! The time is given by the host and never read here: wasm has no clock in `std`, tests need a
+//! fixed one, and a template's date is part of the prompt, so the same conversation must give the
+//! same text twice. Directives are those of C's `strftime` in the "C" locale, which Python passes
+//! through.
 
 /// A civil date and time, without a zone: what the person's clock on the wall says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Plain formats for models whose template is missing or broken.
 //!
 //! A model answers badly in a format it was not trained on, so the family is guessed from the
-//! special tokens of its vocabulary: a model with `<|im_start|>` was trained on ChatML, whatever its
-//! template says. The formats are written out here rather than as Jinja: they cannot fail.
+//! special tokens of its vocabulary: a model with `<|im_start|>` was trained on ChatML, whatever
+//! its template says. The formats are written out here rather than as Jinja: they cannot fail.
 //! Tokens are the models' public interface; the formats follow their makers' documentation.
 
 use crate::message::Message;

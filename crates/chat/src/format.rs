@@ -150,7 +150,7 @@ fn str_field(
             return format(
                 FormatStyle::StrFormat,
                 &format!("{{:{spec}}}"),
-                &[value.clone()],
+                std::slice::from_ref(value),
             );
         }
         "" | "s" => text::py_str(state, value)?,

@@ -2,9 +2,9 @@
 //!
 //! Model files carry their chat format as a Jinja template, written for Jinja2 as Hugging Face sets
 //! it up in Python. This crate renders them byte for byte as Python would, in an interpreter that
-//! cannot reach the host and whose time and memory are bounded ([`limits`]): a template is a program
-//! from whoever made the file. A file without a usable template gets a plain format and a reason
-//! ([`ChatTemplate::fallback_reason`]).
+//! cannot reach the host and whose time and memory are bounded ([`limits`]): a template is a
+//! program from whoever made the file. A file without a usable template gets a plain format and a
+//! reason ([`ChatTemplate::fallback_reason`]).
 //!
 //! The way of a template: `scan` measures its nesting without recursion, the interpreter's parser
 //! makes a syntax tree, `lower` prints it back with every operation as a call of ours (`ops`,
@@ -19,6 +19,7 @@ mod error;
 mod fallback;
 mod filters;
 mod format;
+mod guard;
 mod json;
 pub mod limits;
 mod lower;
@@ -27,6 +28,7 @@ mod meter;
 mod methods;
 mod ops;
 mod scan;
+mod search;
 mod strings;
 mod subscript;
 mod template;
@@ -35,5 +37,6 @@ mod text;
 pub use clock::Moment;
 pub use error::Error;
 pub use fallback::Family;
+pub use guard::Guard;
 pub use message::{Message, RenderOptions, SpecialTokens};
 pub use template::{ChatTemplate, KEY_TEMPLATE};

@@ -1,9 +1,9 @@
 //! Bounds on what a chat template may cost, each with its reason.
 //!
-//! A template is a program written by whoever made the model file. It runs in an interpreter without
-//! access to the host, but an interpreter alone does not stop a program from doubling a string forty
-//! times: these numbers do. They are constants and not options because a page and a command must
-//! refuse the same files.
+//! A template is a program written by whoever made the model file. It runs in an interpreter
+//! without access to the host, but an interpreter alone does not stop a program from doubling a
+//! string forty times: these numbers do. They are constants and not options because a page and a
+//! command must refuse the same files.
 
 /// Longest template source, in bytes. The longest templates in use are about 20 KiB.
 pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
@@ -12,8 +12,8 @@ pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
 /// is recursive, and a page's stack is 1 MiB.
 pub const MAX_SOURCE_DEPTH: usize = 64;
 
-/// Most chaining operators (`+`, `|`, `.`, `[`, `not` …) inside one tag, and most `elif` branches of
-/// one `if`: each adds a level to the syntax tree without adding a bracket.
+/// Most chaining operators (`+`, `|`, `.`, `[`, `not` …) inside one tag, and most `elif` branches
+/// of one `if`: each adds a level to the syntax tree without adding a bracket.
 pub const MAX_CHAIN: usize = 400;
 
 /// Interpreter steps of one rendering. A long conversation (500 messages) takes about 100,000.

@@ -1,8 +1,8 @@
 //! What one rendering has used, and the refusal when it is too much.
 //!
-//! The interpreter counts steps but not bytes. Every function of ours charges here for what it makes
-//! and for what it reads, before it makes or reads it. Totals only grow: the heap a rendering holds
-//! can then never exceed what it was charged, whichever values are still alive.
+//! The interpreter counts steps but not bytes. Every function of ours charges here for what it
+//! makes and for what it reads, before it makes or reads it. Totals only grow: the heap a rendering
+//! holds can then never exceed what it was charged, whichever values are still alive.
 
 use minijinja::value::{Enumerator, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, State};
@@ -48,8 +48,8 @@ pub(crate) fn text(state: &mut State<'_, '_>, text: String) -> Result<Value, Err
     Ok(Value::from(text))
 }
 
-/// Whether `value` is a `namespace()`: the only value a template can change, hence the only one that
-/// could contain itself.
+/// Whether `value` is a `namespace()`: the only value a template can change, hence the only one
+/// that could contain itself.
 pub(crate) fn is_namespace(value: &Value) -> bool {
     value
         .as_object()

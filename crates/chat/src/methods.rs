@@ -1,8 +1,8 @@
 //! Methods of Python's `str`, `list` and `dict`, which templates call freely.
 //!
-//! Two rules of Jinja2 that the interpreter does not have: `d.items` finds the method before the key
-//! `"items"` (tool schemas have such keys), and whatever would change a value is refused, because
-//! Hugging Face runs templates in an immutable sandbox.
+//! Two rules of Jinja2 that the interpreter does not have: `d.items` finds the method before the
+//! key `"items"` (tool schemas have such keys), and whatever would change a value is refused,
+//! because Hugging Face runs templates in an immutable sandbox.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use minijinja::{Environment, Error, ErrorKind, State};
 
 use crate::limits::NODE_BYTES;
 use crate::strings::{self, Side};
-use crate::{args, format, meter, ops, text};
+use crate::{args, format, meter, ops, search, text};
 
 const STR: &[&str] = &[
     "capitalize",
@@ -260,7 +260,7 @@ fn string_method(
     match name {
         "format" => return format::str_format(state, s, args),
         "join" => return join(state, s, args),
-        "startswith" | "endswith" => return affix(s, name == "startswith", args),
+        "startswith" | "endswith" => return search::affix(s, name == "startswith", args),
         "split" | "rsplit" => {
             let bound = args::bind(args, &["sep", "maxsplit"])?;
             let limit = args::integer(&bound, 1)?.and_then(|n| usize::try_from(n).ok());
@@ -288,7 +288,7 @@ fn string_method(
             };
             return Ok(Value::from(strings::strip(s, args::text(&bound, 0)?, side)));
         }
-        "find" | "rfind" | "index" | "rindex" | "count" => return search(s, name, args),
+        "find" | "rfind" | "index" | "rindex" | "count" => return search::search(s, name, args),
         "partition" | "rpartition" => {
             let bound = args::bind(args, &["sep"])?;
             return Ok(strings::partition(
@@ -339,63 +339,6 @@ fn join(state: &mut State<'_, '_>, separator: &str, args: &[Value]) -> Result<Va
         text::write_str(state, &item, &mut out)?;
     }
     Ok(Value::from(out))
-}
-
-/// `startswith` and `endswith`, with one text or a tuple of them and an optional range.
-fn affix(s: &str, start: bool, args: &[Value]) -> Result<Value, Error> {
-    let bound = args::bind(args, &["affix", "start", "end"])?;
-    let Some(what) = args::given(&bound, 0) else {
-        return Err(Error::from(ErrorKind::MissingArgument));
-    };
-    let s = strings::range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?).0;
-    let matches = |affix: &str| {
-        if start {
-            s.starts_with(affix)
-        } else {
-            s.ends_with(affix)
-        }
-    };
-    if let Some(affix) = what.as_str() {
-        return Ok(Value::from(matches(affix)));
-    }
-    if !what.is_tuple() {
-        return Err(ops::type_error("startswith", what, what));
-    }
-    let hit = what
-        .try_iter()?
-        .any(|affix| affix.as_str().is_some_and(matches));
-    Ok(Value::from(hit))
-}
-
-/// `find` and its relatives: positions count characters.
-fn search(s: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
-    let bound = args::bind(args, &["sub", "start", "end"])?;
-    let what = args::required_text(&bound, 0)?;
-    let (part, before) = strings::range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?);
-    if name == "count" {
-        let count = if what.is_empty() {
-            part.chars().count() + 1
-        } else {
-            part.matches(what).count()
-        };
-        return Ok(Value::from(count));
-    }
-    let at = if name.starts_with('r') {
-        part.rfind(what)
-    } else {
-        part.find(what)
-    };
-    let chars = at
-        .and_then(|at| part.get(..at))
-        .map(|p| before + p.chars().count());
-    match chars {
-        Some(at) => Ok(Value::from(at)),
-        None if name.ends_with("find") => Ok(Value::from(-1)),
-        None => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "substring not found",
-        )),
-    }
 }
 
 /// Registers attribute access and method calls under the names `lower` prints.

@@ -1,8 +1,8 @@
 //! Python's operators, charged: what `lower` puts in the place of `+`, `~`, `%`, `x[1:]`, `in` ….
 //!
-//! Numbers are integers (128 bits; Python's are unbounded, overflow is an error here) or floats, and
-//! booleans count as integers. What Python refuses (`'a' + 1`, `None < 2`) is refused with the same
-//! reason, because templates are tested against Python and rely on what it does.
+//! Numbers are integers (128 bits; Python's are unbounded, overflow is an error here) or floats,
+//! and booleans count as integers. What Python refuses (`'a' + 1`, `None < 2`) is refused with the
+//! same reason, because templates are tested against Python and rely on what it does.
 
 use std::cmp::Ordering;
 

@@ -1,10 +1,10 @@
 //! A first look at a template's tags, before any recursive parser sees them.
 //!
 //! The interpreter's parser is recursive and so is everything behind it; how deep they go is the
-//! template's choice. This pass is a loop: it measures nesting of blocks and brackets and the length
-//! of operator chains, refuses what is too deep, and on the way rewrites the one tag pair that
-//! Hugging Face adds to Jinja (`{% generation %}`, which marks the assistant's text for training and
-//! prints nothing) to a plain scope.
+//! template's choice. This pass is a loop: it measures nesting of blocks and brackets and the
+//! length of operator chains, refuses what is too deep, and on the way rewrites the one tag pair
+//! that Hugging Face adds to Jinja (`{% generation %}`, which marks the assistant's text for
+//! training and prints nothing) to a plain scope.
 
 use crate::error::Error;
 use crate::limits::{MAX_CHAIN, MAX_SOURCE_BYTES, MAX_SOURCE_DEPTH};

@@ -51,8 +51,8 @@ impl ChatTemplate {
     /// The template of a model file, or a stated fallback where it has none that works.
     ///
     /// # Errors
-    /// None at present; a broken template becomes a fallback. The result leaves room for files whose
-    /// metadata cannot be read.
+    /// None at present; a broken template becomes a fallback. The result leaves room for files
+    /// whose metadata cannot be read.
     pub fn from_gguf(
         metadata: &gguf::Metadata,
         tokens: &SpecialTokens,

@@ -253,3 +253,66 @@ fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
         shared.done.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn barriers_order_what_threads_write() {
+        for n_threads in [1, 2, 3, 5] {
+            let mut pool = Pool::new(n_threads);
+            assert_eq!(pool.n_threads(), n_threads);
+            let sums: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
+            for _ in 0..20 {
+                pool.run(&|team| {
+                    for (i, sum) in sums.iter().enumerate() {
+                        // Everyone adds one, then everyone sees what all added.
+                        let before = sum.fetch_add(1, Ordering::Relaxed) / team.n_threads;
+                        team.barrier();
+                        let after = sums[i].load(Ordering::Relaxed);
+                        assert_eq!(after, (before + 1) * team.n_threads);
+                        team.barrier();
+                    }
+                })
+                .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn shares_cover_everything_once() {
+        let meeting = Meeting::default();
+        for n in [0, 1, 7, 64] {
+            let mut next = 0;
+            for thread in 0..3 {
+                let team = Team {
+                    thread,
+                    n_threads: 3,
+                    meeting: &meeting,
+                };
+                let share = team.share(n);
+                assert_eq!(share.start, next);
+                next = share.end;
+            }
+            assert_eq!(next, n);
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_the_job_with_an_error_and_not_in_a_hang() {
+        for culprit in [0, 1] {
+            let mut pool = Pool::new(3);
+            let result = pool.run(&|team| {
+                if team.thread == culprit {
+                    std::panic::resume_unwind(Box::new("test"));
+                }
+                team.barrier();
+            });
+            assert!(result.is_err());
+            assert!(pool.run(&|_| ()).is_err());
+        }
+    }
+}

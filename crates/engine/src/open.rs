@@ -141,10 +141,7 @@ impl Opened {
         let player = load::stream(&self.gguf, &self.model.plan, loader, &env, progress).await?;
         let load_ms = (env.now_ms)() - start;
         let info = self.info();
-        let text = crate::session::Text {
-            tokenizer: self.tokenizer,
-            template: self.template,
-        };
+        let text = crate::session::Text::new(self.tokenizer, self.template);
         Ok(Session::new(player, text, info, config.n_ctx, env, load_ms))
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chat::{ChatTemplate, RenderOptions};
+use chat::{ChatTemplate, Guard, RenderOptions};
 use kernels::sampling::MAX_RECENT;
 use kernels::{Counters, Input, Job, Player, PlayerInfo, Sampling, Want};
 use tokenizer::{Encode, Tokenizer};
@@ -25,6 +25,21 @@ const ALL_LOGITS_ROWS: usize = 32;
 pub(crate) struct Text {
     pub tokenizer: Arc<Tokenizer>,
     pub template: ChatTemplate,
+    /// Keeps control tokens in messages from being read as such.
+    pub guard: Guard,
+}
+
+impl Text {
+    pub fn new(tokenizer: Arc<Tokenizer>, template: ChatTemplate) -> Text {
+        let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
+        let control = ids.filter(|&id| tokenizer.is_control(id));
+        let guard = Guard::new(control.filter_map(|id| tokenizer.token_text(id)));
+        Text {
+            tokenizer,
+            template,
+            guard,
+        }
+    }
 }
 
 /// A loaded model.
@@ -123,14 +138,15 @@ impl Session {
     pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
         let ids = match prompt {
             Prompt::Tokens(ids) => ids.clone(),
-            Prompt::Text(text) => self.encode_prompt(text),
+            Prompt::Text(text) => self.encode_prompt(text, false),
             Prompt::Messages(messages) => {
                 let options = RenderOptions {
                     add_generation_prompt: true,
                     now: Some((self.env.now_local)()),
                     ..RenderOptions::default()
                 };
-                self.encode_prompt(&self.text.template.render(messages, &options)?)
+                let messages = self.text.guard.messages(messages);
+                self.encode_prompt(&self.text.template.render(&messages, &options)?, true)
             }
         };
         if ids.is_empty() {
@@ -150,18 +166,19 @@ impl Session {
 
     /// As the file wants it, but with one BOS where the template writes its own, and without the
     /// EOS some files append: a prompt is there to be continued.
-    fn encode_prompt(&self, text: &str) -> Vec<u32> {
+    fn encode_prompt(&self, text: &str, is_guarded: bool) -> Vec<u32> {
         let tokenizer = &self.text.tokenizer;
         let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
         let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
         let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
-        let mut ids = tokenizer.encode(
-            text,
-            Encode {
-                add_special: !has_bos,
-                parse_special: true,
-            },
-        );
+        let options = Encode {
+            add_special: !has_bos,
+            parse_special: true,
+        };
+        let mut ids = match is_guarded {
+            true => tokenizer.encode_marked(text, options, Guard::MARK),
+            false => tokenizer.encode(text, options),
+        };
         if !has_bos && !has_eos && ids.len() > 1 && ids.last().copied() == tokenizer.eos() {
             ids.pop();
         }

@@ -38,6 +38,19 @@ fn there_is_one_beginning() {
 }
 
 #[test]
+fn only_the_template_writes_control_tokens() {
+    let session = Fake::default().session_of(gguf(Some(WITH_BOS)), 256);
+    let control = |text: &str| {
+        let ids = session.prompt_ids(&turns(&[text])).unwrap();
+        let tokenizer = session.tokenizer();
+        ids.iter().filter(|&&id| tokenizer.is_control(id)).count()
+    };
+    assert_eq!(control("hello<s></s>x"), control("hellox"));
+    let raw = Prompt::Text("hello</s>x".to_owned());
+    assert!(session.prompt_ids(&raw).unwrap().contains(&EOS));
+}
+
+#[test]
 fn a_conversation_costs_its_new_words() {
     let script = [word("hello"), word("x"), EOS];
     let first = turns(&["hello"]);

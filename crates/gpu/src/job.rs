@@ -32,7 +32,10 @@ impl GpuPlayer {
             _ => return Err(unsupported("the other kind of input")),
         };
         if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
+            return Err(PlayerError::Rows {
+                n_rows,
+                max_rows: MAX_ROWS,
+            });
         }
         let mut end = job.pos.saturating_add(n_rows);
         let gives_logits = self.plan.gives_logits();
@@ -43,12 +46,17 @@ impl GpuPlayer {
             Want::LastLogits | Want::AllLogits | Want::Tokens { .. } if !gives_logits => {
                 return Err(unsupported("the logits of a model without a head"));
             }
-            Want::Tokens { n_tokens, sampling, .. } => {
+            Want::Tokens {
+                n_tokens, sampling, ..
+            } => {
                 if !self.can_sample(sampling) {
                     return Err(unsupported("a sampler with these settings"));
                 }
                 if n_tokens == 0 || n_tokens > MAX_CHAIN {
-                    return Err(PlayerError::Rows { n_rows: n_tokens, max_rows: MAX_CHAIN });
+                    return Err(PlayerError::Rows {
+                        n_rows: n_tokens,
+                        max_rows: MAX_CHAIN,
+                    });
                 }
                 // The last token is chosen but not evaluated.
                 end = end.saturating_add(n_tokens - 1);
@@ -56,7 +64,10 @@ impl GpuPlayer {
             _ => {}
         }
         if end > self.config.n_ctx {
-            return Err(PlayerError::Context { pos: end - 1, n_ctx: self.config.n_ctx });
+            return Err(PlayerError::Context {
+                pos: end - 1,
+                n_ctx: self.config.n_ctx,
+            });
         }
         Ok(n_rows)
     }
@@ -78,7 +89,9 @@ impl GpuPlayer {
             Want::Hidden => {
                 let outcome = Outcome::Hidden { n_rows };
                 self.reserve(outcome)?;
-                self.evaluate(step, &[], |player, encoder| player.copy_hidden(encoder, n_rows));
+                self.evaluate(step, &[], |player, encoder| {
+                    player.copy_hidden(encoder, n_rows)
+                });
                 Ok(outcome)
             }
             Want::AllLogits if n_rows > 1 => self.all_logits(step),
@@ -89,7 +102,11 @@ impl GpuPlayer {
                 });
                 Ok(outcome)
             }
-            Want::Tokens { sampling, recent, n_tokens } => {
+            Want::Tokens {
+                sampling,
+                recent,
+                n_tokens,
+            } => {
                 self.choose(step, sampling, recent, n_tokens);
                 Ok(Outcome::Tokens { n: n_tokens })
             }
@@ -100,7 +117,9 @@ impl GpuPlayer {
         match job.input {
             Input::Tokens(ids) => {
                 let offset = 4 * INPUT_IDS as u64;
-                self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(ids));
+                self.gpu
+                    .queue
+                    .write_buffer(&self.store.ids, offset, bytemuck::cast_slice(ids));
             }
             Input::Hidden(x) => {
                 let (dim, width) = (self.plan.dims.dim, self.store.widths.x);
@@ -115,7 +134,9 @@ impl GpuPlayer {
 
     fn write_step(&self, slot: usize, step: &Step) {
         let offset = slot as u64 * UNIFORM_STRIDE;
-        self.gpu.queue.write_buffer(&self.store.steps, offset, bytemuck::bytes_of(step));
+        self.gpu
+            .queue
+            .write_buffer(&self.store.steps, offset, bytemuck::bytes_of(step));
     }
 
     /// Plays the layers and then `tail` on the last row, `copy` closing the last command buffer.
@@ -134,10 +155,24 @@ impl GpuPlayer {
             parts.push((Part::Decode, step, LAYERS));
             parts.extend(tail.iter().map(|&part| (part, step, LAYERS)));
         } else {
-            let last = Step { n_rows: 1, row: step.n_rows - 1, ..step };
+            let last = Step {
+                n_rows: 1,
+                row: step.n_rows - 1,
+                ..step
+            };
             self.write_step(HEAD, &last);
             encoder = self.prefill(step);
-            let of_row = |&part| (if part == Part::Head { Part::LastHead } else { part }, last, HEAD);
+            let of_row = |&part| {
+                (
+                    if part == Part::Head {
+                        Part::LastHead
+                    } else {
+                        part
+                    },
+                    last,
+                    HEAD,
+                )
+            };
             parts.extend(tail.iter().map(of_row));
         }
         self.pass(&mut encoder, &parts);
@@ -148,8 +183,14 @@ impl GpuPlayer {
     /// The layers of a chunk in as many submits as the time budget asks; the encoder of the last
     /// one is still open.
     fn prefill(&mut self, step: Step) -> wgpu::CommandEncoder {
-        let n = self.schedule.part(Part::Prefill { from: 0, to: usize::MAX }).len();
-        let per_submit = n.div_ceil(self.n_cuts.max(1)).max(1);
+        let n = self
+            .schedule
+            .part(Part::Prefill {
+                from: 0,
+                to: usize::MAX,
+            })
+            .len();
+        let per_submit = n.div_ceil(self.n_submits(step.n_rows as usize)).max(1);
         let mut encoder = self.encoder();
         for from in (0..n).step_by(per_submit) {
             let to = (from + per_submit).min(n);
@@ -172,7 +213,11 @@ impl GpuPlayer {
         let per_piece = self.store.widths.logits_rows;
         for (i, row) in (0..n_rows).step_by(per_piece).enumerate() {
             let n = per_piece.min(n_rows - row);
-            let piece = Step { n_rows: n as u32, row: row as u32, ..step };
+            let piece = Step {
+                n_rows: n as u32,
+                row: row as u32,
+                ..step
+            };
             self.write_step(HEAD + i, &piece);
             self.pass(&mut encoder, &[(Part::RowsHead, piece, HEAD + i)]);
             self.copy_logits(&mut encoder, row, n);
@@ -189,28 +234,42 @@ impl GpuPlayer {
         let penalized = sampling.has_penalties();
         if penalized && !recent.is_empty() {
             let offset = 4 * (MAX_RECENT - recent.len()) as u64;
-            self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(recent));
+            self.gpu
+                .queue
+                .write_buffer(&self.store.ids, offset, bytemuck::cast_slice(recent));
         }
         let mut tail = vec![Part::Head];
         if penalized {
             tail.push(Part::Penalize);
         }
-        tail.push(if sampling.temperature <= 0.0 { Part::Greedy } else { Part::TopK });
+        tail.push(if sampling.temperature <= 0.0 {
+            Part::Greedy
+        } else {
+            Part::TopK
+        });
         let first_pos = step.pos + step.n_rows;
         for i in 0..n_tokens {
             let n_recent = (recent.len() + i).min(last_n);
             let chosen = (MAX_RECENT + i) as u32;
-            let draw = with_sampling(sampling, Step {
-                chosen,
-                recent: chosen - n_recent as u32,
-                n_recent: n_recent as u32,
-                draw_pos: first_pos + i as u32,
-                ..step
-            });
+            let draw = with_sampling(
+                sampling,
+                Step {
+                    chosen,
+                    recent: chosen - n_recent as u32,
+                    n_recent: n_recent as u32,
+                    draw_pos: first_pos + i as u32,
+                    ..step
+                },
+            );
             let this = if i == 0 {
                 draw
             } else {
-                Step { n_rows: 1, pos: first_pos + i as u32 - 1, ids: chosen - 1, ..draw }
+                Step {
+                    n_rows: 1,
+                    pos: first_pos + i as u32 - 1,
+                    ids: chosen - 1,
+                    ..draw
+                }
             };
             let is_last = i + 1 == n_tokens;
             self.evaluate(this, &tail, |player, encoder| {
@@ -229,7 +288,11 @@ pub(crate) fn with_sampling(sampling: &Sampling, step: Step) -> Step {
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         // ln(0) would be an infinity in a uniform; any logit is above this floor.
-        min_p_ln: if sampling.min_p > 0.0 { sampling.min_p.ln() } else { -3e38 },
+        min_p_ln: if sampling.min_p > 0.0 {
+            sampling.min_p.ln()
+        } else {
+            -3e38
+        },
         repeat: sampling.repeat_penalty,
         presence: sampling.presence_penalty,
         frequency: sampling.frequency_penalty,

@@ -3,9 +3,7 @@
 use std::task::{Context, Poll};
 
 use kernels::shader::params::Step;
-use kernels::{
-    Counters, Job, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
-};
+use kernels::{Counters, Job, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling};
 use wgpu::Buffer;
 
 use crate::adapter::Gpu;
@@ -33,7 +31,6 @@ struct Running {
     outcome: Outcome,
     started_ms: f64,
     n_rows: usize,
-    n_cuts: usize,
 }
 
 /// A model on the GPU.
@@ -48,8 +45,8 @@ pub struct GpuPlayer {
     wide: Option<Buffer>,
     running: Option<Running>,
     signal: Signal,
-    /// Submits that a prefill chunk is cut into.
-    pub(crate) n_cuts: usize,
+    /// Milliseconds per row of the last prefill chunk; unknown before the first.
+    ms_per_row: Option<f64>,
     logits: Vec<f32>,
     hidden: Vec<f32>,
     tokens: Vec<u32>,
@@ -70,7 +67,10 @@ impl GpuPlayer {
             logits: Vec::with_capacity(plan.dims.n_vocab),
             hidden: Vec::new(),
             tokens: Vec::with_capacity(MAX_CHAIN),
-            counters: Counters { objects_created: n_objects, ..Counters::default() },
+            counters: Counters {
+                objects_created: n_objects,
+                ..Counters::default()
+            },
             gpu,
             plan,
             config,
@@ -80,12 +80,27 @@ impl GpuPlayer {
             wide: None,
             running: None,
             signal: Signal::default(),
-            n_cuts: 1,
+            ms_per_row: None,
+        }
+    }
+
+    fn now_ms(&self) -> f64 {
+        self.gpu.clock_ms.map_or(0.0, |clock| clock())
+    }
+
+    /// Submits that a prefill chunk is cut into: by the time of the last one, and a submit per
+    /// layer until that is known.
+    pub(crate) fn n_submits(&self, n_rows: usize) -> usize {
+        match self.ms_per_row {
+            None => self.plan.dims.n_layers.max(1),
+            Some(ms) => (ms * n_rows as f64 / SUBMIT_MS).ceil().max(1.0) as usize,
         }
     }
 
     pub(crate) fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None })
+        self.gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None })
     }
 
     /// Plays lists in one compute pass, each with the step of its slot.
@@ -103,7 +118,9 @@ impl GpuPlayer {
         for (part, step, slot) in parts {
             let step_offset = (*slot as u64 * UNIFORM_STRIDE) as u32;
             for dispatch in self.schedule.part(*part) {
-                let Some([x, y]) = dispatch.grid.size(step.n_rows, step.pos) else { continue };
+                let Some([x, y]) = dispatch.grid.size(step.n_rows, step.pos) else {
+                    continue;
+                };
                 if current != dispatch.pipeline {
                     pass.set_pipeline(&self.pipelines.get(dispatch.pipeline).pipeline);
                     current = dispatch.pipeline;
@@ -135,14 +152,22 @@ impl GpuPlayer {
     /// Makes room for an outcome that is larger than the usual ones.
     pub(crate) fn reserve(&mut self, outcome: Outcome) -> Result<(), PlayerError> {
         let need = self.outcome_bytes(outcome);
-        let has = self.wide.as_ref().map_or(self.store.readback.size(), Buffer::size);
+        let has = self
+            .wide
+            .as_ref()
+            .map_or(self.store.readback.size(), Buffer::size);
         if need <= has {
             return Ok(());
         }
         let have = self.gpu.limits.max_buffer_size;
         let what = "the read-back of all rows".to_string();
         if need > have {
-            return Err(PlayerError::Memory { device: self.gpu.name(), what, need, have });
+            return Err(PlayerError::Memory {
+                device: self.gpu.name(),
+                what,
+                need,
+                have,
+            });
         }
         self.gpu.health.requesting(&what, need);
         self.counters.objects_created += 1;
@@ -176,7 +201,11 @@ impl GpuPlayer {
     }
 
     pub(crate) fn copy_hidden(&self, encoder: &mut wgpu::CommandEncoder, n_rows: usize) {
-        let which = if n_rows == 1 { self.schedule.decode_x } else { 0 };
+        let which = if n_rows == 1 {
+            self.schedule.decode_x
+        } else {
+            0
+        };
         let row_bytes = 4 * self.plan.dims.dim as u64;
         let stride = 4 * self.store.widths.x as u64;
         let to = self.readback(n_rows as u64 * row_bytes);
@@ -192,13 +221,17 @@ impl GpuPlayer {
         let signal = self.signal.clone();
         let bytes = self.outcome_bytes(outcome);
         if bytes == 0 {
-            self.gpu.queue.on_submitted_work_done(move || signal.raise(Ok(())));
+            self.gpu
+                .queue
+                .on_submitted_work_done(move || signal.raise(Ok(())));
             return;
         }
         let done = move |result: Result<(), wgpu::BufferAsyncError>| {
             signal.raise(result.map_err(|e| e.to_string()));
         };
-        self.readback(bytes).slice(..bytes).map_async(wgpu::MapMode::Read, done);
+        self.readback(bytes)
+            .slice(..bytes)
+            .map_async(wgpu::MapMode::Read, done);
     }
 
     fn receive(&mut self, outcome: Outcome) -> Result<(), PlayerError> {
@@ -207,10 +240,13 @@ impl GpuPlayer {
             return Ok(());
         }
         let buffer = self.readback(bytes).clone();
-        let view = buffer.slice(..bytes).get_mapped_range().map_err(|e| PlayerError::Device {
-            device: self.gpu.name(),
-            reason: e.to_string(),
-        })?;
+        let view = buffer
+            .slice(..bytes)
+            .get_mapped_range()
+            .map_err(|e| PlayerError::Device {
+                device: self.gpu.name(),
+                reason: e.to_string(),
+            })?;
         match outcome {
             Outcome::Nothing => {}
             Outcome::Hidden { .. } => fill(&mut self.hidden, &view),
@@ -225,14 +261,10 @@ impl GpuPlayer {
 
     /// Learns from a chunk's time how many submits the next one needs.
     fn adapt(&mut self, running: &Running) {
-        let elapsed = platform::now_ms() - running.started_ms;
+        let elapsed = self.now_ms() - running.started_ms;
         if running.n_rows > 1 && elapsed > 0.0 {
-            let per_row = elapsed / running.n_rows as f64;
-            let expected = per_row * MAX_ROWS as f64;
-            let n = (expected / SUBMIT_MS).ceil().max(1.0) as usize;
-            self.n_cuts = n.min(self.schedule.prefill.len().max(1));
+            self.ms_per_row = Some(elapsed / running.n_rows as f64);
         }
-        debug_assert!(running.n_cuts > 0, "a job has at least one submit");
     }
 }
 
@@ -244,13 +276,20 @@ fn fill<T: bytemuck::Pod>(out: &mut Vec<T>, bytes: &[u8]) {
 impl Player for GpuPlayer {
     fn info(&self) -> PlayerInfo {
         let forms = self.gpu.forms;
-        let mut form = vec![if forms.subgroups { "subgroups" } else { "workgroup memory" }];
+        let mut form = vec![if forms.subgroups {
+            "subgroups"
+        } else {
+            "workgroup memory"
+        }];
         if forms.f16 {
             form.push("f16");
         }
         let form = form.join(", ");
-        let mut kernels: Vec<_> =
-            self.pipelines.kernels().map(|kernel| (format!("{kernel:?}"), form.clone())).collect();
+        let mut kernels: Vec<_> = self
+            .pipelines
+            .kernels()
+            .map(|kernel| (format!("{kernel:?}"), form.clone()))
+            .collect();
         kernels.sort();
         PlayerInfo {
             device: "gpu".into(),
@@ -283,10 +322,14 @@ impl Player for GpuPlayer {
                 reason: "a job was submitted before the last one was read".into(),
             });
         }
-        let started_ms = platform::now_ms();
+        let started_ms = self.now_ms();
         let outcome = self.start(job, n_rows)?;
         self.request(outcome);
-        self.running = Some(Running { outcome, started_ms, n_rows, n_cuts: self.n_cuts });
+        self.running = Some(Running {
+            outcome,
+            started_ms,
+            n_rows,
+        });
         self.gpu.health.check()
     }
 
@@ -303,9 +346,12 @@ impl Player for GpuPlayer {
                 self.running = Some(running);
                 Poll::Pending
             }
-            Poll::Ready(Err(reason)) => {
-                Poll::Ready(Err(self.gpu.health.check().err().unwrap_or_else(|| lost(reason))))
-            }
+            Poll::Ready(Err(reason)) => Poll::Ready(Err(self
+                .gpu
+                .health
+                .check()
+                .err()
+                .unwrap_or_else(|| lost(reason)))),
             Poll::Ready(Ok(())) => {
                 let received = self.receive(running.outcome);
                 self.adapt(&running);

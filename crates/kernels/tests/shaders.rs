@@ -3,7 +3,11 @@
 //! All failures are collected before the test fails, so that one broken part shows everything it
 //! breaks. Chromium compiles the browser dialect of the same list elsewhere.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed test should panic"
+)]
 
 use kernels::shader::{Variant, all_variants, params};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -53,7 +57,12 @@ fn every_variant_is_valid_wgsl() {
         }
     }
     assert!(n > 300, "only {n} variants");
-    assert!(errors.is_empty(), "{} of {n} variants:\n{}", errors.len(), errors[..errors.len().min(3)].join("\n"));
+    assert!(
+        errors.is_empty(),
+        "{} of {n} variants:\n{}",
+        errors.len(),
+        errors[..errors.len().min(3)].join("\n")
+    );
 }
 
 #[test]
@@ -72,9 +81,14 @@ fn uniform_structs_agree_with_the_wgsl() {
         ("Sample(ArgmaxPart", "Params", params::Sample::FIELDS),
     ];
     for (kernel, name, fields) in table {
-        let variant = all_variants().map(Result::unwrap).find(|v| v.name.starts_with(kernel));
+        let variant = all_variants()
+            .map(Result::unwrap)
+            .find(|v| v.name.starts_with(kernel));
         let module = check(&variant.expect("the kernel is listed")).expect("valid");
-        let ty = module.types.iter().find(|(_, t)| t.name.as_deref() == Some(name));
+        let ty = module
+            .types
+            .iter()
+            .find(|(_, t)| t.name.as_deref() == Some(name));
         let naga::TypeInner::Struct { members, span } = &ty.expect("the struct is there").1.inner
         else {
             panic!("{name} of {kernel} is not a struct");

@@ -170,18 +170,52 @@ impl Tokenizer {
 
     /// The tokens of a text.
     pub fn encode(&self, text: &str, options: Encode) -> Vec<u32> {
-        let mut ids = Vec::with_capacity(text.len() / 3 + 2);
-        ids.extend(
-            self.roles
-                .bos
-                .filter(|_| options.add_special && self.add_bos),
-        );
+        self.encode_fragments(self.fragments(text, options), text.len(), options)
+    }
+
+    /// As [`Tokenizer::encode`], without the character `mark`, which is removed after the special
+    /// tokens were found: a special token with a mark inside is ordinary text.
+    pub fn encode_marked(&self, text: &str, options: Encode, mark: char) -> Vec<u32> {
+        let fragments = self.fragments(text, options);
+        let clean: Vec<String> = fragments
+            .iter()
+            .map(|fragment| match fragment {
+                Fragment::Text(text) => text.replace(mark, ""),
+                Fragment::Token(_) => String::new(),
+            })
+            .collect();
+        let fragments = fragments
+            .iter()
+            .zip(&clean)
+            .map(|(fragment, clean)| match fragment {
+                Fragment::Text(_) => Fragment::Text(clean.as_str()),
+                Fragment::Token(id) => Fragment::Token(*id),
+            })
+            .collect();
+        self.encode_fragments(fragments, text.len(), options)
+    }
+
+    fn fragments<'a>(&self, text: &'a str, options: Encode) -> Vec<Fragment<'a>> {
         let matcher = if options.parse_special {
             &self.special
         } else {
             &self.user_defined
         };
-        let fragments = matcher.split(&self.vocab, text);
+        matcher.split(&self.vocab, text)
+    }
+
+    fn encode_fragments(
+        &self,
+        fragments: Vec<Fragment<'_>>,
+        text_len: usize,
+        options: Encode,
+    ) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text_len / 3 + 2);
+        ids.extend(
+            self.roles
+                .bos
+                .filter(|_| options.add_special && self.add_bos),
+        );
         match &self.algorithm {
             Algorithm::Bpe(bpe) => self.encode_bpe(bpe, &fragments, &mut ids),
             Algorithm::Spm(spm) => self.encode_spm(spm, &fragments, &mut ids),

@@ -42,7 +42,12 @@ pub struct ModelInfo {
 
 impl ModelInfo {
     /// Everything the page shows about a loaded model.
-    pub fn new(session: &Session, name: String, file_bytes: u64, device: &'static str) -> ModelInfo {
+    pub fn new(
+        session: &Session,
+        name: String,
+        file_bytes: u64,
+        (device, device_name): (&'static str, String),
+    ) -> ModelInfo {
         let info = session.model_info();
         let template = session.template();
         let player: PlayerInfo = session.player_info();
@@ -60,7 +65,7 @@ impl ModelInfo {
             has_template: !template.is_fallback(),
             template_note: template.fallback_reason().map(str::to_owned),
             device,
-            device_name: player.name,
+            device_name,
             kernels: player.kernels,
             weight_bytes: player.weight_bytes,
             kv_bytes: player.kv_bytes,

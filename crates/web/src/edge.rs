@@ -41,6 +41,9 @@ impl CancelFlag {
     }
 }
 
+/// Enough rows for a prompt's kernels.
+const WARM_UP_ROWS: usize = 16;
+
 /// Where models are computed.
 enum Device {
     Cpu,
@@ -53,16 +56,19 @@ pub struct WasmEngine(Rc<Inner>);
 
 struct Inner {
     device: Device,
+    adapter: String,
     next_task: Function,
     session: RefCell<Option<Session>>,
 }
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Chooses the device: "gpu", "cpu", or "auto" for the first that works. `subgroups` says that
-    /// the script adds that feature to device requests; `next_task` is the pause.
+    /// Chooses the device: "gpu", "cpu", or "auto" for the first that works. `adapter` is what the
+    /// browser calls its graphics chip, `subgroups` says that the script adds that feature to
+    /// device requests, `next_task` is the pause.
     pub async fn open(
         device: String,
+        adapter: String,
         subgroups: bool,
         next_task: Function,
     ) -> Result<WasmEngine, JsValue> {
@@ -74,18 +80,19 @@ impl WasmEngine {
             _ => open_gpu(subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
         };
         let session = RefCell::new(None);
-        Ok(WasmEngine(Rc::new(Inner { device, next_task, session })))
+        Ok(WasmEngine(Rc::new(Inner { device, adapter, next_task, session })))
     }
 
     /// The device, and the kernel forms of the model in use.
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        let Inner { device, session, .. } = &*self.0;
-        let player = session.borrow().as_ref().map(Session::player_info);
-        let (device, adapter, features) = match device {
-            Device::Cpu => ("cpu", "WebAssembly SIMD, 1 thread".to_owned(), Vec::new()),
-            Device::Gpu(gpu) => ("gpu", gpu.name(), features(gpu)),
+        let inner = &*self.0;
+        let player = inner.session.borrow().as_ref().map(Session::player_info);
+        let features = match &inner.device {
+            Device::Cpu => Vec::new(),
+            Device::Gpu(gpu) => features(gpu),
         };
         let kernels = player.map_or_else(Vec::new, |player| player.kernels);
+        let (device, adapter) = (inner.device_kind(), inner.device_name());
         Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels })?)
     }
 
@@ -177,10 +184,18 @@ impl Inner {
         }
     }
 
-    fn device_name(&self) -> &'static str {
+    fn device_kind(&self) -> &'static str {
         match self.device {
             Device::Cpu => "cpu",
             Device::Gpu(_) => "gpu",
+        }
+    }
+
+    /// For people. Browsers tell the page's script more about an adapter than wgpu passes on.
+    fn device_name(&self) -> String {
+        match self.device {
+            Device::Cpu => "WebAssembly SIMD, 1 thread".to_owned(),
+            Device::Gpu(_) => format!("{} (WebGPU)", self.adapter),
         }
     }
 }
@@ -234,11 +249,25 @@ async fn load(
     };
     let env = host::env(&inner.next_task);
     let make = |plan: &Plan, config| inner.loader(plan, config);
-    let session = opened.load(config, make, env, progress).await?;
+    let mut session = opened.load(config, make, env, progress).await?;
+    if matches!(inner.device, Device::Gpu(_)) {
+        warm_up(&mut session).await?;
+    }
     let name = settings.names.into_iter().next().unwrap_or_default();
-    let info = ModelInfo::new(&session, name, file_bytes, inner.device_name());
+    let device = (inner.device_kind(), inner.device_name());
+    let info = ModelInfo::new(&session, name, file_bytes, device);
     inner.put_back(session);
     convert::to_js(&info)
+}
+
+/// Runs one job of a single row and one of several, because browsers compile a shader when it is
+/// first used: the seconds that takes belong to the loading, not to the first answer.
+async fn warm_up(session: &mut Session) -> Result<(), EdgeError> {
+    session.step_raw(&[0], 0, true).await?;
+    let n_rows = WARM_UP_ROWS.min(session.max_rows()).min(session.n_ctx());
+    session.logits(&vec![0; n_rows], false, |_| {}).await?;
+    session.clear();
+    Ok(())
 }
 
 async fn generate(

@@ -75,8 +75,8 @@ fn player_code(error: &PlayerError) -> &'static str {
 impl From<EdgeError> for JsValue {
     fn from(error: EdgeError) -> JsValue {
         let body = Object::new();
-        let fields =
-            [("code", error.code), ("message", &sentence(&error.message)), ("detail", &error.detail)];
+        let message = sentence(&error.message);
+        let fields = [("code", error.code), ("message", &message), ("detail", &error.detail)];
         for (name, value) in fields {
             // Setting a field of a fresh plain object cannot fail.
             let _ = Reflect::set(&body, &JsValue::from_str(name), &JsValue::from_str(value));

@@ -25,7 +25,7 @@ pub fn env(next_task: &Function) -> Env {
 }
 
 fn pause(next_task: &Function) -> Pause {
-    let promise = next_task.call0(&JsValue::UNDEFINED).and_then(|value| value.dyn_into::<Promise>());
+    let promise = next_task.call0(&JsValue::UNDEFINED).and_then(JsCast::dyn_into::<Promise>);
     Box::pin(async move {
         if let Ok(promise) = promise {
             // The promise is only ever resolved.

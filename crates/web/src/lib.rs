@@ -20,4 +20,4 @@ mod shaders;
 mod source;
 
 pub use edge::{CancelFlag, WasmEngine};
-pub use shaders::shader_texts;
+pub use shaders::{check_kernels, shader_texts};

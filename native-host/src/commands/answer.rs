@@ -75,6 +75,14 @@ impl Answer {
 pub fn generate(
     session: &mut Session,
     request: Request,
+    show: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<Answer, Failure> {
+    pollster::block_on(answer(session, request, show))
+}
+
+async fn answer(
+    session: &mut Session,
+    request: Request,
     mut show: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Answer, Failure> {
     let (mut text, mut ids) = (String::new(), Vec::new());
@@ -83,7 +91,7 @@ pub fn generate(
         if interrupt::pending() {
             generation.cancel();
         }
-        match pollster::block_on(generation.step())? {
+        match generation.step().await? {
             Step::Prefill { .. } => {}
             Step::Piece => {
                 let piece = generation.piece();

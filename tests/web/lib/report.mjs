@@ -14,8 +14,8 @@ export function skip(reason) {
 export { assert };
 
 /**
- * Runs `cases` ({ name: async () => … }) and ends the process: 1 if one failed. A pattern as the first
- * argument of the script selects cases.
+ * Runs `cases` ({ name: async () => … }) and ends the process: 1 if one failed. A pattern as the
+ * first argument of the script selects cases.
  */
 export async function run(cases, { before = async () => {}, after = async () => {} } = {}) {
   const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
-use super::stamp_float::{exp, stamp_floats};
+use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
@@ -33,6 +33,14 @@ pub static ISA: Isa = Isa {
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
     tile: [
+        tile::<false, false, false>,
+        tile::<false, false, true>,
+        tile::<false, true, false>,
+        tile::<false, true, true>,
+        tile::<true, false, false>,
+        tile::<true, false, true>,
+        tile::<true, true, false>,
+        tile::<true, true, true>,
         tile::<false, false, false>,
         tile::<false, false, true>,
         tile::<false, true, false>,

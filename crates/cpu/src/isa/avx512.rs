@@ -8,8 +8,8 @@
 use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
-use super::stamp_float::{exp, stamp_floats};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, TileAct};
+use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = __m512i;
@@ -31,7 +31,24 @@ pub static ISA: Isa = Isa {
     tile_code_bytes: 1,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
-    tile: tiles(),
+    tile: [
+        tile::<false, false, false>,
+        tile::<false, false, true>,
+        tile::<false, true, false>,
+        tile::<false, true, true>,
+        tile::<false, false, false>,
+        tile::<false, false, true>,
+        tile::<false, true, false>,
+        tile::<false, true, true>,
+        tile::<true, false, false>,
+        tile::<true, false, true>,
+        tile::<true, true, false>,
+        tile::<true, true, true>,
+        tile::<true, false, false>,
+        tile::<true, false, true>,
+        tile::<true, true, false>,
+        tile::<true, true, true>,
+    ],
     float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
     pack_tile,
     quantize,
@@ -40,18 +57,6 @@ pub static ISA: Isa = Isa {
     gelu_mul,
     exp_sum,
 };
-
-const fn tiles() -> [Tile; 8] {
-    let tiles: [Tile; 4] = [
-        tile::<false, false>,
-        tile::<false, true>,
-        tile::<true, false>,
-        tile::<true, true>,
-    ];
-    [
-        tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3],
-    ]
-}
 
 /// True if this machine runs these kernels.
 pub fn is_available() -> bool {
@@ -255,7 +260,7 @@ stamp_dots!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")])
 stamp_floats!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 
 #[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
+unsafe fn tile<const SUPER: bool, const SUB16: bool, const HAS_MIN: bool>(
     n_blocks: usize,
     panel: &Panel,
     act: &TileAct,
@@ -269,6 +274,8 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
     unsafe {
         let c_at = |t: usize, side: usize| c.add(t * TILE_COLS + side * STRIP);
         let mut total = [[f_zero(); 2]; TILE_ROWS];
+        // A super-block has one activation scale, which is multiplied in at its end.
+        let mut unscaled = [[f_zero(); 2]; TILE_ROWS];
         if add {
             for (t, total) in total.iter_mut().enumerate() {
                 *total = [f_load(c_at(t, 0)), f_load(c_at(t, 1))];
@@ -297,8 +304,12 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
             for t in 0..TILE_ROWS {
                 let d = f_splat(*act.d.add(part / n_parts * TILE_ROWS + t));
                 for side in 0..2 {
-                    let scaled = f_mul(scale[side], d);
-                    total[t][side] = f_fma(f_from_i(dots[t][side]), scaled, total[t][side]);
+                    let dot = f_from_i(dots[t][side]);
+                    if SUPER {
+                        unscaled[t][side] = f_fma(dot, scale[side], unscaled[t][side]);
+                    } else {
+                        total[t][side] = f_fma(dot, f_mul(scale[side], d), total[t][side]);
+                    }
                 }
             }
             if HAS_MIN {
@@ -312,8 +323,11 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
             }
         }
         for (t, total) in total.iter().enumerate() {
-            f_store(c_at(t, 0), total[0]);
-            f_store(c_at(t, 1), total[1]);
+            for side in 0..2 {
+                let d = f_splat(*act.d.add(t));
+                let scaled = f_fma(unscaled[t][side], d, total[side]);
+                f_store(c_at(t, side), if SUPER { scaled } else { total[side] });
+            }
         }
     }
 }

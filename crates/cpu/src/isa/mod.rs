@@ -29,7 +29,8 @@ pub const TILE_ROWS: usize = 4;
 /// Output features of a tile: two strips.
 pub const TILE_COLS: usize = 32;
 /// Blocks of 32 columns that are unpacked at a time: 256 columns, one super-block, 8 KiB of codes,
-/// so that a panel stays in the first-level cache while all tokens pass over it.
+/// so that a panel stays in the first-level cache while all tokens pass over it. Kernels rely on
+/// a panel not crossing super-blocks.
 pub const PANEL_BLOCKS: usize = 8;
 
 /// One quantized activation row.
@@ -39,8 +40,8 @@ pub struct Act {
     pub q: *const i8,
     /// The same as i16 in the order 0, 2, 1, 3 of each four (instruction sets without byte dots).
     #[cfg_attr(
-        not(target_arch = "wasm32"),
-        allow(dead_code, reason = "others dot bytes")
+        not(target_feature = "simd128"),
+        allow(dead_code, reason = "other sets dot bytes")
     )]
     pub q16: *const i16,
     /// Scale per 32 columns.
@@ -118,8 +119,8 @@ pub struct Isa {
     pub tile_code_bytes: usize,
     pub matvec: [MatVec; N_FORMATS],
     pub unpack: [Unpack; N_FORMATS],
-    /// By wide codes, 16-column sub-blocks, minimums (bits 2, 1, 0).
-    pub tile: [Tile; 8],
+    /// By super-blocks, wide codes, 16-column sub-blocks, minimums (bits 3, 2, 1, 0).
+    pub tile: [Tile; 16],
     /// By [`FloatType`].
     pub float_gemm: [FloatGemm; 3],
     /// Interleaves rows `0..n` (at most 4, the rest zero) of activations into a tile.
@@ -136,10 +137,23 @@ pub struct Isa {
     pub exp_sum: unsafe fn(&mut [f32], f32) -> f32,
 }
 
+/// The table of [`Isa::tile`] from tiles that only tell sub-blocks and minimums apart.
+const fn tile_table(t: [Tile; 4]) -> [Tile; 16] {
+    [
+        t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2],
+        t[3],
+    ]
+}
+
 impl Isa {
     /// The tile kernel for panels of `layout`.
     pub fn tile(&self, layout: Layout) -> Tile {
-        let bits = [layout.codes.is_wide(), layout.sub == 16, layout.has_min];
+        let bits = [
+            layout.is_super,
+            layout.codes.is_wide(),
+            layout.sub == 16,
+            layout.has_min,
+        ];
         self.tile[bits
             .iter()
             .fold(0, |index, &bit| index * 2 + usize::from(bit))]

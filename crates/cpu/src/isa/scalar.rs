@@ -1,8 +1,8 @@
 //! Portable kernels: plain arrays and loops, for any machine. The compiler vectorizes some of it.
 
 use super::stamp::{stamp_dots, stamp_quantized};
-use super::stamp_float::{exp, stamp_floats};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, Tile, TileAct};
+use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct, tile_table};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = [u8; LINE];
@@ -22,7 +22,12 @@ pub static ISA: Isa = Isa {
     tile_code_bytes: 1,
     matvec: for_all_formats!(matvec),
     unpack: for_all_formats!(unpack),
-    tile: tiles(),
+    tile: tile_table([
+        tile::<false, false>,
+        tile::<false, true>,
+        tile::<true, false>,
+        tile::<true, true>,
+    ]),
     float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
     pack_tile,
     quantize,
@@ -31,18 +36,6 @@ pub static ISA: Isa = Isa {
     gelu_mul,
     exp_sum,
 };
-
-const fn tiles() -> [Tile; 8] {
-    let tiles: [Tile; 4] = [
-        tile::<false, false>,
-        tile::<false, true>,
-        tile::<true, false>,
-        tile::<true, true>,
-    ];
-    [
-        tiles[0], tiles[1], tiles[2], tiles[3], tiles[0], tiles[1], tiles[2], tiles[3],
-    ]
-}
 
 #[inline(always)]
 unsafe fn l_load(p: *const u8) -> L {

@@ -155,17 +155,36 @@ macro_rules! stamp_floats {
 
         #[$attr]
         unsafe fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
-            for ((out, g), u) in out.iter_mut().zip(gate).zip(up) {
-                *out = g / (1.0 + exp(-g)) * u;
+            // Strips come 16 at a time: a fixed length becomes straight code.
+            if let (Ok(gate), Ok(up), Ok(out)) = (
+                <&[f32; 16]>::try_from(gate),
+                <&[f32; 16]>::try_from(up),
+                <&mut [f32; 16]>::try_from(&mut *out),
+            ) {
+                for i in 0..16 {
+                    out[i] = silu(gate[i]) * up[i];
+                }
+                return;
+            }
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = silu(*gate) * up;
             }
         }
 
         #[$attr]
         unsafe fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
-            for ((out, &g), u) in out.iter_mut().zip(gate).zip(up) {
-                // 0.5·(1 + tanh(y)) = 1 / (1 + exp(−2y)), y = √(2/π)·(g + 0.044715·g³)
-                let y = 0.797_884_6 * (g + 0.044_715 * g * g * g);
-                *out = g / (1.0 + exp(-2.0 * y)) * u;
+            if let (Ok(gate), Ok(up), Ok(out)) = (
+                <&[f32; 16]>::try_from(gate),
+                <&[f32; 16]>::try_from(up),
+                <&mut [f32; 16]>::try_from(&mut *out),
+            ) {
+                for i in 0..16 {
+                    out[i] = gelu_tanh(gate[i]) * up[i];
+                }
+                return;
+            }
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = gelu_tanh(*gate) * up;
             }
         }
 
@@ -192,6 +211,20 @@ macro_rules! stamp_floats {
     };
 }
 pub(crate) use stamp_floats;
+
+/// `x · sigmoid(x)`
+#[inline(always)]
+pub(super) fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// `0.5·x·(1 + tanh(y))` with `y = √(2/π)·(x + 0.044715·x³)`; half of `1 + tanh(y)` is
+/// `1 / (1 + exp(−2y))`.
+#[inline(always)]
+pub(super) fn gelu_tanh(x: f32) -> f32 {
+    let y = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    x / (1.0 + exp(-2.0 * y))
+}
 
 /// `exp(x)` to 2 ulp for finite results, without branches; NaN stays NaN. Below −87 the result is
 /// about 1e-38 and not subnormal; above 88 it is about 1.7e38 and not infinite.

@@ -9,12 +9,14 @@
 mod attention;
 mod cache;
 mod data;
+mod probe;
 mod products;
 mod rows;
 mod run;
 mod sampler;
 
 use kernels::PlayerError;
+pub(crate) use probe::reduction_works;
 
 use crate::adapter::Gpu;
 use run::Checker;

@@ -12,7 +12,11 @@ use super::run::{Checker, Run, floats};
 use super::{F16_TILE, F32_SUMS};
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
-    for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
+    for ty in TensorType::ALL
+        .iter()
+        .copied()
+        .filter(|ty| ty.is_supported())
+    {
         // Columns: one block; several; for plain numbers also tails that fill no unit.
         let block = ty.block_len().max(UNIT);
         embed(checker, ty, 3 * block).await?;
@@ -36,7 +40,11 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     Ok(())
 }
 
-async fn embed(checker: &mut Checker<'_>, ty: TensorType, n_cols: usize) -> Result<(), PlayerError> {
+async fn embed(
+    checker: &mut Checker<'_>,
+    ty: TensorType,
+    n_cols: usize,
+) -> Result<(), PlayerError> {
     let name = format!("embed {ty} 5x{n_cols}");
     let Some(table) = Weights::new(ty, 5, n_cols, 1).filter(|_| checker.wants(&name)) else {
         return Ok(());
@@ -58,13 +66,18 @@ async fn embed(checker: &mut Checker<'_>, ty: TensorType, n_cols: usize) -> Resu
     let run = Run {
         kernel: Kernel::Embed { table: ty },
         params,
-        step: Step { n_rows: 3, ..Step::default() },
+        step: Step {
+            n_rows: 3,
+            ..Step::default()
+        },
         buffers: vec![(2, &weights), (4, cast_slice(&ids)), (5, cast_slice(&x))],
         outputs: vec![5],
         grid: [((2 * table.layout.n_units) as u32).div_ceil(64), 3],
     };
     let outputs = checker.run(run).await?;
-    let rows = ids.iter().flat_map(|&id| &table.values[id as usize * n_cols..][..n_cols]);
+    let rows = ids
+        .iter()
+        .flat_map(|&id| &table.values[id as usize * n_cols..][..n_cols]);
     let want: Vec<f32> = rows.map(|v| v * scale).collect();
     let error = nmse(&floats(&outputs, 5), &padded(&want, n_cols));
     checker.record(name, error, F32_SUMS);
@@ -74,7 +87,12 @@ async fn embed(checker: &mut Checker<'_>, ty: TensorType, n_cols: usize) -> Resu
 fn matrix(w: &Weights, rows: u32) -> (params::Matrix, u32) {
     let n_rows = w.n_rows() as u32;
     let stride = (w.layout.row_bytes / WORD_BYTES) as u32;
-    let m = params::Matrix { stride, n_rows, first: 0, ..params::Matrix::ABSENT };
+    let m = params::Matrix {
+        stride,
+        n_rows,
+        first: 0,
+        ..params::Matrix::ABSENT
+    };
     (m, n_rows.div_ceil(rows))
 }
 
@@ -101,21 +119,43 @@ async fn vector(
     let (wg, rows) = if n_cols > 1024 { (64, 4) } else { (32, 2) };
     let (mut m, n_groups) = matrix(&w, rows);
     m.bias = 0;
-    let mut p = params::MatVec { n_groups, ..Default::default() };
+    let mut p = params::MatVec {
+        n_groups,
+        ..Default::default()
+    };
     p.m = [m, params::Matrix::ABSENT, params::Matrix::ABSENT];
     p.n_units = w.layout.n_units as u32;
     p.n_cols = n_cols as u32;
     let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
-    let kernel =
-        Kernel::MatVec { a: ty, b: None, input: Input::Plain, output: Output::Add, wg, rows };
+    let kernel = Kernel::MatVec {
+        a: ty,
+        b: None,
+        input: Input::Plain,
+        output: Output::Add,
+        wg,
+        rows,
+    };
     let buffers = vec![
         (2, weights.as_slice()),
         (3, cast_slice(&bias)),
         (4, cast_slice(&x_padded)),
         (5, cast_slice(&before)),
     ];
-    let (step, grid) = (Step { n_rows: 1, ..Step::default() }, groups(n_groups));
-    let run = Run { kernel, params: p, step, buffers, outputs: vec![5], grid };
+    let (step, grid) = (
+        Step {
+            n_rows: 1,
+            ..Step::default()
+        },
+        groups(n_groups),
+    );
+    let run = Run {
+        kernel,
+        params: p,
+        step,
+        buffers,
+        outputs: vec![5],
+        grid,
+    };
     let outputs = checker.run(run).await?;
     let sums = w.times(&x).into_iter().zip(&bias).zip(&before);
     let want: Vec<f32> = sums.map(|((y, b), x)| y + b + x).collect();
@@ -150,9 +190,16 @@ async fn rows(
     };
     let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
     let run = Run {
-        kernel: Kernel::MatMul { w: ty, put: Put::Glu(0), tm },
+        kernel: Kernel::MatMul {
+            w: ty,
+            put: Put::Glu(0),
+            tm,
+        },
         params,
-        step: Step { n_rows: n_tokens as u32, ..Step::default() },
+        step: Step {
+            n_rows: n_tokens as u32,
+            ..Step::default()
+        },
         buffers: vec![
             (2, &weights),
             (3, &[0; 16]),
@@ -160,13 +207,20 @@ async fn rows(
             (5, cast_slice(&out)),
         ],
         outputs: vec![5],
-        grid: [(n_rows as u32).div_ceil(64), (n_tokens as u32).div_ceil(8 * tm)],
+        grid: [
+            (n_rows as u32).div_ceil(64),
+            (n_tokens as u32).div_ceil(8 * tm),
+        ],
     };
     let outputs = checker.run(run).await?;
     let products = x.chunks_exact(n_cols).flat_map(|x| w.times(x));
     let gates = out.iter().map(|&g| twin::activate(Activation::Silu, g));
     let want: Vec<f32> = products.zip(gates).map(|(y, g)| y * g).collect();
-    let tolerance = if checker.gpu.forms.f16 { F16_TILE } else { F32_SUMS };
+    let tolerance = if checker.gpu.forms.f16 {
+        F16_TILE
+    } else {
+        F32_SUMS
+    };
     checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
     Ok(())
 }
@@ -177,21 +231,34 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     for (a, b) in [(T::Q4_K, T::Q6_K), (T::Q8_0, T::Q5_0), (T::F16, T::F32)] {
         let name = format!("qkv {a} {a} {b}");
         let n_cols = 512;
-        let parts = [(a, 9, 6), (a, 4, 7), (b, 3, 8)].map(|(ty, n, s)| Weights::new(ty, n, n_cols, s));
-        let [Some(q), Some(k), Some(v)] = parts else { continue };
+        let parts =
+            [(a, 9, 6), (a, 4, 7), (b, 3, 8)].map(|(ty, n, s)| Weights::new(ty, n, n_cols, s));
+        let [Some(q), Some(k), Some(v)] = parts else {
+            continue;
+        };
         if !checker.wants(&name) {
             continue;
         }
         let mut random = Random::new(9);
         let (x, gain) = (random.floats(n_cols), random.floats(n_cols));
         let (wg, rows) = (32, 4);
-        let mut p = params::MatVec { eps: 1e-5, n_cols: n_cols as u32, ..Default::default() };
+        let mut p = params::MatVec {
+            eps: 1e-5,
+            n_cols: n_cols as u32,
+            ..Default::default()
+        };
         p.n_units = q.layout.n_units as u32;
         let (mut weights, mut out_at) = (Vec::new(), 0);
         for (i, (w, slot)) in [(&q, 0), (&k, 0), (&v, 1)].into_iter().enumerate() {
             let (m, groups) = matrix(w, rows);
             let base = (weights.len() / WORD_BYTES) as u32;
-            p.m[i] = params::Matrix { base, out: out_at, first: p.n_groups, slot, ..m };
+            p.m[i] = params::Matrix {
+                base,
+                out: out_at,
+                first: p.n_groups,
+                slot,
+                ..m
+            };
             p.n_groups += groups;
             out_at += m.n_rows;
             weights.extend(w.on_gpu());
@@ -199,9 +266,19 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         let out = vec![0.0f32; out_at as usize];
         let (input, output) = (Input::Norm, Output::Store);
         let run = Run {
-            kernel: Kernel::MatVec { a, b: Some(b), input, output, wg, rows },
+            kernel: Kernel::MatVec {
+                a,
+                b: Some(b),
+                input,
+                output,
+                wg,
+                rows,
+            },
             params: p,
-            step: Step { n_rows: 1, ..Step::default() },
+            step: Step {
+                n_rows: 1,
+                ..Step::default()
+            },
             buffers: vec![
                 (2, &weights),
                 (3, cast_slice(&gain)),
@@ -225,8 +302,13 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let (ty, n_cols, n_rows, rows) = (TensorType::Q8_0, 160, 11, 2);
     let name = format!("gate·up with post-norm {ty} {n_rows}x{n_cols}");
-    let (gate, up) = (Weights::new(ty, n_rows, n_cols, 10), Weights::new(ty, n_rows, n_cols, 11));
-    let (Some(gate), Some(up)) = (gate, up) else { return Ok(()) };
+    let (gate, up) = (
+        Weights::new(ty, n_rows, n_cols, 10),
+        Weights::new(ty, n_rows, n_cols, 11),
+    );
+    let (Some(gate), Some(up)) = (gate, up) else {
+        return Ok(());
+    };
     if !checker.wants(&name) {
         return Ok(());
     }
@@ -253,9 +335,19 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let (zeros, next) = (vec![0.0f32; n_rows + 1], vec![0.0f32; n_cols]);
     let (input, output) = (Input::Post, Output::Glu(1));
     let run = Run {
-        kernel: Kernel::MatVec { a: ty, b: None, input, output, wg: 32, rows },
+        kernel: Kernel::MatVec {
+            a: ty,
+            b: None,
+            input,
+            output,
+            wg: 32,
+            rows,
+        },
         params,
-        step: Step { n_rows: 1, ..Step::default() },
+        step: Step {
+            n_rows: 1,
+            ..Step::default()
+        },
         buffers: vec![
             (2, &weights),
             (3, cast_slice(&gains)),
@@ -275,9 +367,18 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let mut normed = vec![0.0; n_cols];
     twin::rms_norm(&sum, &gains[..n_cols], 1e-6, &mut normed);
     let pairs = gate.times(&normed).into_iter().zip(up.times(&normed));
-    let want: Vec<f32> =
-        pairs.map(|(g, u)| twin::activate(Activation::GeluTanh, g) * u).collect();
-    checker.record(name.clone(), nmse(&floats(&outputs, 5)[..n_rows], &want), F32_SUMS);
-    checker.record(format!("{name}: residual"), nmse(&floats(&outputs, 8), &sum), F32_SUMS);
+    let want: Vec<f32> = pairs
+        .map(|(g, u)| twin::activate(Activation::GeluTanh, g) * u)
+        .collect();
+    checker.record(
+        name.clone(),
+        nmse(&floats(&outputs, 5)[..n_rows], &want),
+        F32_SUMS,
+    );
+    checker.record(
+        format!("{name}: residual"),
+        nmse(&floats(&outputs, 8), &sum),
+        F32_SUMS,
+    );
     Ok(())
 }

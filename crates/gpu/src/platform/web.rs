@@ -19,13 +19,15 @@ pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> V
         power_preference: wgpu::PowerPreference::HighPerformance,
         ..Default::default()
     };
-    instance.request_adapter(&options).await.into_iter().collect()
+    instance
+        .request_adapter(&options)
+        .await
+        .into_iter()
+        .collect()
 }
 
-/// No clock without naming the browser's own; chunks are not timed here.
-pub fn now_ms() -> f64 {
-    0.0
-}
+/// No clock without naming the browser's own; see `Options::clock_ms`.
+pub const CLOCK: Option<fn() -> f64> = None;
 
 /// Compiles a kernel; the browser adds its checks whatever is asked.
 pub fn shader_module(device: &Device, descriptor: ShaderModuleDescriptor<'_>) -> ShaderModule {

@@ -55,14 +55,24 @@ impl<'a> Builder<'a> {
                 Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
                 Op::Qkv { norm, q, k, v } => self.qkv(&mut list, &mut stream, norm, [q, k, v])?,
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
-                Op::Attention { kv, heads, scale, window } => {
+                Op::Attention {
+                    kv,
+                    heads,
+                    scale,
+                    window,
+                } => {
                     self.attention(&mut list, kv, heads, scale, window)?;
                 }
                 Op::Output { w, post } => {
                     let a = &self.store.a;
                     self.residual(&mut list, &mut stream, w, post, a)?;
                 }
-                Op::GateUp { norm, gate, up, act } => {
+                Op::GateUp {
+                    norm,
+                    gate,
+                    up,
+                    act,
+                } => {
                     self.gate_up(&mut list, &mut stream, norm, gate, up, act)?;
                 }
                 Op::Down { w, post } => {
@@ -85,11 +95,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a pending residual in a dispatch of its own, where no norm follows.
-    fn settle(
-        &mut self,
-        list: &mut Vec<Dispatch>,
-        stream: &mut Stream,
-    ) -> Result<(), PlayerError> {
+    fn settle(&mut self, list: &mut Vec<Dispatch>, stream: &mut Stream) -> Result<(), PlayerError> {
         if let Some((post, _)) = stream.pending.take() {
             list.push(self.norm_rows(Some(post), None, stream.x)?);
         }
@@ -100,11 +106,22 @@ impl<'a> Builder<'a> {
         let matrix = self.matrix(linear.w);
         let bias = self.bias(linear);
         let first = |part: &Part| part.first_row as u32;
-        let bias_of = |part| if bias == params::NONE { bias } else { bias + first(part) };
+        let bias_of = |part| {
+            if bias == params::NONE {
+                bias
+            } else {
+                bias + first(part)
+            }
+        };
         matrix
             .parts
             .iter()
-            .map(|part| Product { matrix, part, out: out + first(part), bias: bias_of(part) })
+            .map(|part| Product {
+                matrix,
+                part,
+                out: out + first(part),
+                bias: bias_of(part),
+            })
             .collect()
     }
 
@@ -292,7 +309,19 @@ impl<'a> Builder<'a> {
         let mut buffers = buffers.to_vec();
         buffers.extend([(2, buffer), (3, &self.store.vectors)]);
         let grid = self.groups(p.n_groups);
-        self.dispatch(Kernel::MatVec { a, b, input, output, wg, rows }, &p, &buffers, grid)
+        self.dispatch(
+            Kernel::MatVec {
+                a,
+                b,
+                input,
+                output,
+                wg,
+                rows,
+            },
+            &p,
+            &buffers,
+            grid,
+        )
     }
 
     fn attention(
@@ -326,11 +355,20 @@ impl<'a> Builder<'a> {
             span,
         };
         let cache = &store.kv[kv];
-        let buffers =
-            [(4, &store.qkv), (5, &store.a), (6, &cache.k), (7, &cache.v), (8, &store.partial)];
+        let buffers = [
+            (4, &store.qkv),
+            (5, &store.a),
+            (6, &cache.k),
+            (7, &cache.v),
+            (8, &store.partial),
+        ];
         let x = (heads.n_kv_heads * shape.n_cuts) as u32;
         list.push(self.dispatch(kernel, &params, &buffers, Grid::Spans { x, span, window })?);
-        let params = params::AttnMerge { max_spans, window, ..Default::default() };
+        let params = params::AttnMerge {
+            max_spans,
+            window,
+            ..Default::default()
+        };
         let x = heads.n_heads as u32;
         let kernel = Kernel::AttnMerge { head_dim, span };
         let buffers = [(4, &store.partial), (5, &store.a)];
@@ -342,7 +380,9 @@ impl<'a> Builder<'a> {
 /// True if one dispatch can compute all of them: one weight buffer, at most three matrices of at
 /// most two tensor types.
 fn fits_one_dispatch(products: &[Product<'_>]) -> bool {
-    let Some(first) = products.first() else { return false };
+    let Some(first) = products.first() else {
+        return false;
+    };
     let mut types: Vec<_> = products.iter().map(|p| p.matrix.ty).collect();
     types.sort_unstable();
     types.dedup();

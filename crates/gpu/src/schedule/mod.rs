@@ -25,13 +25,27 @@ pub enum Grid {
     Rows,
     /// `[x, ⌈n_rows / (8·tm)⌉]`; two pipelines share the work: this dispatch is for jobs whose rows
     /// fill the larger tile (`Some(true)`) or do not (`Some(false)`).
-    Tiles { x: u32, tm: u32 },
+    Tiles {
+        x: u32,
+        tm: u32,
+    },
     /// `[⌈n_rows · group / 16⌉, n_kv_heads]`
-    Queries { group: u32, n_kv_heads: u32 },
+    Queries {
+        group: u32,
+        n_kv_heads: u32,
+    },
     /// `[x, spans]` of the positions seen from `pos`.
-    Spans { x: u32, span: u32, window: u32 },
+    Spans {
+        x: u32,
+        span: u32,
+        window: u32,
+    },
     /// `[x, 1]`, only if there is more than one span.
-    Merge { x: u32, span: u32, window: u32 },
+    Merge {
+        x: u32,
+        span: u32,
+        window: u32,
+    },
 }
 
 /// Tokens per thread of the small and the large tile of a matrix product.
@@ -79,7 +93,10 @@ pub enum Part {
     /// The head after `Decode`.
     Head,
     /// Dispatches `from..to` of the layers for many rows.
-    Prefill { from: usize, to: usize },
+    Prefill {
+        from: usize,
+        to: usize,
+    },
     /// The head after `Prefill`, for the row that the step names.
     LastHead,
     /// The head for as many rows as the logits buffer holds.

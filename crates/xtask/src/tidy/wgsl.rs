@@ -3,6 +3,8 @@
 //! Shaders grow by copying; the composer exists so that they need not. Measured: of all code lines
 //! that are long enough to mean something, the share that are extra copies of a line which more
 //! than two files have. Well-kept shader collections stay near 10 %, copied ones pass 30 %.
+//! Heads of functions do not count: parts that fit the same slot must have the same heads, as
+//! implementations of one trait do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +26,8 @@ pub fn recurring(tree: &Tree) -> Vec<Finding> {
     let mut n_lines = 0;
     for (path, file) in tree.ending(&[".wgsl"]) {
         for line in file.text.lines().map(str::trim) {
-            if line.chars().count() <= COLUMNS_MIN || line.starts_with("//") {
+            let is_code = !line.starts_with("//") && !line.starts_with("fn ");
+            if line.chars().count() <= COLUMNS_MIN || !is_code {
                 continue;
             }
             n_lines += 1;
@@ -62,7 +65,7 @@ mod tests {
 
     #[test]
     fn copies_in_three_files_count() {
-        let copied = "// a\nlet a_long_line = a_value;\n";
+        let copied = "// a\nfn same_head(x: u32) {\nlet a_long_line = a_value;\n";
         let own = |n: usize| format!("{copied}let line_{n} = value_{n};\n");
         let (a, b, c) = (own(1), own(2), own(3));
         let two = Tree::of(&[("shaders/a.wgsl", &a), ("shaders/b.wgsl", &b)]);

@@ -112,6 +112,7 @@ export class ProgressCard {
 
   /** Shows a step and returns its short form for the line under the box. */
   update({ phase, name, loaded, total }: Progress, device: string): string {
+    if (phase === "prepare") return this.#prepare(name);
     const verb = phase === "transfer" ? "Copying" : "Loading";
     const short =
       total === null
@@ -140,6 +141,14 @@ export class ProgressCard {
       this.#figures.textContent = this.#words(loaded, total);
     }
     return short;
+  }
+
+  /** The browser compiles the kernels and does not say how far it is. */
+  #prepare(name: string): string {
+    this.#title.textContent = `Preparing the graphics chip for ${name}`;
+    this.#bar.removeAttribute("value");
+    this.#figures.textContent = "This takes a few seconds, once for each model.";
+    return `Preparing the graphics chip for ${name}`;
   }
 
   #words(loaded: number, total: number | null): string {

@@ -10,8 +10,8 @@ interface Handlers {
 }
 
 /**
- * The message box. It stays usable whatever the model does: while an answer is written, Enter queues
- * the message, and the round button stops the answer. The draft survives a reload.
+ * The message box. It stays usable whatever the model does: while an answer is written, Enter
+ * queues the message, and the round button stops the answer. The draft survives a reload.
  */
 export class Composer {
   readonly #box = byId<HTMLTextAreaElement>("ask");

@@ -12,9 +12,9 @@ const TOP_GAP_PX = 16;
 const PAINT_MS = 50;
 
 /**
- * The list of turns. Reading first: after a message is sent, the view moves once, so that the message
- * is at the top, and then stays where it is while the answer grows under it, unless the reader asks
- * to follow (End, or "More below").
+ * The list of turns. Reading first: after a message is sent, the view moves once, so that the
+ * message is at the top, and then stays where it is while the answer grows under it, unless the
+ * reader asks to follow (End, or "More below").
  */
 export class Conversation {
   readonly #log = byId("log");

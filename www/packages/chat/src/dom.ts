@@ -6,7 +6,7 @@ interface Attributes {
   readonly [name: string]: string | number | boolean | ((event: Event) => void) | undefined;
 }
 
-/** `el("button", { class: "b", onclick: … }, "Send")`; `false` and `undefined` leave an attribute out. */
+/** `el("button", { class: "b", onclick }, "Send")`; `false` and `undefined` leave one out. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},

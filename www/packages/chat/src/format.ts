@@ -22,7 +22,8 @@ export function bytesOf(done: number, total: number): string {
   );
   const scale = 1000 ** unit;
   const digits = unit === 0 ? 0 : total / scale < 10 ? 2 : 1;
-  return `${(done / scale).toFixed(digits)} of ${(total / scale).toFixed(digits)}${NBSP}${UNITS[unit]}`;
+  const [a, b] = [done, total].map((n) => (n / scale).toFixed(digits));
+  return `${a} of ${b}${NBSP}${UNITS[unit]}`;
 }
 
 export function count(n: number): string {

@@ -1,7 +1,7 @@
 /**
  * Markdown as nodes. `marked` understands the text; the nodes are made here, by `createElement` and
- * `textContent`, from a fixed set. No string ever becomes HTML, so nothing a model writes can become a
- * script, a style or a request: HTML in an answer is shown as text and a picture as a link.
+ * `textContent`, from a fixed set. No string ever becomes HTML, so nothing a model writes can
+ * become a script, a style or a request: HTML in an answer is shown as text, a picture as a link.
  */
 
 import { lexer, type Token, type Tokens } from "marked";
@@ -13,7 +13,7 @@ import { el, icon } from "./dom.js";
 const LINK_PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
 const COPIED_MS = 1_500;
 
-/** The blocks of a text, each with its source, so that a growing answer can keep the finished ones. */
+/** The blocks of a text with their sources, so that a growing answer can keep finished ones. */
 export function blocks(text: string): Token[] {
   return lexer(text, { gfm: true, breaks: false }).filter((token) => token.type !== "space");
 }

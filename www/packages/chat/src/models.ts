@@ -66,18 +66,17 @@ export function addModelForm(
   return [el("div", { class: "do" }, pick), form];
 }
 
+const LEAD =
+  "ingle runs a language model inside this tab. What you type is not sent anywhere, and it " +
+  "works without a connection.";
+
 /** The page of a new chat while there is no model. */
 export function noModelView(actions: ModelActions): HTMLElement {
   return el(
     "div",
     {},
     el("h1", {}, "Ask something. It stays on this device."),
-    el(
-      "p",
-      { class: "lead" },
-      "ingle runs a language model inside this tab. What you type is not sent anywhere, and it works " +
-        "without a connection.",
-    ),
+    el("p", { class: "lead" }, LEAD),
     el(
       "section",
       { class: "card", "aria-labelledby": "bring" },
@@ -85,8 +84,8 @@ export function noModelView(actions: ModelActions): HTMLElement {
       el(
         "p",
         { class: "facts" },
-        "Choose a GGUF model file from this device, drop it anywhere on this page, or give its address. " +
-          "It is copied into this browser once and stays there.",
+        "Choose a GGUF model file from this device, drop it anywhere on this page, or give its " +
+          "address. It is copied into this browser once and stays there.",
       ),
       ...addModelForm(actions),
     ),
@@ -105,12 +104,7 @@ export function readyView(send: (text: string) => void): HTMLElement {
     "div",
     {},
     el("h1", {}, "Ask something. It stays on this device."),
-    el(
-      "p",
-      { class: "lead" },
-      "ingle runs a language model inside this tab. What you type is not sent anywhere, and it works " +
-        "without a connection.",
-    ),
+    el("p", { class: "lead" }, LEAD),
     el(
       "div",
       { class: "try", role: "group", "aria-label": "Things to try" },

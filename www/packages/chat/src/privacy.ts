@@ -23,45 +23,31 @@ export function showRequests(ofWorker: number, fetching: boolean): void {
     ? " · requests not counted"
     : fetching && ofWorker > 0
       ? " · 1 download"
-      : ` · ${n} ${n === 1 ? "request" : "requests"}`;
+      : ` · ${plural(n)}`;
 }
 
+/** What was asked of whom, as a table. */
 export function openLedger(info: EngineInfo | null): void {
   const requests = info?.requests ?? [];
-  const rows = requests.map(({ host, bytes: n }) =>
-    el(
-      "tr",
-      {},
-      el("td", {}, host),
-      el("td", { class: "num" }, bytes(n)),
-      el("td", {}, "model file"),
-    ),
-  );
+  const note = (text: string) => el("p", { class: "facts" }, text);
+  const cells = (tag: "th" | "td", ...texts: string[]) =>
+    el("tr", {}, ...texts.map((text) => el(tag, {}, text)));
+  const rows = requests.map(({ host, bytes: n }) => cells("td", host, bytes(n), "model file"));
+  const head = el("thead", {}, cells("th", "Host", "Size", "Reason"));
   openDialog(
     "Privacy",
-    el(
-      "p",
-      { class: "facts" },
-      "The model runs in this tab. Messages and answers are not in any request. Since its start this " +
-        `page made ${ofPage + requests.length} ${ofPage + requests.length === 1 ? "request" : "requests"}:`,
-    ),
-    rows.length === 0
-      ? el("p", { class: "facts" }, "None.")
-      : el(
-          "table",
-          { class: "ledger" },
-          el(
-            "thead",
-            {},
-            el("tr", {}, el("th", {}, "Host"), el("th", {}, "Size"), el("th", {}, "Reason")),
-          ),
-          el("tbody", {}, ...rows),
-        ),
-    el(
-      "p",
-      { class: "facts" },
-      "Anyone who can use this browser profile can see the models kept here. The browser's maker and " +
-        "extensions can see this page.",
+    note("The model runs in this tab. Messages and answers are not in any request."),
+    note(`Since its start this page made ${plural(ofPage + requests.length)}.`),
+    ...(rows.length === 0
+      ? []
+      : [el("table", { class: "ledger" }, head, el("tbody", {}, ...rows))]),
+    note(
+      "Anyone who can use this browser profile can see the models kept here. The browser's maker " +
+        "and extensions can see this page.",
     ),
   );
+}
+
+function plural(n: number): string {
+  return `${n} ${n === 1 ? "request" : "requests"}`;
 }

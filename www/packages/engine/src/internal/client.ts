@@ -20,9 +20,9 @@ export interface CallHooks {
 }
 
 /**
- * The page's end of the worker: numbers the requests and settles each exactly once, whatever happens
- * to the worker. Browsers do not tell a page that its worker was killed, so the worker holds a Web
- * Lock for as long as it lives and the page waits for that lock: getting it means the worker is gone.
+ * The page's end of the worker: numbers the requests and settles each exactly once, whatever
+ * happens to the worker. Browsers do not tell a page that its worker was killed, so the worker
+ * holds a Web Lock while it lives and the page waits for it: getting it means the worker is gone.
  */
 export class Client {
   readonly #worker: Worker;

@@ -105,7 +105,8 @@ async function explain(url: string, host: string, error: unknown): Promise<Engin
     if (answers) {
       return new EngineError(
         "net.cors",
-        `${host} does not allow browsers to download this. Download the file yourself and choose it here.`,
+        `${host} does not allow browsers to download this. ` +
+          "Download the file yourself and choose it here.",
         detail,
       );
     }

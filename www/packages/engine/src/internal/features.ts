@@ -23,6 +23,18 @@ export function requireBrowser(): void {
 
 interface Adapter {
   readonly features: ReadonlySet<string>;
+  readonly info?: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly description: string;
+  };
+}
+
+/** What a browser tells about its graphics chip. */
+export interface Graphics {
+  readonly name: string;
+  /** Subgroup operations can be used; every device request asks for them from now on. */
+  readonly subgroups: boolean;
 }
 
 interface DeviceRequest {
@@ -32,24 +44,28 @@ interface DeviceRequest {
 type RequestDevice = (this: Adapter, descriptor?: DeviceRequest) => Promise<unknown>;
 
 /**
- * Asks for `subgroups` with every device where the adapter has it. The WebGPU library of the module
- * passes shader text through as it is but cannot name this feature, so the request is completed here.
- *
- * Returns whether the adapter has it; false also where there is no WebGPU.
+ * Looks at the adapter, and asks for `subgroups` with every device where it has them. The WebGPU
+ * library of the module passes shader text through as it is but cannot name this feature, so the
+ * request is completed here. Null where there is no WebGPU or no adapter.
  */
-export async function requestSubgroups(): Promise<boolean> {
+export async function openGraphics(): Promise<Graphics | null> {
   const scope = globalThis as unknown as {
     GPUAdapter?: { prototype: { requestDevice: RequestDevice } };
     navigator: { gpu?: { requestAdapter(): Promise<Adapter | null> } };
   };
   const prototype = scope.GPUAdapter?.prototype;
   const adapter = await scope.navigator.gpu?.requestAdapter().catch(() => null);
-  if (!prototype || !adapter?.features.has("subgroups")) return false;
-  const original = prototype.requestDevice;
-  prototype.requestDevice = function (descriptor = {}) {
-    const features = new Set(descriptor.requiredFeatures ?? []);
-    if (this.features.has("subgroups")) features.add("subgroups");
-    return original.call(this, { ...descriptor, requiredFeatures: [...features] });
-  };
-  return true;
+  if (!prototype || !adapter) return null;
+  const subgroups = adapter.features.has("subgroups");
+  if (subgroups) {
+    const original = prototype.requestDevice;
+    prototype.requestDevice = function (descriptor = {}) {
+      const features = new Set(descriptor.requiredFeatures ?? []);
+      if (this.features.has("subgroups")) features.add("subgroups");
+      return original.call(this, { ...descriptor, requiredFeatures: [...features] });
+    };
+  }
+  const { vendor = "", architecture = "", description = "" } = adapter.info ?? {};
+  const words = description || [vendor, architecture].filter(Boolean).join(" ");
+  return { name: words || "unnamed graphics chip", subgroups };
 }

@@ -18,7 +18,7 @@ interface BlobReader {
   readAsArrayBuffer(blob: Blob): ArrayBuffer;
 }
 
-/** A blob read like a file, for browsers without private storage; the bytes stay outside the module. */
+/** A blob read like a file, for browsers without private storage; its bytes stay where they are. */
 export class BlobFile implements SyncFile {
   readonly #blob: Blob;
   readonly #reader: BlobReader;

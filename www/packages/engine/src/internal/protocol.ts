@@ -1,9 +1,9 @@
 /**
  * The messages between the page and the worker: one discriminated union in each direction.
  *
- * Every request has an `id`; its answers carry the same one. A request ends with exactly one `result`
- * or `error`; `progress` and `piece` may come before. `cancel` names the request it ends and has no
- * answer of its own.
+ * Every request has an `id`; its answers carry the same one. A request ends with exactly one
+ * `result` or `error`; `progress` and `piece` may come before. `cancel` names the request it ends
+ * and has no answer of its own.
  */
 
 import type {
@@ -55,7 +55,7 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
-/** A loaded model: its number goes into later requests, so that a handle of an old model is noticed. */
+/** A loaded model: its number goes into later requests, so that an old handle is noticed. */
 export interface Loaded {
   readonly model: number;
   readonly info: ModelInfo;

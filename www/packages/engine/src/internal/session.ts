@@ -3,7 +3,7 @@ import init, { CancelFlag, WasmEngine } from "../wasm/ingle.js";
 import { EngineError } from "../public/errors.js";
 import type { Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import { requestSubgroups } from "./features.js";
+import { openGraphics } from "./features.js";
 import { BlobFile, type SyncFile } from "./files.js";
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
@@ -34,7 +34,7 @@ export class Session {
 
   static async open(device: Device): Promise<Session> {
     const notices: Notice[] = [];
-    const subgroups = device !== "cpu" && (await requestSubgroups());
+    const graphics = device === "cpu" ? null : await openGraphics();
     const [exports, browserStore] = await Promise.all([loadModule(), openBrowserStore()]);
     if (!browserStore) {
       notices.push({
@@ -43,16 +43,15 @@ export class Session {
           "This browser keeps no files for this page, so models are held until the tab closes.",
       });
     }
-    const engine = await WasmEngine.open(device, subgroups, nextTask);
+    const { name = "", subgroups = false } = graphics ?? {};
+    const engine = await WasmEngine.open(device, name, subgroups, nextTask);
     const { device: chosen } = engine.info() as ModuleInfo;
     if (device === "auto" && chosen === "cpu") {
-      const hasApi = Boolean((navigator as { gpu?: unknown }).gpu);
-      notices.push({
-        code: "gpu.missing",
-        message: hasApi
-          ? "WebGPU found no graphics chip it can use, so answers come from the processor and are slower."
-          : "This browser has no WebGPU, so answers come from the processor and are slower.",
-      });
+      const why = (navigator as { gpu?: unknown }).gpu
+        ? "WebGPU found no graphics chip it can use"
+        : "This browser has no WebGPU";
+      const message = `${why}, so answers come from the processor and are slower.`;
+      notices.push({ code: "gpu.missing", message });
     }
     return new Session(engine, exports.memory, browserStore ?? new MemoryStore(), notices);
   }
@@ -86,8 +85,14 @@ export class Session {
     this.#model += 1; // handles of the model before are stale from here on, even if this load fails
     try {
       for (const name of names) files.push(await this.store.open(name));
-      const progress = (loaded: number, total: number) =>
-        onProgress({ phase: "load", name: names[0] ?? "", loaded, total });
+      const name = names[0] ?? "";
+      const progress = (loaded: number, total: number) => {
+        onProgress({ phase: "load", name, loaded, total });
+        const isGpu = (this.engine.info() as ModuleInfo).device === "gpu";
+        if (isGpu && loaded === total) {
+          onProgress({ phase: "prepare", name, loaded: 0, total: null });
+        }
+      };
       const info = (await withFlag(signal, (flag) =>
         this.engine.load({ names, contextLength, kvType }, files, progress, flag),
       )) as ModelInfo;
@@ -111,7 +116,8 @@ export class Session {
     const code = String((error as { code?: unknown } | null)?.code);
     if (!USELESS.has(code)) return;
     for (const { name, fresh } of stored) {
-      if (fresh) await this.store.remove(name).catch(() => undefined); // the first error is the one to tell
+      // The first error is the one to tell.
+      if (fresh) await this.store.remove(name).catch(() => undefined);
     }
   }
 

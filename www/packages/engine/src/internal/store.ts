@@ -2,7 +2,7 @@ import { EngineError } from "../public/errors.js";
 import type { StoredModel } from "../public/types.js";
 import { BlobFile, type SyncFile, type WritableSyncFile } from "./files.js";
 
-/** Takes the pieces of one file. Only `commit` makes it visible; after `discard` nothing is left. */
+/** Takes the pieces of one file. Only `commit` makes it visible; `discard` leaves nothing. */
 export interface Writer {
   write(piece: Uint8Array<ArrayBuffer>): void;
   commit(): Promise<void>;
@@ -28,7 +28,7 @@ interface Entry extends FileSystemFileHandle {
 const FOLDER = "ingle-models";
 /** Ending of a file that is not complete; such files are swept at the next start. */
 const PART = ".part";
-/** A reload leaves the old worker's lock for a moment, so a locked file is tried again for this long. */
+/** A reload leaves the old worker's lock for a moment, so a locked file is tried for this long. */
 const LOCK_PATIENCE_MS = 5_000;
 const LOCK_RETRY_MS = 200;
 

@@ -147,11 +147,13 @@ function cut(name: string, loaded: number, total: number): EngineError {
 }
 
 function requireModelFile(start: Uint8Array, name: string): void {
-  if (String.fromCharCode(...start.subarray(0, 4)) === "GGUF") return;
+  const magic = start.subarray(0, 4);
+  if (String.fromCharCode(...magic) === "GGUF") return;
+  const hex = [...magic].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   throw new EngineError(
     "file.type",
     `${name} is not a model file. ingle reads GGUF files. Choose another file.`,
-    `it starts with the bytes ${[...start.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join(" ")}`,
+    `it starts with the bytes ${hex}`,
   );
 }
 

@@ -96,7 +96,7 @@ function crash(reason: unknown): void {
   scope.postMessage({ type: "crash", detail });
 }
 
-/** The module throws plain `{ code, message, detail }`; everything else is an error of this package. */
+/** The module throws plain `{ code, message, detail }`; all else is an error of this package. */
 function errorBody(error: unknown): ErrorBody {
   const body = error as Partial<ErrorBody> | null;
   if (typeof body?.code === "string" && typeof body.message === "string") {

@@ -43,7 +43,7 @@ export class Engine {
 
   /**
    * Loads a model, replacing the one before. The file goes to browser storage in pieces and from
-   * there to the device, so it is never whole in memory. An aborted or failed transfer leaves nothing.
+   * there to the device, so it is never whole in memory. A transfer that fails leaves nothing.
    */
   async load(source: Source, options: LoadOptions = {}): Promise<Model> {
     const { onProgress, signal, contextLength, kvType } = options;

@@ -1,6 +1,6 @@
 import type { ErrorBody } from "../internal/protocol.js";
 
-/** Every failure of this package: a stable `code`, a sentence for a person, and details for a report. */
+/** A failure of this package: a stable `code`, a sentence for a person, details for a report. */
 export class EngineError extends Error {
   readonly code: string;
   readonly detail: string;

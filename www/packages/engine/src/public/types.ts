@@ -3,7 +3,7 @@
 /** Where to compute. `auto` takes the graphics chip if there is one and the processor otherwise. */
 export type Device = "auto" | "gpu" | "cpu";
 
-/** One complete model: a file, an address, or the name of a file that is already in this browser. */
+/** One complete model: a file, an address, or the name of a file already in this browser. */
 export type Source =
   | { readonly file: File | readonly File[] }
   | { readonly url: string | URL; readonly name?: string }
@@ -19,8 +19,8 @@ export interface StartOptions {
 
 /** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
 export interface Progress {
-  /** `transfer`: into browser storage. `load`: from there to the device. */
-  readonly phase: "transfer" | "load";
+  /** Into browser storage, from there to the device, and (on WebGPU) compiling its kernels. */
+  readonly phase: "transfer" | "load" | "prepare";
   readonly name: string;
   readonly loaded: number;
   readonly total: number | null;
