@@ -2,8 +2,8 @@
 //
 //   a = Σ_p softmax_p(scale · q·k_p) · v_p
 // One workgroup per key/value head and span, with all the query heads that share it (GROUP), so
-// keys and values are read from memory once (more heads than fit are cut into `n_cuts` workgroups). A span's scores fit in workgroup memory, so the
-// softmax is two passes over them and not an online one. With one span the result is final; with
+// keys and values are read from memory once; more heads than fit are cut into `n_cuts` workgroups.
+// A span's scores fit in workgroup memory, so the softmax is two passes over them and not online. With one span the result is final; with
 // more, each leaves (Σ, max, sum) for attn_merge.
 
 struct Params {
@@ -64,7 +64,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     }
     workgroupBarrier();
     for (var p = lane; p < n; p += WG) {
-        var s: array<f32, GROUP>;
+        // Zero in words: a browser was seen to zero a bare declaration once and not in every round.
+        var s = array<f32, GROUP>();
         for (var d = 0u; d < HD4; d++) {
             let k = key(start + p, kv_head, d);
             for (var h = 0u; h < GROUP; h++) {

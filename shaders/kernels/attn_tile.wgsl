@@ -26,15 +26,10 @@ struct Params {
 
 const CHUNKS: u32 = (HD4 + 7u) / 8u;
 const ROW4: u32 = 9u;                // 8 vec4 and one to spread banks
-const LOW: f32 = -3e38;
 
 var<workgroup> q_tile: array<vec4<f32>, 16u * ROW4>;
 var<workgroup> kv_tile: array<vec4<f32>, 32u * ROW4>;
-var<workgroup> scores: array<f32, 512>;
-var<workgroup> part: array<f32, 64>;
-var<workgroup> rescale: array<f32, 16>;
-var<workgroup> top: array<f32, 16>;
-var<workgroup> total: array<f32, 16>;
+//@use lib/tile_softmax
 
 // vec4 index of query `m`'s head within a row of q (and of a).
 fn query_head(kv_head: u32, m: u32) -> u32 {
@@ -71,38 +66,6 @@ fn load_kv(lane: u32, kv_head: u32, p0: u32, chunk: u32, end: u32, is_v: bool) {
     }
 }
 
-// Turns the tile's scores into weights and keeps each query's running maximum and sum.
-fn soften(lane: u32) {
-    let m = lane / 4u;
-    let base = m * 32u + (lane % 4u) * 8u;
-    var largest = LOW;
-    for (var j = 0u; j < 8u; j++) {
-        largest = max(largest, scores[base + j]);
-    }
-    part[lane] = largest;
-    workgroupBarrier();
-    let quad = m * 4u;
-    let before = top[m];
-    let now = max(max(max(part[quad], part[quad + 1u]), max(part[quad + 2u], part[quad + 3u])), before);
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var j = 0u; j < 8u; j++) {
-        let s = scores[base + j];
-        let weight = select(0.0, exp(s - now), s > LOW);
-        scores[base + j] = weight;
-        sum += weight;
-    }
-    part[lane] = sum;
-    workgroupBarrier();
-    if (lane % 4u == 0u) {
-        let factor = select(0.0, exp(before - now), before > LOW);
-        rescale[m] = factor;
-        top[m] = now;
-        total[m] = total[m] * factor + part[lane] + part[lane + 1u] + part[lane + 2u] + part[lane + 3u];
-    }
-    workgroupBarrier();
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     let kv_head = group.y;
@@ -119,7 +82,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         total[lane] = 0.0;
     }
     for (var p0 = start; p0 < end; p0 += 32u) {
-        var s: array<f32, 8>;
+        var s = array<f32, 8>(); // in words, as in attn_split
         for (var c = 0u; c < CHUNKS; c++) {
             workgroupBarrier();
             load_q(lane, kv_head, m0, c);

@@ -1,4 +1,4 @@
-// The sampler's chain on the slices' sorted lists: merge the top_k, top-p, min-p, temperature, draw.
+// The sampler's chain on the slices' sorted lists: merge to top_k, top-p, min-p, temperature, draw.
 //
 // Follows `kernels::sampling::choose` step by step. The merge is a tournament: every round the
 // workgroup finds the best list head. The rest is at most 256 numbers in a fixed order, one thread.

@@ -2,8 +2,8 @@
 //
 // Exports: Ids, totals, sum_all. Reads: WG (power of two), N_SUMS.
 
-// Not the workgroup's id: a struct with one member that differs between threads counts as a whole as
-// different, and then browsers refuse every barrier behind a branch on the id.
+// Not the workgroup's id: a struct with one member that differs between threads counts as different
+// in all, and then browsers refuse every barrier behind a branch on the id.
 struct Ids {
     @builtin(local_invocation_index) lane: u32,
 }

@@ -1,5 +1,5 @@
-// The matrices of the kernel have two tensor types (a `Q4_K_M` file has Q4_K and Q6_K side by side);
-// the branch is uniform, for a workgroup stays inside one matrix.
+// The matrices of the kernel have two tensor types (a `Q4_K_M` file has Q4_K beside Q6_K); the
+// branch is uniform, for a workgroup stays inside one matrix.
 //@slot quant_a as A
 //@slot quant_b as B
 //@use lib/dot as A

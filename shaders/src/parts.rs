@@ -51,6 +51,7 @@ parts! {
     "lib/table",
     "lib/tile_f16",
     "lib/tile_f32",
+    "lib/tile_softmax",
     "lib/two_types",
     "lib/unit",
     "lib/word",

@@ -115,140 +115,127 @@ fn damaged_files() -> Vec<Row> {
     rows
 }
 
+/// Changes the metadata of a good model.
+type Change = fn(&mut Metadata);
+
+/// Keys with values no model can have: name, change, word.
+const WRONG_KEYS: &[(&str, Change, &str)] = &[
+    (
+        "an unknown architecture",
+        |m| m.insert("general.architecture", "mamba9"),
+        "mamba9",
+    ),
+    (
+        "no layers",
+        |m| m.insert("llama.block_count", 0u32),
+        "llama.block_count",
+    ),
+    (
+        "a billion layers",
+        |m| m.insert("llama.block_count", 1u32 << 30),
+        "block_count",
+    ),
+    (
+        "a text as layer count",
+        |m| m.insert("llama.block_count", "two"),
+        "block_count",
+    ),
+    (
+        "no heads",
+        |m| m.insert("llama.attention.head_count", 0u32),
+        "head_count",
+    ),
+    (
+        "3 of 4 heads",
+        |m| m.insert("llama.attention.head_count_kv", 3u32),
+        "head_count_kv",
+    ),
+    (
+        "a NaN epsilon",
+        |m| m.insert(EPSILON, f32::NAN),
+        "layer_norm_rms_epsilon",
+    ),
+    (
+        "a rope base of 0",
+        |m| m.insert("llama.rope.freq_base", 0f32),
+        "freq_base",
+    ),
+    (
+        "another width",
+        |m| m.insert("llama.embedding_length", 128u32),
+        "shape",
+    ),
+    (
+        "an unknown tokenizer",
+        |m| m.insert("tokenizer.ggml.model", "abacus"),
+        "abacus",
+    ),
+    (
+        "tokens as numbers",
+        |m| m.insert("tokenizer.ggml.tokens", 5u32),
+        "ggml.tokens",
+    ),
+    (
+        "an end token outside",
+        |m| m.insert(END_TOKEN, 99_999u32),
+        "eos_token_id",
+    ),
+];
+const EPSILON: &str = "llama.attention.layer_norm_rms_epsilon";
+const END_TOKEN: &str = "tokenizer.ggml.eos_token_id";
+
+/// Keys and tensors without which there is no model: what is left out, word.
+const MISSING: &[(&str, &str)] = &[
+    ("general.architecture", "general.architecture"),
+    ("llama.block_count", "llama.block_count"),
+    ("blk.1.ffn_up", "blk.1.ffn_up.weight"),
+    ("token_embd", "token_embd.weight"),
+    ("output_norm", "output_norm.weight"),
+    ("tokenizer.ggml.model", "tokenizer"),
+    ("tokenizer.ggml.tokens", "tokenizer.ggml.tokens"),
+];
+
+/// Templates that fail when they are used: source, word.
+const BAD_TEMPLATES: &[(&str, &str)] = &[
+    ("{{ raise_exception('Not like this') }}", "Not like this"),
+    (ENDLESS, "template"),
+    ("{{ 'A' * 10**9 }}", "template"),
+    ("{{ messages + 1 }}", "template"),
+];
+const ENDLESS: &str =
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}";
+
 /// Well-formed files that are no model this program can run.
 fn unusable_models(spec: &Spec) -> Vec<Row> {
-    let with = |change: fn(&mut Metadata)| spec.bytes_with(change);
-    let other = |ty: TensorType| Spec::quantized("llama", ty).bytes();
-    vec![
-        (
-            "an unknown architecture",
-            with(|m| m.insert("general.architecture", "mamba9")),
-            "mamba9",
-        ),
-        (
-            "no architecture",
-            spec.bytes_without(&["general.architecture"]),
-            "general.architecture",
-        ),
-        (
-            "no layer count",
-            spec.bytes_without(&["llama.block_count"]),
-            "llama.block_count",
-        ),
-        (
-            "no layers",
-            with(|m| m.insert("llama.block_count", 0u32)),
-            "llama.block_count",
-        ),
-        (
-            "a billion layers",
-            with(|m| m.insert("llama.block_count", 1u32 << 30)),
-            "block_count",
-        ),
-        (
-            "a text as layer count",
-            with(|m| m.insert("llama.block_count", "two")),
-            "block_count",
-        ),
-        (
-            "no heads",
-            with(|m| m.insert("llama.attention.head_count", 0u32)),
-            "head_count",
-        ),
-        (
-            "3 of 4 heads",
-            with(|m| m.insert("llama.attention.head_count_kv", 3u32)),
-            "head_count_kv",
-        ),
-        (
-            "a NaN epsilon",
-            with(|m| m.insert("llama.attention.layer_norm_rms_epsilon", f32::NAN)),
-            "layer_norm_rms_epsilon",
-        ),
-        (
-            "a rope base of 0",
-            with(|m| m.insert("llama.rope.freq_base", 0f32)),
-            "freq_base",
-        ),
-        (
-            "another width",
-            with(|m| m.insert("llama.embedding_length", 128u32)),
-            "shape",
-        ),
-        (
-            "a missing tensor",
-            spec.bytes_without(&["blk.1.ffn_up"]),
-            "blk.1.ffn_up.weight",
-        ),
-        (
-            "no tensors",
-            spec.bytes_without(&["blk", "token", "output"]),
-            "",
-        ),
-        ("an unsupported type", other(TensorType::IQ2_XXS), "IQ2_XXS"),
-        (
-            "no tokenizer",
-            Spec {
-                vocabulary: Vocabulary::None,
-                ..spec.clone()
-            }
-            .bytes(),
-            "tokenizer",
-        ),
-        (
-            "an unknown tokenizer",
-            with(|m| m.insert("tokenizer.ggml.model", "abacus")),
-            "abacus",
-        ),
-        (
-            "no tokens",
-            spec.bytes_without(&["tokenizer.ggml.tokens"]),
-            "tokenizer.ggml.tokens",
-        ),
-        (
-            "tokens as numbers",
-            with(|m| m.insert("tokenizer.ggml.tokens", 5u32)),
-            "ggml.tokens",
-        ),
-        (
-            "an end token outside",
-            with(|m| m.insert("tokenizer.ggml.eos_token_id", 99_999u32)),
-            "eos_token_id",
-        ),
-        (
-            "NaN in the weights",
-            Spec {
-                nan: true,
-                ..spec.clone()
-            }
-            .bytes(),
-            "NaN",
-        ),
-        (
-            "a template that throws",
-            templated(spec, "{{ raise_exception('Not like this') }}"),
-            "Not like this",
-        ),
-        (
-            "a template that loops",
-            templated(
-                spec,
-                "{% for i in range(99999) %}\
-            {% for j in range(99999) %}{% endfor %}{% endfor %}",
-            ),
-            "template",
-        ),
-        (
-            "a template that grows",
-            templated(spec, "{{ 'A' * 10**9 }}"),
-            "template",
-        ),
-        (
-            "a template that fails",
-            templated(spec, "{{ messages + 1 }}"),
-            "template",
-        ),
-    ]
+    let mut rows: Vec<Row> = Vec::new();
+    for (name, change, about) in WRONG_KEYS {
+        rows.push((name, spec.bytes_with(change), about));
+    }
+    for (name, about) in MISSING {
+        rows.push((name, spec.bytes_without(&[name]), about));
+    }
+    for (template, about) in BAD_TEMPLATES {
+        rows.push((template, templated(spec, template), about));
+    }
+    let unsupported = Spec::quantized("llama", TensorType::IQ2_XXS);
+    let without = Vocabulary::None;
+    let no_tokenizer = Spec {
+        vocabulary: without,
+        ..spec.clone()
+    };
+    let nan = Spec {
+        nan: true,
+        ..spec.clone()
+    };
+    rows.push(("an unsupported type", unsupported.bytes(), "IQ2_XXS"));
+    rows.push(("no tokenizer at all", no_tokenizer.bytes(), "tokenizer"));
+    rows.push((
+        "no tensors",
+        spec.bytes_without(&["blk", "token", "output"]),
+        "",
+    ));
+    rows.push(("NaN in the weights", nan.bytes(), "NaN"));
+    rows
 }
 
 fn templated(spec: &Spec, template: &str) -> Vec<u8> {

@@ -8,32 +8,42 @@ const server = await serveEngine();
 const browser = await launch();
 const page = await browser.page(`${server.origin}/page`);
 
-/** Results of all checks, or null without an adapter. */
-function check(subgroups) {
-  return page.evaluate(async (subgroups) => {
-    const { openGraphics } = await import("/deep/er/lib/internal/features.js");
-    const glue = await import("/deep/er/lib/wasm/ingle.js");
-    globalThis.graphics ??= await openGraphics();
-    if (!graphics) return null;
-    if (subgroups && !graphics.subgroups) return { name: graphics.name, checks: null };
-    await glue.default({ module_or_path: "/deep/er/lib/wasm/ingle_bg.wasm" });
-    const checks = await glue.checkKernels(subgroups, "");
-    return { name: graphics.name, checks };
-  }, subgroups);
+/** Beginnings of the checks' names; a case each, so that a slow adapter shows where it is. */
+const FAMILIES = [
+  "embed", "matvec", "matmul", "qkv", "gate", "norm", "rope", "attention ", "attention tile",
+  "greedy", "penalties", "top",
+];
+
+/** Results of one family, or null without an adapter. */
+function check(subgroups, family) {
+  return page.evaluate(
+    async ({ subgroups, family }) => {
+      const { openGraphics } = await import("/deep/er/lib/internal/features.js");
+      const glue = await import("/deep/er/lib/wasm/ingle.js");
+      globalThis.graphics ??= await openGraphics();
+      if (!graphics) return null;
+      if (subgroups && !graphics.subgroups) return { name: graphics.name, checks: null };
+      globalThis.ready ??= glue.default({ module_or_path: "/deep/er/lib/wasm/ingle_bg.wasm" });
+      await ready;
+      return { name: graphics.name, checks: await glue.checkKernels(subgroups, family) };
+    },
+    { subgroups, family },
+  );
 }
 
 const cases = {};
-for (const subgroups of [false, true]) {
-  const name = subgroups ? "with subgroups" : "without subgroups";
-  cases[`${name}: every kernel is within its tolerance`] = async () => {
-    const result = (await check(subgroups)) ?? skip("this browser has no WebGPU adapter");
-    const checks = result.checks ?? skip(`${result.name} has no subgroups`);
-    const wrong = checks.filter(({ passed }) => !passed);
-    const lines = wrong.map((c) => `${c.name}: error ${c.error}, allowed ${c.tolerance}`);
-    assert.equal(wrong.length, 0, lines.join("\n"));
-    assert.ok(checks.length > 30, `${checks.length} checks`);
-    console.log(`   ${checks.length} checks on ${result.name}`);
-  };
+for (const subgroups of [true, false]) {
+  for (const family of FAMILIES) {
+    cases[`${subgroups ? "subgroups" : "plain"}: ${family} within tolerance`] = async () => {
+      const result = (await check(subgroups, family)) ?? skip("this browser has no WebGPU adapter");
+      const checks = result.checks ?? skip(`${result.name} has no subgroups`);
+      const wrong = checks.filter(({ passed }) => !passed);
+      const lines = wrong.map((c) => `${c.name}: error ${c.error}, allowed ${c.tolerance}`);
+      assert.equal(wrong.length, 0, lines.join("\n"));
+      assert.ok(checks.length > 0, "no check has this name");
+      console.log(`   ${checks.length} checks on ${result.name}`);
+    };
+  }
 }
 
 await run(cases, {

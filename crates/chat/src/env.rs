@@ -10,7 +10,9 @@ use minijinja::{AutoEscape, Environment, Error, State, machinery};
 
 use crate::clock::Moment;
 use crate::error::{self, Stop};
-use crate::limits::{MAX_FRAMES, MAX_FUEL, MAX_RANGE, NODE_BYTES};
+use crate::limits::{
+    FUEL_PER_MESSAGE, MAX_FRAMES, MAX_FUEL, MAX_FUELED_MESSAGES, MAX_RANGE, NODE_BYTES,
+};
 use crate::{args, filters, lower, meter, methods, ops, scan, subscript, text};
 
 /// Name of the only template in an environment.
@@ -36,6 +38,14 @@ pub(crate) fn compile(source: &str) -> Result<Environment<'static>, crate::Error
     env.add_template_owned(NAME, lowered.source)
         .map_err(|e| error::from_interpreter(&e))?;
     Ok(env)
+}
+
+/// The environment with steps for a conversation of `n_messages`.
+pub(crate) fn with_fuel_for(env: &Environment<'static>, n_messages: usize) -> Environment<'static> {
+    let mut env = env.clone();
+    let n_messages = n_messages.min(MAX_FUELED_MESSAGES) as u64;
+    env.set_fuel(Some(MAX_FUEL + n_messages * FUEL_PER_MESSAGE));
+    env
 }
 
 /// Refuses names the environment does not have.

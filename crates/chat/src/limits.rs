@@ -16,8 +16,15 @@ pub const MAX_SOURCE_DEPTH: usize = 64;
 /// of one `if`: each adds a level to the syntax tree without adding a bracket.
 pub const MAX_CHAIN: usize = 400;
 
-/// Interpreter steps of one rendering. A long conversation (500 messages) takes about 100,000.
+/// Interpreter steps of one rendering, beside those for its messages.
 pub const MAX_FUEL: u64 = 500_000;
+
+/// Further steps per message. Most templates take about 100; some look back over all earlier
+/// messages for each one, and must still manage a thousand.
+pub const FUEL_PER_MESSAGE: u64 = 3_000;
+
+/// Messages that bring steps: what is more has to do with those, so that no input runs for ever.
+pub const MAX_FUELED_MESSAGES: usize = 2_000;
 
 /// Frames of the interpreter: a `for` or `with` costs 1, a macro call about 6. Enough for JSON
 /// schemas 30 levels deep.

@@ -208,6 +208,8 @@ impl ChatTemplate {
             Form::Fallback { .. } => self.render(&from_json(messages)?, options),
             Form::Jinja { env, .. } => {
                 let context = self.context(messages, options)?;
+                let n_messages = messages.as_array().map_or(0, Vec::len);
+                let env = env::with_fuel_for(env, n_messages);
                 let template = env
                     .get_template(env::NAME)
                     .map_err(|e| error::from_interpreter(&e))?;

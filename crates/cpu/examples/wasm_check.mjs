@@ -1,7 +1,8 @@
 // Runs the wasm_check example in node:
 //   RUSTFLAGS=-Ctarget-feature=+simd128 cargo build --release -p cpu --example wasm_check \
 //     --target wasm32-unknown-unknown
-//   node crates/cpu/examples/wasm_check.mjs target/wasm32-unknown-unknown/release/examples/wasm_check.wasm
+//   node crates/cpu/examples/wasm_check.mjs \
+//     target/wasm32-unknown-unknown/release/examples/wasm_check.wasm
 import { readFileSync } from "node:fs";
 
 const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), {});
@@ -29,5 +30,6 @@ for (const [id, name] of ["Q4_0", "Q8_0", "Q4_K", "Q6_K"].entries()) {
   const [decode, prefill] = [best(1, 8), best(32, 3)];
   const gb = (bytes / decode / 1e6).toFixed(1);
   const gops = ((2 * 32 * 4 * 60.8e6) / prefill / 1e6).toFixed(0);
-  console.log(`${name}: decode ${decode.toFixed(1)} ms, ${gb} GB/s; prefill 32 rows ${prefill.toFixed(0)} ms, ~${gops} GOPS`);
+  console.log(`${name}: decode ${decode.toFixed(1)} ms, ${gb} GB/s`);
+  console.log(`      prefill of 32 rows ${prefill.toFixed(0)} ms, about ${gops} GOPS`);
 }

@@ -29,8 +29,8 @@ pub struct Options {
     pub allow_subgroups: Option<bool>,
     /// `f16` forms: `None` = if the adapter has them; `Some(true)` is an error where it has not.
     pub allow_f16: Option<bool>,
-    /// Milliseconds of a monotonic clock, for the time budget of prompt chunks. Natively there is one
-    /// already; in a browser the page has it.
+    /// Milliseconds of a monotonic clock, for the time budget of prompt chunks. Natively there is
+    /// one already; in a browser the page has it.
     pub clock_ms: Option<fn() -> f64>,
     /// Bounds the bytes of one buffer below the adapter's own limit, to test splits.
     pub max_binding_bytes: Option<u64>,

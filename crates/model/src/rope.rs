@@ -1,10 +1,10 @@
 //! Rope scaling: every scheme becomes one frequency per pair.
 //!
-//! | key `rope.scaling.type` | frequency of pair `i` (`f = theta^(-2i/n_rot)`)                     |
-//! |-------------------------|----------------------------------------------------------------------|
-//! | none                    | `f`                                                                  |
-//! | linear                  | `f / factor`                                                         |
-//! | yarn                    | between `f` and `f / factor`, by how often the pair turns in training|
+//! | key `rope.scaling.type` | frequency of pair `i` (`f = theta^(-2i/n_rot)`)            |
+//! |-------------------------|--------------------------------------------------------------|
+//! | none                    | `f`                                                          |
+//! | linear                  | `f / factor`                                                 |
+//! | yarn                    | between `f` and `f / factor`, by its turns while training    |
 //!
 //! A tensor `rope_freqs.weight` (Llama 3.1 and later) divides each frequency besides.
 //!

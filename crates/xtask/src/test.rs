@@ -16,7 +16,7 @@ use crate::process;
 use crate::report::{Report, Tally};
 use crate::setup::{self, WASM_TARGET};
 use crate::web::{self, Form};
-use crate::{serve, tidy};
+use crate::{serve, tidy, tools};
 
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
@@ -39,7 +39,7 @@ struct Step {
     run: fn(&Built) -> Result<Tally>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "setup",
         what: "find or install what the rest needs",
@@ -75,6 +75,12 @@ const STEPS: [Step; 13] = [
         what: "unit tests of every crate",
         needs: &["build"],
         run: unit,
+    },
+    Step {
+        name: "fixtures",
+        what: "the seeded models keep their bytes",
+        needs: &["build"],
+        run: fixtures,
     },
     Step {
         name: "doc",
@@ -146,19 +152,23 @@ impl Built {
         Ok(self.programs.get_or_init(|| programs))
     }
 
+    /// The program of this name that is not a test.
+    fn program(&self, name: &str) -> Result<&Program> {
+        let is_it = |program: &&Program| {
+            let stem = program.path.file_stem();
+            !program.is_test && stem.is_some_and(|stem| stem == name)
+        };
+        let found = self.programs()?.iter().find(is_it);
+        found.with_context(|| format!("the workspace has no program called {name}"))
+    }
+
     /// What tests may want to know, as environment variables.
     fn envs(&self) -> Result<Vec<(String, PathBuf)>> {
-        let ingle = self
-            .programs()?
-            .iter()
-            .find(|program| !program.is_test && is_ingle(program));
-        let ingle = ingle.context("the workspace has no program called ingle")?;
-        Ok(vec![("INGLE_BIN".into(), ingle.path.clone())])
+        Ok(vec![(
+            "INGLE_BIN".into(),
+            self.program("ingle")?.path.clone(),
+        )])
     }
-}
-
-fn is_ingle(program: &Program) -> bool {
-    program.path.file_stem().is_some_and(|stem| stem == "ingle")
 }
 
 /// Runs all steps, or those of `--only`.
@@ -285,6 +295,11 @@ fn unit(built: &Built) -> Result<Tally> {
 
 fn integration(built: &Built) -> Result<Tally> {
     run_programs(built, is_integration)
+}
+
+fn fixtures(built: &Built) -> Result<Tally> {
+    process::run(process::program(&built.program("fixtures")?.path).arg(tools::SUMS))?;
+    Ok(Tally::one())
 }
 
 fn doc(_: &Built) -> Result<Tally> {

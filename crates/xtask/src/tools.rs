@@ -9,11 +9,17 @@ use anyhow::Result;
 
 use crate::process;
 
+/// Where the sums of the seeded models are recorded.
+pub const SUMS: &str = "tests/seeded-models.txt";
+
 #[derive(clap::Args)]
 pub struct FixtureArgs {
-    /// Write the models and their sums anew instead of comparing.
+    /// Record the models' sums anew instead of comparing.
     #[arg(long)]
     bless: bool,
+    /// Also write the models as files into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 /// Writes every shader, composed, in both dialects.
@@ -35,9 +41,14 @@ pub fn shaders(folder: &Path) -> Result<()> {
 /// Makes the seeded models again and compares their sums with the recorded ones.
 pub fn fixtures(args: &FixtureArgs) -> Result<()> {
     let mut command = process::cargo();
-    command.args(["run", "--quiet", "-p", "tests", "--bin", "fixtures", "--"]);
+    command.args([
+        "run", "--quiet", "-p", "tests", "--bin", "fixtures", "--", SUMS,
+    ]);
     if args.bless {
         command.arg("--bless");
+    }
+    if let Some(folder) = &args.out {
+        command.arg("--out").arg(absolute(folder)?);
     }
     process::run(&mut command)
 }

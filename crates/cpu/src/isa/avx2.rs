@@ -1,9 +1,10 @@
 //! AVX2: a line is two registers, a dot step `pmaddubsw`.
 //!
-//! `pmaddubsw` adds two products in 16 bits with saturation. Codes up to 31 leave room for the four
-//! steps of a chain (4·2·31·127 = 31 496), so those add in 16 bits and widen once; 6-bit codes
-//! widen every step (2·63·127 = 16 002). Full bytes are multiplied as signed numbers, magnitude times
-//! sign-adjusted activation (2·128·127 = 32 512), which is why activation codes never are −128.
+//! `pmaddubsw` adds two products in 16 bits with saturation. Codes up to 31 leave room for the
+//! four steps of a chain (4·2·31·127 = 31 496), so those add in 16 bits and widen once; 6-bit codes
+//! widen every step (2·63·127 = 16 002). Full bytes are multiplied as signed numbers, magnitude
+//! times sign-adjusted activation (2·128·127 = 32 512), which is why activation codes never are
+//! −128.
 
 use std::arch::x86_64::*;
 

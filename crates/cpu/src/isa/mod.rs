@@ -177,20 +177,22 @@ impl Isa {
 
 /// Every instruction set this machine can run, best first.
 pub fn available() -> Vec<&'static Isa> {
-    let mut sets: Vec<&'static Isa> = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    {
-        if avx512::is_available() {
-            sets.push(&avx512::ISA);
-        }
-        if avx2::is_available() {
-            sets.push(&avx2::ISA);
-        }
-    }
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    sets.push(&wasm::ISA);
-    sets.push(&scalar::ISA);
-    sets
+    let all: [Option<&'static Isa>; 4] = [
+        #[cfg(target_arch = "x86_64")]
+        avx512::is_available().then_some(&avx512::ISA),
+        #[cfg(not(target_arch = "x86_64"))]
+        None,
+        #[cfg(target_arch = "x86_64")]
+        avx2::is_available().then_some(&avx2::ISA),
+        #[cfg(not(target_arch = "x86_64"))]
+        None,
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Some(&wasm::ISA),
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        None,
+        Some(&scalar::ISA),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The best instruction set, or the one named by `INGLE_CPU` (`scalar`, `avx2`, `avx512`) if the

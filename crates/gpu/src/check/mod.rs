@@ -42,7 +42,7 @@ impl CheckResult {
 /// Results that differ only by the order and rounding of f32 sums: the relative error of one sum of
 /// n products is about 2^-24·√n, its square 4e-15·n; n is below 10^4 here.
 const F32_SUMS: f64 = 4e-11;
-/// As above after each weight was rounded to f16: relative 2^-11/√3, its square 8e-8; a sum of a few
+/// As above after each weight was rounded to f16: relative 2^-11/√3, its square 8e-8; a sum of few
 /// results may be ten times smaller than its terms.
 const F16_TILE: f64 = 2e-6;
 /// `exp` of WGSL may err by 3 + 2·|x| units in the last place: 1e-6 relative at the scores here.

@@ -1,7 +1,7 @@
 //! Does the device's reduction form give right sums? Tried when the device is opened.
 //!
-//! Errors are caught in a scope of their own: in a browser the page may have promised subgroups that
-//! the device does not have, and then the plain form is simply the one to use.
+//! Errors are caught in a scope of their own: in a browser the page may have promised subgroups
+//! that the device does not have, and then the plain form is simply the one to use.
 
 use kernels::PlayerError;
 use kernels::shader::Kernel;

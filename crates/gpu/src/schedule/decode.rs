@@ -10,13 +10,12 @@
 //! | 6 | gate, up | pending residual, norm (deferred), two products, activation |
 //! | 7 | down | as 5 |
 
-use kernels::shader::layout::WORD_BYTES;
 use kernels::shader::{Input, Kernel, Output, attn_shape, params};
 use kernels::{Activation, Heads, Linear, Norm, Op, PlayerError};
 use wgpu::Buffer;
 
-use crate::place::{Matrix, Part};
 use crate::schedule::build::Builder;
+use crate::schedule::products::{Product, fits_one_dispatch, shape};
 use crate::schedule::{Dispatch, Grid};
 
 /// `ACT` of `lib/activation.wgsl`.
@@ -35,15 +34,6 @@ pub struct Stream {
     /// A normed residual in `y` that nobody has added yet, and how many partial sums of squares
     /// its product left.
     pending: Option<(Norm, u32)>,
-}
-
-/// One product of a dispatch: its matrix part and where the result goes.
-#[derive(Clone, Copy)]
-struct Product<'a> {
-    matrix: &'a Matrix,
-    part: &'a Part,
-    out: u32,
-    bias: u32,
 }
 
 impl<'a> Builder<'a> {
@@ -100,29 +90,6 @@ impl<'a> Builder<'a> {
             list.push(self.norm_rows(Some(post), None, stream.x)?);
         }
         Ok(())
-    }
-
-    fn products(&self, linear: Linear, out: u32) -> Vec<Product<'a>> {
-        let matrix = self.matrix(linear.w);
-        let bias = self.bias(linear);
-        let first = |part: &Part| part.first_row as u32;
-        let bias_of = |part| {
-            if bias == params::NONE {
-                bias
-            } else {
-                bias + first(part)
-            }
-        };
-        matrix
-            .parts
-            .iter()
-            .map(|part| Product {
-                matrix,
-                part,
-                out: out + first(part),
-                bias: bias_of(part),
-            })
-            .collect()
     }
 
     fn qkv(
@@ -274,56 +241,6 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// One dispatch of `kernels/matvec.wgsl`; all products lie in one weight buffer.
-    fn matvec(
-        &mut self,
-        mut p: params::MatVec,
-        input: Input,
-        output: Output,
-        products: &[Product<'a>],
-        buffers: &[(u32, &'a Buffer)],
-    ) -> Result<Dispatch, PlayerError> {
-        let [first, ..] = products else {
-            return Err(self.unsupported("a product without a matrix"));
-        };
-        let (a, buffer) = (first.matrix.ty, self.weights(first.part));
-        let b = products.iter().map(|x| x.matrix.ty).find(|&ty| ty != a);
-        let glu = matches!(output, Output::Glu(_));
-        let (wg, rows) = shape(first.matrix, if glu { 2 } else { 1 });
-        p.n_units = first.matrix.layout.n_units as u32;
-        p.m = [params::Matrix::ABSENT; 3];
-        for (m, product) in p.m.iter_mut().zip(products) {
-            *m = params::Matrix {
-                base: self.base(product.part),
-                stride: (product.matrix.layout.row_bytes / WORD_BYTES) as u32,
-                n_rows: product.part.n_rows as u32,
-                out: product.out,
-                bias: product.bias,
-                first: if glu { 0 } else { p.n_groups },
-                slot: u32::from(product.matrix.ty != a),
-                pad: 0,
-            };
-            let groups = m.n_rows.div_ceil(rows);
-            p.n_groups = if glu { groups } else { p.n_groups + groups };
-        }
-        let mut buffers = buffers.to_vec();
-        buffers.extend([(2, buffer), (3, &self.store.vectors)]);
-        let grid = self.groups(p.n_groups);
-        self.dispatch(
-            Kernel::MatVec {
-                a,
-                b,
-                input,
-                output,
-                wg,
-                rows,
-            },
-            &p,
-            &buffers,
-            grid,
-        )
-    }
-
     fn attention(
         &mut self,
         list: &mut Vec<Dispatch>,
@@ -375,29 +292,4 @@ impl<'a> Builder<'a> {
         list.push(self.dispatch(kernel, &params, &buffers, Grid::Merge { x, span, window })?);
         Ok(())
     }
-}
-
-/// True if one dispatch can compute all of them: one weight buffer, at most three matrices of at
-/// most two tensor types.
-fn fits_one_dispatch(products: &[Product<'_>]) -> bool {
-    let Some(first) = products.first() else {
-        return false;
-    };
-    let mut types: Vec<_> = products.iter().map(|p| p.matrix.ty).collect();
-    types.sort_unstable();
-    types.dedup();
-    products.len() <= 3
-        && types.len() <= 2
-        && products.iter().all(|p| p.part.buffer == first.part.buffer)
-}
-
-/// Threads and rows of a workgroup for a matrix: enough threads for the units of a row, and fewer
-/// rows where two matrices share the registers.
-fn shape(matrix: &Matrix, n_mats: u32) -> (u32, u32) {
-    let wg = match matrix.layout.n_units {
-        0..=32 => 32,
-        33..=255 => 64,
-        _ => 128,
-    };
-    (wg, 4 / n_mats)
 }

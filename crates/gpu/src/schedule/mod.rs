@@ -1,4 +1,4 @@
-//! The Plan as lists of dispatches, made once: what is bound, which parameters, how many workgroups.
+//! The Plan as lists of dispatches, made once: what is bound, which parameters, which grid.
 //!
 //! Two lists play the layers. *Decode* (one row) is fused for few dispatches: norms are deferred
 //! into the products that read them, Q, K and V are one dispatch, gate and up are one, and a normed
@@ -11,6 +11,7 @@
 mod build;
 mod decode;
 mod prefill;
+mod products;
 mod sample;
 
 pub use build::Builder;
@@ -23,8 +24,7 @@ pub enum Grid {
     PerRow(u32),
     /// `[n_rows, 1]`
     Rows,
-    /// `[x, ⌈n_rows / (8·tm)⌉]`; two pipelines share the work: this dispatch is for jobs whose rows
-    /// fill the larger tile (`Some(true)`) or do not (`Some(false)`).
+    /// `[x, ⌈n_rows / (8·tm)⌉]`, only in jobs for whose rows this is the better of the [`TILES`].
     Tiles {
         x: u32,
         tm: u32,

@@ -12,6 +12,7 @@ mod attention;
 mod key;
 pub mod layout;
 pub mod params;
+mod texts;
 
 pub use all::{Variant, all_kernels, all_variants};
 pub use attention::{AttnShape, attn_shape};

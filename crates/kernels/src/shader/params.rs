@@ -1,7 +1,7 @@
 //! The uniform structs that the kernels read: the same fields in the same order as in the WGSL.
 //!
-//! All fields are 4-byte words and sizes are multiples of 16, so Rust's `repr(C)` and WGSL's uniform
-//! layout agree without padding rules; a test compares both texts.
+//! All fields are 4-byte words and sizes are multiples of 16, so Rust's `repr(C)` and WGSL's
+//! uniform layout agree without padding rules; a test compares both texts.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -14,8 +14,8 @@ macro_rules! params {
             $(#[$meta])*
             #[repr(C)]
             #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-            #[allow(missing_docs, reason = "the fields are explained where they are used: in the WGSL")]
-            pub struct $name { $(#[allow(missing_docs, reason = "see the WGSL")] pub $field: $ty,)* }
+            #[allow(missing_docs, reason = "the fields are explained in the WGSL")]
+            pub struct $name { $(pub $field: $ty,)* }
 
             impl $name {
                 /// Field names in order.

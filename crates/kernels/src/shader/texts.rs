@@ -1,0 +1,261 @@
+//! How a variant's text is composed: which parts stand in its slots, and its constants.
+
+use quant::TensorType;
+use shaders::{ComposeError, Dialect, Source};
+
+use crate::player::KvType;
+use crate::shader::attention::ATTN_WG;
+use crate::shader::key::{Forms, Input, Kernel, Output, Put, Reduced};
+
+/// Threads of a workgroup of the norm and rope kernels.
+const NORM_WG: u32 = 64;
+/// Threads of a workgroup that embeds.
+pub const EMBED_WG: u32 = 64;
+
+/// Part of a format.
+fn quant_part(ty: TensorType) -> &'static str {
+    use TensorType as T;
+    match ty {
+        T::F32 => "quant/f32",
+        T::F16 => "quant/f16",
+        T::BF16 => "quant/bf16",
+        T::Q4_0 => "quant/q4_0",
+        T::Q4_1 => "quant/q4_1",
+        T::Q5_0 => "quant/q5_0",
+        T::Q5_1 => "quant/q5_1",
+        T::Q8_0 => "quant/q8_0",
+        T::Q2_K => "quant/q2_k",
+        T::Q3_K => "quant/q3_k",
+        T::Q4_K => "quant/q4_k",
+        T::Q5_K => "quant/q5_k",
+        T::Q6_K => "quant/q6_k",
+        T::IQ4_NL => "quant/iq4_nl",
+        T::IQ4_XS => "quant/iq4_xs",
+        T::MXFP4 => "quant/mxfp4",
+        // `layout::planes` refuses these before a kernel is asked for.
+        _ => "quant/unsupported",
+    }
+}
+
+fn kv_part(kv: KvType) -> &'static str {
+    match kv {
+        KvType::F32 => "kv/f32",
+        KvType::F16 => "kv/f16",
+        KvType::Q8_0 => "kv/q8_0",
+    }
+}
+
+/// True if the f16 tile holds every weight of the type: F32 and BF16 have a wider range, and an
+/// MXFP4 scale may be 2^127.
+fn fits_f16(ty: TensorType) -> bool {
+    !matches!(ty, TensorType::F32 | TensorType::BF16 | TensorType::MXFP4)
+}
+
+struct Builder {
+    source: Source,
+    forms: Forms,
+}
+
+impl Builder {
+    fn new(kernel: &'static str, forms: Forms) -> Self {
+        Builder {
+            source: Source {
+                kernel,
+                ..Source::default()
+            },
+            forms,
+        }
+    }
+
+    fn u32(mut self, name: &'static str, value: u32) -> Self {
+        self.source.consts.push((name, format!("{value}u")));
+        self
+    }
+
+    fn bool(mut self, name: &'static str, value: bool) -> Self {
+        self.source.consts.push((name, value.to_string()));
+        self
+    }
+
+    fn slot(mut self, name: &'static str, part: &'static str) -> Self {
+        self.source.slots.push((name, part));
+        self
+    }
+
+    /// The workgroup reduction of `n_sums` numbers over `wg` threads, in the device's form.
+    fn reduce(mut self, wg: u32, n_sums: u32) -> Self {
+        self.source.subgroups = self.forms.subgroups;
+        let part = if self.forms.subgroups {
+            "lib/reduce_subgroup"
+        } else {
+            "lib/reduce_shared"
+        };
+        self.u32("WG", wg)
+            .u32("N_SUMS", n_sums)
+            .slot("reduce", part)
+    }
+}
+
+impl Kernel {
+    /// A name that no other variant has; it labels the pipeline.
+    pub fn name(&self, forms: Forms) -> String {
+        let form = match (forms.subgroups, forms.f16) {
+            (false, false) => "",
+            (true, false) => " sg",
+            (false, true) => " f16",
+            (true, true) => " sg f16",
+        };
+        format!("{self:?}{form}")
+    }
+
+    /// The parts of this variant for a device with `forms`.
+    pub fn source(&self, forms: Forms) -> Source {
+        match *self {
+            Kernel::Embed { table } => Builder::new("kernels/embed", forms)
+                .u32("WG", EMBED_WG)
+                .slot("quant_a", quant_part(table)),
+            Kernel::MatVec {
+                a,
+                b,
+                input,
+                output,
+                wg,
+                rows,
+            } => matvec(forms, a, b, input, output, wg, rows),
+            Kernel::MatMul { w, put, tm } => matmul(forms, w, put, tm),
+            Kernel::Norm { post, norm } => Builder::new("kernels/norm", forms)
+                .reduce(NORM_WG, 1)
+                .u32("POST", post.into())
+                .u32("NORM", norm.into()),
+            Kernel::RopeKv {
+                kv,
+                head_dim,
+                halves,
+                qk_norm,
+            } => Builder::new("kernels/rope_kv", forms)
+                .reduce(NORM_WG, 1)
+                .u32("HD4", head_dim / 4)
+                .bool("HALVES", halves)
+                .bool("QK_NORM", qk_norm)
+                .slot("kv", kv_part(kv)),
+            Kernel::AttnSplit {
+                kv,
+                head_dim,
+                group,
+                span,
+            } => Builder::new("kernels/attn_split", forms)
+                .u32("WG", ATTN_WG)
+                .u32("HD4", head_dim / 4)
+                .u32("GROUP", group)
+                .u32("SPAN", span)
+                .slot("kv", kv_part(kv)),
+            Kernel::AttnMerge { head_dim, span } => Builder::new("kernels/attn_merge", forms)
+                .u32("WG", NORM_WG)
+                .u32("HD4", head_dim / 4)
+                .u32("SPAN", span),
+            Kernel::AttnTile {
+                kv,
+                head_dim,
+                group,
+            } => Builder::new("kernels/attn_tile", forms)
+                .u32("HD4", head_dim / 4)
+                .u32("GROUP", group)
+                .slot("kv", kv_part(kv)),
+            Kernel::Probe { wg } => Builder::new("kernels/probe", forms).reduce(wg, 2),
+            Kernel::Sample(which) => Builder::new(
+                match which {
+                    Reduced::Penalize => "kernels/penalize",
+                    Reduced::ArgmaxPart => "kernels/argmax_part",
+                    Reduced::ArgmaxFinal => "kernels/argmax_final",
+                    Reduced::TopkPart => "kernels/topk_part",
+                    Reduced::TopkFinal => "kernels/topk_final",
+                },
+                forms,
+            ),
+        }
+        .source
+    }
+
+    /// The WGSL text.
+    ///
+    /// # Errors
+    /// Only if the parts contradict themselves; a test composes every variant.
+    pub fn wgsl(&self, forms: Forms, dialect: Dialect) -> Result<String, ComposeError> {
+        self.source(forms).compose(dialect)
+    }
+}
+
+fn matvec(
+    forms: Forms,
+    a: TensorType,
+    b: Option<TensorType>,
+    input: Input,
+    output: Output,
+    wg: u32,
+    rows: u32,
+) -> Builder {
+    let n_mats = if matches!(output, Output::Glu(_)) {
+        2
+    } else {
+        1
+    };
+    let mut builder = Builder::new("kernels/matvec", forms)
+        .reduce(wg, n_mats * rows + 1)
+        .u32("ROWS", rows)
+        .u32("MATS", n_mats)
+        .slot("quant_a", quant_part(a))
+        .slot(
+            "product",
+            if b.is_some() {
+                "lib/two_types"
+            } else {
+                "lib/one_type"
+            },
+        )
+        .slot(
+            "input",
+            match input {
+                Input::Plain => "lib/input_plain",
+                Input::Norm => "lib/input_norm",
+                Input::Post => "lib/input_post",
+            },
+        )
+        .slot(
+            "output",
+            match output {
+                Output::Store => "lib/output_store",
+                Output::Add => "lib/output_add",
+                Output::Squares => "lib/output_squares",
+                Output::Glu(_) => "lib/output_glu",
+                Output::Gated(_) => "lib/output_gated",
+            },
+        );
+    if let Some(b) = b {
+        builder = builder.slot("quant_b", quant_part(b));
+    }
+    match output {
+        Output::Glu(act) | Output::Gated(act) => builder.u32("ACT", act),
+        _ => builder,
+    }
+}
+
+fn matmul(forms: Forms, w: TensorType, put: Put, tm: u32) -> Builder {
+    let f16 = forms.f16 && fits_f16(w);
+    let mut builder = Builder::new("kernels/matmul", forms)
+        .u32("TM", tm)
+        .slot("quant_a", quant_part(w))
+        .slot("tile", if f16 { "lib/tile_f16" } else { "lib/tile_f32" })
+        .slot(
+            "put",
+            match put {
+                Put::Store => "lib/mm_store",
+                Put::Add => "lib/mm_add",
+                Put::Glu(_) => "lib/mm_glu",
+            },
+        );
+    builder.source.f16 = f16;
+    match put {
+        Put::Glu(act) => builder.u32("ACT", act),
+        _ => builder,
+    }
+}
