@@ -3,8 +3,8 @@
 //   a = Σ_p softmax_p(scale · q·k_p) · v_p
 // One workgroup per key/value head and span, with all the query heads that share it (GROUP), so
 // keys and values are read from memory once; more heads than fit are cut into `n_cuts` workgroups.
-// A span's scores fit in workgroup memory, so the softmax is two passes over them and not online. With one span the result is final; with
-// more, each leaves (Σ, max, sum) for attn_merge.
+// A span's scores fit in workgroup memory, so the softmax is two passes over them and not online.
+// With one span the result is final; with more, each leaves (Σ, max, sum) for attn_merge.
 
 struct Params {
     n_kv_heads: u32,

@@ -4,7 +4,7 @@
 // A query is a pair (row, query head); the GROUP heads that share a key/value head are put side by
 // side, so each tile of keys and values serves all of them. Positions after the tile's last row or
 // before its window are never visited. Keys and values pass through workgroup memory 32 elements
-// of head_dim at a time; the results stay in registers: 2 queries × 4 elements per chunk and thread.
+// of head_dim at a time; results stay in registers: 2 queries × 4 elements per chunk and thread.
 
 struct Params {
     n_kv_heads: u32,

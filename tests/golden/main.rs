@@ -9,7 +9,7 @@ mod case;
 mod player;
 
 use case::{Case, fixtures};
-use kernels::{KvType, PlayerConfig};
+use kernels::{KvType, Plan, PlayerConfig};
 
 /// Normalized mean squared error allowed on F32/F16 files and on quantized ones.
 struct Tolerance {
@@ -29,10 +29,18 @@ fn reference_equals_llama_cpp() {
     run("reference", &EXACT, |plan| kernels::reference::loader(plan, CONFIG).unwrap());
 }
 
+#[test]
+fn cpu_equals_llama_cpp_on_every_instruction_set() {
+    for isa in cpu::instruction_sets() {
+        let loader = |plan: &Plan| cpu::loader_named(plan, CONFIG, isa).unwrap();
+        run(&format!("cpu {isa}"), &EIGHT_BIT, loader);
+    }
+}
+
 fn run(
     name: &str,
     tolerance: &Tolerance,
-    loader: impl Fn(&kernels::Plan) -> Box<dyn kernels::Loader>,
+    loader: impl Fn(&Plan) -> Box<dyn kernels::Loader>,
 ) {
     let Some(files) = fixtures("models") else { return };
     let mut failures = Vec::new();

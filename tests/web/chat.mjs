@@ -12,8 +12,7 @@ import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
 
 const found = model("stories260K");
-const own = seeded();
-const bytes = found ? readFileSync(found.file) : (own?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-chat-"));
 const modelFile = path.join(scratch, "stories.gguf");
 if (bytes) writeFileSync(modelFile, bytes);
@@ -85,7 +84,7 @@ cases["a file is loaded, a question is answered, figures are shown"] = async () 
   await withPage(DESKTOP, "?device=cpu", async (page) => {
     assert.equal(await page.title(), "New chat – ingle");
     await loadFile(page);
-    assert.match(await page.textContent("#model"), /stories.*MB/s);
+    assert.match(await page.textContent("#model"), /stories.*[kM]B/s);
     await setup(page, "", 256);
     await ask(page, "Once upon a time");
     await page.waitForFunction(
@@ -128,7 +127,7 @@ cases["?model=ADDRESS loads it, and the ledger shows the download"] = async () =
       /1 request/.test(document.querySelector("#requests").textContent),
     );
     await page.click("#private");
-    assert.match(await page.textContent("dialog"), /localhost.*MB/s);
+    assert.match(await page.textContent("dialog"), /localhost.*[kM]B/s);
     await page.keyboard.press("Escape");
     assert.equal(await page.evaluate(() => document.activeElement.id), "private", "focus returns");
   });
@@ -294,7 +293,7 @@ cases["a killed worker is a card, and one press loads the model again"] = async 
     await page.waitForFunction(
       () =>
         /stories/.test(document.querySelector("#model").textContent) &&
-        /MB/.test(document.querySelector("#model-note").textContent),
+        /[kM]B/.test(document.querySelector("#model-note").textContent),
     );
     await setup(page, "", 256);
     await ask(page, "One day");

@@ -10,8 +10,17 @@ const page = await browser.page(`${server.origin}/page`);
 
 /** Beginnings of the checks' names; a case each, so that a slow adapter shows where it is. */
 const FAMILIES = [
-  "embed", "matvec", "matmul", "qkv", "gate", "norm", "rope", "attention ", "attention tile",
-  "greedy", "penalties", "top",
+  "embed",
+  "matvec",
+  "matmul",
+  "qkv",
+  "gate",
+  "norm",
+  "rope",
+  "attention",
+  "greedy",
+  "penalties",
+  "top",
 ];
 
 /** Results of one family, or null without an adapter. */

@@ -8,8 +8,7 @@ import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 
 const found = model("stories260K");
-const own = seeded();
-const bytes = found ? readFileSync(found.file) : (own?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
 const NAME = "model.gguf";
 
 /** Waits for `release` before the rest of a body is sent. */

@@ -126,7 +126,8 @@ pub struct PlayerInfo {
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum PlayerError {
     #[error(
-        "the {device} needs {need} bytes for {what} but offers {have}; use a smaller context, a smaller model, or --device cpu"
+        "the {device} needs {need} bytes for {what} but offers {have}; \
+         use a smaller context, a smaller model, or --device cpu"
     )]
     Memory {
         device: String,

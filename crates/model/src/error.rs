@@ -19,7 +19,8 @@ pub enum Error {
     },
     /// A hyper-parameter no model can have.
     #[error(
-        "the key '{key}' is {value}, which cannot be: {why}; the file is damaged or was made by a faulty converter"
+        "the key '{key}' is {value}, which cannot be: {why}; \
+         the file is damaged or was made by a faulty converter"
     )]
     HyperParam {
         /// Full key name.
@@ -45,7 +46,8 @@ pub enum Error {
     },
     /// A tensor of another shape.
     #[error(
-        "the tensor '{name}' has the shape {got:?} where the model needs {want:?}; the file is damaged or was made by a faulty converter"
+        "the tensor '{name}' has the shape {got:?} where the model needs {want:?}; \
+         the file is damaged or was made by a faulty converter"
     )]
     Shape {
         /// Name in the file.
@@ -69,7 +71,8 @@ pub enum Error {
     },
     /// Vocabulary and embedding disagree.
     #[error(
-        "the vocabulary has {tokens} tokens but the embedding has {rows} rows; the file is damaged or was made by a faulty converter"
+        "the vocabulary has {tokens} tokens but the embedding has {rows} rows; \
+         the file is damaged or was made by a faulty converter"
     )]
     Vocab {
         /// `tokenizer.ggml.tokens`

@@ -160,7 +160,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 thread_local! {
-    /// One tokenizer for every rule that works on bytes: building them takes longer than using them.
+    /// One tokenizer for every rule that works on bytes: building them is the slow part.
     static RULES: Vec<(&'static str, Tokenizer)> = tokenizer::pre_tokenizers()
         .filter(|pre| !matches!(*pre, "gemma4" | "granite-embed-multi-311m" | "sarvam-moe"))
         .map(|pre| (pre, Tokenizer::from_gguf(&byte_level(pre)).unwrap()))

@@ -13,6 +13,9 @@ use crate::web::{self, Form};
 /// Packages of `www/` that are published.
 const PUBLISHED: [&str; 1] = ["@ingle/engine"];
 
+/// npm puts files of this kind into a tarball if they stand beside the package's manifest.
+const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
 /// The native program, npm tarballs, the chat page, and the sizes of all of them.
 pub fn run() -> Result<()> {
     let dist = process::root().join("dist");
@@ -23,6 +26,10 @@ pub fn run() -> Result<()> {
     let built = programs.first().context("cargo built no native program")?;
     let name = format!("ingle-{OS}-{ARCH}{EXE_SUFFIX}");
     let native_bytes = fs::copy(&built.path, dist.join(&name))?;
+    for license in LICENSES {
+        let beside = process::root().join("www/packages/engine").join(license);
+        fs::copy(process::root().join(license), beside)?;
+    }
     for package in PUBLISHED {
         let mut pack = process::npm();
         pack.args(["pack", "--workspace", package, "--pack-destination"])

@@ -3,7 +3,7 @@
 //! `cargo test` would do both, but prints counts only for people and hides what passing tests say.
 //! Here one build of the whole workspace (one choice of features, so nothing is compiled twice)
 //! lists the test programs; each is then run in its crate's folder with a time limit, and its lines
-//! `SKIPPED name: reason` are collected, so that a test that did nothing is never counted as passed.
+//! `SKIPPED name: reason` are collected, so that an idle test is never counted as passed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

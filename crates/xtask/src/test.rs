@@ -234,7 +234,7 @@ fn cargo(args: &[&str]) -> Result<Tally> {
 }
 
 fn fmt(_: &Built) -> Result<Tally> {
-    cargo(&["fmt", "--all", "--check"])
+    cargo(&["fmt", "--all", "--check", "--", "-l"])
 }
 
 fn clippy(_: &Built) -> Result<Tally> {

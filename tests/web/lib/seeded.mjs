@@ -1,11 +1,34 @@
-// A model of the project's own making, for machines without the outside fixtures.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// Models of the project's own making, for machines without the outside fixtures: the generator of
+// the `tests` package writes them to a folder that is removed when this process ends.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 
-/** `INGLE_SEEDED` names the folder that `cargo xtask e2e` had the generator fill. */
-export function seeded() {
-  const folder = process.env.INGLE_SEEDED;
-  if (!folder || !existsSync(folder)) return null;
-  const name = readdirSync(folder).find((file) => file.endsWith(".gguf"));
-  return name ? { name, bytes: readFileSync(path.join(folder, name)) } : null;
+import { root } from "./paths.mjs";
+
+let folder;
+
+/** One seeded model (`{ name, bytes }`), or null if the generator cannot be run. */
+export function seeded(name = "llama-tied") {
+  folder ??= generate();
+  if (!folder) return null;
+  return { name: `${name}.gguf`, bytes: readFileSync(path.join(folder, `${name}.gguf`)) };
+}
+
+function generate() {
+  const out = mkdtempSync(path.join(os.tmpdir(), "ingle-seeded-"));
+  process.on("exit", () => rmSync(out, { recursive: true, force: true }));
+  const program = ["run", "--quiet", "-p", "tests", "--bin", "fixtures", "--"];
+  try {
+    execFileSync(
+      process.env.CARGO ?? "cargo",
+      [...program, "tests/seeded-models.txt", "--out", out],
+      { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
+    );
+    return out;
+  } catch (error) {
+    console.log(`note: the seeded models could not be made: ${error.message}`);
+    return null;
+  }
 }

@@ -103,18 +103,7 @@ async fn rope(
     let mut random = Random::new(21);
     let qkv = random.floats(n_rows * row);
     let gains = random.floats(2 * head_dim);
-    let inv_freq = (0..n_pairs)
-        .map(|i| 10000f64.powf(-(i as f64) / n_pairs as f64))
-        .collect();
-    let table = RopeTable {
-        style,
-        inv_freq,
-        magnitude: 1.25,
-    };
-    let mut angles = vec![0.0; n_ctx * 2 * n_pairs];
-    for (p, out) in angles.chunks_exact_mut(2 * n_pairs).enumerate() {
-        table.cos_sin(p, out);
-    }
+    let angles = angles_of(style, n_pairs, n_ctx);
     let empty = CacheLayer::new(kv, &vec![0.0; n_ctx * n_kv * head_dim]);
     let params = params::RopeKv {
         n_heads: n_heads as u32,
@@ -151,27 +140,25 @@ async fn rope(
         grid: [(n_heads + 2 * n_kv) as u32, n_rows as u32],
     };
     let outputs = checker.run(run).await?;
-    // Expectation: heads in order q, k, v; only q goes back into the row.
     let mut want = qkv;
     let mut cache = [empty.values.clone(), empty.values];
     for (t, row) in want.chunks_exact_mut(row).enumerate() {
+        let at = pos + t;
+        let angles = &angles[at * 2 * n_pairs..][..2 * n_pairs];
         for (h, head) in row.chunks_exact_mut(head_dim).enumerate() {
-            let mut out = head.to_vec();
-            if h < n_heads + n_kv {
-                if qk_norm {
-                    let at = if h < n_heads { 0 } else { head_dim };
-                    twin::rms_norm(head, &gains[at..at + head_dim], 1e-6, &mut out);
-                }
-                let from = (pos + t) * 2 * n_pairs;
-                twin::rope(&mut out, style, &angles[from..from + 2 * n_pairs]);
-            }
+            let gain = (qk_norm && h < n_heads + n_kv).then(|| match h < n_heads {
+                true => &gains[..head_dim],
+                false => &gains[head_dim..],
+            });
+            let rotated = (h < n_heads + n_kv).then_some((style, angles));
+            let out = expected_head(head, gain, rotated);
             if h < n_heads {
                 head.copy_from_slice(&out);
-            } else {
-                let layer = &mut cache[(h - n_heads) / n_kv];
-                let at = ((pos + t) * n_kv + (h - n_heads) % n_kv) * head_dim;
-                layer[at..at + head_dim].copy_from_slice(&CacheLayer::new(kv, &out).values);
+                continue;
             }
+            let cell = (at * n_kv + (h - n_heads) % n_kv) * head_dim;
+            let layer = &mut cache[(h - n_heads) / n_kv];
+            layer[cell..cell + head_dim].copy_from_slice(&CacheLayer::new(kv, &out).values);
         }
     }
     let n = n_ctx * n_kv * head_dim;
@@ -191,4 +178,37 @@ async fn rope(
         checker.record(format!("{name}: cache {binding}"), error, tolerance);
     }
     Ok(())
+}
+
+/// A head after its norm and its rotation, where it has them.
+fn expected_head(
+    head: &[f32],
+    gain: Option<&[f32]>,
+    rotated: Option<(RopeStyle, &[f32])>,
+) -> Vec<f32> {
+    let mut out = head.to_vec();
+    if let Some(gain) = gain {
+        twin::rms_norm(head, gain, 1e-6, &mut out);
+    }
+    if let Some((style, angles)) = rotated {
+        twin::rope(&mut out, style, angles);
+    }
+    out
+}
+
+/// Cosines and sines of the usual frequencies for all positions.
+fn angles_of(style: RopeStyle, n_pairs: usize, n_ctx: usize) -> Vec<f32> {
+    let inv_freq = (0..n_pairs)
+        .map(|i| 10000f64.powf(-(i as f64) / n_pairs as f64))
+        .collect();
+    let table = RopeTable {
+        style,
+        inv_freq,
+        magnitude: 1.25,
+    };
+    let mut angles = vec![0.0; n_ctx * 2 * n_pairs];
+    for (p, out) in angles.chunks_exact_mut(2 * n_pairs).enumerate() {
+        table.cos_sin(p, out);
+    }
+    angles
 }

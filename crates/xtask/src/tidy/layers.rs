@@ -249,7 +249,8 @@ mod tests {
     #[test]
     fn edges_are_read_from_every_kind_of_section() {
         let text = "[package]\nname = \"a\"\n[dependencies]\n# note\ngguf.workspace = true\n\
-                    half = { workspace = true, features = [\n\"std\",\n] }\n[dev-dependencies]\nnaga.workspace = true\n\
+                    half = { workspace = true, features = [\n\"std\",\n] }\n\
+                    [dev-dependencies]\nnaga.workspace = true\n\
                     [target.'cfg(unix)'.dependencies]\nwgpu.workspace = true\n\
                     [dependencies.quant]\nworkspace = true\n";
         let edges: Vec<_> = edges_of(text)

@@ -1,4 +1,4 @@
-import { byId, el, openDialog } from "./dom.js";
+import { el, openDialog } from "./dom.js";
 
 /** What a person can change about answers; kept in this browser. */
 export interface ChatSettings {
@@ -68,7 +68,7 @@ export function openSetup(settings: ChatSettings): void {
     save(settings);
   };
   for (const input of [instructions, creativity, length]) input.addEventListener("input", store);
-  const dialog = openDialog(
+  openDialog(
     "Chat setup",
     el(
       "label",
@@ -86,5 +86,4 @@ export function openSetup(settings: ChatSettings): void {
     ),
     el("label", { class: "field" }, "Answer length", length),
   );
-  dialog.addEventListener("close", () => byId("setup").focus());
 }

@@ -1,4 +1,4 @@
-// Puts the WebAssembly module and its glue beside the compiled TypeScript, so that dist/ is complete.
+// Puts the WebAssembly module and its glue beside the compiled TypeScript, so that dist/ is whole.
 import { cpSync, existsSync, rmSync } from "node:fs";
 
 const from = new URL("../wasm/", import.meta.url);
