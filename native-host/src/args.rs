@@ -14,11 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXIT_USAGE: u8 = 2;
 
 #[derive(Parser)]
-#[command(
-    name = "ingle",
-    version,
-    about = "Run GGUF language models privately, on this machine"
-)]
+#[command(name = "ingle", version, about = "Run GGUF language models privately, on this machine")]
 #[command(after_help = "Examples:\n  \
     ingle run model.gguf                       chat in the terminal\n  \
     ingle run model.gguf \"why is the sky blue\" one answer\n  \
@@ -119,12 +115,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub load: LoadArgs,
     /// Tokens to write at most [default: until the context is full]
-    #[arg(
-        short = 'n',
-        long = "max-tokens",
-        value_name = "N",
-        allow_negative_numbers = true
-    )]
+    #[arg(short = 'n', long = "max-tokens", value_name = "N", allow_negative_numbers = true)]
     pub n: Option<i64>,
     /// 0 always takes the most probable token [default: 0.8]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
@@ -162,10 +153,8 @@ pub struct RunArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
-    ingle show model.gguf --format json"
-)]
+#[command(after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
+    ingle show model.gguf --format json")]
 pub struct ShowArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -177,11 +166,9 @@ pub struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  printf 'hello world' | ingle tokenize model.gguf\n  \
+#[command(after_help = "Examples:\n  printf 'hello world' | ingle tokenize model.gguf\n  \
     echo 1 15043 3186 | ingle tokenize model.gguf --decode\n  \
-    ingle tokenize model.gguf --no-bos --format json < text.txt"
-)]
+    ingle tokenize model.gguf --no-bos --format json < text.txt")]
 pub struct TokenizeArgs {
     /// The model, or a file with just a vocabulary
     pub file: PathBuf,
@@ -199,12 +186,10 @@ pub struct TokenizeArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "The file holds little-endian 32-bit floats: one row of the vocabulary's \
+#[command(after_help = "The file holds little-endian 32-bit floats: one row of the vocabulary's \
     size, or one row per id with --all.\n\nExamples:\n  \
     ingle logits model.gguf --tokens 1,15043,3186 --out last.f32\n  \
-    ingle logits model.gguf --tokens 1,15043,3186 --all --device cpu --kv f32 --out all.f32"
-)]
+    ingle logits model.gguf --tokens 1,15043,3186 --all --device cpu --kv f32 --out all.f32")]
 pub struct LogitsArgs {
     /// The model, or the first part of a split one
     pub file: PathBuf,
@@ -324,20 +309,11 @@ mod tests {
 
     #[test]
     fn wrong_use_is_one_line() {
-        for line in [
-            "run",
-            "run m --devcie cpu",
-            "run m --kv f64",
-            "bench m -r 0",
-            "walk",
-        ] {
+        for line in ["run", "run m --devcie cpu", "run m --kv f64", "bench m -r 0", "walk"] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).err().unwrap().to_string();
             let said = sentence(&message);
-            assert!(
-                said.starts_with("error: ") && !said.contains('\n'),
-                "{line}: {said}"
-            );
+            assert!(said.starts_with("error: ") && !said.contains('\n'), "{line}: {said}");
         }
     }
 }

@@ -42,8 +42,6 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 /// All of standard input, as text.
 fn read_stdin() -> Result<String, Failure> {
-    std::io::read_to_string(std::io::stdin()).map_err(|source| Failure::Input {
-        what: "standard input",
-        source,
-    })
+    std::io::read_to_string(std::io::stdin())
+        .map_err(|source| Failure::Input { what: "standard input", source })
 }

@@ -71,16 +71,9 @@ impl Target {
         if n_layers == Some(0) {
             return Ok(Target::Cpu);
         }
-        let options = Options {
-            allow_software: !optional,
-            ..Options::default()
-        };
+        let options = Options { allow_software: !optional, ..Options::default() };
         match pollster::block_on(Gpu::open(&options)) {
-            Ok(gpu) => Ok(Target::Gpu {
-                gpu: Box::new(gpu),
-                n_layers,
-                optional,
-            }),
+            Ok(gpu) => Ok(Target::Gpu { gpu: Box::new(gpu), n_layers, optional }),
             Err(PlayerError::Unsupported { .. }) => {
                 if !optional || n_layers.is_some() {
                     term::warning(
@@ -102,17 +95,15 @@ impl Target {
         match self {
             Target::Reference => kernels::reference::loader(plan, config),
             Target::Cpu => cpu::loader(plan, config),
-            Target::Gpu {
-                gpu,
-                n_layers,
-                optional,
-            } => match gpu_loader(gpu, *n_layers, plan, config) {
-                Err(error) if *optional => {
-                    term::warning(&format!("the model runs on the CPU, because {error}"));
-                    cpu::loader(plan, config)
+            Target::Gpu { gpu, n_layers, optional } => {
+                match gpu_loader(gpu, *n_layers, plan, config) {
+                    Err(error) if *optional => {
+                        term::warning(&format!("the model runs on the CPU, because {error}"));
+                        cpu::loader(plan, config)
+                    }
+                    made => made,
                 }
-                made => made,
-            },
+            }
         }
     }
 }

@@ -21,10 +21,7 @@ pub enum Failure {
     #[error("{}: {reason}", .path.display())]
     File { path: PathBuf, reason: String },
     #[error("{what} could not be read ({source}); check where it comes from")]
-    Input {
-        what: &'static str,
-        source: io::Error,
-    },
+    Input { what: &'static str, source: io::Error },
     #[error("{what} could not be written ({source}); check the disk and the permissions")]
     Output { what: String, source: io::Error },
     #[error("{0}")]
@@ -53,10 +50,7 @@ impl Failure {
     pub fn output(what: impl Into<String>, source: io::Error) -> Failure {
         match source.kind() {
             io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => Failure::Output {
-                what: what.into(),
-                source,
-            },
+            _ => Failure::Output { what: what.into(), source },
         }
     }
 }
@@ -70,11 +64,7 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
         }
         Err(failure) => {
             term::error(&failure.to_string());
-            ExitCode::from(if matches!(failure, Failure::Usage(_)) {
-                2
-            } else {
-                1
-            })
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
 }

@@ -17,10 +17,8 @@ use crate::{interrupt, settings, source, term};
 /// Understands the file at `path`.
 pub fn open(path: &Path) -> Result<Opened, Failure> {
     let gguf = source::open(path)?;
-    engine::open(gguf).map_err(|error| Failure::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    engine::open(gguf)
+        .map_err(|error| Failure::File { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// Loads the model at `path` as the flags say.
@@ -41,11 +39,7 @@ pub fn load_opened(
     let mut bar = LoadBar::new();
     let progress = |done, total| {
         bar.update(done, total);
-        if interrupt::pending() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if interrupt::pending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let make = |plan: &_, config| target.loader(plan, config);
     let session = pollster::block_on(opened.load(config, make, env(), progress))?;

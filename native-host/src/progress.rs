@@ -21,11 +21,7 @@ impl LoadBar {
     pub fn new() -> LoadBar {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let enabled = io::stderr().is_terminal() && !dumb;
-        LoadBar {
-            start: Instant::now(),
-            bar: None,
-            enabled,
-        }
+        LoadBar { start: Instant::now(), bar: None, enabled }
     }
 
     pub fn update(&mut self, done: u64, total: u64) {
@@ -33,9 +29,7 @@ impl LoadBar {
             return;
         }
         let start = self.start;
-        self.bar
-            .get_or_insert_with(|| bar(total, start.elapsed()))
-            .set_position(done);
+        self.bar.get_or_insert_with(|| bar(total, start.elapsed())).set_position(done);
     }
 }
 
@@ -53,7 +47,5 @@ fn bar(total: u64, elapsed: Duration) -> ProgressBar {
                     {decimal_bytes_per_sec} about {eta} left";
     let style = ProgressStyle::with_template(template);
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(total), target)
-        .with_style(style)
-        .with_elapsed(elapsed)
+    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_elapsed(elapsed)
 }

@@ -30,11 +30,7 @@ pub fn player_config(args: &LoadArgs, opened: &Opened) -> Result<PlayerConfig, F
         Kv::F16 => KvType::F16,
         Kv::Q8_0 => KvType::Q8_0,
     };
-    Ok(PlayerConfig {
-        n_ctx,
-        kv,
-        n_threads,
-    })
+    Ok(PlayerConfig { n_ctx, kv, n_threads })
 }
 
 /// How to answer: everything of a request but its prompt.
@@ -66,9 +62,7 @@ impl Style {
             ignore_eos: args.ignore_eos,
         };
         let probe = style.request(engine::Prompt::Tokens(Vec::new()));
-        probe
-            .check()
-            .map_err(|error| Failure::Usage(error.to_string()))?;
+        probe.check().map_err(|error| Failure::Usage(error.to_string()))?;
         Ok(style)
     }
 
@@ -95,10 +89,7 @@ pub fn seed(seed: Option<i64>) -> Result<Option<u32>, Failure> {
     match seed {
         None | Some(..0) => Ok(None),
         Some(seed) => u32::try_from(seed).map(Some).map_err(|_| {
-            Failure::Usage(format!(
-                "the seed is {seed}, but it must be at most {}",
-                u32::MAX
-            ))
+            Failure::Usage(format!("the seed is {seed}, but it must be at most {}", u32::MAX))
         }),
     }
 }

@@ -61,35 +61,22 @@ pub fn open(path: &Path) -> Result<Gguf, Failure> {
     for (i, part) in paths.iter().enumerate() {
         let place = |reason: String| match n_parts {
             1 => reason,
-            _ => format!(
-                "{reason} (part {} of {n_parts}; keep all in one folder)",
-                i + 1
-            ),
+            _ => format!("{reason} (part {} of {n_parts}; keep all in one folder)", i + 1),
         };
-        let file = open_regular(part).map_err(|reason| Failure::File {
-            path: part.clone(),
-            reason: place(reason),
-        })?;
+        let file = open_regular(part)
+            .map_err(|reason| Failure::File { path: part.clone(), reason: place(reason) })?;
         sources.push(Box::new(file));
     }
     let gguf = match n_parts {
-        1 => sources
-            .pop()
-            .map_or_else(|| Gguf::open_split(Vec::new()), Gguf::open),
+        1 => sources.pop().map_or_else(|| Gguf::open_split(Vec::new()), Gguf::open),
         _ => Gguf::open_split(sources),
     };
-    gguf.map_err(|error| Failure::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    gguf.map_err(|error| Failure::File { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// All files of the model that `path` names.
 fn parts(path: &Path) -> Vec<PathBuf> {
-    let names = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .and_then(gguf::split_names);
+    let names = path.file_name().and_then(|name| name.to_str()).and_then(gguf::split_names);
     match names {
         Some(names) => names.iter().map(|name| path.with_file_name(name)).collect(),
         None => vec![path.to_owned()],
@@ -106,17 +93,12 @@ fn open_regular(path: &Path) -> Result<FileSource, String> {
         io::ErrorKind::PermissionDenied => "you may not read it; check its permissions".to_owned(),
         _ => format!("it cannot be opened ({error})"),
     })?;
-    let metadata = file
-        .metadata()
-        .map_err(|error| format!("it cannot be looked at ({error})"))?;
+    let metadata = file.metadata().map_err(|error| format!("it cannot be looked at ({error})"))?;
     if metadata.is_dir() {
         return Err("it is a folder; give the GGUF file in it".to_owned());
     }
     if !metadata.is_file() {
         return Err("it is not a regular file; models are read from files on disk".to_owned());
     }
-    Ok(FileSource {
-        file,
-        len: metadata.len(),
-    })
+    Ok(FileSource { file, len: metadata.len() })
 }

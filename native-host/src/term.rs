@@ -31,11 +31,7 @@ fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if bad(c) {
-            out.extend(c.escape_unicode())
-        } else {
-            out.push(c)
-        }
+        if bad(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     Cow::Owned(out)
 }
@@ -112,11 +108,7 @@ fn scaled(n: u64, units: &[(f64, &str)], rest: &str) -> String {
         return format!("{n}{rest}");
     };
     let value = value / scale;
-    let decimals = if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.decimals$}{unit}")
 }
 
@@ -128,10 +120,7 @@ mod tests {
     fn control_characters_do_nothing() {
         assert_eq!(clean("plain é"), "plain é");
         assert_eq!(clean("a\u{1b}[2J\nb"), "a\\u{1b}[2J\\u{a}b");
-        assert_eq!(
-            clean_text("a\n\tb\u{7}\u{9b}1m\r"),
-            "a\n\tb\\u{7}\\u{9b}1m\\u{d}"
-        );
+        assert_eq!(clean_text("a\n\tb\u{7}\u{9b}1m\r"), "a\n\tb\\u{7}\\u{9b}1m\\u{d}");
         assert_eq!(clean("x\u{202e}y"), "x\\u{202e}y");
     }
 

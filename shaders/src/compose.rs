@@ -104,25 +104,16 @@ impl Source {
                 Some("Q") => suffix.to_string(),
                 Some(other) => format!("_{other}"),
             };
-            let target = if is_slot {
-                self.slot(name, path)?
-            } else {
-                name
-            };
+            let target = if is_slot { self.slot(name, path)? } else { name };
             self.append(target, &inner, done, out)?;
         }
         Ok(())
     }
 
     fn slot(&self, name: &str, within: &str) -> Result<&'static str, ComposeError> {
-        self.slots
-            .iter()
-            .find(|(slot, _)| *slot == name)
-            .map(|(_, part)| *part)
-            .ok_or_else(|| ComposeError::NoSlot {
-                slot: name.to_string(),
-                within: within.to_string(),
-            })
+        self.slots.iter().find(|(slot, _)| *slot == name).map(|(_, part)| *part).ok_or_else(|| {
+            ComposeError::NoSlot { slot: name.to_string(), within: within.to_string() }
+        })
     }
 }
 
@@ -145,27 +136,14 @@ mod tests {
     fn parts_stand_once_and_suffixes_are_replaced() {
         let text = source().compose(Dialect::Native).unwrap();
         assert_eq!(text.matches("fn half_at").count(), 1);
-        assert!(
-            text.contains("fn scale_A(") && !text.contains("_Q("),
-            "{text}"
-        );
+        assert!(text.contains("fn scale_A(") && !text.contains("_Q("), "{text}");
         assert!(text.starts_with("const WG = 64u;\n"));
     }
 
     #[test]
     fn only_browsers_see_enable_subgroups() {
-        assert!(
-            !source()
-                .compose(Dialect::Native)
-                .unwrap()
-                .contains("enable")
-        );
-        assert!(
-            source()
-                .compose(Dialect::Browser)
-                .unwrap()
-                .starts_with("enable subgroups;")
-        );
+        assert!(!source().compose(Dialect::Native).unwrap().contains("enable"));
+        assert!(source().compose(Dialect::Browser).unwrap().starts_with("enable subgroups;"));
     }
 
     #[test]
@@ -175,10 +153,7 @@ mod tests {
         let error = bad.compose(Dialect::Native).unwrap_err();
         assert_eq!(
             error,
-            ComposeError::NoSlot {
-                slot: "quant_a".into(),
-                within: "kernels/embed".into()
-            }
+            ComposeError::NoSlot { slot: "quant_a".into(), within: "kernels/embed".into() }
         );
         bad.slots = vec![("quant_a", "quant/q9")];
         assert_eq!(

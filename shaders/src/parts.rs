@@ -75,10 +75,7 @@ parts! {
 
 /// The text of a part.
 pub fn part(path: &str) -> Option<&'static str> {
-    PARTS
-        .iter()
-        .find(|(name, _)| *name == path)
-        .map(|(_, text)| *text)
+    PARTS.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
 }
 
 #[cfg(test)]
@@ -100,10 +97,7 @@ mod tests {
         }
         assert_eq!(n_files, PARTS.len());
         for (path, text) in PARTS {
-            assert!(
-                text.starts_with("// "),
-                "{path} does not start with its purpose"
-            );
+            assert!(text.starts_with("// "), "{path} does not start with its purpose");
         }
     }
 }

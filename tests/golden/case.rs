@@ -27,11 +27,7 @@ pub struct Fixture {
 impl Fixture {
     pub fn is_quantized(&self) -> bool {
         let float = [TensorType::F32, TensorType::F16, TensorType::BF16];
-        self.model
-            .plan
-            .weights
-            .iter()
-            .any(|w| !float.contains(&w.ty))
+        self.model.plan.weights.iter().any(|w| !float.contains(&w.ty))
     }
 }
 
@@ -61,26 +57,15 @@ pub fn open(path: &Path) -> Fixture {
     let model = model::build(&gguf).unwrap();
     let expected = std::fs::read_to_string(path.with_extension("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&expected).unwrap();
-    let cases = expected["cases"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(parse)
-        .collect();
+    let cases = expected["cases"].as_array().unwrap().iter().map(parse).collect();
     let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-    Fixture {
-        name,
-        gguf,
-        model,
-        cases,
-    }
+    Fixture { name, gguf, model, cases }
 }
 
 fn parse(case: &Value) -> Case {
     let ids = |key: &str| -> Vec<u32> {
         let ids = case[key].as_array().unwrap().iter();
-        ids.map(|id| u32::try_from(id.as_u64().unwrap()).unwrap())
-            .collect()
+        ids.map(|id| u32::try_from(id.as_u64().unwrap()).unwrap()).collect()
     };
     let margins = case["greedy_margin"].as_array().unwrap();
     let logits = base64::engine::general_purpose::STANDARD
@@ -90,9 +75,6 @@ fn parse(case: &Value) -> Case {
         tokens: ids("tokens"),
         greedy: ids("greedy"),
         margins: margins.iter().map(|m| m.as_f64().unwrap()).collect(),
-        logits: logits
-            .chunks(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect(),
+        logits: logits.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect(),
     }
 }

@@ -37,11 +37,7 @@ fn cpu_equals_llama_cpp_on_every_instruction_set() {
     }
 }
 
-fn run(
-    name: &str,
-    tolerance: &Tolerance,
-    loader: impl Fn(&Plan) -> Box<dyn kernels::Loader>,
-) {
+fn run(name: &str, tolerance: &Tolerance, loader: impl Fn(&Plan) -> Box<dyn kernels::Loader>) {
     let Some(files) = fixtures("models") else { return };
     let mut failures = Vec::new();
     for path in files {

@@ -38,11 +38,7 @@ pub fn last_logits_nmse(player: &mut dyn Player, case: &Case) -> f64 {
     play(player, &case.tokens, 0);
     let got = player.logits();
     assert_eq!(got.len(), case.logits.len());
-    let pairs = || {
-        got.iter()
-            .zip(&case.logits)
-            .map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
+    let pairs = || got.iter().zip(&case.logits).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / pairs().map(|(_, b)| b * b).sum::<f64>()
 }
 
@@ -54,11 +50,7 @@ pub fn wrong_greedy_tokens(
     nmse: f64,
     all: bool,
 ) -> Vec<usize> {
-    let needed = if all {
-        0.0
-    } else {
-        crate::margin_needed(case, nmse)
-    };
+    let needed = if all { 0.0 } else { crate::margin_needed(case, nmse) };
     let mut wrong = Vec::new();
     for (i, (&want, &margin)) in case.greedy.iter().zip(&case.margins).enumerate() {
         let got = kernels::sampling::argmax(player.logits());

@@ -23,27 +23,11 @@ fn used(before: Counters, after: Counters) -> Counters {
 }
 
 fn decode(player: &mut dyn Player, pos: usize, n_tokens: usize) -> Counters {
-    let sampling = Sampling {
-        temperature: 0.7,
-        top_k: 40,
-        repeat_penalty: 1.1,
-        ..Sampling::default()
-    };
+    let sampling =
+        Sampling { temperature: 0.7, top_k: 40, repeat_penalty: 1.1, ..Sampling::default() };
     let before = player.counters();
-    let want = Want::Tokens {
-        sampling: &sampling,
-        recent: &[1, 2, 3],
-        n_tokens,
-    };
-    run(
-        player,
-        &Job {
-            input: Input::Tokens(&[5]),
-            pos,
-            want,
-        },
-    )
-    .unwrap();
+    let want = Want::Tokens { sampling: &sampling, recent: &[1, 2, 3], n_tokens };
+    run(player, &Job { input: Input::Tokens(&[5]), pos, want }).unwrap();
     assert_eq!(player.tokens().len(), n_tokens);
     used(before, player.counters())
 }
@@ -52,10 +36,7 @@ fn decode(player: &mut dyn Player, pos: usize, n_tokens: usize) -> Counters {
 #[test]
 fn a_decoded_token_costs_one_submit_and_seven_dispatches_per_layer() {
     let Some(gpu) = open(&any()) else { return };
-    let config = kernels::PlayerConfig {
-        n_ctx: 1024,
-        ..CONFIG
-    };
+    let config = kernels::PlayerConfig { n_ctx: 1024, ..CONFIG };
     for (architecture, ty) in [
         ("llama", TensorType::Q4_K),
         ("qwen2", TensorType::Q8_0),
@@ -71,16 +52,8 @@ fn a_decoded_token_costs_one_submit_and_seven_dispatches_per_layer() {
             println!("{architecture} {ty} at {pos}, {n} tokens: {cost:?}");
             assert_eq!((cost.submits, cost.passes, cost.objects_created), (n, n, 0));
             let limit = n * (PER_LAYER * n_layers + AROUND_LAYERS);
-            assert!(
-                cost.dispatches <= limit,
-                "{architecture}: {} > {limit}",
-                cost.dispatches
-            );
-            assert!(
-                cost.bytes_read_back <= n * MAX_READ_BACK,
-                "{}",
-                cost.bytes_read_back
-            );
+            assert!(cost.dispatches <= limit, "{architecture}: {} > {limit}", cost.dispatches);
+            assert!(cost.bytes_read_back <= n * MAX_READ_BACK, "{}", cost.bytes_read_back);
         }
     }
 }
@@ -101,9 +74,7 @@ fn mixed_types_cost_no_more() {
     // Zeros are valid blocks of every type; only the count matters here.
     let mut loader = gpu.loader(&plan, CONFIG).unwrap();
     for (i, weight) in plan.weights.iter().enumerate() {
-        loader
-            .write(kernels::WeightId(i), 0, &vec![0; weight.n_bytes()])
-            .unwrap();
+        loader.write(kernels::WeightId(i), 0, &vec![0; weight.n_bytes()]).unwrap();
     }
     let mut player = loader.finish().unwrap();
     assert_eq!(decode(player.as_mut(), 0, 1).dispatches, plain);

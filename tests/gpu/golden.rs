@@ -18,11 +18,7 @@ fn gpu_equals_llama_cpp() {
     let mut failures = Vec::new();
     for path in files {
         let model = case::open(&path);
-        let allowed = if model.is_quantized() {
-            QUANTIZED
-        } else {
-            FLOAT
-        };
+        let allowed = if model.is_quantized() { QUANTIZED } else { FLOAT };
         let is_stories = path.to_string_lossy().contains("stories");
         let loader = |plan: &kernels::Plan| gpu.loader(plan, CONFIG).unwrap();
         let mut player = player::load(&model, loader);
@@ -30,15 +26,9 @@ fn gpu_equals_llama_cpp() {
             let nmse = player::last_logits_nmse(player.as_mut(), case);
             let wrong = player::wrong_greedy_tokens(player.as_mut(), case, allowed, is_stories);
             let label = format!("gpu {} prompt {i}: NMSE {nmse:.2e}", model.name);
-            println!(
-                "{label}, {} greedy tokens, {} wrong",
-                case.greedy.len(),
-                wrong.len()
-            );
+            println!("{label}, {} greedy tokens, {} wrong", case.greedy.len(), wrong.len());
             if nmse.is_nan() || nmse > allowed || !wrong.is_empty() {
-                failures.push(format!(
-                    "{label} (allowed {allowed:.0e}), wrong at {wrong:?}"
-                ));
+                failures.push(format!("{label} (allowed {allowed:.0e}), wrong at {wrong:?}"));
             }
         }
     }

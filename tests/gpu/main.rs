@@ -3,11 +3,7 @@
 //!
 //! Runs on the first adapter found, software ones included (llvmpipe in CI); single kernels are
 //! checked in the `gpu` crate. Without any adapter the tests report themselves as skipped.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed test should stop"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
 #[path = "../golden/case.rs"]
 mod case;
@@ -29,18 +25,11 @@ use kernels::{
 };
 use tests::models::Spec;
 
-const CONFIG: PlayerConfig = PlayerConfig {
-    n_ctx: 256,
-    kv: KvType::F32,
-    n_threads: 2,
-};
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, kv: KvType::F32, n_threads: 2 };
 
 /// Any adapter, in the forms it has.
 fn any() -> Options {
-    Options {
-        allow_software: true,
-        ..Options::default()
-    }
+    Options { allow_software: true, ..Options::default() }
 }
 
 /// Opens a GPU; `None` (said aloud) if the machine has no adapter.
@@ -62,8 +51,7 @@ fn model_of(spec: &Spec) -> (Gguf, model::Model) {
 fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
     for (i, weight) in plan.weights.iter().enumerate() {
         let mut bytes = vec![0; weight.n_bytes()];
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes)
-            .unwrap();
+        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
         for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
             loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
         }
@@ -81,31 +69,19 @@ fn run(player: &mut dyn Player, job: &Job<'_>) -> Result<(), PlayerError> {
 /// Evaluates tokens in chunks of `chunk` from position 0; logits of the last row.
 fn logits_after(player: &mut dyn Player, tokens: &[u32], chunk: usize) -> Vec<f32> {
     for (i, ids) in tokens.chunks(chunk).enumerate() {
-        let job = Job {
-            input: Input::Tokens(ids),
-            pos: i * chunk,
-            want: Want::LastLogits,
-        };
+        let job = Job { input: Input::Tokens(ids), pos: i * chunk, want: Want::LastLogits };
         run(player, &job).unwrap();
     }
     player.logits().to_vec()
 }
 
 fn nmse(got: &[f32], want: &[f32]) -> f64 {
-    let pairs = || {
-        got.iter()
-            .zip(want)
-            .map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
+    let pairs = || got.iter().zip(want).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / pairs().map(|(_, b)| b * b).sum::<f64>()
 }
 
 /// How far one logit may move under a given NMSE: four standard deviations of the error.
 fn margin_needed(case: &Case, nmse: f64) -> f64 {
-    let power: f64 = case
-        .logits
-        .iter()
-        .map(|&l| f64::from(l) * f64::from(l))
-        .sum();
+    let power: f64 = case.logits.iter().map(|&l| f64::from(l) * f64::from(l)).sum();
     4.0 * (nmse * power / case.logits.len() as f64).sqrt()
 }

@@ -10,22 +10,14 @@ use crate::{CONFIG, any, load, model_of, open, run};
 fn too_little_memory_is_refused_with_numbers() {
     let Some(_) = open(&any()) else { return };
     let (_, model) = model_of(&Spec::tiny("llama"));
-    let options = Options {
-        max_total_bytes: Some(100_000),
-        ..any()
-    };
+    let options = Options { max_total_bytes: Some(100_000), ..any() };
     let gpu = pollster::block_on(Gpu::open(&options)).unwrap();
     let error = gpu.loader(&model.plan, CONFIG).err().unwrap();
-    let PlayerError::Memory { need, have, .. } = &error else {
-        panic!("{error}")
-    };
+    let PlayerError::Memory { need, have, .. } = &error else { panic!("{error}") };
     assert!(need > have && *have == 100_000, "{error}");
 
     let gpu = pollster::block_on(Gpu::open(&any())).unwrap();
-    let config = PlayerConfig {
-        n_ctx: 1 << 24,
-        ..CONFIG
-    };
+    let config = PlayerConfig { n_ctx: 1 << 24, ..CONFIG };
     let error = gpu.loader(&model.plan, config).err().unwrap();
     assert!(
         matches!(&error, PlayerError::Memory { what, .. } if what.contains("cache")),
@@ -35,10 +27,7 @@ fn too_little_memory_is_refused_with_numbers() {
 
 #[test]
 fn an_unknown_adapter_is_refused() {
-    let options = Options {
-        name: Some("no such adapter".into()),
-        ..any()
-    };
+    let options = Options { name: Some("no such adapter".into()), ..any() };
     let error = pollster::block_on(Gpu::open(&options)).err().unwrap();
     assert!(error.to_string().contains("adapter"), "{error}");
 }
@@ -50,44 +39,15 @@ fn jobs_out_of_bounds_are_refused_and_the_player_lives_on() {
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     let many = vec![1; player.max_rows() + 1];
     let want = Want::LastLogits;
-    let no_room = Job {
-        input: Input::Tokens(&[1, 2]),
-        pos: 255,
-        want,
-    };
-    assert!(matches!(
-        run(player.as_mut(), &no_room),
-        Err(PlayerError::Context { pos: 256, .. })
-    ));
-    let no_token = Job {
-        input: Input::Tokens(&[1, 1_000_000]),
-        pos: 0,
-        want,
-    };
-    assert!(matches!(
-        run(player.as_mut(), &no_token),
-        Err(PlayerError::Token { .. })
-    ));
-    let too_many = Job {
-        input: Input::Tokens(&many),
-        pos: 0,
-        want,
-    };
-    assert!(matches!(
-        run(player.as_mut(), &too_many),
-        Err(PlayerError::Rows { .. })
-    ));
-    let wrong_kind = Job {
-        input: Input::Hidden(&[0.0; 64]),
-        pos: 0,
-        want,
-    };
+    let no_room = Job { input: Input::Tokens(&[1, 2]), pos: 255, want };
+    assert!(matches!(run(player.as_mut(), &no_room), Err(PlayerError::Context { pos: 256, .. })));
+    let no_token = Job { input: Input::Tokens(&[1, 1_000_000]), pos: 0, want };
+    assert!(matches!(run(player.as_mut(), &no_token), Err(PlayerError::Token { .. })));
+    let too_many = Job { input: Input::Tokens(&many), pos: 0, want };
+    assert!(matches!(run(player.as_mut(), &too_many), Err(PlayerError::Rows { .. })));
+    let wrong_kind = Job { input: Input::Hidden(&[0.0; 64]), pos: 0, want };
     assert!(run(player.as_mut(), &wrong_kind).is_err());
-    let good = Job {
-        input: Input::Tokens(&[1, 2]),
-        pos: 0,
-        want,
-    };
+    let good = Job { input: Input::Tokens(&[1, 2]), pos: 0, want };
     run(player.as_mut(), &good).unwrap();
 }
 
@@ -97,10 +57,6 @@ fn a_lost_device_is_said() {
     let (gguf, model) = model_of(&Spec::tiny("llama"));
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     gpu.destroy();
-    let job = Job {
-        input: Input::Tokens(&[1]),
-        pos: 0,
-        want: Want::LastLogits,
-    };
+    let job = Job { input: Input::Tokens(&[1]), pos: 0, want: Want::LastLogits };
     assert!(run(player.as_mut(), &job).is_err());
 }

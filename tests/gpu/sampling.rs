@@ -14,25 +14,12 @@ fn on_host(player: &mut dyn Player, sampling: &Sampling, n: usize) -> Vec<u32> {
     let mut fed = 0;
     for _ in 0..n {
         let (input, pos) = (Input::Tokens(&ids[fed..]), fed);
-        run(
-            player,
-            &Job {
-                input,
-                pos,
-                want: Want::LastLogits,
-            },
-        )
-        .unwrap();
+        run(player, &Job { input, pos, want: Want::LastLogits }).unwrap();
         fed = ids.len();
         let mut logits = player.logits().to_vec();
         sampling::penalize(sampling, &ids, &mut logits);
         let pos = u32::try_from(ids.len()).unwrap();
-        ids.push(sampling::choose(
-            sampling,
-            &logits,
-            pos,
-            &mut Scratch::default(),
-        ));
+        ids.push(sampling::choose(sampling, &logits, pos, &mut Scratch::default()));
     }
     ids.split_off(PROMPT.len())
 }
@@ -42,20 +29,8 @@ fn on_gpu(player: &mut dyn Player, sampling: &Sampling, n: usize, chain: usize) 
     let mut ids = PROMPT.to_vec();
     let mut fed = 0;
     while ids.len() < PROMPT.len() + n {
-        let want = Want::Tokens {
-            sampling,
-            recent: &ids,
-            n_tokens: chain,
-        };
-        run(
-            player,
-            &Job {
-                input: Input::Tokens(&ids[fed..]),
-                pos: fed,
-                want,
-            },
-        )
-        .unwrap();
+        let want = Want::Tokens { sampling, recent: &ids, n_tokens: chain };
+        run(player, &Job { input: Input::Tokens(&ids[fed..]), pos: fed, want }).unwrap();
         ids.extend_from_slice(player.tokens());
         fed = ids.len() - 1;
     }
@@ -68,12 +43,7 @@ fn chains_choose_the_hosts_tokens() {
     let (gguf, model) = model_of(&Spec::tiny("llama"));
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     let player = player.as_mut();
-    let warm = Sampling {
-        temperature: 0.9,
-        top_k: 50,
-        seed: 11,
-        ..Sampling::default()
-    };
+    let warm = Sampling { temperature: 0.9, top_k: 50, seed: 11, ..Sampling::default() };
     let penalized = Sampling {
         repeat_penalty: 1.2,
         presence_penalty: 0.3,
@@ -84,25 +54,14 @@ fn chains_choose_the_hosts_tokens() {
     for sampling in [
         Sampling::default(),
         warm,
-        Sampling {
-            top_p: 0.8,
-            min_p: 0.02,
-            ..warm
-        },
+        Sampling { top_p: 0.8, min_p: 0.02, ..warm },
         penalized,
-        Sampling {
-            temperature: 0.0,
-            ..penalized
-        },
+        Sampling { temperature: 0.0, ..penalized },
     ] {
         let want = on_host(player, &sampling, 16);
         for chain in [1, 4, 16] {
             assert!(player.can_sample(&sampling));
-            assert_eq!(
-                on_gpu(player, &sampling, 16, chain),
-                want,
-                "{sampling:?}, chain {chain}"
-            );
+            assert_eq!(on_gpu(player, &sampling, 16, chain), want, "{sampling:?}, chain {chain}");
         }
     }
 }
@@ -112,30 +71,15 @@ fn what_the_gpu_cannot_sample_is_said() {
     let Some(gpu) = open(&any()) else { return };
     let (gguf, model) = model_of(&Spec::tiny("llama"));
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
-    let warm = Sampling {
-        temperature: 1.0,
-        top_k: 40,
-        ..Sampling::default()
-    };
+    let warm = Sampling { temperature: 1.0, top_k: 40, ..Sampling::default() };
     for sampling in [
         Sampling { top_k: 0, ..warm },
         Sampling { top_k: 257, ..warm },
-        Sampling {
-            typical_p: 0.9,
-            ..warm
-        },
+        Sampling { typical_p: 0.9, ..warm },
     ] {
         assert!(!player.can_sample(&sampling), "{sampling:?}");
-        let want = Want::Tokens {
-            sampling: &sampling,
-            recent: &[],
-            n_tokens: 1,
-        };
-        let job = Job {
-            input: Input::Tokens(&[1]),
-            pos: 0,
-            want,
-        };
+        let want = Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 1 };
+        let job = Job { input: Input::Tokens(&[1]), pos: 0, want };
         assert!(run(player.as_mut(), &job).is_err());
     }
 }
@@ -144,25 +88,13 @@ fn what_the_gpu_cannot_sample_is_said() {
 #[test]
 fn nan_weights_neither_hang_nor_panic() {
     let Some(gpu) = open(&any()) else { return };
-    let (gguf, model) = model_of(&Spec {
-        nan: true,
-        ..Spec::tiny("llama")
-    });
+    let (gguf, model) = model_of(&Spec { nan: true, ..Spec::tiny("llama") });
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     for sampling in [
         Sampling::default(),
-        Sampling {
-            temperature: 1.0,
-            top_k: 40,
-            top_p: 0.9,
-            ..Sampling::default()
-        },
+        Sampling { temperature: 1.0, top_k: 40, top_p: 0.9, ..Sampling::default() },
     ] {
         let tokens = on_gpu(player.as_mut(), &sampling, 4, 2);
-        assert!(
-            tokens
-                .iter()
-                .all(|&id| (id as usize) < model.plan.dims.n_vocab)
-        );
+        assert!(tokens.iter().all(|&id| (id as usize) < model.plan.dims.n_vocab));
     }
 }

@@ -23,11 +23,7 @@ fn errors(spec: &Spec, options: &Options, config: PlayerConfig) -> Option<Vec<f6
     let gpu = open(options)?;
     let (gguf, model) = model_of(spec);
     let plan = &model.plan;
-    let mut reference = load(
-        &gguf,
-        plan,
-        kernels::reference::loader(plan, config).unwrap(),
-    );
+    let mut reference = load(&gguf, plan, kernels::reference::loader(plan, config).unwrap());
     let mut player = load(&gguf, plan, gpu.loader(plan, config).unwrap());
     let mut out = Vec::new();
     let tokens = tokens(39);
@@ -41,10 +37,7 @@ fn errors(spec: &Spec, options: &Options, config: PlayerConfig) -> Option<Vec<f6
 fn assert_small(name: &str, errors: Option<Vec<f64>>, allowed: f64) {
     let Some(errors) = errors else { return };
     println!("{name}: {errors:?}");
-    assert!(
-        errors.iter().all(|&e| e <= allowed),
-        "{name}: {errors:?}, allowed {allowed:.0e}"
-    );
+    assert!(errors.iter().all(|&e| e <= allowed), "{name}: {errors:?}, allowed {allowed:.0e}");
 }
 
 #[test]
@@ -56,11 +49,7 @@ fn every_seeded_model_equals_the_reference() {
 
 #[test]
 fn the_plain_forms_equal_the_reference() {
-    let plain = Options {
-        allow_subgroups: Some(false),
-        allow_f16: Some(false),
-        ..any()
-    };
+    let plain = Options { allow_subgroups: Some(false), allow_f16: Some(false), ..any() };
     for (architecture, ty) in [
         ("llama", TensorType::Q4_0),
         ("qwen3", TensorType::F16),
@@ -91,18 +80,9 @@ fn cache_types_equal_the_reference() {
 #[test]
 fn split_tensors_equal_the_reference() {
     for architecture in ["llama", "gemma3"] {
-        let options = Options {
-            max_binding_bytes: Some(40_000),
-            ..any()
-        };
-        let spec = Spec {
-            tied: false,
-            ..Spec::quantized(architecture, TensorType::Q8_0)
-        };
-        let config = PlayerConfig {
-            n_ctx: 64,
-            ..CONFIG
-        };
+        let options = Options { max_binding_bytes: Some(40_000), ..any() };
+        let spec = Spec { tied: false, ..Spec::quantized(architecture, TensorType::Q8_0) };
+        let config = PlayerConfig { n_ctx: 64, ..CONFIG };
         let name = format!("{architecture} in pieces of 40 kB");
         assert_small(&name, errors(&spec, &options, config), F16_TILE);
     }
@@ -113,26 +93,14 @@ fn all_logits_and_chunks_equal_the_reference() {
     let Some(gpu) = open(&any()) else { return };
     let (gguf, model) = model_of(&Spec::tiny("qwen3"));
     let plan = &model.plan;
-    let mut reference = load(
-        &gguf,
-        plan,
-        kernels::reference::loader(plan, CONFIG).unwrap(),
-    );
+    let mut reference = load(&gguf, plan, kernels::reference::loader(plan, CONFIG).unwrap());
     let mut player = load(&gguf, plan, gpu.loader(plan, CONFIG).unwrap());
     let tokens = tokens(73);
     for player in [reference.as_mut(), player.as_mut()] {
         let (first, rest) = tokens.split_at(23);
-        let job = Job {
-            input: Input::Tokens(first),
-            pos: 0,
-            want: Want::Nothing,
-        };
+        let job = Job { input: Input::Tokens(first), pos: 0, want: Want::Nothing };
         run(player, &job).unwrap();
-        let job = Job {
-            input: Input::Tokens(rest),
-            pos: 23,
-            want: Want::AllLogits,
-        };
+        let job = Job { input: Input::Tokens(rest), pos: 23, want: Want::AllLogits };
         run(player, &job).unwrap();
     }
     assert_eq!(player.logits().len(), 50 * plan.dims.n_vocab);
@@ -148,44 +116,16 @@ fn a_layer_split_equals_the_whole() {
         let (gguf, model) = model_of(&Spec::tiny(architecture));
         let plan = &model.plan;
         let (first, second) = plan.split_at(1);
-        let mut whole = load(
-            &gguf,
-            plan,
-            kernels::reference::loader(plan, CONFIG).unwrap(),
-        );
+        let mut whole = load(&gguf, plan, kernels::reference::loader(plan, CONFIG).unwrap());
         let mut a = load(&gguf, &first, gpu.loader(&first, CONFIG).unwrap());
         let mut b = load(&gguf, &second, gpu.loader(&second, CONFIG).unwrap());
         let tokens = tokens(20);
         for (pos, ids) in [(0, &tokens[..19]), (19, &tokens[19..])] {
             let input = Input::Tokens(ids);
-            run(
-                whole.as_mut(),
-                &Job {
-                    input,
-                    pos,
-                    want: Want::LastLogits,
-                },
-            )
-            .unwrap();
-            run(
-                a.as_mut(),
-                &Job {
-                    input,
-                    pos,
-                    want: Want::Hidden,
-                },
-            )
-            .unwrap();
+            run(whole.as_mut(), &Job { input, pos, want: Want::LastLogits }).unwrap();
+            run(a.as_mut(), &Job { input, pos, want: Want::Hidden }).unwrap();
             let input = Input::Hidden(a.hidden());
-            run(
-                b.as_mut(),
-                &Job {
-                    input,
-                    pos,
-                    want: Want::LastLogits,
-                },
-            )
-            .unwrap();
+            run(b.as_mut(), &Job { input, pos, want: Want::LastLogits }).unwrap();
             let error = nmse(b.logits(), whole.logits());
             assert!(error <= F16_TILE, "{architecture} at {pos}: {error:.1e}");
         }

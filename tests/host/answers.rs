@@ -45,10 +45,7 @@ fn stop_strings_end_the_answer_and_are_not_shown() {
     let whole = whole["text"].as_str().unwrap();
     let stop: String = whole.chars().skip(5).take(3).collect();
     let stopped = greedy(&model, &["hello", "--raw", "-n", "40", "--stop", &stop], "");
-    assert_eq!(
-        stopped["text"].as_str().unwrap(),
-        whole.split(&stop).next().unwrap()
-    );
+    assert_eq!(stopped["text"].as_str().unwrap(), whole.split(&stop).next().unwrap());
     assert_eq!(stopped["finish_reason"], "stop");
 }
 
@@ -62,10 +59,7 @@ fn prompt_and_answer_fill_the_context_exactly() {
 
 #[test]
 fn a_model_without_a_template_continues_the_prompt() {
-    let (_scratch, model) = model(&Spec {
-        template: None,
-        ..Spec::tiny("llama")
-    });
+    let (_scratch, model) = model(&Spec { template: None, ..Spec::tiny("llama") });
     let plain = greedy(&model, &["hello", "-n", "5"], "");
     let raw = greedy(&model, &["hello", "-n", "5", "--raw"], "");
     assert_eq!(plain["tokens"], raw["tokens"]);
@@ -75,15 +69,7 @@ fn a_model_without_a_template_continues_the_prompt() {
 fn a_reader_that_goes_away_is_no_error() {
     let (_scratch, model) = model(&Spec::tiny("llama"));
     let mut child = Command::new(program())
-        .args([
-            "run",
-            &model,
-            "hello",
-            "--raw",
-            "--ignore-eos",
-            "--device",
-            "cpu",
-        ])
+        .args(["run", &model, "hello", "--raw", "--ignore-eos", "--device", "cpu"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -110,22 +96,8 @@ fn nothing_of_a_file_reaches_the_terminal_raw() {
     let json = ingle(&["show", path, "--format", "json"]);
     assert!(!is_raw(json.text()));
     assert_eq!(json.json()["metadata"]["general.name"], evil);
-    let run = ingle(&[
-        "run",
-        path,
-        "hi",
-        "--raw",
-        "-n",
-        "1",
-        "--device",
-        "cpu",
-        "--verbose",
-    ]);
-    assert!(
-        run.code == Some(0) && !is_raw(&run.stderr),
-        "{:?}",
-        run.stderr
-    );
+    let run = ingle(&["run", path, "hi", "--raw", "-n", "1", "--device", "cpu", "--verbose"]);
+    assert!(run.code == Some(0) && !is_raw(&run.stderr), "{:?}", run.stderr);
 }
 
 #[test]
@@ -134,9 +106,7 @@ fn logits_can_go_to_standard_output() {
     let file = scratch.path("logits.f32");
     let file = file.to_str().unwrap();
     let write = |out: &str| {
-        ingle(&[
-            "logits", &model, "--tokens", "5,6,7", "--device", "cpu", "--out", out,
-        ])
+        ingle(&["logits", &model, "--tokens", "5,6,7", "--device", "cpu", "--out", out])
     };
     assert_eq!(write(file).text(), "");
     assert_eq!(write("-").stdout, std::fs::read(file).unwrap());

@@ -18,11 +18,7 @@ fn model(spec: &Spec) -> Model {
     let scratch = Scratch::new();
     let path = scratch.write("model.gguf", &spec.bytes());
     let path = path.to_str().unwrap().to_owned();
-    Model {
-        scratch,
-        path,
-        n_vocab: spec.vocabulary.len(),
-    }
+    Model { scratch, path, n_vocab: spec.vocabulary.len() }
 }
 
 #[test]
@@ -46,28 +42,16 @@ fn show_lists_what_the_file_contains() {
 #[test]
 fn tokenize_there_and_back() {
     for vocabulary in [Vocabulary::Bpe("llama-bpe"), Vocabulary::Spm] {
-        let m = model(&Spec {
-            vocabulary,
-            ..Spec::tiny("llama")
-        });
+        let m = model(&Spec { vocabulary, ..Spec::tiny("llama") });
         let text = "The house at the end of the lane: 12.50 €, Zürich 😀\n\n  東京 <x>";
-        let ids = ingle_with(&["tokenize", &m.path], text.as_bytes())
-            .text()
-            .to_owned();
+        let ids = ingle_with(&["tokenize", &m.path], text.as_bytes()).text().to_owned();
         let json = ingle_with(&["tokenize", &m.path, "--format", "json"], text.as_bytes()).json();
-        let of_json: Vec<String> = json["tokens"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(Value::to_string)
-            .collect();
+        let of_json: Vec<String> =
+            json["tokens"].as_array().unwrap().iter().map(Value::to_string).collect();
         assert_eq!(ids.trim(), of_json.join(" "));
         let plain = ingle_with(&["tokenize", &m.path, "--no-bos"], text.as_bytes());
         let plain = plain.text().trim().to_owned();
-        assert!(
-            ids.trim().ends_with(&plain) && ids.trim().len() > plain.len(),
-            "{ids} {plain}"
-        );
+        assert!(ids.trim().ends_with(&plain) && ids.trim().len() > plain.len(), "{ids} {plain}");
         let back = ingle_with(&["tokenize", &m.path, "--decode"], plain.as_bytes());
         assert_eq!(back.text().trim_start(), text, "{vocabulary:?}");
     }
@@ -90,10 +74,7 @@ fn logits(m: &Model, device: &str, extra: &[&str]) -> Vec<f32> {
     args.extend(extra);
     assert_eq!(ingle(&args).text(), "");
     let bytes = std::fs::read(out).unwrap();
-    bytes
-        .chunks(4)
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-        .collect()
+    bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
 #[test]
@@ -116,9 +97,7 @@ fn logits_are_rows_of_the_vocabulary() {
 #[test]
 fn run_prints_the_agreed_json() {
     let m = model(&Spec::tiny("gemma3"));
-    let mut args = vec![
-        "run", &m.path, "Hello", "--device", "cpu", "-n", "8", "--seed", "5",
-    ];
+    let mut args = vec!["run", &m.path, "Hello", "--device", "cpu", "-n", "8", "--seed", "5"];
     args.extend(["--ignore-eos", "--format", "json"]);
     let json = ingle(&args).json();
     let tokens = json["tokens"].as_array().unwrap();
@@ -130,30 +109,15 @@ fn run_prints_the_agreed_json() {
         assert!(json["timings"][figure].as_f64().unwrap() > 0.0, "{figure}");
     }
     let again = ingle(&args).json();
-    assert_eq!(
-        again["tokens"], json["tokens"],
-        "the same seed gives the same text"
-    );
+    assert_eq!(again["tokens"], json["tokens"], "the same seed gives the same text");
     args[7] = "6";
-    assert_ne!(
-        ingle(&args).json()["tokens"],
-        json["tokens"],
-        "another seed gives another"
-    );
+    assert_ne!(ingle(&args).json()["tokens"], json["tokens"], "another seed gives another");
 }
 
 #[test]
 fn run_streams_the_text_it_reports() {
     let m = model(&Spec::tiny("llama"));
-    let greedy = [
-        "--device",
-        "cpu",
-        "-n",
-        "6",
-        "--temperature",
-        "0",
-        "--ignore-eos",
-    ];
+    let greedy = ["--device", "cpu", "-n", "6", "--temperature", "0", "--ignore-eos"];
     let run = |prompt: &[&str], extra: &[&str], input: &str| {
         let mut args = vec!["run", m.path.as_str()];
         args.extend(prompt);
@@ -169,19 +133,10 @@ fn run_streams_the_text_it_reports() {
     assert_eq!(piped["tokens"], json["tokens"], "piped input is a prompt");
     let raw = run(&["Once upon"], &["--raw", "--format", "json"], "").json();
     assert!(raw["prompt_tokens"].as_u64() < json["prompt_tokens"].as_u64());
-    let system = run(
-        &["Once upon"],
-        &["--system", "Be kind.", "--format", "json"],
-        "",
-    )
-    .json();
+    let system = run(&["Once upon"], &["--system", "Be kind.", "--format", "json"], "").json();
     assert!(system["prompt_tokens"].as_u64() > json["prompt_tokens"].as_u64());
     let verbose = run(&["Once"], &["--verbose"], "");
-    assert!(
-        verbose.code == Some(0) && verbose.stderr.contains("tokens/s"),
-        "{}",
-        verbose.stderr
-    );
+    assert!(verbose.code == Some(0) && verbose.stderr.contains("tokens/s"), "{}", verbose.stderr);
 }
 
 #[test]
@@ -189,10 +144,7 @@ fn a_split_model_answers_like_a_whole_one() {
     let spec = Spec::tiny("qwen2");
     let m = model(&spec);
     let parts = spec.split("part", 3);
-    let paths: Vec<_> = parts
-        .iter()
-        .map(|(name, bytes)| m.scratch.write(name, bytes))
-        .collect();
+    let paths: Vec<_> = parts.iter().map(|(name, bytes)| m.scratch.write(name, bytes)).collect();
     let answer = |path: &str| {
         let mut args = vec!["run", path, "Hello", "--device", "cpu", "-n", "6"];
         args.extend(["--temperature", "0", "--ignore-eos", "--format", "json"]);
@@ -204,9 +156,7 @@ fn a_split_model_answers_like_a_whole_one() {
 #[test]
 fn a_full_context_is_said() {
     let m = model(&Spec::tiny("llama"));
-    let mut args = vec![
-        "run", &m.path, "Hello", "--device", "cpu", "--ctx", "64", "-n", "-1",
-    ];
+    let mut args = vec!["run", &m.path, "Hello", "--device", "cpu", "--ctx", "64", "-n", "-1"];
     args.push("--ignore-eos");
     let run = ingle(&args);
     assert_eq!(run.code, Some(0));
@@ -219,19 +169,12 @@ fn a_full_context_is_said() {
 fn bench_measures_in_three_formats() {
     let m = model(&Spec::tiny("llama"));
     let bench = |format: &str| {
-        let mut args = vec![
-            "bench", &m.path, "-p", "16", "-n", "4", "-r", "2", "-t", "1",
-        ];
+        let mut args = vec!["bench", &m.path, "-p", "16", "-n", "4", "-r", "2", "-t", "1"];
         args.extend(["--device", "cpu", "--format", format]);
         ingle(&args)
     };
     let rows = bench("json").json();
-    let tests: Vec<_> = rows
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["test"].clone())
-        .collect();
+    let tests: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["test"].clone()).collect();
     assert_eq!(tests, ["pp16", "tg4"]);
     for row in rows.as_array().unwrap() {
         assert_eq!(row["samples_ts"].as_array().unwrap().len(), 2);
@@ -239,16 +182,10 @@ fn bench_measures_in_three_formats() {
     }
     let csv = bench("csv").text().to_owned();
     let columns = |line: &str| line.split(',').count();
-    assert!(
-        csv.starts_with("model,type,") && csv.lines().count() == 3,
-        "{csv}"
-    );
+    assert!(csv.starts_with("model,type,") && csv.lines().count() == 3, "{csv}");
     assert!(csv.lines().next().map(columns) >= Some(10));
     let md = bench("md").text().to_owned();
-    assert!(
-        md.lines().all(|line| line.starts_with('|')) && md.lines().count() == 4,
-        "{md}"
-    );
+    assert!(md.lines().all(|line| line.starts_with('|')) && md.lines().count() == 4, "{md}");
 }
 
 #[test]
@@ -266,9 +203,6 @@ fn help_and_version_are_printed() {
     let help = ingle(&["--help"]).text().to_owned();
     for command in ["run", "show", "tokenize", "logits", "bench", "devices"] {
         assert!(help.contains(command), "{command}");
-        assert!(
-            ingle(&[command, "--help"]).text().contains("Examples:"),
-            "{command}"
-        );
+        assert!(ingle(&[command, "--help"]).text().contains("Examples:"), "{command}");
     }
 }

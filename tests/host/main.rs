@@ -2,11 +2,7 @@
 //!
 //! The program is run as a user runs it, on models made by this package. It is found through
 //! `INGLE_BIN`, which `cargo xtask test` sets; without it, it is built first.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed test should stop"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
 mod answers;
 mod bad_input;

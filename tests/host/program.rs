@@ -42,11 +42,7 @@ pub fn ingle_with<S: AsRef<OsStr>>(args: &[S], input: &[u8]) -> Run {
     let code = wait(&mut child);
     writer.join().unwrap();
     let stderr = String::from_utf8_lossy(&stderr.join().unwrap()).into_owned();
-    Run {
-        code,
-        stdout: stdout.join().unwrap(),
-        stderr,
-    }
+    Run { code, stdout: stdout.join().unwrap(), stderr }
 }
 
 fn drain(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
@@ -124,13 +120,7 @@ fn build() -> PathBuf {
     let profile = test.parent().and_then(Path::parent).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "--quiet",
-        "--package",
-        "native-host",
-        "--target-dir",
-    ]);
+    cargo.args(["build", "--quiet", "--package", "native-host", "--target-dir"]);
     cargo.arg(profile.parent().unwrap()).current_dir(root);
     if profile.ends_with("release") {
         cargo.arg("--release");

@@ -3,11 +3,7 @@
 //! Published fixtures cover some combinations with llama.cpp's numbers; this covers the rest (tied
 //! and untied heads, linear and YaRN scaling, `rope_freqs`, MXFP4, BF16, odd shapes) with the
 //! scalar reference as the truth. It needs nothing from outside the repository.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed test should stop"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
 use std::future::poll_fn;
 
@@ -16,11 +12,7 @@ use kernels::{Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig,
 use quant::TensorType;
 use tests::models::{self, Spec};
 
-const CONFIG: PlayerConfig = PlayerConfig {
-    n_ctx: 64,
-    kv: KvType::F32,
-    n_threads: 2,
-};
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, kv: KvType::F32, n_threads: 2 };
 /// Sums in another order over the same float weights.
 const FLOAT: f64 = 3e-6;
 /// Activations rounded to 8 bits per block. Random weights are the hard case: nothing cancels.
@@ -29,8 +21,7 @@ const EIGHT_BIT: f64 = 2e-3;
 fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
     for (i, weight) in plan.weights.iter().enumerate() {
         let mut bytes = vec![0; weight.n_bytes()];
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes)
-            .unwrap();
+        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
         for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
             loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
         }
@@ -46,11 +37,7 @@ fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {
     let (prompt, singles) = tokens.split_at(37);
     let mut pos = 0;
     for chunk in prompt.chunks(player.max_rows()).chain(singles.chunks(1)) {
-        let job = Job {
-            input: Input::Tokens(chunk),
-            pos,
-            want: Want::LastLogits,
-        };
+        let job = Job { input: Input::Tokens(chunk), pos, want: Want::LastLogits };
         player.submit(&job).unwrap();
         pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
         pos += chunk.len();
@@ -62,11 +49,7 @@ fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {
 }
 
 fn nmse(got: &[f32], want: &[f32]) -> f64 {
-    let pairs = || {
-        got.iter()
-            .zip(want)
-            .map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
+    let pairs = || got.iter().zip(want).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / pairs().map(|(_, b)| b * b).sum::<f64>()
 }
 
@@ -78,11 +61,7 @@ fn the_cpu_player_equals_the_reference_on_every_seeded_model() {
         let model = model::build(&gguf).unwrap_or_else(|error| panic!("{name}: {error}"));
         let plan = &model.plan;
         let n_vocab = u32::try_from(spec.vocabulary.len()).unwrap();
-        let mut reference = load(
-            &gguf,
-            plan,
-            kernels::reference::loader(plan, CONFIG).unwrap(),
-        );
+        let mut reference = load(&gguf, plan, kernels::reference::loader(plan, CONFIG).unwrap());
         let mut cpu = load(&gguf, plan, cpu::loader(plan, CONFIG).unwrap());
         let want = logits(reference.as_mut(), n_vocab);
         let got = logits(cpu.as_mut(), n_vocab);
@@ -124,15 +103,8 @@ fn scaling_changes_the_logits() {
         logits(player.as_mut(), 500).pop().unwrap()
     };
     let plain = last(&Spec::tiny("llama"));
-    for rope in [
-        models::Rope::Linear(4.0),
-        models::Rope::Yarn(4.0),
-        models::Rope::Factors,
-    ] {
-        let scaled = last(&Spec {
-            rope,
-            ..Spec::tiny("llama")
-        });
+    for rope in [models::Rope::Linear(4.0), models::Rope::Yarn(4.0), models::Rope::Factors] {
+        let scaled = last(&Spec { rope, ..Spec::tiny("llama") });
         assert!(nmse(&scaled, &plain) > 1e-4, "{rope:?} has no effect");
     }
 }

@@ -88,11 +88,7 @@ impl Spec {
             shape,
             ty: TensorType::F32,
             tied: true,
-            vocabulary: if gemma {
-                Vocabulary::Spm
-            } else {
-                Vocabulary::Bpe("llama-bpe")
-            },
+            vocabulary: if gemma { Vocabulary::Spm } else { Vocabulary::Bpe("llama-bpe") },
             template: Some(TEMPLATE.to_owned()),
             rope: Rope::Plain,
             seed: 7,
@@ -165,10 +161,7 @@ impl Spec {
     pub fn tensors(&self) -> Vec<Tensor> {
         let shape = &self.shape;
         let (dim, ffn) = (shape.dim as u64, shape.ffn_dim as u64);
-        let (q, kv) = (
-            shape.n_heads * shape.head_dim,
-            shape.n_kv_heads * shape.head_dim,
-        );
+        let (q, kv) = (shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim);
         let (q, kv, n_vocab) = (q as u64, kv as u64, self.vocabulary.len() as u64);
         let mut out = Vec::new();
         let mut matrix = |name: &str, cols: u64, rows: u64| {
@@ -180,11 +173,7 @@ impl Spec {
         }
         for layer in 0..shape.n_layers {
             let mut matrix = |name: &str, cols: u64, rows: u64| {
-                out.push((
-                    format!("blk.{layer}.{name}.weight"),
-                    self.ty,
-                    vec![cols, rows],
-                ));
+                out.push((format!("blk.{layer}.{name}.weight"), self.ty, vec![cols, rows]));
             };
             matrix("attn_q", dim, q);
             matrix("attn_k", dim, kv);
@@ -241,11 +230,7 @@ impl Spec {
         }
         let columns = dims.first().copied().unwrap_or(1);
         // 1/sqrt keeps the size of activations; embeddings are small, as trained ones are.
-        let sigma = if name == "token_embd.weight" {
-            0.05
-        } else {
-            1.0 / (columns as f32).sqrt()
-        };
+        let sigma = if name == "token_embd.weight" { 0.05 } else { 1.0 / (columns as f32).sqrt() };
         weights::random(*ty, n, sigma, stream)
     }
 
@@ -280,11 +265,8 @@ impl Spec {
         for (key, value) in self.metadata().iter().filter(|(key, _)| keep(key)) {
             metadata.insert(key, value.clone());
         }
-        let tensors: Vec<Tensor> = self
-            .tensors()
-            .into_iter()
-            .filter(|tensor| keep(&tensor.0))
-            .collect();
+        let tensors: Vec<Tensor> =
+            self.tensors().into_iter().filter(|tensor| keep(&tensor.0)).collect();
         self.write(metadata, &tensors)
     }
 
@@ -299,20 +281,13 @@ impl Spec {
         let mut parts = tensors.chunks(per_part);
         (0..n)
             .map(|no| {
-                let mut metadata = if no == 0 {
-                    self.metadata()
-                } else {
-                    Metadata::new()
-                };
+                let mut metadata = if no == 0 { self.metadata() } else { Metadata::new() };
                 metadata.insert("split.no", Value::U16(no));
                 metadata.insert("split.count", Value::U16(n));
                 let count = i32::try_from(tensors.len()).unwrap_or(i32::MAX);
                 metadata.insert("split.tensors.count", Value::I32(count));
                 let part = parts.next().unwrap_or(&[]);
-                (
-                    format!("{stem}-{:05}-of-{n:05}.gguf", no + 1),
-                    self.write(metadata, part),
-                )
+                (format!("{stem}-{:05}-of-{n:05}.gguf", no + 1), self.write(metadata, part))
             })
             .collect()
     }
@@ -342,43 +317,19 @@ pub fn catalog() -> Vec<(String, Spec)> {
     let mut out = Vec::new();
     for architecture in ["llama", "qwen2", "qwen3", "gemma3"] {
         let tied = Spec::tiny(architecture);
-        let untied = Spec {
-            tied: false,
-            ..tied.clone()
-        };
+        let untied = Spec { tied: false, ..tied.clone() };
         out.push((format!("{architecture} tied"), tied.clone()));
         out.push((format!("{architecture} untied"), untied));
-        for (name, rope) in [
-            ("linear", Rope::Linear(4.0)),
-            ("yarn", Rope::Yarn(4.0)),
-            ("factors", Rope::Factors),
-        ] {
-            out.push((
-                format!("{architecture} {name}"),
-                Spec {
-                    rope,
-                    ..tied.clone()
-                },
-            ));
+        for (name, rope) in
+            [("linear", Rope::Linear(4.0)), ("yarn", Rope::Yarn(4.0)), ("factors", Rope::Factors)]
+        {
+            out.push((format!("{architecture} {name}"), Spec { rope, ..tied.clone() }));
         }
     }
-    for ty in TensorType::ALL
-        .iter()
-        .copied()
-        .filter(|ty| ty.is_supported())
-    {
+    for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
         out.push((format!("llama {ty}"), Spec::quantized("llama", ty)));
     }
-    out.push((
-        "llama spm".to_owned(),
-        Spec {
-            vocabulary: Vocabulary::Spm,
-            ..Spec::tiny("llama")
-        },
-    ));
-    out.push((
-        "gemma3 Q4_K".to_owned(),
-        Spec::quantized("gemma3", TensorType::Q4_K),
-    ));
+    out.push(("llama spm".to_owned(), Spec { vocabulary: Vocabulary::Spm, ..Spec::tiny("llama") }));
+    out.push(("gemma3 Q4_K".to_owned(), Spec::quantized("gemma3", TensorType::Q4_K)));
     out
 }

@@ -13,9 +13,7 @@ impl Stream {
     /// The stream of `name` under `seed`.
     #[must_use]
     pub fn new(seed: u64, name: &str) -> Stream {
-        let key = name
-            .bytes()
-            .fold(mix(seed), |key, byte| mix(key ^ u64::from(byte)));
+        let key = name.bytes().fold(mix(seed), |key, byte| mix(key ^ u64::from(byte)));
         Stream { key }
     }
 
@@ -59,10 +57,7 @@ mod tests {
         let stream = Stream::new(7, "blk.0.attn_q.weight");
         assert_eq!(stream.bits(0), stream.bits(0));
         assert_ne!(stream.bits(0), stream.bits(1));
-        assert_ne!(
-            stream.bits(0),
-            Stream::new(8, "blk.0.attn_q.weight").bits(0)
-        );
+        assert_ne!(stream.bits(0), Stream::new(8, "blk.0.attn_q.weight").bits(0));
     }
 
     #[test]
@@ -76,9 +71,6 @@ mod tests {
             squares += x * x;
         }
         let (mean, variance) = (sum / n as f64, squares / n as f64);
-        assert!(
-            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
     }
 }

@@ -33,12 +33,8 @@ pub enum Vocabulary {
 }
 
 /// Control tokens of the BPE vocabulary, after the merges.
-pub const BPE_SPECIAL: [&str; 4] = [
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<|im_start|>",
-    "<|im_end|>",
-];
+pub const BPE_SPECIAL: [&str; 4] =
+    ["<|begin_of_text|>", "<|end_of_text|>", "<|im_start|>", "<|im_end|>"];
 /// Control tokens of the SPM vocabulary, after the pieces.
 pub const SPM_SPECIAL: [&str; 2] = ["<start_of_turn>", "<end_of_turn>"];
 
@@ -86,9 +82,7 @@ fn write_bpe(metadata: &mut Metadata, pre: &str) {
     metadata.insert("tokenizer.ggml.pre", pre);
     metadata.insert("tokenizer.ggml.tokens", strings(tokens));
     metadata.insert("tokenizer.ggml.token_type", Value::Array(Array::I32(types)));
-    let merges = merges
-        .iter()
-        .map(|(a, b)| format!("{} {}", spell(a), spell(b)));
+    let merges = merges.iter().map(|(a, b)| format!("{} {}", spell(a), spell(b)));
     metadata.insert("tokenizer.ggml.merges", strings(merges));
     metadata.insert("tokenizer.ggml.bos_token_id", first_special);
     metadata.insert("tokenizer.ggml.eos_token_id", first_special + 3);
@@ -116,10 +110,7 @@ fn write_spm(metadata: &mut Metadata) {
     metadata.insert("tokenizer.ggml.bos_token_id", 1u32);
     metadata.insert("tokenizer.ggml.eos_token_id", 2u32);
     metadata.insert("tokenizer.ggml.unknown_token_id", 0u32);
-    metadata.insert(
-        "tokenizer.ggml.eot_token_id",
-        u32::try_from(n_normal + 1).unwrap_or(2),
-    );
+    metadata.insert("tokenizer.ggml.eot_token_id", u32::try_from(n_normal + 1).unwrap_or(2));
     metadata.insert("tokenizer.ggml.add_bos_token", true);
     metadata.insert("tokenizer.ggml.add_eos_token", false);
 }
@@ -129,11 +120,7 @@ fn write_spm(metadata: &mut Metadata) {
 fn spm_pieces() -> Vec<(String, f32, i32)> {
     let marked: Vec<Vec<u8>> = words()
         .into_iter()
-        .map(|word| {
-            String::from_utf8_lossy(&word)
-                .replace(' ', "\u{2581}")
-                .into_bytes()
-        })
+        .map(|word| String::from_utf8_lossy(&word).replace(' ', "\u{2581}").into_bytes())
         .collect();
     let units = characters(&marked);
     let merges = train_units(units.clone());
@@ -147,15 +134,9 @@ fn spm_pieces() -> Vec<(String, f32, i32)> {
         ("</s>".to_owned(), 0.0, kind::CONTROL),
     ];
     pieces.extend((0..=255u8).map(|b| (format!("<0x{b:02X}>"), 0.0, kind::BYTE)));
-    let ranked = merges
-        .iter()
-        .map(|(a, b)| text(a) + &text(b))
-        .chain(chars.iter().map(|c| text(c)));
-    pieces.extend(
-        ranked
-            .enumerate()
-            .map(|(rank, t)| (t, -(rank as f32), kind::NORMAL)),
-    );
+    let ranked =
+        merges.iter().map(|(a, b)| text(a) + &text(b)).chain(chars.iter().map(|c| text(c)));
+    pieces.extend(ranked.enumerate().map(|(rank, t)| (t, -(rank as f32), kind::NORMAL)));
     pieces
 }
 
@@ -190,10 +171,8 @@ type Units = BTreeMap<Vec<Vec<u8>>, usize>;
 fn characters(words: &[Vec<u8>]) -> Units {
     let mut units = Units::new();
     for word in words {
-        let chars = String::from_utf8_lossy(word)
-            .chars()
-            .map(|c| c.to_string().into_bytes())
-            .collect();
+        let chars =
+            String::from_utf8_lossy(word).chars().map(|c| c.to_string().into_bytes()).collect();
         *units.entry(chars).or_default() += 1;
     }
     units
@@ -202,9 +181,7 @@ fn characters(words: &[Vec<u8>]) -> Units {
 fn train(words: &[Vec<u8>], unit: impl Fn(u8) -> Vec<u8>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut units = Units::new();
     for word in words {
-        *units
-            .entry(word.iter().map(|&b| unit(b)).collect())
-            .or_default() += 1;
+        *units.entry(word.iter().map(|&b| unit(b)).collect()).or_default() += 1;
     }
     train_units(units)
 }
@@ -221,15 +198,10 @@ fn train_units(mut units: Units) -> Vec<(Vec<u8>, Vec<u8>)> {
                 }
             }
         }
-        let best = pairs
-            .into_iter()
-            .max_by(|x, y| x.1.cmp(&y.1).then_with(|| y.0.cmp(&x.0)));
+        let best = pairs.into_iter().max_by(|x, y| x.1.cmp(&y.1).then_with(|| y.0.cmp(&x.0)));
         let Some(((a, b), _)) = best else { break };
         let (a, b) = (a.to_vec(), b.to_vec());
-        units = units
-            .into_iter()
-            .map(|(word, n)| (merged(word, &a, &b), n))
-            .collect();
+        units = units.into_iter().map(|(word, n)| (merged(word, &a, &b), n)).collect();
         merges.push((a, b));
     }
     merges
@@ -260,10 +232,7 @@ fn spelled(byte: u8) -> char {
         return char::from(byte);
     }
     let before = (0..byte).filter(|&b| !prints(b)).count();
-    u32::try_from(before)
-        .ok()
-        .and_then(|n| char::from_u32(0x100 + n))
-        .unwrap_or('\u{100}')
+    u32::try_from(before).ok().and_then(|n| char::from_u32(0x100 + n)).unwrap_or('\u{100}')
 }
 
 #[cfg(test)]
@@ -276,19 +245,12 @@ mod tests {
         for vocabulary in [Vocabulary::Bpe("llama-bpe"), Vocabulary::Spm] {
             let mut metadata = Metadata::new();
             vocabulary.write(&mut metadata);
-            let mut tokens = metadata
-                .strings("tokenizer.ggml.tokens")
-                .unwrap()
-                .unwrap()
-                .to_vec();
+            let mut tokens = metadata.strings("tokenizer.ggml.tokens").unwrap().unwrap().to_vec();
             assert_eq!(tokens.len(), vocabulary.len());
             tokens.sort();
             tokens.dedup();
             assert_eq!(tokens.len(), vocabulary.len());
         }
-        assert_eq!(
-            [spelled(b' '), spelled(b'\n'), spelled(b'a')],
-            ['Ġ', 'Ċ', 'a']
-        );
+        assert_eq!([spelled(b' '), spelled(b'\n'), spelled(b'a')], ['Ġ', 'Ċ', 'a']);
     }
 }

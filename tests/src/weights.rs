@@ -18,12 +18,8 @@ pub fn random(ty: TensorType, n: usize, sigma: f32, stream: Stream) -> Vec<u8> {
     let values = (0..n as u64).map(|i| stream.normal(i) * sigma);
     match ty {
         TensorType::F32 => values.flat_map(f32::to_le_bytes).collect(),
-        TensorType::F16 => values
-            .flat_map(|x| f16::from_f32(x).to_le_bytes())
-            .collect(),
-        TensorType::BF16 => values
-            .flat_map(|x| bf16::from_f32(x).to_le_bytes())
-            .collect(),
+        TensorType::F16 => values.flat_map(|x| f16::from_f32(x).to_le_bytes()).collect(),
+        TensorType::BF16 => values.flat_map(|x| bf16::from_f32(x).to_le_bytes()).collect(),
         _ => blocks(ty, n / ty.block_len(), sigma, stream),
     }
 }
@@ -98,9 +94,8 @@ fn set_scales(ty: TensorType, block: &mut [u8], sigma: f32) {
         TensorType::IQ4_XS => put(0, sigma / 1300.0),
         TensorType::MXFP4 => {
             // One power of two; e = 126 makes the largest code 6.0 · 2^-1, deviation about 1.6.
-            let half_steps = (0..40)
-                .take_while(|&n| 1.6 / f32::from(1u16 << (n / 2)) > sigma)
-                .count();
+            let half_steps =
+                (0..40).take_while(|&n| 1.6 / f32::from(1u16 << (n / 2)) > sigma).count();
             let exponent = 126usize.saturating_sub(half_steps / 2);
             if let Some(byte) = block.first_mut() {
                 *byte = u8::try_from(exponent).unwrap_or(126);
@@ -117,10 +112,7 @@ mod tests {
 
     #[test]
     fn every_format_gives_finite_weights_of_the_wanted_size() {
-        let supported = TensorType::ALL
-            .iter()
-            .copied()
-            .filter(|ty| ty.is_supported());
+        let supported = TensorType::ALL.iter().copied().filter(|ty| ty.is_supported());
         for ty in supported {
             let n = 256 * 64;
             let bytes = random(ty, n, 0.05, Stream::new(3, "w"));

@@ -28,6 +28,9 @@ function isModel() {
   return start.toString() === "GGUF";
 }
 
+/** A software adapter needs minutes for a model of a billion weights. */
+const LIMIT_MS = 20 * 60_000;
+
 await run(
   {
     "the WebAssembly memory stays within 64 MiB and the header": async () => {
@@ -74,6 +77,7 @@ await run(
     },
   },
   {
+    limitMs: LIMIT_MS,
     after: async () => {
       await browser.close();
       await server.close();

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { launch } from "./lib/browser.mjs";
 import { enginePage, model, serveEngine } from "./lib/page.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
-import { seeded } from "./lib/seeded.mjs";
+import { seeded, seededFolder } from "./lib/seeded.mjs";
 
 const found = model("stories260K");
 const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
@@ -24,7 +24,10 @@ const script = (text) => (_, response) => {
   response.end(text);
 };
 
+const PARTS = [1, 2, 3].map((no) => `llama-split-0000${no}-of-00003.gguf`);
+
 const server = await serveEngine({
+  "/split/": seededFolder() ?? "",
   "/models/model.gguf": (_, response) => {
     headers(response, bytes.length);
     response.end(bytes);
@@ -136,6 +139,34 @@ cases["the same file or address again is not copied again"] = async () => {
     return out;
   }, NAME);
   assert.deepEqual(phases, ["transfer+load", "load", "load", "load"]);
+  await page.close();
+};
+
+cases["the parts of a split model are one model: files, address, name"] = async () => {
+  if (!seededFolder()) skip("the seeded models are not built");
+  const page = await fresh();
+  const out = await page.evaluate(async (parts) => {
+    const files = await Promise.all(parts.map((name) => file(`/split/${name}`)));
+    const write = async (source) => {
+      const model = await engine.load(source);
+      const { tokens } = await collect(
+        model.generate({ tokens: [1, 2], temperature: 0, maxTokens: 6 }),
+      );
+      return tokens.join();
+    };
+    const whole = await write({ url: "/split/llama-tied.gguf" });
+    const lone = await failure(engine.load({ file: files[1] }));
+    const picked = await write({ file: [files[2], files[0], files[1]] });
+    for (const name of parts) await engine.remove(name);
+    const fetched = await write({ url: `/split/${parts[0]}` });
+    const named = await write({ name: parts[0] });
+    return { whole, lone, picked, fetched, named };
+  }, PARTS);
+  assert.ok(out.whole.length > 5);
+  assert.equal(out.picked, out.whole);
+  assert.equal(out.fetched, out.whole);
+  assert.equal(out.named, out.whole);
+  assert.match(out.lone.message, /part|split|file/i);
   await page.close();
 };
 

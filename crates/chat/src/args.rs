@@ -38,20 +38,14 @@ pub(crate) fn bind(args: &[Value], names: &[&str]) -> Result<Vec<Option<Value>>,
 
 /// The `n`th argument, if given and not none.
 pub(crate) fn given(bound: &[Option<Value>], n: usize) -> Option<&Value> {
-    bound
-        .get(n)
-        .and_then(Option::as_ref)
-        .filter(|v| !v.is_none() && !v.is_undefined())
+    bound.get(n).and_then(Option::as_ref).filter(|v| !v.is_none() && !v.is_undefined())
 }
 
 /// The `n`th argument as text.
 pub(crate) fn text(bound: &[Option<Value>], n: usize) -> Result<Option<&str>, Error> {
     match given(bound, n) {
         None => Ok(None),
-        Some(value) => value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| wrong("a string", value)),
+        Some(value) => value.as_str().map(Some).ok_or_else(|| wrong("a string", value)),
     }
 }
 
@@ -64,10 +58,7 @@ pub(crate) fn required_text(bound: &[Option<Value>], n: usize) -> Result<&str, E
 pub(crate) fn integer(bound: &[Option<Value>], n: usize) -> Result<Option<i64>, Error> {
     match given(bound, n) {
         None => Ok(None),
-        Some(value) => value
-            .as_i64()
-            .map(Some)
-            .ok_or_else(|| wrong("an integer", value)),
+        Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong("an integer", value)),
     }
 }
 

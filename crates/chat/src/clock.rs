@@ -36,15 +36,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 impl Moment {
     /// The moment `seconds` after 1970-01-01 00:00, shifted by `offset_minutes` east of UTC.
@@ -105,16 +98,9 @@ impl Moment {
             match chars.next() {
                 // `%-d` and `%e` drop or soften the leading zero.
                 Some('-') => {
-                    let text = chars
-                        .next()
-                        .and_then(|d| self.directive(d))
-                        .unwrap_or_default();
+                    let text = chars.next().and_then(|d| self.directive(d)).unwrap_or_default();
                     let digits = text.trim_start_matches(['0', ' ']);
-                    out.push_str(if digits.is_empty() && !text.is_empty() {
-                        "0"
-                    } else {
-                        digits
-                    });
+                    out.push_str(if digits.is_empty() && !text.is_empty() { "0" } else { digits });
                 }
                 Some(d) => match self.directive(d) {
                     Some(text) => out.push_str(&text),
@@ -152,10 +138,7 @@ impl Moment {
             'u' => ((self.weekday() + 6) % 7 + 1).to_string(),
             'j' => format!("{:03}", self.day_of_year() + 1),
             'U' => format!("{:02}", (self.day_of_year() + 7 - self.weekday()) / 7),
-            'W' => format!(
-                "{:02}",
-                (self.day_of_year() + 7 - (self.weekday() + 6) % 7) / 7
-            ),
+            'W' => format!("{:02}", (self.day_of_year() + 7 - (self.weekday() + 6) % 7) / 7),
             'H' => format!("{:02}", self.hour),
             'I' => format!("{hour12:02}"),
             'k' => format!("{:2}", self.hour),
@@ -195,22 +178,12 @@ mod tests {
         ] {
             assert_eq!(Moment::from_unix(seconds, 0).strftime("%F %T %A %j"), text);
         }
-        assert_eq!(
-            Moment::from_unix(0, -90).strftime("%F %R"),
-            "1969-12-31 22:30"
-        );
+        assert_eq!(Moment::from_unix(0, -90).strftime("%F %R"), "1969-12-31 22:30");
     }
 
     #[test]
     fn directives_are_those_of_c() {
-        let moment = Moment {
-            year: 2026,
-            month: 1,
-            day: 2,
-            hour: 15,
-            minute: 4,
-            second: 5,
-        };
+        let moment = Moment { year: 2026, month: 1, day: 2, hour: 15, minute: 4, second: 5 };
         for (format, want) in [
             ("%d %B %Y", "02 January 2026"),
             ("%-d %b %y|%e|%-m", "2 Jan 26| 2|1"),

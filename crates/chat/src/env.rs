@@ -35,8 +35,7 @@ pub(crate) fn compile(source: &str) -> Result<Environment<'static>, crate::Error
     let mut env = environment();
     check_names(&env, "filter", &lowered.filters)?;
     check_names(&env, "test", &lowered.tests)?;
-    env.add_template_owned(NAME, lowered.source)
-        .map_err(|e| error::from_interpreter(&e))?;
+    env.add_template_owned(NAME, lowered.source).map_err(|e| error::from_interpreter(&e))?;
     Ok(env)
 }
 
@@ -55,15 +54,10 @@ fn check_names(
     names: &[(String, usize)],
 ) -> Result<(), crate::Error> {
     for (name, line) in names {
-        let known = env
-            .empty_state()
-            .perform_test(kind, &[Value::from(name.as_str())]);
+        let known = env.empty_state().perform_test(kind, &[Value::from(name.as_str())]);
         if !known.unwrap_or(false) {
             let detail = format!("there is no {kind} named {name}");
-            return Err(crate::Error::TemplateSyntax {
-                detail,
-                line: *line,
-            });
+            return Err(crate::Error::TemplateSyntax { detail, line: *line });
         }
     }
     Ok(())
@@ -84,14 +78,11 @@ fn environment() -> Environment<'static> {
     methods::register(&mut env);
     filters::register(&mut env);
     env.add_function("range", range);
-    env.add_function(
-        "raise_exception",
-        |message: Value| -> Result<Value, Error> { Err(Stop::Raised(message.to_string()).wrap()) },
-    );
-    env.add_function("joiner", minijinja_contrib::globals::joiner);
-    env.add_function("cycler", |items: Rest<Value>| {
-        minijinja_contrib::globals::cycler(items.0)
+    env.add_function("raise_exception", |message: Value| -> Result<Value, Error> {
+        Err(Stop::Raised(message.to_string()).wrap())
     });
+    env.add_function("joiner", minijinja_contrib::globals::joiner);
+    env.add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.0));
     env.add_function("dict", dict);
     tests(&mut env);
     env
@@ -100,10 +91,8 @@ fn environment() -> Environment<'static> {
 /// Tests whose answers differ from Python's types otherwise.
 fn tests(env: &mut Environment<'_>) {
     env.add_test("sequence", |v: Value| {
-        matches!(
-            v.kind(),
-            ValueKind::Seq | ValueKind::String | ValueKind::Map
-        ) && !meter::is_namespace(&v)
+        matches!(v.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
+            && !meter::is_namespace(&v)
     });
     env.add_test("iterable", |v: Value| {
         matches!(
@@ -115,18 +104,10 @@ fn tests(env: &mut Environment<'_>) {
                 | ValueKind::Undefined
         )
     });
-    env.add_test("mapping", |v: Value| {
-        v.kind() == ValueKind::Map && !meter::is_namespace(&v)
-    });
-    env.add_test("number", |v: Value| {
-        matches!(v.kind(), ValueKind::Number | ValueKind::Bool)
-    });
-    env.add_test("integer", |v: Value| {
-        v.is_integer() && v.kind() == ValueKind::Number
-    });
-    env.add_test("float", |v: Value| {
-        v.kind() == ValueKind::Number && !v.is_integer()
-    });
+    env.add_test("mapping", |v: Value| v.kind() == ValueKind::Map && !meter::is_namespace(&v));
+    env.add_test("number", |v: Value| matches!(v.kind(), ValueKind::Number | ValueKind::Bool));
+    env.add_test("integer", |v: Value| v.is_integer() && v.kind() == ValueKind::Number);
+    env.add_test("float", |v: Value| v.kind() == ValueKind::Number && !v.is_integer());
     env.add_test("callable", |v: Value| v.kind() == ValueKind::Plain);
     env.add_test("in", |state: &mut State<'_, '_>, a: Value, b: Value| {
         ops::contains(state, &b, &a)
@@ -167,14 +148,8 @@ fn range(state: &mut State<'_, '_>, args: Rest<i64>) -> Result<Value, Error> {
         [start, stop, step] if step != 0 => (start, stop, step),
         _ => return Err(Error::from(minijinja::ErrorKind::MissingArgument)),
     };
-    let distance = if step > 0 {
-        stop.saturating_sub(start)
-    } else {
-        start.saturating_sub(stop)
-    };
-    let count = u64::try_from(distance)
-        .unwrap_or(0)
-        .div_ceil(step.unsigned_abs());
+    let distance = if step > 0 { stop.saturating_sub(start) } else { start.saturating_sub(stop) };
+    let count = u64::try_from(distance).unwrap_or(0).div_ceil(step.unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count > MAX_RANGE {
         return Err(Stop::Fuel.wrap());

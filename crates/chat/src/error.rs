@@ -95,9 +95,7 @@ pub(crate) fn from_interpreter(error: &minijinja::Error) -> Error {
     while let Some(current) = source {
         if let Some(stop) = current.downcast_ref::<Stop>() {
             return match stop {
-                Stop::Raised(message) => Error::Raised {
-                    message: message.clone(),
-                },
+                Stop::Raised(message) => Error::Raised { message: message.clone() },
                 Stop::Fuel => Error::Fuel,
                 Stop::Output => Error::OutputLimit,
                 Stop::Depth => Error::TemplateDepth,
@@ -105,17 +103,14 @@ pub(crate) fn from_interpreter(error: &minijinja::Error) -> Error {
         }
         source = current.source();
     }
-    let detail = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     match error.kind() {
         ErrorKind::OutOfFuel => Error::Fuel,
         ErrorKind::WriteFailure => Error::OutputLimit,
         _ if detail.contains("recursion limit") => Error::TemplateDepth,
-        ErrorKind::SyntaxError | ErrorKind::BadEscape => Error::TemplateSyntax {
-            detail,
-            line: error.line().unwrap_or(0),
-        },
+        ErrorKind::SyntaxError | ErrorKind::BadEscape => {
+            Error::TemplateSyntax { detail, line: error.line().unwrap_or(0) }
+        }
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
             Error::TemplateSyntax { detail, line: 0 }
         }

@@ -40,9 +40,7 @@ impl Family {
     /// The family whose tokens `has` knows.
     #[must_use]
     pub fn detect(has: impl Fn(&str) -> bool) -> Family {
-        let found = SIGNS
-            .iter()
-            .find(|(tokens, _)| tokens.iter().all(|token| has(token)));
+        let found = SIGNS.iter().find(|(tokens, _)| tokens.iter().all(|token| has(token)));
         found.map_or(Family::Plain, |(_, family)| *family)
     }
 
@@ -115,22 +113,17 @@ impl Family {
     fn turn(self, role: &str) -> (String, &'static str) {
         match self {
             Family::ChatMl => (format!("<|im_start|>{role}\n"), "<|im_end|>\n"),
-            Family::Llama3 => (
-                format!("<|start_header_id|>{role}<|end_header_id|>\n\n"),
-                "<|eot_id|>",
-            ),
+            Family::Llama3 => {
+                (format!("<|start_header_id|>{role}<|end_header_id|>\n\n"), "<|eot_id|>")
+            }
             Family::Phi3 => (format!("<|{role}|>\n"), "<|end|>\n"),
-            Family::Granite => (
-                format!("<|start_of_role|>{role}<|end_of_role|>"),
-                "<|end_of_text|>\n",
-            ),
+            Family::Granite => {
+                (format!("<|start_of_role|>{role}<|end_of_role|>"), "<|end_of_text|>\n")
+            }
             Family::Gemma | Family::Mistral | Family::Plain => {
                 let mut letters = role.chars();
                 let first = letters.next().map(|c| c.to_uppercase().to_string());
-                (
-                    format!("{}{}: ", first.unwrap_or_default(), letters.as_str()),
-                    "\n",
-                )
+                (format!("{}{}: ", first.unwrap_or_default(), letters.as_str()), "\n")
             }
         }
     }
@@ -152,11 +145,7 @@ impl Family {
                 continue;
             }
             let answer = message.role == "assistant";
-            let text = if answer {
-                text.to_owned()
-            } else {
-                std::mem::take(&mut system) + text
-            };
+            let text = if answer { text.to_owned() } else { std::mem::take(&mut system) + text };
             match (self, answer) {
                 (Family::Gemma, _) => {
                     let role = if answer { "model" } else { "user" };
@@ -215,10 +204,7 @@ mod tests {
                  Hello.<end_of_turn>\n<start_of_turn>user\n1+1?<end_of_turn>\n\
                  <start_of_turn>model\n",
             ),
-            (
-                Family::Mistral,
-                "^[INST] Be brief.\n\nHi [/INST] Hello.$[INST] 1+1? [/INST]",
-            ),
+            (Family::Mistral, "^[INST] Be brief.\n\nHi [/INST] Hello.$[INST] 1+1? [/INST]"),
             (
                 Family::Plain,
                 "^System: Be brief.\nUser: Hi\nAssistant: Hello.\nUser: 1+1?\nAssistant:",
@@ -227,9 +213,6 @@ mod tests {
             assert_eq!(family.render(&talk(), "^", "$", true), want);
         }
         let llama = Family::Llama3.render(&talk()[1..2], "^", "$", false);
-        assert_eq!(
-            llama,
-            "^<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
-        );
+        assert_eq!(llama, "^<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>");
     }
 }

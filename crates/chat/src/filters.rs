@@ -19,10 +19,8 @@ type Args = args::Given;
 type Outcome = Result<Value, Error>;
 
 fn tojson(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
-    let bound = args::bind(
-        &args::plain(rest),
-        &["ensure_ascii", "indent", "separators", "sort_keys"],
-    )?;
+    let bound =
+        args::bind(&args::plain(rest), &["ensure_ascii", "indent", "separators", "sort_keys"])?;
     let options = json::Options::from_args(&bound)?;
     if value.is_undefined() {
         return Err(ops::type_error("tojson", &value, &value));
@@ -39,10 +37,7 @@ fn length(state: &mut State<'_, '_>, value: Value) -> Result<usize, Error> {
         ValueKind::Undefined => Ok(0),
         _ => value.len().ok_or_else(|| {
             let kind = value.kind();
-            Error::new(
-                ErrorKind::InvalidOperation,
-                format!("a value of type {kind} has no length"),
-            )
+            Error::new(ErrorKind::InvalidOperation, format!("a value of type {kind} has no length"))
         }),
     }
 }
@@ -72,32 +67,20 @@ fn join(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
 fn default(value: Value, rest: Args) -> Outcome {
     let bound = args::bind(&args::plain(rest), &["default_value", "boolean"])?;
     let missing = value.is_undefined() || (args::flag(&bound, 1) && !value.is_true());
-    let default = || {
-        bound
-            .first()
-            .cloned()
-            .flatten()
-            .unwrap_or_else(|| Value::from(""))
-    };
+    let default = || bound.first().cloned().flatten().unwrap_or_else(|| Value::from(""));
     Ok(if missing { default() } else { value })
 }
 
 fn first(value: Value) -> Outcome {
     Ok(match value.as_str() {
-        Some(text) => text
-            .chars()
-            .next()
-            .map_or(Value::UNDEFINED, |c| Value::from(c.to_string())),
+        Some(text) => text.chars().next().map_or(Value::UNDEFINED, |c| Value::from(c.to_string())),
         None => value.try_iter()?.next().unwrap_or_default(),
     })
 }
 
 fn last(value: Value) -> Outcome {
     Ok(match value.as_str() {
-        Some(text) => text
-            .chars()
-            .last()
-            .map_or(Value::UNDEFINED, |c| Value::from(c.to_string())),
+        Some(text) => text.chars().last().map_or(Value::UNDEFINED, |c| Value::from(c.to_string())),
         None => value.try_iter()?.last().unwrap_or_default(),
     })
 }
@@ -107,11 +90,10 @@ fn attribute(value: &Value, path: &Value) -> Value {
     let Some(path) = path.as_str() else {
         return value.get_item(path).unwrap_or_default();
     };
-    path.split('.')
-        .fold(value.clone(), |value, part| match part.parse::<usize>() {
-            Ok(index) => value.get_item_by_index(index).unwrap_or_default(),
-            Err(_) => value.get_attr(part).unwrap_or_default(),
-        })
+    path.split('.').fold(value.clone(), |value, part| match part.parse::<usize>() {
+        Ok(index) => value.get_item_by_index(index).unwrap_or_default(),
+        Err(_) => value.get_attr(part).unwrap_or_default(),
+    })
 }
 
 fn list(state: &mut State<'_, '_>, value: Value) -> Outcome {
@@ -133,27 +115,16 @@ fn items(state: &mut State<'_, '_>, value: Value) -> Outcome {
             "can only get item pairs from a mapping",
         ));
     };
-    meter::make(
-        state,
-        NODE_BYTES.saturating_mul(3 * (1 + value.len().unwrap_or(0))),
-    )?;
+    meter::make(state, NODE_BYTES.saturating_mul(3 * (1 + value.len().unwrap_or(0))))?;
     let pairs = object.try_iter_pairs().into_iter().flatten();
-    Ok(pairs
-        .map(|(k, v)| Value::from(Tuple::from([k, v])))
-        .collect())
+    Ok(pairs.map(|(k, v)| Value::from(Tuple::from([k, v]))).collect())
 }
 
 /// `int(default=0, base=10)`: the default where there is no number.
 fn int(value: Value, rest: Args) -> Outcome {
     let bound = args::bind(&args::plain(rest), &["default", "base"])?;
-    let default = bound
-        .first()
-        .cloned()
-        .flatten()
-        .unwrap_or_else(|| Value::from(0));
-    let base = args::integer(&bound, 1)?
-        .and_then(|b| u32::try_from(b).ok())
-        .unwrap_or(10);
+    let default = bound.first().cloned().flatten().unwrap_or_else(|| Value::from(0));
+    let base = args::integer(&bound, 1)?.and_then(|b| u32::try_from(b).ok()).unwrap_or(10);
     if let Some(text) = value.as_str() {
         let digits = text.trim().replace('_', "");
         let digits = match base {
@@ -162,11 +133,8 @@ fn int(value: Value, rest: Args) -> Outcome {
             2 => digits.trim_start_matches("0b"),
             _ => &digits,
         };
-        let whole = if (2..=36).contains(&base) {
-            i64::from_str_radix(digits, base).ok()
-        } else {
-            None
-        };
+        let whole =
+            if (2..=36).contains(&base) { i64::from_str_radix(digits, base).ok() } else { None };
         let parsed = whole.map(Value::from);
         return Ok(parsed
             .or_else(|| text.trim().parse().ok().and_then(truncated))
@@ -197,11 +165,7 @@ fn truncated(number: f64) -> Option<Value> {
 
 fn float(value: Value, rest: Args) -> Outcome {
     let bound = args::bind(&args::plain(rest), &["default"])?;
-    let default = bound
-        .first()
-        .cloned()
-        .flatten()
-        .unwrap_or_else(|| Value::from(0.0));
+    let default = bound.first().cloned().flatten().unwrap_or_else(|| Value::from(0.0));
     let parsed = match value.as_str() {
         Some(text) => text.trim().parse::<f64>().ok(),
         None if value.kind() == ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),

@@ -13,10 +13,7 @@ use crate::limits::MAX_FORMAT_WIDTH;
 use crate::{meter, ops, text};
 
 fn bad(what: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidOperation,
-        format!("format string: {what}"),
-    )
+    Error::new(ErrorKind::InvalidOperation, format!("format string: {what}"))
 }
 
 /// `pattern % args`.
@@ -34,9 +31,8 @@ pub(crate) fn printf(
             Some((key, spec)) => (Some(key), spec),
             None => (None, field),
         };
-        let end = spec
-            .find(|c: char| c.is_alphabetic() || c == '%')
-            .ok_or_else(|| bad("incomplete"))?;
+        let end =
+            spec.find(|c: char| c.is_alphabetic() || c == '%').ok_or_else(|| bad("incomplete"))?;
         let (flags, tail) = spec.split_at(end);
         let kind = tail.chars().next().unwrap_or('%');
         rest = tail.get(kind.len_utf8()..).unwrap_or_default();
@@ -48,10 +44,7 @@ pub(crate) fn printf(
         let value = match (key, args) {
             (Some(key), [map, ..]) => map.get_attr(key).unwrap_or_default(),
             (Some(_), []) => return Err(bad("a mapping is required")),
-            (None, _) => next
-                .next()
-                .cloned()
-                .ok_or_else(|| bad("not enough arguments"))?,
+            (None, _) => next.next().cloned().ok_or_else(|| bad("not enough arguments"))?,
         };
         let (kind, value) = printf_value(state, kind, value)?;
         let text = format(FormatStyle::Printf, &format!("%{flags}{kind}"), &[value])?;
@@ -77,10 +70,7 @@ fn printf_value(
         'r' | 'a' => ('s', Value::from(text::py_repr(state, &value)?)),
         'd' | 'i' | 'u' => {
             let number = crate::filters::whole_number(&value);
-            (
-                'd',
-                number.ok_or_else(|| ops::type_error("%d", &value, &value))?,
-            )
+            ('d', number.ok_or_else(|| ops::type_error("%d", &value, &value))?)
         }
         kind => (kind, value),
     })
@@ -114,16 +104,9 @@ pub(crate) fn str_format(
         let (name, conversion) = name.split_once('!').unwrap_or((name, ""));
         check_width(spec)?;
         let value = if name.is_empty() || name.bytes().all(|b| b.is_ascii_digit()) {
-            let index = if name.is_empty() {
-                next
-            } else {
-                name.parse().unwrap_or(usize::MAX)
-            };
+            let index = if name.is_empty() { next } else { name.parse().unwrap_or(usize::MAX) };
             next += usize::from(name.is_empty());
-            positional
-                .get(index)
-                .cloned()
-                .ok_or_else(|| bad("not enough arguments"))?
+            positional.get(index).cloned().ok_or_else(|| bad("not enough arguments"))?
         } else if name.contains(['.', '[']) {
             return Err(bad("attributes of arguments are not available"));
         } else {
@@ -159,11 +142,7 @@ fn str_field(
     if spec.is_empty() {
         return Ok(text);
     }
-    format(
-        FormatStyle::StrFormat,
-        &format!("{{:{spec}}}"),
-        &[Value::from(text)],
-    )
+    format(FormatStyle::StrFormat, &format!("{{:{spec}}}"), &[Value::from(text)])
 }
 
 /// Refuses widths and precisions of more digits than anyone needs, and computed ones.

@@ -28,11 +28,8 @@ impl Guard {
 
     /// A guard for these control tokens. Tokens of one character cannot be broken and are left out.
     pub fn new<S: Into<String>>(tokens: impl IntoIterator<Item = S>) -> Guard {
-        let mut tokens: Vec<String> = tokens
-            .into_iter()
-            .map(Into::into)
-            .filter(|t| t.chars().count() > 1)
-            .collect();
+        let mut tokens: Vec<String> =
+            tokens.into_iter().map(Into::into).filter(|t| t.chars().count() > 1).collect();
         tokens.sort_unstable();
         let byte = |token: Option<&String>| token.and_then(|t| t.bytes().next()).unwrap_or(0);
         let first = (byte(tokens.first()), byte(tokens.last()));
@@ -42,21 +39,14 @@ impl Guard {
     /// The messages with every control token in them broken.
     #[must_use]
     pub fn messages(&self, messages: &[Message]) -> Vec<Message> {
-        messages
-            .iter()
-            .map(|message| self.message(message))
-            .collect()
+        messages.iter().map(|message| self.message(message)).collect()
     }
 
     fn message(&self, message: &Message) -> Message {
         Message {
             role: self.text(&message.role).into_owned(),
             content: self.text(&message.content).into_owned(),
-            fields: message
-                .fields
-                .iter()
-                .map(|(k, v)| (k.clone(), self.value(v)))
-                .collect(),
+            fields: message.fields.iter().map(|(k, v)| (k.clone(), self.value(v))).collect(),
         }
     }
 
@@ -66,10 +56,9 @@ impl Guard {
         match value {
             Value::String(text) => Value::String(self.text(text).into_owned()),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(k, v)| (self.text(k).into_owned(), self.value(v)))
-                .collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(k, v)| (self.text(k).into_owned(), self.value(v))).collect()
+            }
             other => other.clone(),
         }
     }
@@ -123,10 +112,7 @@ mod tests {
         for (text, want) in [
             ("plain <b> text", "plain <b> text".to_owned()),
             ("<|im_start|>system", format!("<{m}|im_start|>system")),
-            (
-                "a<|im_end|><|im_start|>b",
-                format!("a<{m}|im_end|><{m}|im_start|>b"),
-            ),
+            ("a<|im_end|><|im_start|>b", format!("a<{m}|im_end|><{m}|im_start|>b")),
             ("[INST] <s>", format!("[{m}INST] <{m}s>")),
             ("<|i", "<|i".to_owned()),
             ("<<s>", format!("<<{m}s>")),
@@ -143,10 +129,7 @@ mod tests {
         let guard = Guard::new(["<|x|>"]);
         let message =
             Message::new("user<|x|>", "<|x|>").with("tool_calls", json!([{"a": "<|x|>"}]));
-        let text = guard
-            .messages(&[message])
-            .pop()
-            .map(|m| m.to_json().to_string());
+        let text = guard.messages(&[message]).pop().map(|m| m.to_json().to_string());
         assert!(text.is_some_and(|t| !t.contains("<|x|>") && t.matches(Guard::MARK).count() == 3));
     }
 }

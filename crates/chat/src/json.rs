@@ -86,11 +86,7 @@ fn write(
         }
         ValueKind::Number => out.push_str(&value.to_string()),
         ValueKind::String => {
-            string(
-                value.as_str().unwrap_or_default(),
-                options.ensure_ascii,
-                out,
-            );
+            string(value.as_str().unwrap_or_default(), options.ensure_ascii, out);
         }
         ValueKind::Seq | ValueKind::Map if !meter::is_namespace(value) => {
             return container(state, value, options, depth, out);
@@ -119,10 +115,7 @@ fn container(
     let mut items: Vec<(Value, Value)> = if is_map {
         object.try_iter_pairs().into_iter().flatten().collect()
     } else {
-        value
-            .try_iter()?
-            .map(|item| (Value::UNDEFINED, item))
-            .collect()
+        value.try_iter()?.map(|item| (Value::UNDEFINED, item)).collect()
     };
     if options.sort_keys && is_map {
         items.sort_by(|a, b| a.0.cmp(&b.0));

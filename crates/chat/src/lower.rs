@@ -29,11 +29,7 @@ pub(crate) struct Lowered {
 pub(crate) fn lower(stmt: &Stmt<'_>) -> Lowered {
     let mut printer = Printer::default();
     printer.stmt(stmt);
-    Lowered {
-        source: printer.out,
-        filters: printer.filters,
-        tests: printer.tests,
-    }
+    Lowered { source: printer.out, filters: printer.filters, tests: printer.tests }
 }
 
 #[derive(Default)]

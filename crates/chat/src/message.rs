@@ -27,11 +27,7 @@ impl Message {
     /// A message of text alone.
     #[must_use]
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Message {
-        Message {
-            role: role.into(),
-            content: content.into(),
-            fields: Map::new(),
-        }
+        Message { role: role.into(), content: content.into(), fields: Map::new() }
     }
 
     /// The message with one more field.
@@ -69,10 +65,7 @@ impl RenderOptions {
     /// Options that ask for an answer.
     #[must_use]
     pub fn answer() -> RenderOptions {
-        RenderOptions {
-            add_generation_prompt: true,
-            ..RenderOptions::default()
-        }
+        RenderOptions { add_generation_prompt: true, ..RenderOptions::default() }
     }
 }
 
@@ -111,10 +104,8 @@ pub(crate) fn to_value(json: &serde_json::Value, depth: usize) -> Result<Value, 
             Value::from(items?)
         }
         Json::Object(fields) => {
-            let fields: Result<Vec<(String, Value)>, Error> = fields
-                .iter()
-                .map(|(k, v)| Ok((k.clone(), to_value(v, depth + 1)?)))
-                .collect();
+            let fields: Result<Vec<(String, Value)>, Error> =
+                fields.iter().map(|(k, v)| Ok((k.clone(), to_value(v, depth + 1)?))).collect();
             Value::from_pairs(fields?)
         }
     })

@@ -24,22 +24,14 @@ pub(crate) struct Meter {
 pub(crate) fn make(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
     let meter = state.get_or_insert_extension_with(Meter::default);
     meter.made = meter.made.saturating_add(bytes);
-    if meter.made > MAX_VALUE_BYTES {
-        Err(Stop::Output.wrap())
-    } else {
-        Ok(())
-    }
+    if meter.made > MAX_VALUE_BYTES { Err(Stop::Output.wrap()) } else { Ok(()) }
 }
 
 /// Charges for `bytes` about to be read.
 pub(crate) fn read(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
     let meter = state.get_or_insert_extension_with(Meter::default);
     meter.read = meter.read.saturating_add(bytes);
-    if meter.read > MAX_READ_BYTES {
-        Err(Stop::Fuel.wrap())
-    } else {
-        Ok(())
-    }
+    if meter.read > MAX_READ_BYTES { Err(Stop::Fuel.wrap()) } else { Ok(()) }
 }
 
 /// A new string, charged.
@@ -51,9 +43,7 @@ pub(crate) fn text(state: &mut State<'_, '_>, text: String) -> Result<Value, Err
 /// Whether `value` is a `namespace()`: the only value a template can change, hence the only one
 /// that could contain itself.
 pub(crate) fn is_namespace(value: &Value) -> bool {
-    value
-        .as_object()
-        .is_some_and(|o| o.type_name().ends_with("Namespace"))
+    value.as_object().is_some_and(|o| o.type_name().ends_with("Namespace"))
 }
 
 /// Bytes of `value` written out as a tree, refusing what is too deep or contains a namespace.

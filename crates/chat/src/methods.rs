@@ -79,9 +79,7 @@ const MUTATORS: &[&str] = &[
 
 /// Whether `x.name` may mean a method of one of Python's types.
 pub(crate) fn is_python_method(name: &str) -> bool {
-    [STR, LIST, DICT, MUTATORS]
-        .iter()
-        .any(|names| names.contains(&name))
+    [STR, LIST, DICT, MUTATORS].iter().any(|names| names.contains(&name))
 }
 
 fn has_method(value: &Value, name: &str) -> bool {
@@ -106,9 +104,7 @@ fn is_plain_dict(value: &Value) -> bool {
     value.as_object().is_some_and(|object| {
         let name = object.type_name();
         object.repr() == ObjectRepr::Map
-            && !["Namespace", "Loop", "Macro"]
-                .iter()
-                .any(|t| name.ends_with(t))
+            && !["Namespace", "Loop", "Macro"].iter().any(|t| name.ends_with(t))
     })
 }
 
@@ -129,12 +125,7 @@ impl Object for Bound {
     }
 
     fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "<built-in method {} of {} object>",
-            self.name,
-            self.object.kind()
-        )
+        write!(f, "<built-in method {} of {} object>", self.name, self.object.kind())
     }
 }
 
@@ -212,10 +203,7 @@ fn list_method(
         }
     }
     if name == "index" {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "the value is not in the list",
-        ));
+        return Err(Error::new(ErrorKind::InvalidOperation, "the value is not in the list"));
     }
     Ok(Value::from(count))
 }
@@ -236,17 +224,12 @@ fn dict_method(
         return Ok(object.get_value(&key).unwrap_or(default));
     }
     args::bind(args, &[])?;
-    meter::make(
-        state,
-        NODE_BYTES.saturating_mul(2 * (1 + dict.len().unwrap_or(0))),
-    )?;
+    meter::make(state, NODE_BYTES.saturating_mul(2 * (1 + dict.len().unwrap_or(0))))?;
     let pairs = object.try_iter_pairs().into_iter().flatten();
     Ok(match name {
         "keys" => pairs.map(|(k, _)| k).collect(),
         "values" => pairs.map(|(_, v)| v).collect(),
-        "items" => pairs
-            .map(|(k, v)| Value::from(Tuple::from([k, v])))
-            .collect(),
+        "items" => pairs.map(|(k, v)| Value::from(Tuple::from([k, v]))).collect(),
         _ => Value::from_pairs(pairs),
     })
 }
@@ -272,10 +255,7 @@ fn string_method(
         }
         "replace" => {
             let bound = args::bind(args, &["old", "new", "count"])?;
-            let (old, new) = (
-                args::required_text(&bound, 0)?,
-                args::required_text(&bound, 1)?,
-            );
+            let (old, new) = (args::required_text(&bound, 0)?, args::required_text(&bound, 1)?);
             let count = args::integer(&bound, 2)?.and_then(|n| usize::try_from(n).ok());
             return strings::replace(state, s, old, new, count).map(Value::from);
         }
@@ -300,18 +280,14 @@ fn string_method(
         "removeprefix" | "removesuffix" => {
             let bound = args::bind(args, &["affix"])?;
             let affix = args::required_text(&bound, 0)?;
-            let rest = if name == "removeprefix" {
-                s.strip_prefix(affix)
-            } else {
-                s.strip_suffix(affix)
-            };
+            let rest =
+                if name == "removeprefix" { s.strip_prefix(affix) } else { s.strip_suffix(affix) };
             return Ok(Value::from(rest.unwrap_or(s)));
         }
         "center" | "ljust" | "rjust" | "zfill" => {
             let bound = args::bind(args, &["width", "fillchar"])?;
-            let width = args::integer(&bound, 0)?
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(0);
+            let width =
+                args::integer(&bound, 0)?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
             return strings::pad(state, s, name, width, args::text(&bound, 1)?);
         }
         _ => {}

@@ -31,10 +31,7 @@ impl Num {
         }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "Python's int to float conversion rounds too"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "Python's int to float conversion rounds too")]
     fn float(self) -> f64 {
         match self {
             Num::Int(n) => n as f64,
@@ -50,16 +47,9 @@ fn int(value: i128) -> Value {
 /// `TypeError`, or Jinja2's complaint about an undefined operand.
 pub(crate) fn type_error(what: &str, a: &Value, b: &Value) -> Error {
     if a.is_undefined() || b.is_undefined() {
-        return Error::new(
-            ErrorKind::UndefinedError,
-            format!("{what} on an undefined value"),
-        );
+        return Error::new(ErrorKind::UndefinedError, format!("{what} on an undefined value"));
     }
-    let detail = format!(
-        "unsupported operand types for {what}: {} and {}",
-        a.kind(),
-        b.kind()
-    );
+    let detail = format!("unsupported operand types for {what}: {} and {}", a.kind(), b.kind());
     Error::new(ErrorKind::InvalidOperation, detail)
 }
 
@@ -85,11 +75,7 @@ pub(crate) fn elements(state: &mut State<'_, '_>, value: &Value) -> Result<Vec<V
 }
 
 pub(crate) fn sequence(items: Vec<Value>, tuple: bool) -> Value {
-    if tuple {
-        Value::from(Tuple::from(items))
-    } else {
-        Value::from(items)
-    }
+    if tuple { Value::from(Tuple::from(items)) } else { Value::from(items) }
 }
 
 fn add(state: &mut State<'_, '_>, terms: Rest<Value>) -> Result<Value, Error> {
@@ -105,9 +91,7 @@ fn add(state: &mut State<'_, '_>, terms: Rest<Value>) -> Result<Value, Error> {
         if let (Some(next), Some(first)) = (next, sum.as_str()) {
             let start = buffer.is_none();
             meter::make(state, next.len() + if start { first.len() } else { 0 })?;
-            buffer
-                .get_or_insert_with(|| first.to_owned())
-                .push_str(next);
+            buffer.get_or_insert_with(|| first.to_owned()).push_str(next);
             continue;
         }
         let left = buffer.take().map_or_else(|| sum.clone(), Value::from);
@@ -121,19 +105,14 @@ fn add_two(state: &mut State<'_, '_>, a: &Value, b: &Value) -> Result<Value, Err
         // Markup: the side that is not marked safe is escaped.
         meter::make(state, 6 * (x.len() + y.len()))?;
         let side = |v: &Value, s: &str| {
-            if v.is_safe() {
-                s.to_owned()
-            } else {
-                crate::filters::escape_html(s)
-            }
+            if v.is_safe() { s.to_owned() } else { crate::filters::escape_html(s) }
         };
         return Ok(Value::from_safe_string(side(a, x) + &side(b, y)));
     }
     match (Num::of(a), Num::of(b)) {
-        (Some(Num::Int(x)), Some(Num::Int(y))) => x
-            .checked_add(y)
-            .map(int)
-            .ok_or_else(|| failed("integer overflow")),
+        (Some(Num::Int(x)), Some(Num::Int(y))) => {
+            x.checked_add(y).map(int).ok_or_else(|| failed("integer overflow"))
+        }
         (Some(x), Some(y)) => Ok(Value::from(x.float() + y.float())),
         _ if is_list(a) && is_list(b) && a.is_tuple() == b.is_tuple() => {
             let mut items = elements(state, a)?;
@@ -158,11 +137,7 @@ fn mul(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     if let (Some(x), Some(y)) = (Num::of(&a), Num::of(&b)) {
         return arithmetic("*", x, y, i128::checked_mul, |x, y| x * y);
     }
-    let (what, times) = if Num::of(&b).is_some() {
-        (&a, &b)
-    } else {
-        (&b, &a)
-    };
+    let (what, times) = if Num::of(&b).is_some() { (&a, &b) } else { (&b, &a) };
     let Some(Num::Int(times)) = Num::of(times) else {
         return Err(type_error("*", &a, &b));
     };
@@ -219,11 +194,7 @@ fn floor_div(a: Value, b: Value) -> Result<Value, Error> {
         (Some(x), Some(y)) => {
             let ints = |a: i128, b: i128| {
                 let (q, r) = (a.checked_div(b)?, a.checked_rem(b)?);
-                if r != 0 && (r < 0) != (b < 0) {
-                    q.checked_sub(1)
-                } else {
-                    Some(q)
-                }
+                if r != 0 && (r < 0) != (b < 0) { q.checked_sub(1) } else { Some(q) }
             };
             arithmetic("//", x, y, ints, |x, y| (x / y).floor())
         }
@@ -233,11 +204,7 @@ fn floor_div(a: Value, b: Value) -> Result<Value, Error> {
 
 fn modulo(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error> {
     if let Some(pattern) = a.as_str() {
-        let args = if b.is_tuple() {
-            elements(state, &b)?
-        } else {
-            vec![b]
-        };
+        let args = if b.is_tuple() { elements(state, &b)? } else { vec![b] };
         return format::printf(state, pattern, &args);
     }
     match (Num::of(&a), Num::of(&b)) {
@@ -245,11 +212,7 @@ fn modulo(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error>
         (Some(x), Some(y)) => {
             let ints = |a: i128, b: i128| {
                 let r = a.checked_rem(b)?;
-                if r != 0 && (r < 0) != (b < 0) {
-                    r.checked_add(b)
-                } else {
-                    Some(r)
-                }
+                if r != 0 && (r < 0) != (b < 0) { r.checked_add(b) } else { Some(r) }
             };
             arithmetic("%", x, y, ints, |x, y| x - y * (x / y).floor())
         }
@@ -259,10 +222,7 @@ fn modulo(state: &mut State<'_, '_>, a: Value, b: Value) -> Result<Value, Error>
 
 fn neg(a: Value) -> Result<Value, Error> {
     match Num::of(&a) {
-        Some(Num::Int(n)) => n
-            .checked_neg()
-            .map(int)
-            .ok_or_else(|| failed("integer overflow")),
+        Some(Num::Int(n)) => n.checked_neg().map(int).ok_or_else(|| failed("integer overflow")),
         Some(Num::Float(x)) => Ok(Value::from(-x)),
         None => Err(type_error("unary -", &a, &a)),
     }
@@ -389,9 +349,8 @@ pub(crate) fn register(env: &mut Environment<'_>) {
         ("__ge", ">="),
         ("__in", "in"),
     ] {
-        env.add_function(
-            name,
-            move |state: &mut State<'_, '_>, a: Value, b: Value| compare_one(state, op, &a, &b),
-        );
+        env.add_function(name, move |state: &mut State<'_, '_>, a: Value, b: Value| {
+            compare_one(state, op, &a, &b)
+        });
     }
 }

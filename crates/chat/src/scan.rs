@@ -52,9 +52,7 @@ pub fn prepare(source: &str) -> Result<String, Error> {
 /// Splits before the next `{{`, `{%` or `{#`.
 fn next_tag(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
-    let at = bytes
-        .windows(2)
-        .position(|pair| matches!(pair, [b'{', b'{' | b'%' | b'#']))?;
+    let at = bytes.windows(2).position(|pair| matches!(pair, [b'{', b'{' | b'%' | b'#']))?;
     Some(text.split_at(at))
 }
 
@@ -114,9 +112,7 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
 
 fn word_at(text: &str, at: usize) -> &str {
     let word = text.get(at..).unwrap_or_default();
-    let end = word
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(word.len());
+    let end = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
     word.get(..end).unwrap_or_default()
 }
 
@@ -132,11 +128,7 @@ fn keyword(tag: &str) -> &str {
 /// Length of the text up to and including `{% endraw %}`.
 fn end_of_raw(text: &str) -> usize {
     let mut from = 0;
-    while let Some(at) = text
-        .get(from..)
-        .and_then(|t| t.find("{%"))
-        .map(|at| at + from)
-    {
+    while let Some(at) = text.get(from..).and_then(|t| t.find("{%")).map(|at| at + from) {
         let tag = text.get(at..).unwrap_or_default();
         if keyword(tag) == "endraw" {
             return tag.find("%}").map_or(text.len(), |end| at + end + 2);
@@ -172,11 +164,7 @@ impl Blocks {
             }
             _ => {}
         }
-        if self.elifs.len() > MAX_SOURCE_DEPTH {
-            Err(Error::TemplateDepth)
-        } else {
-            Ok(())
-        }
+        if self.elifs.len() > MAX_SOURCE_DEPTH { Err(Error::TemplateDepth) } else { Ok(()) }
     }
 }
 
@@ -188,19 +176,12 @@ mod tests {
     #[test]
     fn generation_tags_become_scopes() {
         let source = "a{%- generation -%}x{% endgeneration %}{{ 'generation' }}";
-        assert_eq!(
-            prepare(source).unwrap(),
-            "a{%- with -%}x{% endwith %}{{ 'generation' }}"
-        );
+        assert_eq!(prepare(source).unwrap(), "a{%- with -%}x{% endwith %}{{ 'generation' }}");
     }
 
     #[test]
     fn braces_and_quotes_inside_tags_do_not_end_them() {
-        for source in [
-            "{{ {'a': {'b': '}}'}} }}",
-            "{% set x = \"%}\\\"%}\" %}",
-            "{# {{ #}",
-        ] {
+        for source in ["{{ {'a': {'b': '}}'}} }}", "{% set x = \"%}\\\"%}\" %}", "{# {{ #}"] {
             assert_eq!(prepare(source).unwrap(), source);
         }
     }

@@ -14,11 +14,7 @@ pub(crate) fn affix(s: &str, start: bool, args: &[Value]) -> Result<Value, Error
     };
     let s = range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?).0;
     let matches = |affix: &str| {
-        if start {
-            s.starts_with(affix)
-        } else {
-            s.ends_with(affix)
-        }
+        if start { s.starts_with(affix) } else { s.ends_with(affix) }
     };
     if let Some(affix) = what.as_str() {
         return Ok(Value::from(matches(affix)));
@@ -26,9 +22,7 @@ pub(crate) fn affix(s: &str, start: bool, args: &[Value]) -> Result<Value, Error
     if !what.is_tuple() {
         return Err(ops::type_error("startswith", what, what));
     }
-    let hit = what
-        .try_iter()?
-        .any(|affix| affix.as_str().is_some_and(matches));
+    let hit = what.try_iter()?.any(|affix| affix.as_str().is_some_and(matches));
     Ok(Value::from(hit))
 }
 
@@ -38,27 +32,15 @@ pub(crate) fn search(s: &str, name: &str, args: &[Value]) -> Result<Value, Error
     let what = args::required_text(&bound, 0)?;
     let (part, before) = range(s, args::integer(&bound, 1)?, args::integer(&bound, 2)?);
     if name == "count" {
-        let count = if what.is_empty() {
-            part.chars().count() + 1
-        } else {
-            part.matches(what).count()
-        };
+        let count =
+            if what.is_empty() { part.chars().count() + 1 } else { part.matches(what).count() };
         return Ok(Value::from(count));
     }
-    let at = if name.starts_with('r') {
-        part.rfind(what)
-    } else {
-        part.find(what)
-    };
-    let chars = at
-        .and_then(|at| part.get(..at))
-        .map(|p| before + p.chars().count());
+    let at = if name.starts_with('r') { part.rfind(what) } else { part.find(what) };
+    let chars = at.and_then(|at| part.get(..at)).map(|p| before + p.chars().count());
     match chars {
         Some(at) => Ok(Value::from(at)),
         None if name.ends_with("find") => Ok(Value::from(-1)),
-        None => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "substring not found",
-        )),
+        None => Err(Error::new(ErrorKind::InvalidOperation, "substring not found")),
     }
 }

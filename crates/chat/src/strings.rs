@@ -21,16 +21,8 @@ pub(crate) enum Side {
 /// `strip(chars)`; white space where `chars` is not given.
 pub(crate) fn strip<'s>(s: &'s str, chars: Option<&str>, side: Side) -> &'s str {
     let drop = |c: char| chars.map_or_else(|| is_space(c), |set| set.contains(c));
-    let s = if side == Side::Right {
-        s
-    } else {
-        s.trim_start_matches(drop)
-    };
-    if side == Side::Left {
-        s
-    } else {
-        s.trim_end_matches(drop)
-    }
+    let s = if side == Side::Right { s } else { s.trim_start_matches(drop) };
+    if side == Side::Left { s } else { s.trim_end_matches(drop) }
 }
 
 /// The characters `start..end` of `s` and how many come before them.
@@ -41,18 +33,11 @@ pub(crate) fn range(s: &str, start: Option<i64>, end: Option<i64>) -> (&str, usi
     let n = s.chars().count();
     let index = |at: i64| {
         let from_end = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
-        if at < 0 {
-            n.saturating_sub(from_end)
-        } else {
-            from_end.min(n)
-        }
+        if at < 0 { n.saturating_sub(from_end) } else { from_end.min(n) }
     };
     let (start, end) = (start.map_or(0, index), end.map_or(n, index));
     let byte = |at: usize| s.char_indices().nth(at).map_or(s.len(), |(byte, _)| byte);
-    (
-        s.get(byte(start)..byte(end.max(start))).unwrap_or_default(),
-        start,
-    )
+    (s.get(byte(start)..byte(end.max(start))).unwrap_or_default(), start)
 }
 
 /// `split` and `rsplit`.
@@ -75,11 +60,7 @@ pub(crate) fn split(
     if from_right {
         parts.reverse();
     }
-    meter::make(
-        state,
-        s.len()
-            .saturating_add(parts.len().saturating_mul(NODE_BYTES)),
-    )?;
+    meter::make(state, s.len().saturating_add(parts.len().saturating_mul(NODE_BYTES)))?;
     Ok(parts.into_iter().map(Value::from).collect())
 }
 
@@ -94,9 +75,7 @@ fn split_space(s: &str, limit: usize, from_right: bool) -> Vec<&str> {
             return parts;
         }
         let at = if from_right {
-            rest.char_indices()
-                .rfind(|(_, c)| is_space(*c))
-                .map(|(at, c)| at + c.len_utf8())
+            rest.char_indices().rfind(|(_, c)| is_space(*c)).map(|(at, c)| at + c.len_utf8())
         } else {
             rest.find(is_space)
         };
@@ -105,11 +84,7 @@ fn split_space(s: &str, limit: usize, from_right: bool) -> Vec<&str> {
             None if from_right => ("", rest),
             None => (rest, ""),
         };
-        let (part, remaining) = if from_right {
-            (tail, head)
-        } else {
-            (head, tail)
-        };
+        let (part, remaining) = if from_right { (tail, head) } else { (head, tail) };
         parts.push(part);
         rest = strip(remaining, None, side);
     }
@@ -134,9 +109,7 @@ pub(crate) fn splitlines(
     while let Some((at, end)) = rest.char_indices().find(|(_, c)| is_end(*c)) {
         let both = rest.get(at..).is_some_and(|t| t.starts_with("\r\n"));
         let next = at + if both { 2 } else { end.len_utf8() };
-        let line = rest
-            .get(..if keep_ends { next } else { at })
-            .unwrap_or_default();
+        let line = rest.get(..if keep_ends { next } else { at }).unwrap_or_default();
         meter::make(state, NODE_BYTES)?;
         lines.push(Value::from(line));
         rest = rest.get(next..).unwrap_or_default();
@@ -156,26 +129,15 @@ pub(crate) fn replace(
     count: Option<usize>,
 ) -> Result<String, Error> {
     meter::read(state, s.len())?;
-    let hits = if old.is_empty() {
-        s.chars().count() + 1
-    } else {
-        s.matches(old).count()
-    };
+    let hits = if old.is_empty() { s.chars().count() + 1 } else { s.matches(old).count() };
     let hits = hits.min(count.unwrap_or(usize::MAX));
-    meter::make(
-        state,
-        s.len().saturating_add(hits.saturating_mul(new.len())),
-    )?;
+    meter::make(state, s.len().saturating_add(hits.saturating_mul(new.len())))?;
     Ok(s.replacen(old, new, hits))
 }
 
 /// `partition`: before, separator, after.
 pub(crate) fn partition(s: &str, separator: &str, from_right: bool) -> Value {
-    let found = if from_right {
-        s.rsplit_once(separator)
-    } else {
-        s.split_once(separator)
-    };
+    let found = if from_right { s.rsplit_once(separator) } else { s.split_once(separator) };
     let parts = match found {
         Some((before, after)) => [before, separator, after],
         None if from_right => ["", "", s],
@@ -197,11 +159,7 @@ pub(crate) fn pad(
     if missing > MAX_OUTPUT_BYTES {
         return Err(Stop::Output.wrap());
     }
-    let fill = if how == "zfill" {
-        "0"
-    } else {
-        fill.unwrap_or(" ")
-    };
+    let fill = if how == "zfill" { "0" } else { fill.unwrap_or(" ") };
     meter::make(state, s.len() + missing * fill.len())?;
     let left = match how {
         "ljust" => 0,
@@ -220,10 +178,7 @@ pub(crate) fn pad(
 /// The characters of a text as a list; lists as they are.
 pub(crate) fn characters(state: &mut State<'_, '_>, value: &Value) -> Result<Value, Error> {
     if value.is_none() {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "None is not iterable",
-        ));
+        return Err(Error::new(ErrorKind::InvalidOperation, "None is not iterable"));
     }
     let Some(text) = value.as_str() else {
         return Ok(value.clone());
@@ -249,9 +204,7 @@ fn title_case(c: char) -> String {
         _ => {
             let mut upper = c.to_uppercase();
             let first = upper.next().unwrap_or(c);
-            std::iter::once(first)
-                .chain(upper.flat_map(char::to_lowercase))
-                .collect()
+            std::iter::once(first).chain(upper.flat_map(char::to_lowercase)).collect()
         }
     }
 }
@@ -274,10 +227,7 @@ pub(crate) fn title(s: &str) -> String {
 /// Methods without arguments.
 pub(crate) fn simple(s: &str, name: &str) -> Option<Value> {
     let all = |test: fn(char) -> bool| Value::from(!s.is_empty() && s.chars().all(test));
-    let (upper, lower) = (
-        s.chars().any(char::is_uppercase),
-        s.chars().any(char::is_lowercase),
-    );
+    let (upper, lower) = (s.chars().any(char::is_uppercase), s.chars().any(char::is_lowercase));
     Some(match name {
         "upper" => Value::from(s.to_uppercase()),
         "lower" | "casefold" => Value::from(s.to_lowercase()),
@@ -305,10 +255,7 @@ pub(crate) fn simple(s: &str, name: &str) -> Option<Value> {
         "isascii" => Value::from(s.is_ascii()),
         "isprintable" => Value::from(!s.chars().any(char::is_control)),
         "isidentifier" => {
-            let start = s
-                .chars()
-                .next()
-                .is_some_and(|c| c.is_alphabetic() || c == '_');
+            let start = s.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
             Value::from(start && s.chars().all(|c| c.is_alphanumeric() || c == '_'))
         }
         _ => return None,

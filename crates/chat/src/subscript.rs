@@ -102,12 +102,7 @@ fn slice(
         meter::make(state, text.len().saturating_mul(12))?;
         let chars: Vec<char> = text.chars().collect();
         let indices = slice_indices(length(chars.len()), start, stop, step);
-        return Ok(Value::from(
-            indices
-                .iter()
-                .filter_map(|&i| chars.get(i))
-                .collect::<String>(),
-        ));
+        return Ok(Value::from(indices.iter().filter_map(|&i| chars.get(i)).collect::<String>()));
     }
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {}
@@ -120,10 +115,7 @@ fn slice(
     }
     let items = elements(state, &value)?;
     let indices = slice_indices(length(items.len()), start, stop, step);
-    let part = indices
-        .iter()
-        .filter_map(|&i| items.get(i).cloned())
-        .collect();
+    let part = indices.iter().filter_map(|&i| items.get(i).cloned()).collect();
     Ok(sequence(part, value.is_tuple()))
 }
 

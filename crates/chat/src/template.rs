@@ -27,15 +27,8 @@ pub struct ChatTemplate {
 }
 
 enum Form {
-    Jinja {
-        source: String,
-        env: Box<Environment<'static>>,
-    },
-    Fallback {
-        family: Family,
-        reason: String,
-        source: Option<String>,
-    },
+    Jinja { source: String, env: Box<Environment<'static>> },
+    Fallback { family: Family, reason: String, source: Option<String> },
 }
 
 impl std::fmt::Debug for Form {
@@ -85,26 +78,14 @@ impl ChatTemplate {
     ) -> Result<ChatTemplate, Error> {
         let source = source.into();
         let env = Box::new(env::compile(&source)?);
-        Ok(ChatTemplate {
-            form: Form::Jinja { source, env },
-            tokens,
-            named: Vec::new(),
-        })
+        Ok(ChatTemplate { form: Form::Jinja { source, env }, tokens, named: Vec::new() })
     }
 
     /// A plain format, for the reason given.
     #[must_use]
     pub fn fallback(family: Family, tokens: &SpecialTokens, reason: &str) -> ChatTemplate {
-        let form = Form::Fallback {
-            family,
-            reason: reason.to_owned(),
-            source: None,
-        };
-        ChatTemplate {
-            form,
-            tokens: tokens.clone(),
-            named: Vec::new(),
-        }
+        let form = Form::Fallback { family, reason: reason.to_owned(), source: None };
+        ChatTemplate { form, tokens: tokens.clone(), named: Vec::new() }
     }
 
     fn or_fallback(source: &str, tokens: &SpecialTokens, family: Family) -> ChatTemplate {
@@ -162,10 +143,7 @@ impl ChatTemplate {
     /// Another template of the same file, for example `tool_use`.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&ChatTemplate> {
-        self.named
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, template)| template)
+        self.named.iter().find(|(n, _)| n == name).map(|(_, template)| template)
     }
 
     /// Names of the file's other templates.
@@ -210,9 +188,8 @@ impl ChatTemplate {
                 let context = self.context(messages, options)?;
                 let n_messages = messages.as_array().map_or(0, Vec::len);
                 let env = env::with_fuel_for(env, n_messages);
-                let template = env
-                    .get_template(env::NAME)
-                    .map_err(|e| error::from_interpreter(&e))?;
+                let template =
+                    env.get_template(env::NAME).map_err(|e| error::from_interpreter(&e))?;
                 let mut out = Bounded::default();
                 template
                     .render_captured_to(context, &mut out)
@@ -230,18 +207,9 @@ impl ChatTemplate {
     ) -> Result<Value, Error> {
         let mut variables = vec![
             ("messages".to_owned(), to_value(messages, 0)?),
-            (
-                "add_generation_prompt".to_owned(),
-                Value::from(options.add_generation_prompt),
-            ),
-            (
-                "bos_token".to_owned(),
-                Value::from(self.tokens.bos.as_str()),
-            ),
-            (
-                "eos_token".to_owned(),
-                Value::from(self.tokens.eos.as_str()),
-            ),
+            ("add_generation_prompt".to_owned(), Value::from(options.add_generation_prompt)),
+            ("bos_token".to_owned(), Value::from(self.tokens.bos.as_str())),
+            ("eos_token".to_owned(), Value::from(self.tokens.eos.as_str())),
         ];
         if let Some(tools) = &options.tools {
             variables.push(("tools".to_owned(), to_value(tools, 0)?));
@@ -258,12 +226,8 @@ impl ChatTemplate {
 
 /// Messages for a fallback: role and text, parts of a list joined.
 fn from_json(messages: &serde_json::Value) -> Result<Vec<Message>, Error> {
-    let wrong = |what: &str| Error::Messages {
-        detail: what.to_owned(),
-    };
-    let list = messages
-        .as_array()
-        .ok_or_else(|| wrong("they are not a list"))?;
+    let wrong = |what: &str| Error::Messages { detail: what.to_owned() };
+    let list = messages.as_array().ok_or_else(|| wrong("they are not a list"))?;
     let text = |content: &serde_json::Value| match content {
         serde_json::Value::Array(parts) => {
             let texts = parts.iter().filter_map(|part| part.get("text")?.as_str());
@@ -275,10 +239,7 @@ fn from_json(messages: &serde_json::Value) -> Result<Vec<Message>, Error> {
         .map(|message| {
             let role = message.get("role").and_then(serde_json::Value::as_str);
             let role = role.ok_or_else(|| wrong("a message has no role"))?;
-            Ok(Message::new(
-                role,
-                message.get("content").map(text).unwrap_or_default(),
-            ))
+            Ok(Message::new(role, message.get("content").map(text).unwrap_or_default()))
         })
         .collect()
 }

@@ -2,11 +2,7 @@
 //!
 //! The templates belong to their makers and are not part of this repository; without them this test
 //! reports itself as skipped. What they rely on in general is tested in `semantics`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed unwrap is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::PathBuf;
 
@@ -28,14 +24,7 @@ fn options(vars: &Value) -> RenderOptions {
     RenderOptions {
         add_generation_prompt: vars["add_generation_prompt"].as_bool().unwrap(),
         tools: vars.get("tools").cloned(),
-        now: Some(Moment {
-            year: 2026,
-            month: 1,
-            day: 2,
-            hour: 3,
-            minute: 4,
-            second: 5,
-        }),
+        now: Some(Moment { year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5 }),
         extra,
     }
 }
@@ -49,10 +38,7 @@ fn published_templates_render_as_in_jinja2() {
     let file = std::fs::read_to_string(folder.join("expected.json")).unwrap();
     let file: Value = serde_json::from_str(&file).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let tokens = SpecialTokens {
-        bos: text(&file["bos_token"]),
-        eos: text(&file["eos_token"]),
-    };
+    let tokens = SpecialTokens { bos: text(&file["bos_token"]), eos: text(&file["eos_token"]) };
     let (mut rendered, mut refused, mut wrong) = (0, 0, Vec::new());
     for entry in file["templates"].as_array().unwrap() {
         let name = text(&entry["template"]);
@@ -62,9 +48,7 @@ fn published_templates_render_as_in_jinja2() {
             let vars = &case["vars"];
             let got = template.render_json(&vars["messages"], &options(vars));
             let want = match case.get("error") {
-                Some(message) => Err(Error::Raised {
-                    message: text(message),
-                }),
+                Some(message) => Err(Error::Raised { message: text(message) }),
                 None => Ok(text(&case["expected"])),
             };
             match &want {
@@ -76,12 +60,7 @@ fn published_templates_render_as_in_jinja2() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} differ:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     println!("{rendered} rendered, {refused} refused");
     assert!(rendered >= 109 && refused >= 3);
 }

@@ -12,14 +12,7 @@ use serde_json::{Value, json};
 fn constructs_render_as_in_jinja2() {
     let file: Value = serde_json::from_str(include_str!("data/semantics.json")).unwrap();
     let options = RenderOptions {
-        now: Some(Moment {
-            year: 2026,
-            month: 1,
-            day: 2,
-            hour: 3,
-            minute: 4,
-            second: 5,
-        }),
+        now: Some(Moment { year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5 }),
         extra: file["variables"].as_object().unwrap().clone(),
         ..RenderOptions::default()
     };
@@ -39,19 +32,10 @@ fn constructs_render_as_in_jinja2() {
                 wrong.push(format!("{source}\n  got  {error:?}\n  want {want}"));
             }
             (None, Ok(got)) => {
-                wrong.push(format!(
-                    "{source}\n  got  {got:?}\n  want {}",
-                    case["error"]
-                ));
+                wrong.push(format!("{source}\n  got  {got:?}\n  want {}", case["error"]));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} differ:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(cases.len() > 150);
 }

@@ -1,9 +1,5 @@
 //! Tokens per second of a GGUF file: `tok_s FILE [n_prompt] [n_decode] [n_threads] [repeats]`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a measuring tool for developers"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measuring tool for developers")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -17,11 +13,7 @@ use kernels::{Input, Job, KvType, PlayerConfig, Want};
 /// Seconds this thread has really run (not waited for a busy machine); 0 where unknown.
 fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split_whitespace()
-        .next()
-        .and_then(|s| s.parse::<f64>().ok())
-        .unwrap_or(0.0)
-        * 1e-9
+    text.split_whitespace().next().and_then(|s| s.parse::<f64>().ok()).unwrap_or(0.0) * 1e-9
 }
 
 fn main() {
@@ -33,22 +25,12 @@ fn main() {
     let gguf = Gguf::open(Box::new(FileSource::open(args[1].as_ref()))).unwrap();
     let plan = model::build(&gguf).unwrap().plan;
     let n_ctx = n_prompt + n_decode + 1;
-    let loader = cpu::loader(
-        &plan,
-        PlayerConfig {
-            n_ctx,
-            kv: KvType::F16,
-            n_threads,
-        },
-    )
-    .unwrap();
+    let loader = cpu::loader(&plan, PlayerConfig { n_ctx, kv: KvType::F16, n_threads }).unwrap();
     let mut player = fill(&gguf, &plan, loader);
     println!("{}", player.info().name);
     println!("load {:.2} s", start.elapsed().as_secs_f64());
     let n_vocab = plan.dims.n_vocab as u32;
-    let prompt: Vec<u32> = (0..n_prompt as u32)
-        .map(|i| (i * 7919 + 1) % n_vocab)
-        .collect();
+    let prompt: Vec<u32> = (0..n_prompt as u32).map(|i| (i * 7919 + 1) % n_vocab).collect();
     for _ in 0..repeats {
         let (start, cpu) = (Instant::now(), cpu_seconds());
         prefill(&mut *player, &prompt);
@@ -56,11 +38,7 @@ fn main() {
         let (start, cpu) = (Instant::now(), cpu_seconds());
         for i in 0..n_decode {
             let id = [(i as u32 * 104_729) % n_vocab];
-            let job = Job {
-                input: Input::Tokens(&id),
-                pos: n_prompt + i,
-                want: Want::LastLogits,
-            };
+            let job = Job { input: Input::Tokens(&id), pos: n_prompt + i, want: Want::LastLogits };
             play(&mut *player, &job);
         }
         let decode_s = [start.elapsed().as_secs_f64(), cpu_seconds() - cpu];

@@ -1,10 +1,6 @@
 //! The player inside WebAssembly, without a browser: `node crates/cpu/examples/wasm_check.mjs`
 //! loads this library, compares `simd128` with the portable kernels, and times both.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a check for developers"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a check for developers")]
 
 #[path = "../tests/common/synthetic.rs"]
 mod synthetic;
@@ -42,27 +38,13 @@ thread_local! {
 }
 
 fn load(plan: &Plan, isa: &str) -> Box<dyn Player> {
-    let config = PlayerConfig {
-        n_ctx: 256,
-        kv: KvType::F16,
-        n_threads: 0,
-    };
+    let config = PlayerConfig { n_ctx: 256, kv: KvType::F16, n_threads: 0 };
     synthetic::load(plan, cpu::loader_named(plan, config, isa).unwrap())
 }
 
 fn play(player: &mut dyn Player, ids: &[u32], pos: usize) {
-    player
-        .submit(&Job {
-            input: Input::Tokens(ids),
-            pos,
-            want: Want::LastLogits,
-        })
-        .unwrap();
-    assert!(
-        player
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
-    );
+    player.submit(&Job { input: Input::Tokens(ids), pos, want: Want::LastLogits }).unwrap();
+    assert!(player.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
 /// NMSE of the best instruction set against the portable one, worst of a prompt and a token.
@@ -84,10 +66,7 @@ pub extern "C" fn check() -> f64 {
     }
     let (a, b) = (run(sets[0]), run(sets[sets.len() - 1]));
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
-        a.iter()
-            .zip(&b)
-            .map(|(&a, &b)| f(f64::from(a), f64::from(b)))
-            .sum()
+        a.iter().zip(&b).map(|(&a, &b)| f(f64::from(a), f64::from(b))).sum()
     };
     sum(&|a, b| (a - b) * (a - b)) / sum(&|_, b| b * b)
 }
@@ -95,12 +74,7 @@ pub extern "C" fn check() -> f64 {
 /// Loads a model of about 1/4 of a 1B model's layers, in type 0: Q4_0, 1: Q8_0, 2: Q4_K, 3: Q6_K.
 #[unsafe(no_mangle)]
 pub extern "C" fn prepare(ty: u32) {
-    let types = [
-        TensorType::Q4_0,
-        TensorType::Q8_0,
-        TensorType::Q4_K,
-        TensorType::Q6_K,
-    ];
+    let types = [TensorType::Q4_0, TensorType::Q8_0, TensorType::Q4_K, TensorType::Q6_K];
     let plan = synthetic::plan(LARGE, &[types[ty as usize % 4]], None);
     PLAYER.with_borrow_mut(|player| *player = None);
     let loaded = load(&plan, cpu::instruction_sets()[0]);

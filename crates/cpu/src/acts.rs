@@ -64,21 +64,11 @@ impl RowAct {
 
     /// For kernels to read.
     pub fn view(&self) -> Act {
-        Act {
-            q: self.q.ptr(),
-            q16: self.q16.ptr(),
-            d: self.d.ptr(),
-            sums: self.sums.ptr(),
-        }
+        Act { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
     }
 
     fn view_mut(&self) -> ActMut {
-        ActMut {
-            q: self.q.ptr(),
-            q16: self.q16.ptr(),
-            d: self.d.ptr(),
-            sums: self.sums.ptr(),
-        }
+        ActMut { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
     }
 }
 
@@ -93,10 +83,7 @@ impl ThreadActs {
     pub fn new(n_cols: usize, needs: Needs, isa: &Isa) -> Result<Self, PlayerError> {
         let row = |kind: usize| RowAct::new(if needs.quantized[kind] { n_cols } else { 0 }, isa);
         let tile = |kind| Ok::<_, PlayerError>([row(kind)?, row(kind)?, row(kind)?, row(kind)?]);
-        Ok(ThreadActs {
-            normed: Buffer::new(n_cols, "activations")?,
-            rows: [tile(0)?, tile(1)?],
-        })
+        Ok(ThreadActs { normed: Buffer::new(n_cols, "activations")?, rows: [tile(0)?, tile(1)?] })
     }
 
     /// Bytes held.

@@ -81,10 +81,7 @@ impl Attention<'_> {
         let n_rows = unit.tokens.len() * n_heads;
         let width = heads.n_heads * dim;
         let row = |r: usize| {
-            let (t, head) = (
-                unit.tokens.start + r / n_heads,
-                unit.heads.start + r % n_heads,
-            );
+            let (t, head) = (unit.tokens.start + r / n_heads, unit.heads.start + r % n_heads);
             t * width + head * dim..t * width + (head + 1) * dim
         };
         let first_key = |r: usize| {
@@ -114,14 +111,7 @@ impl Attention<'_> {
                     let seen = first_key(r).saturating_sub(key).min(n_keys)
                         ..end_key(r).saturating_sub(key).min(n_keys);
                     let out = &mut out[r * v_dim..(r + 1) * v_dim];
-                    soften(
-                        isa,
-                        &mut scores[..n_keys],
-                        seen,
-                        &mut max[r],
-                        &mut total[r],
-                        out,
-                    );
+                    soften(isa, &mut scores[..n_keys], seen, &mut max[r], &mut total[r], out);
                 }
                 self.mix(isa, unit, n_rows, key, n_keys, scratch);
                 key += KEY_TILE;
@@ -149,9 +139,7 @@ impl Attention<'_> {
         for page in 0..n_keys.div_ceil(PAGE) {
             // SAFETY: the page is in the cache; scratch holds UNIT_ROWS rows of a tile.
             unsafe {
-                let keys = self
-                    .kv
-                    .key_page(unit.kv_head, key + page * PAGE, &scratch.wide);
+                let keys = self.kv.key_page(unit.kv_head, key + page * PAGE, &scratch.wide);
                 isa.float_gemm(keys.ty)(&FloatArgs {
                     m: n_rows,
                     k: dim,

@@ -29,13 +29,7 @@ pub fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
                 shapes.linear(k, qkv.1, dim)?;
                 shapes.linear(v, qkv.1, dim)?;
             }
-            Op::RopeKv {
-                kv,
-                heads,
-                q_norm,
-                k_norm,
-                rope,
-            } => {
+            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
                 shapes.heads(heads, qkv, *kv, &mut layers)?;
                 for norm in [q_norm, k_norm].into_iter().flatten() {
                     shapes.vector(norm.gain, heads.head_dim)?;
@@ -45,9 +39,7 @@ pub fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
                     return Err(unsupported("a rotation wider than its heads".into()));
                 }
             }
-            Op::Attention {
-                kv, heads, window, ..
-            } => {
+            Op::Attention { kv, heads, window, .. } => {
                 shapes.heads(heads, qkv, *kv, &mut layers)?;
                 if *window == Some(0) {
                     return Err(unsupported("an attention window of 0 tokens".into()));
@@ -74,10 +66,7 @@ pub fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
         }
     }
     let missing = || unsupported("a cache layer that no attention uses".into());
-    layers
-        .into_iter()
-        .map(|heads| heads.ok_or_else(missing))
-        .collect()
+    layers.into_iter().map(|heads| heads.ok_or_else(missing)).collect()
 }
 
 struct Shapes<'a> {
@@ -101,9 +90,7 @@ impl Shapes<'_> {
         if w.n_rows * w.n_cols != len || !w.n_cols.is_multiple_of(w.ty.block_len()) {
             let n = w.n_rows * w.n_cols;
             let name = &w.name;
-            return Err(unsupported(format!(
-                "{len} numbers in '{name}', which has {n}"
-            )));
+            return Err(unsupported(format!("{len} numbers in '{name}', which has {n}")));
         }
         Ok(())
     }
@@ -124,17 +111,11 @@ impl Shapes<'_> {
         kv: usize,
         layers: &mut [Option<Heads>],
     ) -> Result<(), PlayerError> {
-        let Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        } = *heads;
+        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
         let is_grouped = n_kv_heads > 0 && n_heads % n_kv_heads == 0 && head_dim > 0;
         let widths = (n_heads * head_dim, n_kv_heads * head_dim);
         let layer = layers.get_mut(kv);
-        let is_same = layer
-            .as_ref()
-            .is_some_and(|l| l.is_none_or(|other| other == *heads));
+        let is_same = layer.as_ref().is_some_and(|l| l.is_none_or(|other| other == *heads));
         if !is_grouped || widths != qkv || !is_same {
             return Err(unsupported(format!(
                 "{n_heads} query heads over {n_kv_heads} key heads of {head_dim} in cache layer \

@@ -100,11 +100,7 @@ impl Layout {
     /// Bytes before the first block of a unit.
     pub const fn header_bytes(self) -> usize {
         let n_fields = if self.has_min { 2 } else { 1 };
-        if self.is_super {
-            LINE + n_fields * (256 / self.sub) * STRIP
-        } else {
-            n_fields * LINE
-        }
+        if self.is_super { LINE + n_fields * (256 / self.sub) * STRIP } else { n_fields * LINE }
     }
 
     /// Bytes of a unit of 16 rows.
@@ -208,9 +204,8 @@ formats! {
 pub const N_FORMATS: usize = FormatId::ALL.len();
 
 /// The IQ4 code book plus 128. Source: `kvalues_iq4nl` of ggml (values are a fact of the format).
-const IQ4_TABLE: [u8; 16] = biased([
-    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
-]);
+const IQ4_TABLE: [u8; 16] =
+    biased([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]);
 
 /// E2M1 values times two, plus 128. Source: OCP Microscaling Formats specification 1.0.
 const E2M1_TABLE: [u8; 16] = biased([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]);

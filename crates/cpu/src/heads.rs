@@ -17,11 +17,7 @@ impl Walk<'_> {
         rope: usize,
     ) {
         let (m, b) = (self.m, &self.m.buffers);
-        let Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        } = *heads;
+        let Heads { n_heads, n_kv_heads, head_dim } = *heads;
         let table = &m.plan.ropes[rope];
         let per_row = n_heads + n_kv_heads;
         for item in self.team.share(self.pass.n_rows * per_row) {
@@ -41,11 +37,7 @@ impl Walk<'_> {
                     (m.isa.rms_norm)(x, m.vector(norm.gain), norm.eps, normed);
                     x.copy_from_slice(normed);
                 }
-                rotate(
-                    x,
-                    b.rotations.slice(at..at + 2 * table.n_pairs()),
-                    table.style,
-                );
+                rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
                 if std::ptr::eq(buffer, &raw const b.k) {
                     m.kv[kv].write(head, self.pass.pos + row, x, b.v.slice(range));
                 }
@@ -56,14 +48,7 @@ impl Walk<'_> {
     pub fn attention(&self, kv: usize, heads: &Heads, scale: f32, window: Option<usize>) {
         let (m, b) = (self.m, &self.m.buffers);
         let kv = &m.kv[kv];
-        let attention = Attention {
-            kv,
-            scale,
-            window,
-            pos: self.pass.pos,
-            q: &b.q,
-            out: &b.a,
-        };
+        let attention = Attention { kv, scale, window, pos: self.pass.pos, q: &b.q, out: &b.a };
         let group = heads.n_heads / heads.n_kv_heads;
         let run = |unit: Unit| {
             // SAFETY: queries and cache are complete since the last barrier; units are disjoint.
@@ -76,11 +61,7 @@ impl Walk<'_> {
             while head < share.end {
                 let kv_head = head / group;
                 let end = share.end.min((kv_head + 1) * group).min(head + UNIT_ROWS);
-                run(Unit {
-                    kv_head,
-                    heads: head..end,
-                    tokens: 0..1,
-                });
+                run(Unit { kv_head, heads: head..end, tokens: 0..1 });
                 head = end;
             }
             return;
@@ -94,11 +75,7 @@ impl Walk<'_> {
             let mut head = kv_head * group;
             while head < (kv_head + 1) * group {
                 let end = (head + UNIT_ROWS).min((kv_head + 1) * group);
-                run(Unit {
-                    kv_head,
-                    heads: head..end,
-                    tokens: tokens.clone(),
-                });
+                run(Unit { kv_head, heads: head..end, tokens: tokens.clone() });
                 head = end;
             }
         }

@@ -55,11 +55,7 @@ impl KvLayer {
             KvType::Q8_0 => 1,
         };
         let n_pos = heads.n_kv_heads.saturating_mul(n_ctx);
-        let n_scales = if ty == KvType::Q8_0 {
-            n_pos * heads.head_dim.div_ceil(GROUP)
-        } else {
-            0
-        };
+        let n_scales = if ty == KvType::Q8_0 { n_pos * heads.head_dim.div_ceil(GROUP) } else { 0 };
         Ok(KvLayer {
             heads,
             ty,
@@ -90,14 +86,8 @@ impl KvLayer {
     /// No other thread touches this head and position until the next barrier.
     pub unsafe fn write(&self, head: usize, pos: usize, key: &[f32], value: &[f32]) {
         let dim = self.heads.head_dim;
-        assert!(
-            head < self.heads.n_kv_heads && pos < self.n_ctx,
-            "position beyond the cache"
-        );
-        assert!(
-            key.len() == dim && value.len() == dim,
-            "head of the wrong size"
-        );
+        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx, "position beyond the cache");
+        assert!(key.len() == dim && value.len() == dim, "head of the wrong size");
         let page = (head * self.n_ctx + pos) / PAGE * PAGE * dim + pos % PAGE;
         let row = (head * self.n_ctx + pos) * self.v_dim;
         // SAFETY: in bounds by the assertions; exclusive by the caller's promise. Only raw
@@ -105,20 +95,14 @@ impl KvLayer {
         unsafe {
             match self.ty {
                 KvType::F32 => {
-                    let (k, v) = (
-                        self.keys.ptr().cast::<f32>(),
-                        self.values.ptr().cast::<f32>(),
-                    );
+                    let (k, v) = (self.keys.ptr().cast::<f32>(), self.values.ptr().cast::<f32>());
                     for d in 0..dim {
                         k.add(page + d * PAGE).write(key[d]);
                         v.add(row + d).write(value[d]);
                     }
                 }
                 KvType::F16 => {
-                    let (k, v) = (
-                        self.keys.ptr().cast::<u16>(),
-                        self.values.ptr().cast::<u16>(),
-                    );
+                    let (k, v) = (self.keys.ptr().cast::<u16>(), self.values.ptr().cast::<u16>());
                     for d in 0..dim {
                         k.add(page + d * PAGE).write(to_f16(key[d]));
                         v.add(row + d).write(to_f16(value[d]));
@@ -178,11 +162,7 @@ impl KvLayer {
                             *out = from_f16(scale) * f32::from(*codes.add(d * PAGE + i));
                         }
                     }
-                    Rows {
-                        ptr: out.as_ptr().cast(),
-                        stride: PAGE * 4,
-                        ty: FloatType::F32,
-                    }
+                    Rows { ptr: out.as_ptr().cast(), stride: PAGE * 4, ty: FloatType::F32 }
                 }
             }
         }
@@ -218,11 +198,7 @@ impl KvLayer {
                             *out = scale * f32::from(*codes.add(d));
                         }
                     }
-                    Rows {
-                        ptr: out.as_ptr().cast(),
-                        stride: self.v_dim * 4,
-                        ty: FloatType::F32,
-                    }
+                    Rows { ptr: out.as_ptr().cast(), stride: self.v_dim * 4, ty: FloatType::F32 }
                 }
             }
         }

@@ -54,10 +54,7 @@ pub fn loader_named(
 ) -> Result<Box<dyn Loader>, PlayerError> {
     let Some(isa) = isa::available().into_iter().find(|isa| isa.name == name) else {
         let what = format!("the instruction set {name}");
-        return Err(PlayerError::Unsupported {
-            device: "cpu".into(),
-            what,
-        });
+        return Err(PlayerError::Unsupported { device: "cpu".into(), what });
     };
     loader_with(plan, config, isa)
 }

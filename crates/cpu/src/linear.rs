@@ -57,16 +57,10 @@ impl PanelScratch {
         unsafe {
             for buffer in [&self.scales, &self.mins] {
                 let all = buffer.slice_mut(0..buffer.len());
-                all.chunks_exact_mut(STRIP)
-                    .skip(side)
-                    .step_by(2)
-                    .for_each(|part| part.fill(0.0));
+                all.chunks_exact_mut(STRIP).skip(side).step_by(2).for_each(|part| part.fill(0.0));
             }
             let all = self.bias.slice_mut(0..self.bias.len());
-            all.chunks_exact_mut(STRIP)
-                .skip(side)
-                .step_by(2)
-                .for_each(|part| part.fill(0));
+            all.chunks_exact_mut(STRIP).skip(side).step_by(2).for_each(|part| part.fill(0));
         }
     }
 }

@@ -17,10 +17,7 @@ pub struct CpuLoader {
 }
 
 fn misuse(reason: String) -> PlayerError {
-    PlayerError::Device {
-        device: "cpu".into(),
-        reason,
-    }
+    PlayerError::Device { device: "cpu".into(), reason }
 }
 
 impl Loader for CpuLoader {
@@ -36,10 +33,7 @@ impl Loader for CpuLoader {
             && (n_rows.is_multiple_of(LOAD_ROWS) || end == weight.n_rows);
         if !is_whole || !is_aligned {
             let name = &weight.name;
-            return Err(misuse(format!(
-                "{} bytes at row {row} do not fit '{name}'",
-                bytes.len()
-            )));
+            return Err(misuse(format!("{} bytes at row {row} do not fit '{name}'", bytes.len())));
         }
         match &mut self.machine.weights[id.0] {
             Stored::Unused => Ok(()),

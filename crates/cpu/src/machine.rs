@@ -17,11 +17,7 @@ use crate::pack::{Matrix, Packing};
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
-pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") {
-    32
-} else {
-    128
-};
+pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") { 32 } else { 128 };
 
 /// A weight in the form its readers want.
 pub enum Stored {
@@ -73,10 +69,7 @@ pub struct Machine {
 }
 
 pub fn unsupported(what: String) -> PlayerError {
-    PlayerError::Unsupported {
-        device: "cpu".into(),
-        what,
-    }
+    PlayerError::Unsupported { device: "cpu".into(), what }
 }
 
 impl Machine {
@@ -90,9 +83,7 @@ impl Machine {
         let plan = plan.clone();
         let heads = check(&plan)?;
         let n_ctx = config.n_ctx.max(1);
-        let kv_bytes = heads
-            .iter()
-            .map(|heads| KvLayer::bytes_for(heads, config.kv, n_ctx));
+        let kv_bytes = heads.iter().map(|heads| KvLayer::bytes_for(heads, config.kv, n_ctx));
         let n_bytes = kv_bytes.fold(matrix_bytes(&plan), u64::saturating_add);
         memory::check(n_bytes, "weights and the KV cache")?;
         let weights = store(&plan)?;
@@ -109,15 +100,7 @@ impl Machine {
         let max_cols = widest_input(&plan);
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
         let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
-        Ok(Machine {
-            isa,
-            plan,
-            config,
-            weights,
-            kv,
-            buffers,
-            max_pairs,
-        })
+        Ok(Machine { isa, plan, config, weights, kv, buffers, max_pairs })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.
@@ -203,12 +186,8 @@ impl Buffers {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        let rows = [
-            &self.x, &self.q, &self.k, &self.v, &self.a, &self.h, &self.post,
-        ];
-        let rows = rows
-            .into_iter()
-            .chain([&self.normed, &self.rotations, &self.logits]);
+        let rows = [&self.x, &self.q, &self.k, &self.v, &self.a, &self.h, &self.post];
+        let rows = rows.into_iter().chain([&self.normed, &self.rotations, &self.logits]);
         let thread =
             |t: &ThreadScratch| t.acts.n_bytes() + t.panel.n_bytes() + t.attention.n_bytes();
         rows.map(Buffer::n_bytes).sum::<u64>()
@@ -227,12 +206,7 @@ fn matrix_bytes(plan: &Plan) -> u64 {
 }
 
 fn widest_input(plan: &Plan) -> usize {
-    plan.weights
-        .iter()
-        .map(|w| w.n_cols)
-        .max()
-        .unwrap_or(0)
-        .max(plan.dims.dim)
+    plan.weights.iter().map(|w| w.n_cols).max().unwrap_or(0).max(plan.dims.dim)
 }
 
 /// What an op reads a weight as.
@@ -249,11 +223,7 @@ fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
         let vectors = vector_ids(op);
         let mut conflict = None;
         op.for_each_weight(|id| {
-            let role = if vectors.contains(&Some(id)) {
-                Role::Vector
-            } else {
-                Role::Matrix
-            };
+            let role = if vectors.contains(&Some(id)) { Role::Vector } else { Role::Matrix };
             if roles[id.0].is_some_and(|other| other != role) {
                 conflict = Some(id);
             }
@@ -261,9 +231,7 @@ fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
         });
         if let Some(id) = conflict {
             let name = &plan.weights[id.0].name;
-            return Err(unsupported(format!(
-                "tensor '{name}' as both a matrix and a vector"
-            )));
+            return Err(unsupported(format!("tensor '{name}' as both a matrix and a vector")));
         }
     }
     let mut weights = Vec::new();

@@ -42,14 +42,8 @@ impl<T: Number> Buffer<T> {
     /// Allocates `len` zeros for `what`.
     pub fn new(len: usize, what: &str) -> Result<Self, PlayerError> {
         let memory = |need: usize| shortage(need as u64, what);
-        let n_bytes = len
-            .checked_mul(size_of::<T>())
-            .ok_or_else(|| memory(usize::MAX))?;
-        let align = if n_bytes >= 2 * HUGE_PAGE {
-            HUGE_PAGE
-        } else {
-            LINE_ALIGN
-        };
+        let n_bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| memory(usize::MAX))?;
+        let align = if n_bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE_ALIGN };
         // One line at least: a layout of zero bytes may not be allocated.
         let layout = Layout::from_size_align(n_bytes.max(1), align)
             .map(|layout| layout.pad_to_align())
@@ -61,11 +55,7 @@ impl<T: Number> Buffer<T> {
         }
         // SAFETY: just allocated with this size.
         unsafe { start.write_bytes(0, layout.size()) };
-        Ok(Buffer {
-            start: start.cast(),
-            len,
-            layout,
-        })
+        Ok(Buffer { start: start.cast(), len, layout })
     }
 
     /// Elements.
@@ -94,10 +84,7 @@ impl<T: Number> Buffer<T> {
     /// # Safety
     /// No thread writes any of them while the slice lives.
     pub unsafe fn slice(&self, range: Range<usize>) -> &[T] {
-        assert!(
-            range.start <= range.end && range.end <= self.len,
-            "range beyond the buffer"
-        );
+        assert!(range.start <= range.end && range.end <= self.len, "range beyond the buffer");
         // SAFETY: in bounds (asserted), initialized; no writer by the caller's promise.
         unsafe { std::slice::from_raw_parts(self.ptr().add(range.start), range.len()) }
     }
@@ -108,10 +95,7 @@ impl<T: Number> Buffer<T> {
     /// No other thread reads or writes any of them while the slice lives.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
-        assert!(
-            range.start <= range.end && range.end <= self.len,
-            "range beyond the buffer"
-        );
+        assert!(range.start <= range.end && range.end <= self.len, "range beyond the buffer");
         // SAFETY: in bounds (asserted), initialized; exclusive by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.ptr().add(range.start), range.len()) }
     }
@@ -138,12 +122,7 @@ fn shortage(need: u64, what: &str) -> PlayerError {
     while have > 0 && !can_allocate(have) {
         have /= 2;
     }
-    PlayerError::Memory {
-        device: "cpu".into(),
-        what: what.into(),
-        need,
-        have,
-    }
+    PlayerError::Memory { device: "cpu".into(), what: what.into(), need, have }
 }
 
 /// Asks the allocator without touching the memory. Not in WebAssembly, where memory that was once
@@ -169,12 +148,8 @@ fn can_allocate(n_bytes: u64) -> bool {
 #[cfg(target_os = "linux")]
 fn installed_memory() -> u64 {
     // SAFETY: no preconditions.
-    let (n_pages, page) = unsafe {
-        (
-            libc::sysconf(libc::_SC_PHYS_PAGES),
-            libc::sysconf(libc::_SC_PAGESIZE),
-        )
-    };
+    let (n_pages, page) =
+        unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
     match (u64::try_from(n_pages), u64::try_from(page)) {
         (Ok(n_pages), Ok(page)) if n_pages > 0 => n_pages.saturating_mul(page),
         _ => u64::MAX,

@@ -19,16 +19,8 @@ pub fn cpu_name() -> String {
         }
     }
     let text = String::from_utf8_lossy(&bytes);
-    let text = text
-        .trim_end_matches('\0')
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    if text.is_empty() {
-        "x86-64".into()
-    } else {
-        text
-    }
+    let text = text.trim_end_matches('\0').split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "x86-64".into() } else { text }
 }
 
 /// The architecture's name.

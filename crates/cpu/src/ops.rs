@@ -51,12 +51,7 @@ struct Ready {
 /// Runs the whole pass on one thread of the team.
 pub fn run(machine: &Machine, team: &Team<'_>, pass: &Pass<'_>) {
     let own = &machine.buffers.threads[team.thread];
-    let walk = Walk {
-        m: machine,
-        team,
-        own,
-        pass,
-    };
+    let walk = Walk { m: machine, team, own, pass };
     walk.rotations();
     for op in &machine.plan.ops {
         walk.op(op);
@@ -73,38 +68,17 @@ impl<'a> Walk<'a> {
             Op::Qkv { norm, q, k, v } => {
                 let ready = self.prepare(&b.x, Some(norm), &[q, k, v], 0..self.pass.n_rows);
                 for (linear, out) in [(q, &b.q), (k, &b.k), (v, &b.v)] {
-                    self.product(linear, &ready, |w, bias| Sink {
-                        w,
-                        bias,
-                        out,
-                        add: false,
-                    });
+                    self.product(linear, &ready, |w, bias| Sink { w, bias, out, add: false });
                 }
             }
-            Op::RopeKv {
-                kv,
-                heads,
-                q_norm,
-                k_norm,
-                rope,
-            } => {
+            Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
                 self.rope_kv(*kv, heads, q_norm, k_norm, rope.0);
             }
-            Op::Attention {
-                kv,
-                heads,
-                scale,
-                window,
-            } => {
+            Op::Attention { kv, heads, scale, window } => {
                 self.attention(*kv, heads, *scale, *window);
             }
             Op::Output { w, post } => self.residual(w, post, &b.a),
-            Op::GateUp {
-                norm,
-                gate,
-                up,
-                act,
-            } => self.gate_up(norm, gate, up, *act),
+            Op::GateUp { norm, gate, up, act } => self.gate_up(norm, gate, up, *act),
             Op::Down { w, post } => self.residual(w, post, &b.h),
             Op::Head { norm, w } => {
                 let rows = match self.pass.logits {
@@ -114,12 +88,7 @@ impl<'a> Walk<'a> {
                 };
                 let ready = self.prepare(&b.x, Some(norm), &[w], rows);
                 let out = &b.logits;
-                self.product(w, &ready, |w, bias| Sink {
-                    w,
-                    bias,
-                    out,
-                    add: false,
-                });
+                self.product(w, &ready, |w, bias| Sink { w, bias, out, add: false });
             }
         }
     }
@@ -132,12 +101,8 @@ impl<'a> Walk<'a> {
             for (i, rope) in self.m.plan.ropes.iter().enumerate() {
                 let at = (i * crate::machine::MAX_ROWS + row) * n;
                 // SAFETY: this thread's rows.
-                let out = unsafe {
-                    self.m
-                        .buffers
-                        .rotations
-                        .slice_mut(at..at + 2 * rope.n_pairs())
-                };
+                let out =
+                    unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
                 rope.cos_sin(self.pass.pos + row, out);
             }
         }
@@ -171,9 +136,7 @@ impl<'a> Walk<'a> {
     ) -> Ready {
         let m = self.m;
         let mut needs = Needs::default();
-        linears
-            .iter()
-            .for_each(|linear| needs.add(m.matrix(linear.w)));
+        linears.iter().for_each(|linear| needs.add(m.matrix(linear.w)));
         let n_cols = m.matrix(linears[0].w).n_cols;
         let row_of = |r: usize| (rows.start + r) * n_cols..(rows.start + r + 1) * n_cols;
         let n_rows = rows.len();
@@ -247,10 +210,7 @@ impl<'a> Walk<'a> {
         }
         for pair in self.team.share(w.n_strips().div_ceil(2)) {
             let second = 2 * pair + 1;
-            let sides = [
-                Some((w, 2 * pair)),
-                (second < w.n_strips()).then_some((w, second)),
-            ];
+            let sides = [Some((w, 2 * pair)), (second < w.n_strips()).then_some((w, second))];
             self.rows_of(sides, ready, |row, side, y| {
                 // SAFETY: strips are this thread's.
                 unsafe { sink.put(row, 2 * pair + side, y) };
@@ -266,11 +226,7 @@ impl<'a> Walk<'a> {
         mut put: impl FnMut(usize, usize, &[f32; STRIP]),
     ) {
         let panel = &self.own.panel;
-        let chunk = Chunk {
-            n_rows: ready.n_rows,
-            tiles: &self.m.buffers.tiles,
-            x: ready.x,
-        };
+        let chunk = Chunk { n_rows: ready.n_rows, tiles: &self.m.buffers.tiles, x: ready.x };
         // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
         let c = unsafe {
             matmul(self.m.isa, sides, &chunk, panel);
@@ -291,20 +247,10 @@ impl<'a> Walk<'a> {
         let b = &m.buffers;
         let ready = self.prepare(src, None, &[linear], 0..self.pass.n_rows);
         let Some(norm) = post else {
-            self.product(linear, &ready, |w, bias| Sink {
-                w,
-                bias,
-                out: &b.x,
-                add: true,
-            });
+            self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.x, add: true });
             return;
         };
-        self.product(linear, &ready, |w, bias| Sink {
-            w,
-            bias,
-            out: &b.post,
-            add: false,
-        });
+        self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.post, add: false });
         self.team.barrier();
         let dim = self.m.plan.dims.dim;
         for row in self.team.share(self.pass.n_rows) {
@@ -326,9 +272,7 @@ impl<'a> Walk<'a> {
         let width = wg.n_rows;
         let bias = |linear: &Linear, strip: usize, y: &mut [f32; STRIP]| {
             if let Some(id) = linear.bias {
-                y.iter_mut()
-                    .zip(&m.vector(id)[strip * STRIP..])
-                    .for_each(|(y, b)| *y += b);
+                y.iter_mut().zip(&m.vector(id)[strip * STRIP..]).for_each(|(y, b)| *y += b);
             }
         };
         let put = |row: usize, strip: usize, g: &mut [f32; STRIP], u: &mut [f32; STRIP]| {
@@ -356,18 +300,14 @@ impl<'a> Walk<'a> {
                 put(0, strip, &mut g, &mut u);
                 continue;
             }
-            self.rows_of(
-                [Some((wg, strip)), Some((wu, strip))],
-                &ready,
-                |row, side, y| {
-                    if side == 0 {
-                        g = *y;
-                    } else {
-                        u = *y;
-                        put(row, strip, &mut g, &mut u);
-                    }
-                },
-            );
+            self.rows_of([Some((wg, strip)), Some((wu, strip))], &ready, |row, side, y| {
+                if side == 0 {
+                    g = *y;
+                } else {
+                    u = *y;
+                    put(row, strip, &mut g, &mut u);
+                }
+            });
         }
     }
 }

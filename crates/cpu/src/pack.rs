@@ -81,13 +81,7 @@ impl Matrix {
     ) -> Result<Self, PlayerError> {
         let strip_bytes = packing.strip_bytes(n_cols);
         let data = Buffer::new(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
-        Ok(Matrix {
-            packing,
-            n_rows,
-            n_cols,
-            strip_bytes,
-            data,
-        })
+        Ok(Matrix { packing, n_rows, n_cols, strip_bytes, data })
     }
 
     /// Strips of 16 rows.
@@ -221,9 +215,7 @@ fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
     // Bits `shift..` of each code under `mask`, group `g` of `groups` moved up by `g · width`.
     let plane = |groups: std::ops::Range<usize>, shift: u32, mask: u32, width: usize| {
         let first = groups.start;
-        groups.fold(0, |plane, g| {
-            plane | (words[g] >> shift & mask) << ((g - first) * width)
-        })
+        groups.fold(0, |plane, g| plane | (words[g] >> shift & mask) << ((g - first) * width))
     };
     const ONE: u32 = 0x0101_0101;
     match kind {
@@ -242,10 +234,7 @@ fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
         }
         Codes::Byte => words.iter().enumerate().for_each(|(g, &word)| put(g, word)),
     }
-    if matches!(
-        kind,
-        Codes::Nibble | Codes::Table | Codes::Five | Codes::Six
-    ) {
+    if matches!(kind, Codes::Nibble | Codes::Table | Codes::Five | Codes::Six) {
         for g in 0..4 {
             let (low, high) = (words[g] & (15 * ONE), words[4 + g] & (15 * ONE));
             put(kind.n_planes() + g, low | high << 4);
@@ -284,11 +273,7 @@ fn read_quantized(format: FormatId, strip: &[u8], r: usize, out: &mut [f32]) {
         let block_bytes = layout.codes.block_bytes();
         let bytes = &blocks[block * block_bytes..][..block_bytes];
         let code = read_code(layout.codes, bytes, r, k % BLOCK);
-        let code = if layout.codes == Codes::Table {
-            table[usize::from(code)]
-        } else {
-            code
-        };
+        let code = if layout.codes == Codes::Table { table[usize::from(code)] } else { code };
         let code = (i32::from(code) - layout.zero) as f32;
         *value = if layout.is_super {
             let n_sub = 256 / layout.sub;

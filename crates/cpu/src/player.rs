@@ -39,30 +39,14 @@ impl CpuPlayer {
             crate::name::cpu_name(),
             machine.isa.name,
             pool.n_threads(),
-            if pool.n_threads() == 1 {
-                "thread"
-            } else {
-                "threads"
-            }
+            if pool.n_threads() == 1 { "thread" } else { "threads" }
         );
-        let n_vocab = if machine.plan.gives_logits() {
-            machine.plan.dims.n_vocab
-        } else {
-            0
-        };
+        let n_vocab = if machine.plan.gives_logits() { machine.plan.dims.n_vocab } else { 0 };
         let n_ctx = machine.config.n_ctx;
         let mut scratch = Scratch::default();
         let penalized = vec![0.0; n_vocab];
         // Sizes the scratch of `choose` for the whole vocabulary.
-        choose(
-            &Sampling {
-                temperature: 1.0,
-                ..Sampling::default()
-            },
-            &penalized,
-            0,
-            &mut scratch,
-        );
+        choose(&Sampling { temperature: 1.0, ..Sampling::default() }, &penalized, 0, &mut scratch);
         Ok(CpuPlayer {
             machine,
             pool,
@@ -88,10 +72,7 @@ impl CpuPlayer {
         let plan = &self.machine.plan;
         let n_rows = self.n_rows(job.input);
         if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows {
-                n_rows,
-                max_rows: MAX_ROWS,
-            });
+            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
         }
         let n_more = match job.want {
             Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
@@ -100,21 +81,12 @@ impl CpuPlayer {
         let n_ctx = self.machine.config.n_ctx;
         let end = job.pos.saturating_add(n_rows).saturating_add(n_more);
         if end > n_ctx {
-            return Err(PlayerError::Context {
-                pos: end - 1,
-                n_ctx,
-            });
+            return Err(PlayerError::Context { pos: end - 1, n_ctx });
         }
-        let unsupported = |what: &str| {
-            Err(PlayerError::Unsupported {
-                device: "cpu".into(),
-                what: what.into(),
-            })
-        };
-        let wants_logits = matches!(
-            job.want,
-            Want::LastLogits | Want::AllLogits | Want::Tokens { .. }
-        );
+        let unsupported =
+            |what: &str| Err(PlayerError::Unsupported { device: "cpu".into(), what: what.into() });
+        let wants_logits =
+            matches!(job.want, Want::LastLogits | Want::AllLogits | Want::Tokens { .. });
         if wants_logits && !plan.gives_logits() {
             return unsupported("logits from a part of a model without its head");
         }
@@ -160,12 +132,7 @@ impl CpuPlayer {
             machine.buffers.logits = Buffer::new(self.n_logits, "logits of every row")?;
         }
         let machine = &*machine;
-        let pass = Pass {
-            ids,
-            n_rows,
-            pos,
-            logits,
-        };
+        let pass = Pass { ids, n_rows, pos, logits };
         self.counters.passes += 1;
         pool.run(&|team| ops::run(machine, team, &pass))
     }
@@ -178,16 +145,12 @@ impl CpuPlayer {
         n_tokens: usize,
     ) -> Result<(), PlayerError> {
         self.recent.clear();
-        self.recent
-            .extend_from_slice(&recent[recent.len().saturating_sub(MAX_RECENT)..]);
+        self.recent.extend_from_slice(&recent[recent.len().saturating_sub(MAX_RECENT)..]);
         let first = job.pos + self.n_rows(job.input);
         for next in first..first + n_tokens {
             let last = [self.tokens.last().copied().unwrap_or(0)];
-            let (input, pos) = if next == first {
-                (job.input, job.pos)
-            } else {
-                (Input::Tokens(&last), next - 1)
-            };
+            let (input, pos) =
+                if next == first { (job.input, job.pos) } else { (Input::Tokens(&last), next - 1) };
             self.pass(input, pos, Logits::Last)?;
             let id = if sampling.has_penalties() {
                 // SAFETY: no pass is running.
@@ -254,11 +217,9 @@ impl Player for CpuPlayer {
             Want::Nothing | Want::Hidden => self.pass(job.input, job.pos, Logits::None),
             Want::LastLogits => self.pass(job.input, job.pos, Logits::Last),
             Want::AllLogits => self.pass(job.input, job.pos, Logits::All),
-            Want::Tokens {
-                sampling,
-                recent,
-                n_tokens,
-            } => self.choose_tokens(job, sampling, recent, n_tokens),
+            Want::Tokens { sampling, recent, n_tokens } => {
+                self.choose_tokens(job, sampling, recent, n_tokens)
+            }
         }
     }
 

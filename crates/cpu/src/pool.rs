@@ -99,10 +99,7 @@ impl Gate {
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.n_sleepers.0.fetch_add(1, Ordering::SeqCst);
         while !is_open() {
-            guard = self
-                .bell
-                .wait(guard)
-                .unwrap_or_else(PoisonError::into_inner);
+            guard = self.bell.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
         self.n_sleepers.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -176,39 +173,26 @@ impl Pool {
         if shared.meeting.is_broken.load(Ordering::SeqCst) {
             return Err(failed());
         }
-        let caller = Team {
-            thread: 0,
-            n_threads,
-            meeting: &shared.meeting,
-        };
+        let caller = Team { thread: 0, n_threads, meeting: &shared.meeting };
         if n_threads == 1 {
             work(&caller);
             return Ok(());
         }
         let slot: &Work<'_> = work;
         shared.n_done.0.store(0, Ordering::Relaxed);
-        shared
-            .work
-            .store((&raw const slot).cast_mut().cast(), Ordering::Release);
+        shared.work.store((&raw const slot).cast_mut().cast(), Ordering::Release);
         shared.epoch.0.fetch_add(1, Ordering::SeqCst);
         shared.start.wake();
         // A panic must not unwind past the workers' view of this stack frame.
         run_or_break(work, &caller);
         let all_done = || shared.n_done.0.load(Ordering::SeqCst) == n_threads - 1;
         shared.done.sleep_until(all_done);
-        if shared.meeting.is_broken.load(Ordering::SeqCst) {
-            Err(failed())
-        } else {
-            Ok(())
-        }
+        if shared.meeting.is_broken.load(Ordering::SeqCst) { Err(failed()) } else { Ok(()) }
     }
 }
 
 fn failed() -> PlayerError {
-    PlayerError::Device {
-        device: "cpu".into(),
-        reason: "a compute thread panicked".into(),
-    }
+    PlayerError::Device { device: "cpu".into(), reason: "a compute thread panicked".into() }
 }
 
 impl Drop for Pool {
@@ -232,18 +216,13 @@ fn run_or_break(work: &Work<'_>, team: &Team<'_>) {
 fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
     let mut epoch = 0;
     loop {
-        shared
-            .start
-            .sleep_until(|| shared.epoch.0.load(Ordering::SeqCst) != epoch);
+        shared.start.sleep_until(|| shared.epoch.0.load(Ordering::SeqCst) != epoch);
         epoch = epoch.wrapping_add(1);
         if shared.is_closing.load(Ordering::SeqCst) {
             return;
         }
-        let team = Team {
-            thread,
-            n_threads: size.load(Ordering::SeqCst),
-            meeting: &shared.meeting,
-        };
+        let team =
+            Team { thread, n_threads: size.load(Ordering::SeqCst), meeting: &shared.meeting };
         let slot = shared.work.load(Ordering::Acquire).cast::<&Work<'_>>();
         // SAFETY: `run` published a pointer to a live `&Work` before it advanced the epoch and
         // does not return (so the work stays alive) before this thread counted itself done.
@@ -288,11 +267,7 @@ mod tests {
         for n in [0, 1, 7, 64] {
             let mut next = 0;
             for thread in 0..3 {
-                let team = Team {
-                    thread,
-                    n_threads: 3,
-                    meeting: &meeting,
-                };
+                let team = Team { thread, n_threads: 3, meeting: &meeting };
                 let share = team.share(n);
                 assert_eq!(share.start, next);
                 next = share.end;

@@ -20,13 +20,7 @@ pub struct RawBlock {
 impl RawBlock {
     /// All zeros: what padding is made of.
     pub fn zero() -> Self {
-        RawBlock {
-            codes: [0; 256],
-            d: 0,
-            m: 0,
-            scales: [0; 16],
-            mins: [0; 16],
-        }
+        RawBlock { codes: [0; 256], d: 0, m: 0, scales: [0; 16], mins: [0; 16] }
     }
 
     /// Takes one block apart. `bytes` is one whole block of `format`'s tensor type.
@@ -82,12 +76,7 @@ impl RawBlock {
         (self.d, self.m) = (word(bytes, 0), word(bytes, 2));
         self.six_bit_pairs(&bytes[4..16]);
         let (high, low) = (&bytes[16..48], &bytes[48..176]);
-        for (j, (chunk, qs)) in self
-            .codes
-            .chunks_exact_mut(64)
-            .zip(low.chunks(32))
-            .enumerate()
-        {
+        for (j, (chunk, qs)) in self.codes.chunks_exact_mut(64).zip(low.chunks(32)).enumerate() {
             for (i, q) in qs.iter().enumerate() {
                 chunk[i] = q & 15 | (high[i] >> (2 * j) & 1) << 4;
                 chunk[32 + i] = q >> 4 | (high[i] >> (2 * j + 1) & 1) << 4;
@@ -122,11 +111,7 @@ impl RawBlock {
             }
         }
         for (i, scale) in self.scales.iter_mut().enumerate() {
-            let low = if i < 8 {
-                scales[i] & 15
-            } else {
-                scales[i - 8] >> 4
-            };
+            let low = if i < 8 { scales[i] & 15 } else { scales[i - 8] >> 4 };
             let high = scales[8 + i % 4] >> (2 * (i / 4)) & 3;
             *scale = (low | high << 4) as i8 - 32;
         }
@@ -165,10 +150,7 @@ impl RawBlock {
             let (scale, min) = if j < 4 {
                 (q[j] & 63, q[j + 4] & 63)
             } else {
-                (
-                    q[j + 4] & 15 | (q[j - 4] >> 6) << 4,
-                    q[j + 4] >> 4 | (q[j] >> 6) << 4,
-                )
+                (q[j + 4] & 15 | (q[j - 4] >> 6) << 4, q[j + 4] >> 4 | (q[j] >> 6) << 4)
             };
             self.scales[j] = scale as i8;
             self.mins[j] = min;

@@ -36,53 +36,21 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn tokens_and_chunks_allocate_nothing() {
-    let types = [
-        TensorType::Q6_K,
-        TensorType::Q4_K,
-        TensorType::F16,
-        TensorType::Q4_0,
-    ];
+    let types = [TensorType::Q6_K, TensorType::Q4_K, TensorType::F16, TensorType::Q4_0];
     let plan = synthetic::plan(synthetic::DIMS, &types, Some(40));
     let ids: Vec<u32> = (0..100).collect();
     for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
-        let config = PlayerConfig {
-            n_ctx: 200,
-            kv,
-            n_threads: 2,
-        };
+        let config = PlayerConfig { n_ctx: 200, kv, n_threads: 2 };
         let mut player = synthetic::load(&plan, cpu::loader(&plan, config).unwrap());
-        let sampling = Sampling {
-            temperature: 0.7,
-            top_k: 20,
-            repeat_penalty: 1.1,
-            ..Sampling::default()
-        };
+        let sampling =
+            Sampling { temperature: 0.7, top_k: 20, repeat_penalty: 1.1, ..Sampling::default() };
         let mut round = || {
-            let chunk = Job {
-                input: Input::Tokens(&ids),
-                pos: 0,
-                want: Want::Nothing,
-            };
+            let chunk = Job { input: Input::Tokens(&ids), pos: 0, want: Want::Nothing };
             play(&mut *player, &chunk);
-            let token = Job {
-                input: Input::Tokens(&[5]),
-                pos: 100,
-                want: Want::LastLogits,
-            };
+            let token = Job { input: Input::Tokens(&[5]), pos: 100, want: Want::LastLogits };
             play(&mut *player, &token);
-            let want = Want::Tokens {
-                sampling: &sampling,
-                recent: &ids,
-                n_tokens: 8,
-            };
-            play(
-                &mut *player,
-                &Job {
-                    input: Input::Tokens(&[6]),
-                    pos: 101,
-                    want,
-                },
-            );
+            let want = Want::Tokens { sampling: &sampling, recent: &ids, n_tokens: 8 };
+            play(&mut *player, &Job { input: Input::Tokens(&[6]), pos: 101, want });
         };
         // The first job may let the operating system's primitives set themselves up.
         round();

@@ -25,17 +25,11 @@ const TYPES: &[TensorType] = &[
 const FLOATS: &[TensorType] = &[TensorType::F32, TensorType::F16];
 
 fn config(n_threads: usize) -> PlayerConfig {
-    PlayerConfig {
-        n_ctx: 200,
-        kv: KvType::F32,
-        n_threads,
-    }
+    PlayerConfig { n_ctx: 200, kv: KvType::F32, n_threads }
 }
 
 fn ids(n: usize) -> Vec<u32> {
-    (0..n as u32)
-        .map(|i| (i * 7919 + 13) % DIMS.n_vocab as u32)
-        .collect()
+    (0..n as u32).map(|i| (i * 7919 + 13) % DIMS.n_vocab as u32).collect()
 }
 
 fn player_of(plan: &Plan, config: PlayerConfig) -> Box<dyn Player> {
@@ -43,24 +37,15 @@ fn player_of(plan: &Plan, config: PlayerConfig) -> Box<dyn Player> {
 }
 
 fn run(player: &mut dyn Player, ids: &[u32], pos: usize, want: Want<'_>) -> Vec<f32> {
-    play(
-        player,
-        &Job {
-            input: Input::Tokens(ids),
-            pos,
-            want,
-        },
-    );
+    play(player, &Job { input: Input::Tokens(ids), pos, want });
     player.logits().to_vec()
 }
 
 #[test]
 fn logits_equal_the_reference_player() {
-    for (types, window, limit) in [
-        (FLOATS, Some(20), 1e-9),
-        (FLOATS, None, 1e-9),
-        (TYPES, Some(70), 5e-3),
-    ] {
+    for (types, window, limit) in
+        [(FLOATS, Some(20), 1e-9), (FLOATS, None, 1e-9), (TYPES, Some(70), 5e-3)]
+    {
         let plan = plan(DIMS, types, window);
         let ids = ids(60);
         let mut reference = load(&plan, kernels::reference::loader(&plan, config(1)).unwrap());
@@ -128,46 +113,19 @@ fn a_split_plan_passes_hidden_rows() {
     let want = run(&mut *player_of(&plan, config(1)), &ids, 0, Want::LastLogits);
     let (first, second) = plan.split_at(1);
     let (mut a, mut b) = (part(&plan, &first), part(&plan, &second));
-    play(
-        &mut *a,
-        &Job {
-            input: Input::Tokens(&ids),
-            pos: 0,
-            want: Want::Hidden,
-        },
-    );
-    play(
-        &mut *b,
-        &Job {
-            input: Input::Hidden(a.hidden()),
-            pos: 0,
-            want: Want::LastLogits,
-        },
-    );
+    play(&mut *a, &Job { input: Input::Tokens(&ids), pos: 0, want: Want::Hidden });
+    play(&mut *b, &Job { input: Input::Hidden(a.hidden()), pos: 0, want: Want::LastLogits });
     assert_eq!(b.logits(), want);
-    let logits = Job {
-        input: Input::Tokens(&ids),
-        pos: 0,
-        want: Want::LastLogits,
-    };
-    assert!(matches!(
-        a.submit(&logits),
-        Err(PlayerError::Unsupported { .. })
-    ));
+    let logits = Job { input: Input::Tokens(&ids), pos: 0, want: Want::LastLogits };
+    assert!(matches!(a.submit(&logits), Err(PlayerError::Unsupported { .. })));
 }
 
 /// A part of a plan with the weights of the whole, by name.
 fn part(whole: &Plan, part: &Plan) -> Box<dyn Player> {
     let mut loader = cpu::loader(part, config(2)).unwrap();
     for (i, weight) in part.weights.iter().enumerate() {
-        let seed = whole
-            .weights
-            .iter()
-            .position(|w| w.name == weight.name)
-            .unwrap();
-        loader
-            .write(WeightId(i), 0, &synthetic::bytes(weight, seed as u64 + 1))
-            .unwrap();
+        let seed = whole.weights.iter().position(|w| w.name == weight.name).unwrap();
+        loader.write(WeightId(i), 0, &synthetic::bytes(weight, seed as u64 + 1)).unwrap();
     }
     loader.finish().unwrap()
 }
@@ -185,16 +143,8 @@ fn chosen_tokens_equal_the_reference_chain() {
     };
     for sampling in [Sampling::default(), sampling] {
         let recent = ids(20);
-        let want = Want::Tokens {
-            sampling: &sampling,
-            recent: &recent,
-            n_tokens: 12,
-        };
-        let job = Job {
-            input: Input::Tokens(&recent),
-            pos: 0,
-            want,
-        };
+        let want = Want::Tokens { sampling: &sampling, recent: &recent, n_tokens: 12 };
+        let job = Job { input: Input::Tokens(&recent), pos: 0, want };
         let mut reference = load(&plan, kernels::reference::loader(&plan, config(1)).unwrap());
         play(&mut *reference, &job);
         let mut player = player_of(&plan, config(2));
@@ -208,48 +158,16 @@ fn bad_jobs_are_refused() {
     let plan = plan(DIMS, FLOATS, None);
     let mut player = player_of(&plan, config(2));
     let mut refuse = |ids: &[u32], pos| {
-        let job = Job {
-            input: Input::Tokens(ids),
-            pos,
-            want: Want::LastLogits,
-        };
+        let job = Job { input: Input::Tokens(ids), pos, want: Want::LastLogits };
         player.submit(&job).unwrap_err()
     };
-    assert_eq!(
-        refuse(&[301], 0),
-        PlayerError::Token {
-            id: 301,
-            n_vocab: 301
-        }
-    );
-    assert_eq!(
-        refuse(&[1, 2], 199),
-        PlayerError::Context {
-            pos: 200,
-            n_ctx: 200
-        }
-    );
-    assert!(matches!(
-        refuse(&[1], usize::MAX),
-        PlayerError::Context { .. }
-    ));
-    assert!(matches!(
-        refuse(&[], 0),
-        PlayerError::Rows { n_rows: 0, .. }
-    ));
-    assert!(matches!(
-        refuse(&vec![1; 100_000], 0),
-        PlayerError::Rows { .. }
-    ));
-    let hidden = Job {
-        input: Input::Hidden(&[0.0; 256]),
-        pos: 0,
-        want: Want::LastLogits,
-    };
-    assert!(matches!(
-        player.submit(&hidden),
-        Err(PlayerError::Unsupported { .. })
-    ));
+    assert_eq!(refuse(&[301], 0), PlayerError::Token { id: 301, n_vocab: 301 });
+    assert_eq!(refuse(&[1, 2], 199), PlayerError::Context { pos: 200, n_ctx: 200 });
+    assert!(matches!(refuse(&[1], usize::MAX), PlayerError::Context { .. }));
+    assert!(matches!(refuse(&[], 0), PlayerError::Rows { n_rows: 0, .. }));
+    assert!(matches!(refuse(&vec![1; 100_000], 0), PlayerError::Rows { .. }));
+    let hidden = Job { input: Input::Hidden(&[0.0; 256]), pos: 0, want: Want::LastLogits };
+    assert!(matches!(player.submit(&hidden), Err(PlayerError::Unsupported { .. })));
 }
 
 #[test]
@@ -272,10 +190,7 @@ fn bad_plans_are_refused() {
         let error = refuse(change);
         assert!(matches!(error, PlayerError::Unsupported { .. }), "{error}");
     }
-    let huge = PlayerConfig {
-        n_ctx: 1 << 48,
-        ..config(1)
-    };
+    let huge = PlayerConfig { n_ctx: 1 << 48, ..config(1) };
     let error = cpu::loader(&good, huge).err().expect("refused");
     assert!(matches!(error, PlayerError::Memory { .. }), "{error}");
 }
@@ -287,29 +202,13 @@ fn nan_in_weights_ends_in_nan_and_not_in_a_panic() {
         for isa in cpu::instruction_sets() {
             let mut loader = cpu::loader_named(&plan, config(2), isa).unwrap();
             for (i, weight) in plan.weights.iter().enumerate() {
-                loader
-                    .write(WeightId(i), 0, &vec![0xff; weight.n_bytes()])
-                    .unwrap();
+                loader.write(WeightId(i), 0, &vec![0xff; weight.n_bytes()]).unwrap();
             }
             let mut player = loader.finish().unwrap();
             run(&mut *player, &ids(20), 0, Want::LastLogits);
-            let sampling = Sampling {
-                temperature: 1.0,
-                ..Sampling::default()
-            };
-            let want = Want::Tokens {
-                sampling: &sampling,
-                recent: &[],
-                n_tokens: 3,
-            };
-            play(
-                &mut *player,
-                &Job {
-                    input: Input::Tokens(&[1]),
-                    pos: 20,
-                    want,
-                },
-            );
+            let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
+            let want = Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 3 };
+            play(&mut *player, &Job { input: Input::Tokens(&[1]), pos: 20, want });
             assert!(player.logits().iter().all(|l| l.is_nan()), "{ty} on {isa}");
         }
     }

@@ -26,12 +26,7 @@ pub enum Command {
     /// Ends the generation `id`, running or waiting.
     Cancel { id: u64 },
     /// Answers with `Tokens`.
-    Tokenize {
-        id: u64,
-        text: String,
-        add_special: bool,
-        parse_special: bool,
-    },
+    Tokenize { id: u64, text: String, add_special: bool, parse_special: bool },
     /// Answers with `Text`.
     Detokenize { id: u64, ids: Vec<u32> },
     /// Logits after `ids`: of the last position, or of all.
@@ -45,21 +40,11 @@ pub enum Command {
 #[allow(missing_docs, reason = "fields are named as in `Piece` and `Summary`")]
 pub enum Event {
     /// The prompt was accepted.
-    Started {
-        id: u64,
-        prompt_tokens: usize,
-        reused_tokens: usize,
-        seed: u32,
-    },
+    Started { id: u64, prompt_tokens: usize, reused_tokens: usize, seed: u32 },
     /// Prompt tokens read, of all that were new.
     Progress { id: u64, done: usize, total: usize },
     /// Tokens, and text that can be shown.
-    Piece {
-        id: u64,
-        text: String,
-        ids: Vec<u32>,
-        logprobs: Vec<TokenLogprobs>,
-    },
+    Piece { id: u64, text: String, ids: Vec<u32>, logprobs: Vec<TokenLogprobs> },
     /// The generation is over; also the answer to anything that was cancelled while waiting.
     Done { id: u64, summary: Summary },
     /// Ids of a text.
@@ -67,11 +52,7 @@ pub enum Event {
     /// Text of ids.
     Text { id: u64, text: String },
     /// `[n_rows, n_vocab]`.
-    Logits {
-        id: u64,
-        n_rows: usize,
-        values: Vec<f32>,
-    },
+    Logits { id: u64, n_rows: usize, values: Vec<f32> },
     /// It could not be done; the actor goes on.
     Failed { id: u64, error: Error },
     /// The last event.
@@ -79,10 +60,7 @@ pub enum Event {
 }
 
 /// The host's side of the two queues.
-#[allow(
-    async_fn_in_trait,
-    reason = "without Send on purpose: a worker's futures are not"
-)]
+#[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
 pub trait Port {
     /// Waits for a command; `None` when the host is gone.
     async fn next(&mut self) -> Option<Command>;
@@ -94,12 +72,7 @@ pub trait Port {
 
 /// Serves `port` until it is unloaded or gone; gives the session back.
 pub async fn run(session: Session, port: &mut impl Port) -> Session {
-    let mut actor = Actor {
-        session,
-        port,
-        waiting: VecDeque::new(),
-        unloading: false,
-    };
+    let mut actor = Actor { session, port, waiting: VecDeque::new(), unloading: false };
     while !actor.unloading {
         let command = match actor.waiting.pop_front() {
             Some(command) => Some(command),
@@ -131,16 +104,8 @@ impl<P: Port> Actor<'_, P> {
                 }
             }
             Command::Cancel { .. } => {} // what it names is done already
-            Command::Tokenize {
-                id,
-                text,
-                add_special,
-                parse_special,
-            } => {
-                let options = tokenizer::Encode {
-                    add_special,
-                    parse_special,
-                };
+            Command::Tokenize { id, text, add_special, parse_special } => {
+                let options = tokenizer::Encode { add_special, parse_special };
                 let ids = self.session.tokenizer().encode(&text, options);
                 self.port.emit(Event::Tokens { id, ids });
             }
@@ -152,11 +117,7 @@ impl<P: Port> Actor<'_, P> {
                 let mut values = Vec::new();
                 let sink = |rows: &[f32]| values.extend_from_slice(rows);
                 let event = match self.session.logits(&ids, all, sink).await {
-                    Ok(()) => Event::Logits {
-                        id,
-                        n_rows: if all { ids.len() } else { 1 },
-                        values,
-                    },
+                    Ok(()) => Event::Logits { id, n_rows: if all { ids.len() } else { 1 }, values },
                     Err(error) => Event::Failed { id, error },
                 };
                 self.port.emit(event);
@@ -166,25 +127,10 @@ impl<P: Port> Actor<'_, P> {
     }
 
     async fn generate(&mut self, id: u64, request: Request) -> Result<(), Error> {
-        let Actor {
-            session,
-            port,
-            waiting,
-            unloading,
-        } = self;
+        let Actor { session, port, waiting, unloading } = self;
         let mut generation = session.generate(request)?;
-        let Summary {
-            prompt_tokens,
-            reused_tokens,
-            seed,
-            ..
-        } = *generation.summary();
-        port.emit(Event::Started {
-            id,
-            prompt_tokens,
-            reused_tokens,
-            seed,
-        });
+        let Summary { prompt_tokens, reused_tokens, seed, .. } = *generation.summary();
+        port.emit(Event::Started { id, prompt_tokens, reused_tokens, seed });
         loop {
             generation.yield_now().await;
             while let Some(command) = port.try_next() {
@@ -203,18 +149,10 @@ impl<P: Port> Actor<'_, P> {
                 Step::Piece => {
                     let piece = generation.piece().clone();
                     let (text, ids, logprobs) = (piece.text, piece.ids, piece.logprobs);
-                    port.emit(Event::Piece {
-                        id,
-                        text,
-                        ids,
-                        logprobs,
-                    });
+                    port.emit(Event::Piece { id, text, ids, logprobs });
                 }
                 Step::Done => {
-                    port.emit(Event::Done {
-                        id,
-                        summary: *generation.summary(),
-                    });
+                    port.emit(Event::Done { id, summary: *generation.summary() });
                     return Ok(());
                 }
             }
@@ -244,10 +182,7 @@ fn answer_id(command: &Command) -> Option<u64> {
 fn enqueue(port: &mut impl Port, waiting: &mut VecDeque<Command>, command: Command) {
     match answer_id(&command) {
         Some(id) if waiting.len() >= MAX_QUEUED => {
-            port.emit(Event::Failed {
-                id,
-                error: Error::Busy { limit: MAX_QUEUED },
-            });
+            port.emit(Event::Failed { id, error: Error::Busy { limit: MAX_QUEUED } });
         }
         _ => waiting.push_back(command),
     }
@@ -262,9 +197,6 @@ fn cancel_waiting(port: &mut impl Port, waiting: &mut VecDeque<Command>, id: u64
 }
 
 fn emit_cancelled(port: &mut impl Port, id: u64) {
-    let summary = Summary {
-        finish_reason: Some(FinishReason::Cancelled),
-        ..Summary::default()
-    };
+    let summary = Summary { finish_reason: Some(FinishReason::Cancelled), ..Summary::default() };
     port.emit(Event::Done { id, summary });
 }

@@ -31,20 +31,12 @@ pub enum Error {
     #[error(
         "tensor '{tensor}' holds {have} bytes but its shape needs {need}; fetch the file again"
     )]
-    TensorBytes {
-        tensor: String,
-        need: u64,
-        have: u64,
-    },
+    TensorBytes { tensor: String, need: u64, have: u64 },
     #[error(
         "one row of tensor '{tensor}' has {row_bytes} bytes, and at most {limit} can be staged; \
          models this wide are not supported"
     )]
-    RowTooLong {
-        tensor: String,
-        row_bytes: u64,
-        limit: u64,
-    },
+    RowTooLong { tensor: String, row_bytes: u64, limit: u64 },
     #[error("loading was stopped; nothing of the model is kept")]
     LoadCancelled,
     #[error(
@@ -57,11 +49,7 @@ pub enum Error {
     #[error("token id {id} is not in the vocabulary, which has {n_vocab} tokens (ids from 0)")]
     Token { id: u32, n_vocab: usize },
     #[error("{name} is {value}, but it must be {expected}")]
-    Setting {
-        name: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    Setting { name: &'static str, value: String, expected: &'static str },
     #[error(
         "the model produced NaN or infinite scores at position {pos}; the file may be damaged, so \
          compare it with its source or fetch it again"

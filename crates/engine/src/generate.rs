@@ -101,11 +101,7 @@ impl Summary {
 }
 
 fn per_second(n: usize, ms: f64) -> f64 {
-    if ms > 0.0 {
-        n as f64 / ms * 1000.0
-    } else {
-        0.0
-    }
+    if ms > 0.0 { n as f64 / ms * 1000.0 } else { 0.0 }
 }
 
 /// A running generation; see the module's header.
@@ -129,10 +125,7 @@ pub struct Generation<'s> {
 impl<'s> Generation<'s> {
     pub(crate) fn new(session: &'s mut Session, request: Request) -> Generation<'s> {
         let seed = request.seed.unwrap_or_else(|| (session.env.entropy)());
-        let sampling = Sampling {
-            seed,
-            ..request.sampling
-        };
+        let sampling = Sampling { seed, ..request.sampling };
         let on_device = request.logit_bias.is_empty()
             && request.logprobs.is_none()
             && session.player.can_sample(&sampling);
@@ -172,9 +165,7 @@ impl<'s> Generation<'s> {
 
     /// Ends the generation: the next steps bring text that was held back, then the end.
     pub fn cancel(&mut self) {
-        self.summary
-            .finish_reason
-            .get_or_insert(FinishReason::Cancelled);
+        self.summary.finish_reason.get_or_insert(FinishReason::Cancelled);
     }
 
     /// Lets the host's event loop run, where it has one; call it between steps.
@@ -216,9 +207,7 @@ impl<'s> Generation<'s> {
         self.session.evaluate(pending, Target::LastLogits).await?;
         let (ids, logits) = (&self.session.ids, self.session.player.logits());
         let bias = &self.request.logit_bias;
-        let id = self
-            .sampler
-            .choose(&self.sampling, bias, ids, ids.len(), logits)?;
+        let id = self.sampler.choose(&self.sampling, bias, ids, ids.len(), logits)?;
         let extra = self.request.logprobs.map(|n| logprobs(logits, id, n));
         if self.accept(id)
             && let Some(extra) = extra
@@ -231,18 +220,12 @@ impl<'s> Generation<'s> {
     async fn step_on_device(&mut self) -> Result<(), Error> {
         let pos = self.session.n_cached;
         let room = self.session.n_ctx() - self.session.ids.len();
-        let left = self.request.max_tokens.map_or(room, |max| {
-            max.saturating_sub(self.summary.generated_tokens).min(room)
-        });
-        let n_tokens = self
+        let left = self
             .request
-            .tokens_per_job
-            .min(MAX_TOKENS_PER_JOB)
-            .clamp(1, left.max(1));
-        let target = Target::Tokens {
-            sampling: &self.sampling,
-            n_tokens,
-        };
+            .max_tokens
+            .map_or(room, |max| max.saturating_sub(self.summary.generated_tokens).min(room));
+        let n_tokens = self.request.tokens_per_job.min(MAX_TOKENS_PER_JOB).clamp(1, left.max(1));
+        let target = Target::Tokens { sampling: &self.sampling, n_tokens };
         self.session.evaluate(1, target).await?;
         let mut chosen = std::mem::take(&mut self.scratch);
         chosen.clear();
@@ -250,9 +233,7 @@ impl<'s> Generation<'s> {
         let n_vocab = self.session.model_info().dims.n_vocab;
         for &id in &chosen {
             if id as usize >= n_vocab {
-                return Err(Error::NotFinite {
-                    pos: self.session.ids.len(),
-                });
+                return Err(Error::NotFinite { pos: self.session.ids.len() });
             }
             self.accept(id);
             if self.summary.finish_reason.is_some() {
@@ -286,11 +267,7 @@ impl<'s> Generation<'s> {
         if self.stops.push(&text, &mut self.piece.text) {
             self.flushed = true;
             self.summary.finish_reason = Some(FinishReason::Stop);
-        } else if self
-            .request
-            .max_tokens
-            .is_some_and(|max| self.summary.generated_tokens >= max)
-        {
+        } else if self.request.max_tokens.is_some_and(|max| self.summary.generated_tokens >= max) {
             self.summary.finish_reason = Some(FinishReason::Length);
         } else if self.session.ids.len() >= self.session.n_ctx() {
             self.summary.finish_reason = Some(FinishReason::Context);

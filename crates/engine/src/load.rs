@@ -81,9 +81,7 @@ async fn flush(loader: &mut dyn Loader) -> Result<(), Error> {
 fn in_file_order<'a>(gguf: &'a Gguf, plan: &'a Plan) -> Result<Vec<Source<'a>>, Error> {
     let mut sources = Vec::with_capacity(plan.weights.len());
     for (i, weight) in plan.weights.iter().enumerate() {
-        let missing = || Error::MissingTensor {
-            tensor: weight.name.clone(),
-        };
+        let missing = || Error::MissingTensor { tensor: weight.name.clone() };
         let info = gguf.tensor(&weight.name).ok_or_else(missing)?;
         let row_bytes = weight.row_bytes() as u64;
         let need = row_bytes * weight.n_rows as u64;
@@ -93,18 +91,9 @@ fn in_file_order<'a>(gguf: &'a Gguf, plan: &'a Plan) -> Result<Vec<Source<'a>>, 
         }
         let limit = (STAGING_BYTES / LOAD_ROWS) as u64;
         if row_bytes > limit {
-            return Err(Error::RowTooLong {
-                tensor: weight.name.clone(),
-                row_bytes,
-                limit,
-            });
+            return Err(Error::RowTooLong { tensor: weight.name.clone(), row_bytes, limit });
         }
-        sources.push(Source {
-            id: WeightId(i),
-            weight,
-            info,
-            row_bytes,
-        });
+        sources.push(Source { id: WeightId(i), weight, info, row_bytes });
     }
     sources.sort_by_key(|source| (source.info.shard, source.info.offset));
     Ok(sources)
@@ -118,11 +107,7 @@ fn rows_per_piece(row_bytes: u64) -> usize {
 
 /// No larger than the largest piece, so that a small model takes little memory.
 fn staging_len(sources: &[Source<'_>]) -> usize {
-    let largest = sources
-        .iter()
-        .map(|source| source.info.n_bytes)
-        .max()
-        .unwrap_or(0);
+    let largest = sources.iter().map(|source| source.info.n_bytes).max().unwrap_or(0);
     largest.min(STAGING_BYTES as u64) as usize
 }
 
@@ -143,9 +128,6 @@ fn read_piece<'b>(
     let piece = staging.get_mut(..n_bytes).ok_or(too_short)?;
     let at = row as u64 * source.row_bytes;
     gguf.read_tensor(source.info, at, piece)
-        .map_err(|error| Error::Read {
-            tensor: source.weight.name.clone(),
-            source: error,
-        })?;
+        .map_err(|error| Error::Read { tensor: source.weight.name.clone(), source: error })?;
     Ok(piece)
 }

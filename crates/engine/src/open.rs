@@ -62,30 +62,17 @@ pub struct ModelInfo {
 pub fn open(gguf: Gguf) -> Result<Opened, Error> {
     let model = model::build(&gguf)?;
     let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
-    let text = |id: Option<u32>| {
-        id.and_then(|id| tokenizer.token_text(id))
-            .unwrap_or("")
-            .to_owned()
-    };
-    let special = SpecialTokens {
-        bos: text(tokenizer.bos()),
-        eos: text(tokenizer.eos()),
-    };
+    let text =
+        |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or("").to_owned();
+    let special = SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()) };
     let template = ChatTemplate::from_gguf(&gguf.metadata, &special)?;
-    Ok(Opened {
-        gguf,
-        model,
-        tokenizer: Arc::new(tokenizer),
-        template,
-    })
+    Ok(Opened { gguf, model, tokenizer: Arc::new(tokenizer), template })
 }
 
 impl Opened {
     /// The smaller of [`DEFAULT_N_CTX`] and what the model was trained for.
     pub fn default_n_ctx(&self) -> usize {
-        DEFAULT_N_CTX
-            .min(self.model.plan.dims.n_ctx_train)
-            .max(MIN_N_CTX)
+        DEFAULT_N_CTX.min(self.model.plan.dims.n_ctx_train).max(MIN_N_CTX)
     }
 
     /// What the file is, for people.
@@ -102,13 +89,7 @@ impl Opened {
         let main_type = bytes_of.into_iter().max_by_key(|entry| entry.1);
         ModelInfo {
             architecture: self.model.architecture.clone(),
-            name: self
-                .gguf
-                .metadata
-                .str("general.name")
-                .ok()
-                .flatten()
-                .map(str::to_owned),
+            name: self.gguf.metadata.str("general.name").ok().flatten().map(str::to_owned),
             dims: self.model.plan.dims,
             n_params: tensors.iter().map(|tensor| tensor.n_elements()).sum(),
             weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
@@ -130,11 +111,7 @@ impl Opened {
         if !(MIN_N_CTX..=MAX_N_CTX).contains(&config.n_ctx) {
             let value = config.n_ctx.to_string();
             let expected = "from 2 to 16777216 tokens";
-            return Err(Error::Setting {
-                name: "the context",
-                value,
-                expected,
-            });
+            return Err(Error::Setting { name: "the context", value, expected });
         }
         let start = (env.now_ms)();
         let loader = make(&self.model.plan, config)?;

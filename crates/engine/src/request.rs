@@ -47,12 +47,7 @@ pub const MAX_LOGPROBS: usize = 20;
 
 /// What `ollama run` samples with when nothing is said: the penalties are off.
 pub fn default_sampling() -> Sampling {
-    Sampling {
-        temperature: 0.8,
-        top_k: 40,
-        top_p: 0.9,
-        ..Sampling::default()
-    }
+    Sampling { temperature: 0.8, top_k: 40, top_p: 0.9, ..Sampling::default() }
 }
 
 impl Request {
@@ -79,58 +74,27 @@ impl Request {
         let s = &self.sampling;
         let fraction = "a number from 0 to 1";
         let checks: [(&'static str, f32, bool, &'static str); 7] = [
-            (
-                "temperature",
-                s.temperature,
-                s.temperature >= 0.0,
-                "a number, 0 or more",
-            ),
+            ("temperature", s.temperature, s.temperature >= 0.0, "a number, 0 or more"),
             ("top_p", s.top_p, (0.0..=1.0).contains(&s.top_p), fraction),
             ("min_p", s.min_p, (0.0..=1.0).contains(&s.min_p), fraction),
-            (
-                "typical_p",
-                s.typical_p,
-                (0.0..=1.0).contains(&s.typical_p),
-                fraction,
-            ),
-            (
-                "repeat_penalty",
-                s.repeat_penalty,
-                s.repeat_penalty > 0.0,
-                "a number above 0",
-            ),
+            ("typical_p", s.typical_p, (0.0..=1.0).contains(&s.typical_p), fraction),
+            ("repeat_penalty", s.repeat_penalty, s.repeat_penalty > 0.0, "a number above 0"),
             ("presence_penalty", s.presence_penalty, true, "a number"),
             ("frequency_penalty", s.frequency_penalty, true, "a number"),
         ];
         for (name, value, ok, expected) in checks {
             if !ok || !value.is_finite() {
-                return Err(Error::Setting {
-                    name,
-                    value: value.to_string(),
-                    expected,
-                });
+                return Err(Error::Setting { name, value: value.to_string(), expected });
             }
         }
         // +∞ would be a choice made beforehand; −∞ is a ban, and useful.
-        if let Some(bad) = self
-            .logit_bias
-            .iter()
-            .find(|b| b.1.is_nan() || b.1 == f32::INFINITY)
-        {
+        if let Some(bad) = self.logit_bias.iter().find(|b| b.1.is_nan() || b.1 == f32::INFINITY) {
             let value = bad.1.to_string();
-            return Err(Error::Setting {
-                name: "logit_bias",
-                value,
-                expected: "finite or -inf",
-            });
+            return Err(Error::Setting { name: "logit_bias", value, expected: "finite or -inf" });
         }
         if let Some(n) = self.logprobs.filter(|&n| n > MAX_LOGPROBS) {
             let expected = "at most 20";
-            return Err(Error::Setting {
-                name: "logprobs",
-                value: n.to_string(),
-                expected,
-            });
+            return Err(Error::Setting { name: "logprobs", value: n.to_string(), expected });
         }
         Ok(())
     }

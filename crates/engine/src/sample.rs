@@ -53,12 +53,7 @@ impl HostSampler {
             }
         }
         sampling::penalize(sampling, recent, &mut self.work);
-        Ok(sampling::choose(
-            sampling,
-            &self.work,
-            pos,
-            &mut self.scratch,
-        ))
+        Ok(sampling::choose(sampling, &self.work, pos, &mut self.scratch))
     }
 }
 
@@ -70,11 +65,7 @@ fn check_finite(logits: &[f32], pos: usize) -> Result<(), Error> {
         nan |= logit.is_nan();
         best = best.max(logit);
     }
-    if nan || !best.is_finite() {
-        Err(Error::NotFinite { pos })
-    } else {
-        Ok(())
-    }
+    if nan || !best.is_finite() { Err(Error::NotFinite { pos }) } else { Ok(()) }
 }
 
 /// Log-softmax of `id` and of the `n` best, in f64: a vocabulary of 150 000 small terms adds up.
@@ -95,9 +86,7 @@ pub(crate) fn logprobs(logits: &[f32], id: u32, n: usize) -> TokenLogprobs {
     for entry in &mut top {
         entry.1 = log(entry.1);
     }
-    let logprob = logits
-        .get(id as usize)
-        .map_or(f32::NEG_INFINITY, |&l| log(l));
+    let logprob = logits.get(id as usize).map_or(f32::NEG_INFINITY, |&l| log(l));
     TokenLogprobs { id, logprob, top }
 }
 
@@ -129,38 +118,22 @@ mod tests {
         assert_eq!(pick(&greedy, &[], &[]), Some(1));
         assert_eq!(pick(&greedy, &[(1, -100.0)], &[]), Some(2));
         assert_eq!(pick(&greedy, &[(0, 5.0)], &[]), Some(0));
-        let repeat = Sampling {
-            repeat_penalty: 2.0,
-            ..greedy
-        };
+        let repeat = Sampling { repeat_penalty: 2.0, ..greedy };
         assert_eq!(pick(&repeat, &[], &[1]), Some(2));
-        let presence = Sampling {
-            presence_penalty: 1.5,
-            ..greedy
-        };
+        let presence = Sampling { presence_penalty: 1.5, ..greedy };
         assert_eq!(pick(&presence, &[], &[1, 2]), Some(1));
-        let frequency = Sampling {
-            frequency_penalty: 0.8,
-            ..greedy
-        };
+        let frequency = Sampling { frequency_penalty: 0.8, ..greedy };
         assert_eq!(pick(&frequency, &[], &[1, 1, 1]), Some(2));
     }
 
     #[test]
     fn what_is_not_a_number_is_reported() {
         let mut host = HostSampler::default();
-        for bad in [
-            [f32::NAN, 1.0],
-            [1.0, f32::INFINITY],
-            [f32::NEG_INFINITY; 2],
-        ] {
+        for bad in [[f32::NAN, 1.0], [1.0, f32::INFINITY], [f32::NEG_INFINITY; 2]] {
             let got = host.choose(&Sampling::default(), &[], &[], 7, &bad);
             assert!(matches!(got, Err(Error::NotFinite { pos: 7 })), "{bad:?}");
         }
         let one = [f32::NEG_INFINITY, -3.0];
-        assert_eq!(
-            host.choose(&Sampling::default(), &[], &[], 7, &one).ok(),
-            Some(1)
-        );
+        assert_eq!(host.choose(&Sampling::default(), &[], &[], 7, &one).ok(), Some(1));
     }
 }

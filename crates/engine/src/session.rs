@@ -34,11 +34,7 @@ impl Text {
         let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
         let control = ids.filter(|&id| tokenizer.is_control(id));
         let guard = Guard::new(control.filter_map(|id| tokenizer.token_text(id)));
-        Text {
-            tokenizer,
-            template,
-            guard,
-        }
+        Text { tokenizer, template, guard }
     }
 }
 
@@ -62,10 +58,7 @@ pub(crate) enum Target<'a> {
     Nothing,
     LastLogits,
     AllLogits,
-    Tokens {
-        sampling: &'a Sampling,
-        n_tokens: usize,
-    },
+    Tokens { sampling: &'a Sampling, n_tokens: usize },
 }
 
 impl Session {
@@ -78,16 +71,7 @@ impl Session {
         load_ms: f64,
     ) -> Session {
         let ids = Vec::with_capacity(n_ctx);
-        Session {
-            player,
-            text,
-            env,
-            ids,
-            n_cached: 0,
-            info,
-            n_ctx,
-            load_ms,
-        }
+        Session { player, text, env, ids, n_cached: 0, info, n_ctx, load_ms }
     }
 
     /// Capacity of the context, in tokens.
@@ -171,10 +155,7 @@ impl Session {
         let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
         let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
         let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
-        let options = Encode {
-            add_special: !has_bos,
-            parse_special: true,
-        };
+        let options = Encode { add_special: !has_bos, parse_special: true };
         let mut ids = match is_guarded {
             true => tokenizer.encode_marked(text, options, Guard::MARK),
             false => tokenizer.encode(text, options),
@@ -195,16 +176,11 @@ impl Session {
         if matches!(request.prompt, Prompt::Messages(_)) {
             // A fallback form has no end token of its own.
             let own = self.text.template.stop_strings();
-            request
-                .stop
-                .extend(own.iter().map(|stop| (*stop).to_owned()));
+            request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));
         }
         let ids = self.prompt_ids(&request.prompt)?;
         if ids.len() >= self.n_ctx {
-            return Err(Error::PromptTooLong {
-                need: ids.len(),
-                have: self.n_ctx,
-            });
+            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
         }
         let cached = &self.ids[..self.n_cached];
         let common = cached.iter().zip(&ids).take_while(|(a, b)| a == b).count();
@@ -228,10 +204,7 @@ impl Session {
     ) -> Result<(), Error> {
         let ids = self.prompt_ids(&Prompt::Tokens(ids.to_vec()))?;
         if ids.len() > self.n_ctx {
-            return Err(Error::PromptTooLong {
-                need: ids.len(),
-                have: self.n_ctx,
-            });
+            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
         }
         self.clear();
         self.ids = ids;
@@ -258,12 +231,7 @@ impl Session {
         n_rows: usize,
         target: Target<'_>,
     ) -> Result<(), Error> {
-        let Session {
-            player,
-            ids,
-            n_cached,
-            ..
-        } = self;
+        let Session { player, ids, n_cached, .. } = self;
         let pos = *n_cached;
         let input = Input::Tokens(&ids[pos..pos + n_rows]);
         let want = match target {
@@ -272,11 +240,7 @@ impl Session {
             Target::AllLogits => Want::AllLogits,
             Target::Tokens { sampling, n_tokens } => {
                 let recent = &ids[ids.len().saturating_sub(MAX_RECENT)..];
-                Want::Tokens {
-                    sampling,
-                    recent,
-                    n_tokens,
-                }
+                Want::Tokens { sampling, recent, n_tokens }
             }
         };
         player.submit(&Job { input, pos, want })?;
@@ -296,18 +260,12 @@ impl Session {
         let sampling = Sampling::default();
         let want = match choose {
             false => Want::Nothing,
-            true if self.player.can_sample(&sampling) => Want::Tokens {
-                sampling: &sampling,
-                recent: &[],
-                n_tokens: 1,
-            },
+            true if self.player.can_sample(&sampling) => {
+                Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 1 }
+            }
             true => Want::LastLogits,
         };
-        self.player.submit(&Job {
-            input: Input::Tokens(ids),
-            pos,
-            want,
-        })?;
+        self.player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
         Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
     }
 

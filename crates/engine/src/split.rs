@@ -34,22 +34,11 @@ impl SplitLoader {
     ) -> Result<SplitLoader, PlayerError> {
         let (head, tail) = plan.split_at(layer);
         let id_in = |part: &Plan, name: &str| {
-            part.weights
-                .iter()
-                .position(|weight| weight.name == name)
-                .map(WeightId)
+            part.weights.iter().position(|weight| weight.name == name).map(WeightId)
         };
         let route = |name: &str| (id_in(&head, name), id_in(&tail, name));
-        let routes = plan
-            .weights
-            .iter()
-            .map(|weight| route(&weight.name))
-            .collect();
-        Ok(SplitLoader {
-            first: first(&head)?,
-            second: second(&tail)?,
-            routes,
-        })
+        let routes = plan.weights.iter().map(|weight| route(&weight.name)).collect();
+        Ok(SplitLoader { first: first(&head)?, second: second(&tail)?, routes })
     }
 }
 
@@ -132,17 +121,11 @@ impl Split {
             Wanted::Hidden => Want::Hidden,
             Wanted::LastLogits => Want::LastLogits,
             Wanted::AllLogits => Want::AllLogits,
-            Wanted::Tokens { sampling, .. } => Want::Tokens {
-                sampling,
-                recent: &self.recent,
-                n_tokens: 1,
-            },
+            Wanted::Tokens { sampling, .. } => {
+                Want::Tokens { sampling, recent: &self.recent, n_tokens: 1 }
+            }
         };
-        let job = Job {
-            input: Input::Hidden(self.first.hidden()),
-            pos: self.pos,
-            want,
-        };
+        let job = Job { input: Input::Hidden(self.first.hidden()), pos: self.pos, want };
         self.second.submit(&job)
     }
 
@@ -162,11 +145,7 @@ impl Split {
         }
         self.pos += self.n_rows;
         self.n_rows = 1;
-        let job = Job {
-            input: Input::Tokens(&[id]),
-            pos: self.pos,
-            want: Want::Hidden,
-        };
+        let job = Job { input: Input::Tokens(&[id]), pos: self.pos, want: Want::Hidden };
         self.first.submit(&job)?;
         Ok(true)
     }
@@ -220,24 +199,13 @@ impl Player for Split {
             Want::Hidden => Wanted::Hidden,
             Want::LastLogits => Wanted::LastLogits,
             Want::AllLogits => Wanted::AllLogits,
-            Want::Tokens {
-                sampling,
-                recent,
-                n_tokens,
-            } => {
+            Want::Tokens { sampling, recent, n_tokens } => {
                 self.recent.extend_from_slice(recent);
-                Wanted::Tokens {
-                    sampling: *sampling,
-                    n_left: n_tokens,
-                }
+                Wanted::Tokens { sampling: *sampling, n_left: n_tokens }
             }
         };
         self.pos = job.pos;
-        self.first.submit(&Job {
-            input: job.input,
-            pos: job.pos,
-            want: Want::Hidden,
-        })?;
+        self.first.submit(&Job { input: job.input, pos: job.pos, want: Want::Hidden })?;
         self.n_rows = match job.input {
             Input::Tokens(ids) => ids.len(),
             // Only the number of tokens fed back depends on it, and hidden rows are never fed back.

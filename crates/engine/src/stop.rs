@@ -20,16 +20,8 @@ pub struct StopMatcher {
 impl StopMatcher {
     /// Empty strings are ignored: they would stop everything before it began.
     pub fn new(stops: &[String]) -> StopMatcher {
-        let stops = stops
-            .iter()
-            .filter(|stop| !stop.is_empty())
-            .cloned()
-            .collect();
-        StopMatcher {
-            stops,
-            held: String::new(),
-            matched: false,
-        }
+        let stops = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
+        StopMatcher { stops, held: String::new(), matched: false }
     }
 
     /// Takes the next text and appends to `out` what can be shown. True once a stop was found: the
@@ -58,16 +50,8 @@ impl StopMatcher {
 
     /// Start of the match that ends first (of those, the longest).
     fn first_match(&self) -> Option<usize> {
-        let find = |stop: &String| {
-            self.held
-                .find(stop)
-                .map(|start| (start + stop.len(), start))
-        };
-        self.stops
-            .iter()
-            .filter_map(find)
-            .min()
-            .map(|(_, start)| start)
+        let find = |stop: &String| self.held.find(stop).map(|start| (start + stop.len(), start));
+        self.stops.iter().filter_map(find).min().map(|(_, start)| start)
     }
 
     /// Bytes at the end of the held text that begin some stop.
@@ -114,12 +98,7 @@ mod tests {
             (&["\n\n"], &["one\n", "two\n", "\nthree"], "one\ntwo", true),
             (&["é!"], &["caf", "é", "!"], "caf", true),
             (&["é!"], &["caf", "é", "?"], "café?", false),
-            (
-                &["\u{1F600}"],
-                &["hi \u{1F601}", "\u{1F600}"],
-                "hi \u{1F601}",
-                true,
-            ),
+            (&["\u{1F600}"], &["hi \u{1F601}", "\u{1F600}"], "hi \u{1F601}", true),
             (&["abcd", "bc"], &["abcd"], "a", true),
             (&["abcd", "bc"], &["a", "b", "c", "d"], "a", true),
             (&["bc", "abc"], &["xabc"], "x", true),
@@ -127,11 +106,7 @@ mod tests {
         ];
         for (stops, pieces, shown, stopped) in cases {
             let got = run(stops, pieces);
-            assert_eq!(
-                got,
-                (shown.to_string(), *stopped),
-                "{stops:?} in {pieces:?}"
-            );
+            assert_eq!(got, (shown.to_string(), *stopped), "{stops:?} in {pieces:?}");
         }
     }
 
@@ -139,18 +114,10 @@ mod tests {
     #[test]
     fn cuts_do_not_matter() {
         let stops = ["abab", "ba ", "é€", "a\u{1F600}b"];
-        for text in [
-            "xababa",
-            "aba b ba c",
-            "ééé€x",
-            "aa\u{1F600}b",
-            "abaaba\u{1F600}",
-            "bbb",
-        ] {
+        for text in ["xababa", "aba b ba c", "ééé€x", "aa\u{1F600}b", "abaaba\u{1F600}", "bbb"]
+        {
             let whole = run(&stops, &[text]);
-            let ends: Vec<usize> = (0..=text.len())
-                .filter(|&i| text.is_char_boundary(i))
-                .collect();
+            let ends: Vec<usize> = (0..=text.len()).filter(|&i| text.is_char_boundary(i)).collect();
             for &i in &ends {
                 for &j in ends.iter().filter(|&&j| j >= i) {
                     let cut = run(&stops, &[&text[..i], &text[i..j], &text[j..]]);

@@ -22,15 +22,8 @@ impl Port for Script {
     }
 
     fn try_next(&mut self) -> Option<Command> {
-        let due = self
-            .commands
-            .front()
-            .is_some_and(|entry| entry.0 <= self.events.len());
-        if due {
-            self.commands.pop_front().map(|entry| entry.1)
-        } else {
-            None
-        }
+        let due = self.commands.front().is_some_and(|entry| entry.0 <= self.events.len());
+        if due { self.commands.pop_front().map(|entry| entry.1) } else { None }
     }
 
     fn emit(&mut self, event: Event) {
@@ -39,10 +32,7 @@ impl Port for Script {
 }
 
 fn run(commands: Vec<(usize, Command)>) -> Vec<Event> {
-    let mut port = Script {
-        commands: commands.into(),
-        events: Vec::new(),
-    };
+    let mut port = Script { commands: commands.into(), events: Vec::new() };
     block_on(actor::run(Fake::default().session(64), &mut port));
     port.events
 }
@@ -50,11 +40,7 @@ fn run(commands: Vec<(usize, Command)>) -> Vec<Event> {
 fn command(id: u64, max_tokens: usize) -> Command {
     let prompt = Prompt::Tokens((40..60).collect());
     let sampling = Sampling::default();
-    let request = Request {
-        sampling,
-        max_tokens: Some(max_tokens),
-        ..Request::new(prompt)
-    };
+    let request = Request { sampling, max_tokens: Some(max_tokens), ..Request::new(prompt) };
     Command::Generate { id, request }
 }
 
@@ -73,12 +59,7 @@ fn a_generation_tells_its_story_in_order() {
     let story: Vec<&str> = events
         .iter()
         .map(|event| match event {
-            Event::Started {
-                id: 7,
-                prompt_tokens: 20,
-                reused_tokens: 0,
-                ..
-            } => "started",
+            Event::Started { id: 7, prompt_tokens: 20, reused_tokens: 0, .. } => "started",
             Event::Progress { id: 7, .. } => "progress",
             Event::Piece { id: 7, ids, .. } if ids.len() <= 1 => "piece",
             Event::Done { id: 7, .. } => "done",
@@ -87,10 +68,7 @@ fn a_generation_tells_its_story_in_order() {
         })
         .filter(|name| *name != "piece")
         .collect();
-    assert_eq!(
-        story,
-        ["started", "progress", "progress", "done", "unloaded"]
-    );
+    assert_eq!(story, ["started", "progress", "progress", "done", "unloaded"]);
     let ids = events.iter().filter_map(|event| match event {
         Event::Piece { ids, .. } => Some(ids.len()),
         _ => None,
@@ -102,53 +80,26 @@ fn a_generation_tells_its_story_in_order() {
 fn cancel_reaches_the_prompt_the_answer_and_the_queue() {
     let cancel = |id| Command::Cancel { id };
     // During the prompt: after "started".
-    let events = run(vec![
-        (0, command(1, 30)),
-        (1, cancel(1)),
-        (9, command(2, 2)),
-    ]);
+    let events = run(vec![(0, command(1, 30)), (1, cancel(1)), (9, command(2, 2))]);
     assert_eq!(done(&events), [(1, "cancelled"), (2, "length")]);
-    assert!(
-        !events
-            .iter()
-            .any(|event| matches!(event, Event::Piece { id: 1, .. }))
-    );
+    assert!(!events.iter().any(|event| matches!(event, Event::Piece { id: 1, .. })));
     // During the answer: at most the token that was running comes.
     let events = run(vec![(0, command(1, 30)), (6, cancel(1))]);
     assert_eq!(done(&events), [(1, "cancelled")]);
-    let n = events
-        .iter()
-        .filter(|event| matches!(event, Event::Piece { .. }))
-        .count();
+    let n = events.iter().filter(|event| matches!(event, Event::Piece { .. })).count();
     assert!((3..=4).contains(&n), "{n}");
     // While waiting, and for something that is over.
-    let events = run(vec![
-        (0, command(1, 9)),
-        (1, command(2, 9)),
-        (1, cancel(2)),
-        (1, cancel(5)),
-    ]);
+    let events = run(vec![(0, command(1, 9)), (1, command(2, 9)), (1, cancel(2)), (1, cancel(5))]);
     assert_eq!(done(&events), [(2, "cancelled"), (1, "length")]);
 }
 
 #[test]
 fn unload_answers_everything() {
-    let tokenize = Command::Tokenize {
-        id: 3,
-        text: "hello".into(),
-        add_special: true,
-        parse_special: true,
-    };
-    let events = run(vec![
-        (0, command(1, 30)),
-        (1, command(2, 5)),
-        (2, tokenize),
-        (3, Command::Unload),
-    ]);
-    assert_eq!(
-        done(&events),
-        [(1, "cancelled"), (2, "cancelled"), (3, "cancelled")]
-    );
+    let tokenize =
+        Command::Tokenize { id: 3, text: "hello".into(), add_special: true, parse_special: true };
+    let events =
+        run(vec![(0, command(1, 30)), (1, command(2, 5)), (2, tokenize), (3, Command::Unload)]);
+    assert_eq!(done(&events), [(1, "cancelled"), (2, "cancelled"), (3, "cancelled")]);
     assert!(matches!(events.last(), Some(Event::Unloaded)));
 }
 
@@ -165,41 +116,14 @@ fn questions_about_text_and_numbers_are_answered() {
                 parse_special: true,
             },
         ),
-        (
-            0,
-            Command::Detokenize {
-                id: 2,
-                ids: ids.clone(),
-            },
-        ),
-        (
-            0,
-            Command::Logits {
-                id: 3,
-                ids: vec![40, 41],
-                all: true,
-            },
-        ),
-        (
-            0,
-            Command::Logits {
-                id: 4,
-                ids: vec![9999],
-                all: false,
-            },
-        ),
+        (0, Command::Detokenize { id: 2, ids: ids.clone() }),
+        (0, Command::Logits { id: 3, ids: vec![40, 41], all: true }),
+        (0, Command::Logits { id: 4, ids: vec![9999], all: false }),
         (0, command(5, 100)),
     ]);
     assert!(matches!(&events[0], Event::Tokens { id: 1, ids } if ids[0] == BOS && ids.len() > 1));
     assert!(matches!(&events[1], Event::Text { id: 2, text } if text == "hellox"));
-    let Event::Logits {
-        id: 3,
-        n_rows: 2,
-        values,
-    } = &events[2]
-    else {
-        panic!("{:?}", events[2])
-    };
+    let Event::Logits { id: 3, n_rows: 2, values } = &events[2] else { panic!("{:?}", events[2]) };
     assert_eq!(values.len(), 2 * N_VOCAB);
     assert!(matches!(&events[3], Event::Failed { id: 4, .. }));
     assert_eq!(done(&events), [(5, "context")]);
@@ -208,19 +132,8 @@ fn questions_about_text_and_numbers_are_answered() {
 #[test]
 fn a_request_that_fails_does_not_end_the_actor() {
     let wrong = Request::new(Prompt::Tokens(vec![40; 64]));
-    let events = run(vec![
-        (
-            0,
-            Command::Generate {
-                id: 1,
-                request: wrong,
-            },
-        ),
-        (0, command(2, 1)),
-    ]);
-    let Event::Failed { id: 1, error } = &events[0] else {
-        panic!("{:?}", events[0])
-    };
+    let events = run(vec![(0, Command::Generate { id: 1, request: wrong }), (0, command(2, 1))]);
+    let Event::Failed { id: 1, error } = &events[0] else { panic!("{:?}", events[0]) };
     assert_eq!(error.code(), "ctx.full");
     assert_eq!(done(&events), [(2, "length")]);
 }

@@ -12,11 +12,7 @@ use engine::Error;
 use gguf::{ByteSource, Gguf, SourceError};
 use kernels::{KvType, Plan, PlayerConfig};
 
-const CONFIG: PlayerConfig = PlayerConfig {
-    n_ctx: 32,
-    kv: KvType::F32,
-    n_threads: 1,
-};
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 32, kv: KvType::F32, n_threads: 1 };
 
 /// A file that can be told to fail, and that counts its largest read.
 struct Fragile {
@@ -66,11 +62,7 @@ fn progress_ends_with_everything_and_can_stop_it() {
 fn a_file_that_goes_away_is_named() {
     let (broken, largest) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
     let bytes = model_file(None);
-    let source = Fragile {
-        bytes,
-        broken: broken.clone(),
-        largest,
-    };
+    let source = Fragile { bytes, broken: broken.clone(), largest };
     let opened = engine::open(Gguf::open(Box::new(source)).unwrap()).unwrap();
     let fake = Fake::default();
     let make = |plan: &Plan, config| Ok(fake.loader(plan, config));
@@ -78,13 +70,8 @@ fn a_file_that_goes_away_is_named() {
         broken.set(done > total / 2);
         ControlFlow::Continue(())
     };
-    let error = block_on(opened.load(CONFIG, make, env(), progress))
-        .err()
-        .unwrap();
-    assert!(
-        matches!(&error, Error::Read { tensor, .. } if tensor.starts_with("blk.")),
-        "{error}"
-    );
+    let error = block_on(opened.load(CONFIG, make, env(), progress)).err().unwrap();
+    assert!(matches!(&error, Error::Read { tensor, .. } if tensor.starts_with("blk.")), "{error}");
     assert!(error.to_string().contains("load it again"), "{error}");
 }
 

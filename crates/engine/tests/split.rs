@@ -10,11 +10,7 @@ use engine::{Prompt, Request, Session, SplitLoader};
 use kernels::reference;
 use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError, Sampling};
 
-const CONFIG: PlayerConfig = PlayerConfig {
-    n_ctx: 48,
-    kv: KvType::F32,
-    n_threads: 1,
-};
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 48, kv: KvType::F32, n_threads: 1 };
 
 fn load(make: impl FnOnce(&Plan, PlayerConfig) -> Result<Box<dyn Loader>, PlayerError>) -> Session {
     let opened = engine::open(gguf(None)).unwrap();
@@ -36,18 +32,9 @@ fn every_cut_gives_the_same_numbers_and_text() {
     block_on(whole.logits(&ids, true, |rows| want.extend_from_slice(rows))).unwrap();
     assert_eq!(want.len(), ids.len() * N_VOCAB);
     assert!(want.iter().all(|logit| logit.is_finite()));
-    let sampling = Sampling {
-        temperature: 0.9,
-        top_k: 10,
-        ..Sampling::default()
-    };
+    let sampling = Sampling { temperature: 0.9, top_k: 10, ..Sampling::default() };
     let prompt = Prompt::Tokens(ids.clone());
-    let request = Request {
-        sampling,
-        seed: Some(3),
-        ignore_eos: true,
-        ..Request::new(prompt)
-    };
+    let request = Request { sampling, seed: Some(3), ignore_eos: true, ..Request::new(prompt) };
     let text = generate(&mut whole, request.clone());
     assert_eq!(text.reason(), "context");
     for layer in 0..=N_LAYERS {
@@ -56,15 +43,8 @@ fn every_cut_gives_the_same_numbers_and_text() {
         block_on(split.logits(&ids, true, |rows| got.extend_from_slice(rows))).unwrap();
         assert!(got == want, "logits of the cut before layer {layer}");
         for tokens_per_job in [1, 4] {
-            let request = Request {
-                tokens_per_job,
-                ..request.clone()
-            };
-            assert_eq!(
-                generate(&mut split, request).ids,
-                text.ids,
-                "cut before layer {layer}"
-            );
+            let request = Request { tokens_per_job, ..request.clone() };
+            assert_eq!(generate(&mut split, request).ids, text.ids, "cut before layer {layer}");
         }
         let info = split.player_info();
         assert_eq!(info.device, "reference+reference");

@@ -14,10 +14,7 @@ const WITHOUT_BOS: &str = "{% for m in messages %}{{ m.content }}{% endfor %}";
 fn turns(said: &[&str]) -> Prompt {
     let roles = ["user", "assistant"].iter().cycle();
     Prompt::Messages(
-        said.iter()
-            .zip(roles)
-            .map(|(text, role)| Message::new(*role, *text))
-            .collect(),
+        said.iter().zip(roles).map(|(text, role)| Message::new(*role, *text)).collect(),
     )
 }
 
@@ -59,9 +56,7 @@ fn a_conversation_costs_its_new_words() {
     session = Fake::script(prompt_len, &script).session_of(gguf(Some(WITH_BOS)), 256);
     let answer = generate(&mut session, Request::new(first));
     assert_eq!((answer.text.as_str(), answer.reason()), ("hellox", "stop"));
-    let mut next = session
-        .generate(Request::new(turns(&["hello", "hellox", "x"])))
-        .unwrap();
+    let mut next = session.generate(Request::new(turns(&["hello", "hellox", "x"]))).unwrap();
     let summary = next.summary();
     assert!(summary.reused_tokens >= prompt_len - 1, "{summary:?}");
     assert!(summary.prompt_tokens > summary.reused_tokens);
@@ -72,10 +67,7 @@ fn a_conversation_costs_its_new_words() {
 fn a_template_that_throws_is_a_sentence() {
     let template = "{{ raise_exception('no system, please') }}";
     let mut session = Fake::default().session_of(gguf(Some(template)), 64);
-    let error = session
-        .generate(Request::new(turns(&["hello"])))
-        .err()
-        .unwrap();
+    let error = session.generate(Request::new(turns(&["hello"]))).err().unwrap();
     assert!(error.to_string().contains("no system, please"), "{error}");
     assert_eq!(error.code(), "model.template");
 }

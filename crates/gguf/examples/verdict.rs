@@ -25,11 +25,7 @@ pub extern "C" fn input(n_bytes: usize) -> *mut u8 {
 /// Judges the file with the native (0) or the wasm32 limits (1); the length of the answer.
 #[unsafe(no_mangle)]
 pub extern "C" fn judge(wasm32_limits: u32) -> usize {
-    let limits = if wasm32_limits == 0 {
-        &Limits::NATIVE
-    } else {
-        &Limits::WASM32
-    };
+    let limits = if wasm32_limits == 0 { &Limits::NATIVE } else { &Limits::WASM32 };
     let text = INPUT.with_borrow(|input| verdict(input, limits));
     OUTPUT.replace(text);
     OUTPUT.with_borrow(String::len)

@@ -39,16 +39,7 @@ impl<'a> Cursor<'a> {
     ) -> Self {
         let len = source.len();
         let buffer = Vec::new();
-        Cursor {
-            source,
-            limits,
-            len,
-            pos: 0,
-            buffer,
-            buffer_start: 0,
-            read_ahead,
-            heap: 0,
-        }
+        Cursor { source, limits, len, pos: 0, buffer, buffer_start: 0, read_ahead, heap: 0 }
     }
 
     pub(crate) fn limits(&self) -> &'a Limits {
@@ -82,12 +73,7 @@ impl<'a> Cursor<'a> {
     /// `need` held against a limit, at the current position.
     pub(crate) fn check(&self, limit: Limit, need: u64, max: u64) -> Result<(), Error> {
         if need > max {
-            return Err(Error::Limit {
-                limit,
-                need,
-                max,
-                offset: self.pos,
-            });
+            return Err(Error::Limit { limit, need, max, offset: self.pos });
         }
         Ok(())
     }
@@ -96,12 +82,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn room(&self, n: u64, what: &'static str) -> Result<u64, Error> {
         let have = self.remaining();
         if n > have {
-            return Err(Error::Truncated {
-                what,
-                offset: self.pos,
-                need: n,
-                have,
-            });
+            return Err(Error::Truncated { what, offset: self.pos, need: n, have });
         }
         let end = self.pos.saturating_add(n);
         self.check(Limit::Header, end, self.limits.header_bytes)?;
@@ -144,12 +125,7 @@ impl<'a> Cursor<'a> {
         let offset = self.pos;
         let need = self.u64("a count")?;
         if need > max {
-            return Err(Error::Limit {
-                limit,
-                need,
-                max,
-                offset,
-            });
+            return Err(Error::Limit { limit, need, max, offset });
         }
         Ok(need)
     }
@@ -164,12 +140,7 @@ impl<'a> Cursor<'a> {
         let start = self.pos;
         let n = self.u64(what)?;
         if n > max {
-            return Err(Error::Limit {
-                limit,
-                need: n,
-                max,
-                offset: start,
-            });
+            return Err(Error::Limit { limit, need: n, max, offset: start });
         }
         self.room(n, what)?;
         Ok(n)
@@ -200,9 +171,7 @@ impl<'a> Cursor<'a> {
                 buffered => buffered,
             };
             let n = buffered.len().min(rest.len());
-            rest.split_at_mut(n)
-                .0
-                .copy_from_slice(buffered.split_at(n).0);
+            rest.split_at_mut(n).0.copy_from_slice(buffered.split_at(n).0);
             done = done.saturating_add(n);
             self.pos = self.pos.saturating_add(n as u64);
         }
@@ -234,9 +203,7 @@ impl<'a> Cursor<'a> {
 /// Grows by doubling, but never past what the file declared.
 pub(crate) fn push_within<T>(items: &mut Vec<T>, item: T, declared: u64) {
     if items.len() == items.capacity() {
-        let rest = usize::try_from(declared)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(items.len());
+        let rest = usize::try_from(declared).unwrap_or(usize::MAX).saturating_sub(items.len());
         items.reserve_exact(items.len().max(64).min(rest));
     }
     items.push(item);
@@ -260,9 +227,7 @@ mod tests {
         metadata.insert("tokens", ["a", "bc", "", "def"].map(String::from).to_vec());
         metadata.insert("scores", vec![1.0f32, 2.0, 3.0]);
         let mut writer = Writer::new(metadata);
-        writer
-            .tensor("weight", quant::TensorType::Q8_0, &[64, 2])
-            .unwrap();
+        writer.tensor("weight", quant::TensorType::Q8_0, &[64, 2]).unwrap();
         let mut data = writer.start(Vec::new()).unwrap();
         data.write_tensor("weight", &[7; 136]).unwrap();
         let bytes = data.finish().unwrap();

@@ -24,12 +24,7 @@ pub enum Error {
          {have} left; it was probably not downloaded or copied completely, get it again"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Truncated {
-        what: &'static str,
-        offset: u64,
-        need: u64,
-        have: u64,
-    },
+    Truncated { what: &'static str, offset: u64, need: u64, have: u64 },
 
     /// The first four bytes are not `GGUF`; `hint` says what they are, where that is known.
     #[error("not a GGUF file: it starts with \"{}\"; {hint}", .found.escape_ascii())]
@@ -55,12 +50,7 @@ pub enum Error {
          damaged or not a language model"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Limit {
-        limit: Limit,
-        need: u64,
-        max: u64,
-        offset: u64,
-    },
+    Limit { limit: Limit, need: u64, max: u64, offset: u64 },
 
     /// A metadata key of length 0.
     #[error("the metadata key at offset {offset} is empty: the file is damaged, get it again")]
@@ -121,20 +111,12 @@ pub enum Error {
     /// A key with another type than the one it must have.
     #[error("the metadata key \"{key}\" is {got}, {want} is needed: convert the model again")]
     #[allow(missing_docs, reason = "the text above says it")]
-    KeyType {
-        key: String,
-        want: &'static str,
-        got: String,
-    },
+    KeyType { key: String, want: &'static str, got: String },
 
     /// A key whose number does not fit.
     #[error("the metadata key \"{key}\" is {value}, {want} is needed: convert the model again")]
     #[allow(missing_docs, reason = "the text above says it")]
-    KeyRange {
-        key: String,
-        want: &'static str,
-        value: i128,
-    },
+    KeyRange { key: String, want: &'static str, value: i128 },
 
     /// A tensor name that is empty or has control characters.
     #[error("the tensor name \"{}\" at offset {offset} is empty or has control characters: the \
@@ -154,12 +136,7 @@ pub enum Error {
              {max} are possible: the file is damaged"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Dims {
-        tensor: String,
-        n_dims: u32,
-        max: u32,
-        offset: u64,
-    },
+    Dims { tensor: String, n_dims: u32, max: u32, offset: u64 },
 
     /// A size that no file can have.
     #[error(
@@ -167,11 +144,7 @@ pub enum Error {
              file can be: the file is damaged or hostile"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Overflow {
-        tensor: String,
-        what: &'static str,
-        offset: u64,
-    },
+    Overflow { tensor: String, what: &'static str, offset: u64 },
 
     /// A tensor type id ggml does not have (any more).
     #[error(
@@ -179,22 +152,13 @@ pub enum Error {
              damaged, or quantized in a way newer than this program"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    TensorType {
-        tensor: String,
-        id: u32,
-        offset: u64,
-    },
+    TensorType { tensor: String, id: u32, offset: u64 },
 
     /// Rows that are not whole blocks.
     #[error("the tensor \"{tensor}\" (described at offset {offset}) has rows of {ne0} elements, \
              which are no whole {ty} blocks of {}: the file is damaged", .ty.block_len())]
     #[allow(missing_docs, reason = "the text above says it")]
-    BlockSize {
-        tensor: String,
-        ty: TensorType,
-        ne0: u64,
-        offset: u64,
-    },
+    BlockSize { tensor: String, ty: TensorType, ne0: u64, offset: u64 },
 
     /// A tensor that does not lie where the sizes before it end.
     #[error(
@@ -202,12 +166,7 @@ pub enum Error {
              {found}, it must lie at {want}: overlapping, unordered or missing data is refused"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    Offset {
-        tensor: String,
-        found: u64,
-        want: u64,
-        offset: u64,
-    },
+    Offset { tensor: String, found: u64, want: u64, offset: u64 },
 
     /// Tensor data past the end of the file.
     #[error(
@@ -220,12 +179,7 @@ pub enum Error {
     /// A read outside a tensor.
     #[error("{n} bytes at {start} of tensor \"{tensor}\" were asked for, it has {n_bytes}")]
     #[allow(missing_docs, reason = "the text above says it")]
-    TensorRange {
-        tensor: String,
-        start: u64,
-        n: u64,
-        n_bytes: u64,
-    },
+    TensorRange { tensor: String, start: u64, n: u64, n_bytes: u64 },
 
     /// Files that do not make up one split model.
     #[error("the parts of this split model do not fit together: {reason}")]

@@ -47,10 +47,8 @@ fn key(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     if n == 0 {
         return Err(Error::EmptyKey { offset });
     }
-    let key = String::from_utf8(cursor.bytes(n, "a metadata key")?).map_err(|_| Error::Utf8 {
-        what: "a metadata key",
-        offset,
-    })?;
+    let key = String::from_utf8(cursor.bytes(n, "a metadata key")?)
+        .map_err(|_| Error::Utf8 { what: "a metadata key", offset })?;
     if key.chars().any(char::is_control) {
         return Err(Error::BadKey { key, offset });
     }

@@ -56,29 +56,16 @@ impl Gguf {
     pub fn open_with(sources: Vec<Box<dyn ByteSource>>, limits: &Limits) -> Result<Gguf, Error> {
         let (need, max) = (sources.len() as u64, limits.n_shards);
         if need > max {
-            return Err(Error::Limit {
-                limit: Limit::Shards,
-                need,
-                max,
-                offset: 0,
-            });
+            return Err(Error::Limit { limit: Limit::Shards, need, max, offset: 0 });
         }
         let mut headers = Vec::new();
         for (index, source) in sources.iter().enumerate() {
             headers.push(parse(source, limits).map_err(|error| match sources.len() {
                 1 => error,
-                _ => Error::Shard {
-                    index,
-                    error: Box::new(error),
-                },
+                _ => Error::Shard { index, error: Box::new(error) },
             })?);
         }
-        split::check(
-            &headers
-                .iter()
-                .map(|h| (&h.metadata, h.tensors.len()))
-                .collect::<Vec<_>>(),
-        )?;
+        split::check(&headers.iter().map(|h| (&h.metadata, h.tensors.len())).collect::<Vec<_>>())?;
         Gguf::join(headers, sources)
     }
 
@@ -86,25 +73,13 @@ impl Gguf {
         let trailing_bytes = headers.iter().map(|header| header.trailing_bytes).sum();
         let n_files = headers.len();
         let mut headers = headers.into_iter();
-        let Some(Header {
-            version,
-            metadata,
-            mut tensors,
-            by_name,
-            alignment,
-            data_start,
-            ..
-        }) = headers.next()
+        let Some(Header { version, metadata, mut tensors, by_name, alignment, data_start, .. }) =
+            headers.next()
         else {
-            return Err(Error::Split {
-                reason: "there is no file at all, name one".to_owned(),
-            });
+            return Err(Error::Split { reason: "there is no file at all, name one".to_owned() });
         };
         for (shard, header) in (1..).zip(headers) {
-            let moved = header
-                .tensors
-                .into_iter()
-                .map(|info| TensorInfo { shard, ..info });
+            let moved = header.tensors.into_iter().map(|info| TensorInfo { shard, ..info });
             tensors.extend(moved);
         }
         let by_name = match n_files {
@@ -112,10 +87,7 @@ impl Gguf {
             _ => sorted_positions(&tensors, |tensor| &tensor.name).map_err(|twice| {
                 let info = tensors.get(twice);
                 let name = info.map(|info| info.name.clone()).unwrap_or_default();
-                Error::DuplicateTensor {
-                    name,
-                    offset: info.map_or(0, |info| info.offset),
-                }
+                Error::DuplicateTensor { name, offset: info.map_or(0, |info| info.offset) }
             })?,
         };
         Ok(Gguf {
@@ -134,13 +106,8 @@ impl Gguf {
     pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
         let info = |position: &u32| self.tensors.get(*position as usize);
         let name_at = |position: &u32| info(position).map(|info| info.name.as_str());
-        let found = self
-            .by_name
-            .binary_search_by(|position| name_at(position).cmp(&Some(name)));
-        found
-            .ok()
-            .and_then(|found| self.by_name.get(found))
-            .and_then(info)
+        let found = self.by_name.binary_search_by(|position| name_at(position).cmp(&Some(name)));
+        found.ok().and_then(|found| self.by_name.get(found)).and_then(info)
     }
 
     /// Fills `buf` with the bytes of a tensor from its byte `offset` on.
@@ -152,12 +119,9 @@ impl Gguf {
         let inside = offset.checked_add(n).is_some_and(|end| end <= info.n_bytes);
         let position = info.offset.checked_add(offset);
         match (inside, position, self.sources.get(info.shard)) {
-            (true, Some(position), Some(source)) => {
-                source.read_at(position, buf).map_err(|source| Error::Io {
-                    offset: position,
-                    source,
-                })
-            }
+            (true, Some(position), Some(source)) => source
+                .read_at(position, buf)
+                .map_err(|source| Error::Io { offset: position, source }),
             _ => Err(Error::TensorRange {
                 tensor: info.name.clone(),
                 start: offset,

@@ -56,29 +56,15 @@ fn parse_with(cursor: &mut Cursor<'_>) -> Result<Header, Error> {
     let data_start = align_up(header_end, alignment).unwrap_or(header_end);
     let data_bytes = tensors::place(&mut found, data_start, alignment, cursor.len())?;
     let offsets: Vec<u64> = found.iter().map(|described| described.at).collect();
-    let tensors: Vec<TensorInfo> = found
-        .into_iter()
-        .map(|described| described.tensor)
-        .collect();
+    let tensors: Vec<TensorInfo> = found.into_iter().map(|described| described.tensor).collect();
     let by_name = sorted_positions(&tensors, |tensor| &tensor.name).map_err(|twice| {
-        let name = tensors
-            .get(twice)
-            .map(|tensor| tensor.name.clone())
-            .unwrap_or_default();
+        let name = tensors.get(twice).map(|tensor| tensor.name.clone()).unwrap_or_default();
         let offset = offsets.get(twice).copied().unwrap_or(0);
         Error::DuplicateTensor { name, offset }
     })?;
     let data_end = data_start.saturating_add(data_bytes);
     let trailing_bytes = cursor.len().saturating_sub(data_end);
-    Ok(Header {
-        version,
-        metadata,
-        tensors,
-        by_name,
-        alignment,
-        data_start,
-        trailing_bytes,
-    })
+    Ok(Header { version, metadata, tensors, by_name, alignment, data_start, trailing_bytes })
 }
 
 fn magic(cursor: &mut Cursor<'_>) -> Result<(), Error> {
@@ -107,21 +93,12 @@ fn version(cursor: &mut Cursor<'_>) -> Result<u32, Error> {
     let version = cursor.u32("the version")?;
     match version {
         2 | 3 => Ok(version),
-        1 => Err(Error::Version {
-            version,
-            hint: "version 1 is from 2023, convert it again",
-        }),
-        _ if matches!(version.swap_bytes(), 1..=3) => Err(Error::BigEndian {
-            version: version.swap_bytes(),
-        }),
-        0 => Err(Error::Version {
-            version,
-            hint: "the file is damaged, get it again",
-        }),
-        _ => Err(Error::Version {
-            version,
-            hint: "it is damaged or newer than this program",
-        }),
+        1 => Err(Error::Version { version, hint: "version 1 is from 2023, convert it again" }),
+        _ if matches!(version.swap_bytes(), 1..=3) => {
+            Err(Error::BigEndian { version: version.swap_bytes() })
+        }
+        0 => Err(Error::Version { version, hint: "the file is damaged, get it again" }),
+        _ => Err(Error::Version { version, hint: "it is damaged or newer than this program" }),
     }
 }
 
@@ -131,18 +108,11 @@ fn alignment(metadata: &Metadata, limits: &Limits) -> Result<u64, Error> {
         Some(Value::U32(value)) => u64::from(*value),
         Some(other) => {
             let (key, got) = (KEY_ALIGNMENT.to_owned(), other.type_name());
-            return Err(Error::KeyType {
-                key,
-                want: "a uint32",
-                got,
-            });
+            return Err(Error::KeyType { key, want: "a uint32", got });
         }
     };
     if !value.is_power_of_two() || value > limits.alignment {
-        return Err(Error::Alignment {
-            value,
-            max: limits.alignment,
-        });
+        return Err(Error::Alignment { value, max: limits.alignment });
     }
     Ok(value)
 }

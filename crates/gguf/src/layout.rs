@@ -11,8 +11,7 @@ pub const MAX_EXTENT: u64 = i64::MAX as u64;
 
 /// `n` rounded up to a multiple of `align`; `None` above [`MAX_EXTENT`]. `align` 0 counts as 1.
 pub fn align_up(n: u64, align: u64) -> Option<u64> {
-    n.checked_next_multiple_of(align.max(1))
-        .filter(|n| *n <= MAX_EXTENT)
+    n.checked_next_multiple_of(align.max(1)).filter(|n| *n <= MAX_EXTENT)
 }
 
 /// Why a shape has no size.
@@ -32,18 +31,13 @@ pub fn tensor_bytes(ty: TensorType, dims: &[u64]) -> Option<u64> {
 
 pub(crate) fn checked_bytes(ty: TensorType, dims: &[u64]) -> Result<u64, ShapeError> {
     let bounded = |n: u128, what| {
-        u64::try_from(n)
-            .ok()
-            .filter(|n| *n <= MAX_EXTENT)
-            .ok_or(ShapeError::Overflow(what))
+        u64::try_from(n).ok().filter(|n| *n <= MAX_EXTENT).ok_or(ShapeError::Overflow(what))
     };
     let mut n_elements = 1;
     for dim in dims {
         let dim = bounded(u128::from(*dim), "dimension")?;
-        n_elements = bounded(
-            u128::from(n_elements).saturating_mul(u128::from(dim)),
-            "element count",
-        )?;
+        n_elements =
+            bounded(u128::from(n_elements).saturating_mul(u128::from(dim)), "element count")?;
     }
     let block_len = ty.block_len() as u64;
     let ne0 = dims.first().copied().unwrap_or(1);
@@ -51,10 +45,7 @@ pub(crate) fn checked_bytes(ty: TensorType, dims: &[u64]) -> Result<u64, ShapeEr
         return Err(ShapeError::BlockSize(ne0));
     }
     let n_blocks = u128::from(n_elements.checked_div(block_len).unwrap_or(0));
-    bounded(
-        n_blocks.saturating_mul(ty.block_bytes() as u128),
-        "byte count",
-    )
+    bounded(n_blocks.saturating_mul(ty.block_bytes() as u128), "byte count")
 }
 
 /// Where tensor data lies, as offsets from the data start: the running padded sum.
@@ -77,10 +68,7 @@ impl Layout {
     /// Adds a tensor and its padding; `None` above [`MAX_EXTENT`].
     pub(crate) fn push(&mut self, n_bytes: u64) -> Option<()> {
         let padded = align_up(n_bytes, self.align)?;
-        self.end = self
-            .end
-            .checked_add(padded)
-            .filter(|end| *end <= MAX_EXTENT)?;
+        self.end = self.end.checked_add(padded).filter(|end| *end <= MAX_EXTENT)?;
         Some(())
     }
 }
@@ -95,10 +83,7 @@ mod tests {
         for align in [1, 2, 4, 8, 16, 32] {
             for n in 0..200 {
                 let up = align_up(n, align).unwrap();
-                assert!(
-                    up >= n && up < n + align && up.is_multiple_of(align),
-                    "{n} {align} {up}"
-                );
+                assert!(up >= n && up < n + align && up.is_multiple_of(align), "{n} {align} {up}");
             }
         }
         assert_eq!(align_up(u64::MAX, 32), None);
@@ -132,9 +117,7 @@ mod tests {
                     let bytes =
                         (exact / ty.block_len() as u128).saturating_mul(ty.block_bytes() as u128);
                     let whole = a.is_multiple_of(ty.block_len() as u64);
-                    let small = [exact, bytes, (*a).into(), (*b).into()]
-                        .iter()
-                        .all(|n| *n <= max);
+                    let small = [exact, bytes, (*a).into(), (*b).into()].iter().all(|n| *n <= max);
                     let want = (whole && small).then(|| u64::try_from(bytes).unwrap());
                     assert_eq!(tensor_bytes(*ty, &[*a, *b]), want, "{ty} {a} {b}");
                 }

@@ -13,10 +13,7 @@
 
 #![deny(missing_docs)]
 #![deny(clippy::cast_possible_truncation)]
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod cursor;
 mod error;

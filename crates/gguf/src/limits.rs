@@ -64,11 +64,7 @@ impl Limits {
 
     /// The limits that fit the machine this runs on.
     pub const fn host() -> &'static Limits {
-        if usize::BITS > 32 {
-            &Limits::NATIVE
-        } else {
-            &Limits::WASM32
-        }
+        if usize::BITS > 32 { &Limits::NATIVE } else { &Limits::WASM32 }
     }
 }
 

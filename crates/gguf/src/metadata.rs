@@ -30,11 +30,7 @@ impl Metadata {
         match sorted_positions(&entries, |entry| &entry.0) {
             Ok(by_key) => Ok(Metadata { entries, by_key }),
             Err(twice) => Err((
-                entries
-                    .into_iter()
-                    .nth(twice)
-                    .map(|entry| entry.0)
-                    .unwrap_or_default(),
+                entries.into_iter().nth(twice).map(|entry| entry.0).unwrap_or_default(),
                 twice,
             )),
         }
@@ -70,17 +66,12 @@ impl Metadata {
 
     /// All pairs in file order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.find(key)
-            .ok()
-            .and_then(|found| self.entries.get(found))
-            .map(|entry| &entry.1)
+        self.find(key).ok().and_then(|found| self.entries.get(found)).map(|entry| &entry.1)
     }
 
     /// Position of the entry, or the place in `by_key` for a new one.
@@ -88,11 +79,7 @@ impl Metadata {
         let key_at = |position: &u32| self.entries.get(*position as usize).map(|e| e.0.as_str());
         self.by_key
             .binary_search_by(|position| key_at(position).cmp(&Some(key)))
-            .map(|found| {
-                self.by_key
-                    .get(found)
-                    .map_or(0, |position| *position as usize)
-            })
+            .map(|found| self.by_key.get(found).map_or(0, |position| *position as usize))
     }
 
     /// A whole number that fits a `u32`, of any integer type.
@@ -114,9 +101,7 @@ impl Metadata {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let number = value
-            .as_integer()
-            .ok_or_else(|| key_type(key, want, value))?;
+        let number = value.as_integer().ok_or_else(|| key_type(key, want, value))?;
         fit(key, want, number).map(Some)
     }
 
@@ -125,10 +110,7 @@ impl Metadata {
         match self.get(key) {
             None => Ok(None),
             Some(Value::F32(value)) => Ok(Some(*value)),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "rounding is what is asked for"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
             Some(Value::F64(value)) => Ok(Some(*value as f32)),
             Some(other) => Err(key_type(key, "a float32", other)),
         }
@@ -193,8 +175,7 @@ impl Metadata {
         if let Some(Value::Array(Array::I32(value))) = self.get(key) {
             return Ok(Some(Cow::Borrowed(value)));
         }
-        self.integers(key, "an array of int32")
-            .map(|v| v.map(Cow::Owned))
+        self.integers(key, "an array of int32").map(|v| v.map(Cow::Owned))
     }
 
     /// An array of whole numbers that all fit a `u32`, of any integer type.
@@ -202,8 +183,7 @@ impl Metadata {
         if let Some(Value::Array(Array::U32(value))) = self.get(key) {
             return Ok(Some(Cow::Borrowed(value)));
         }
-        self.integers(key, "an array of uint32")
-            .map(|v| v.map(Cow::Owned))
+        self.integers(key, "an array of uint32").map(|v| v.map(Cow::Owned))
     }
 
     /// An array of booleans.
@@ -222,11 +202,7 @@ impl Metadata {
         };
         if array.len() != n {
             let got = format!("an array of {}", array.len());
-            return Err(Error::KeyType {
-                key: key.to_owned(),
-                want: "one number per layer",
-                got,
-            });
+            return Err(Error::KeyType { key: key.to_owned(), want: "one number per layer", got });
         }
         self.integers(key, "an array of uint32")
     }
@@ -239,16 +215,12 @@ impl Metadata {
         let numbers = match self.get(key) {
             None => return Ok(None),
             Some(Value::Array(array)) if array.is_empty() => Vec::new(),
-            Some(value @ Value::Array(array)) => array
-                .as_integers()
-                .ok_or_else(|| key_type(key, want, value))?,
+            Some(value @ Value::Array(array)) => {
+                array.as_integers().ok_or_else(|| key_type(key, want, value))?
+            }
             Some(value) => return Err(key_type(key, want, value)),
         };
-        numbers
-            .into_iter()
-            .map(|number| fit(key, want, number))
-            .collect::<Result<_, _>>()
-            .map(Some)
+        numbers.into_iter().map(|number| fit(key, want, number)).collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -277,19 +249,11 @@ require! {
 }
 
 fn key_type(key: &str, want: &'static str, got: &Value) -> Error {
-    Error::KeyType {
-        key: key.to_owned(),
-        want,
-        got: got.type_name(),
-    }
+    Error::KeyType { key: key.to_owned(), want, got: got.type_name() }
 }
 
 fn fit<T: TryFrom<i128>>(key: &str, want: &'static str, value: i128) -> Result<T, Error> {
-    T::try_from(value).map_err(|_| Error::KeyRange {
-        key: key.to_owned(),
-        want,
-        value,
-    })
+    T::try_from(value).map_err(|_| Error::KeyRange { key: key.to_owned(), want, value })
 }
 
 /// Positions of `items` by ascending name; the later position of two equal names if there are any.

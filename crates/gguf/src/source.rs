@@ -76,7 +76,5 @@ macro_rules! forward {
 forward!(&T, Box<T>, Rc<T>, Arc<T>);
 
 fn past_end(offset: u64, n: usize, len: u64) -> SourceError {
-    SourceError(format!(
-        "{n} bytes asked for at offset {offset} of {len} bytes"
-    ))
+    SourceError(format!("{n} bytes asked for at offset {offset} of {len} bytes"))
 }

@@ -36,11 +36,7 @@ impl SplitName {
         let (prefix, no) = rest.rsplit_once('-')?;
         let (no, count) = (number(no)?, number(count)?);
         let valid = (1..=count).contains(&no) && count <= MAX_NAMED && !prefix.is_empty();
-        valid.then(|| SplitName {
-            prefix: prefix.to_owned(),
-            no,
-            count,
-        })
+        valid.then(|| SplitName { prefix: prefix.to_owned(), no, count })
     }
 
     /// The name of file `no` (from 1) of the same model.
@@ -93,12 +89,7 @@ pub(crate) fn check(files: &[(&Metadata, usize)]) -> Result<(), Error> {
         }
     }
     let total: u64 = files.iter().map(|(_, n_tensors)| *n_tensors as u64).sum();
-    match files
-        .first()
-        .map(|(metadata, _)| metadata.u64(KEY_TENSORS))
-        .transpose()?
-        .flatten()
-    {
+    match files.first().map(|(metadata, _)| metadata.u64(KEY_TENSORS)).transpose()?.flatten() {
         Some(want) if want != total => split(format!(
             "they hold {total} tensors and should hold {want}, a part belongs to another model"
         )),

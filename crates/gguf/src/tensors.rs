@@ -52,10 +52,7 @@ pub(crate) struct Described {
 
 /// All descriptions; their data are not placed yet.
 pub(crate) fn read(cursor: &mut Cursor<'_>, n_tensors: u64) -> Result<Vec<Described>, Error> {
-    cursor.room(
-        n_tensors.saturating_mul(MIN_INFO_BYTES),
-        "tensor descriptions",
-    )?;
+    cursor.room(n_tensors.saturating_mul(MIN_INFO_BYTES), "tensor descriptions")?;
     let mut out = Vec::new();
     for _ in 0..n_tensors {
         let described = tensor(cursor)?;
@@ -73,12 +70,7 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<Described, Error> {
     let n_dims = cursor.u32(WHAT)?;
     let max = cursor.limits().n_dims;
     if n_dims > max {
-        return Err(Error::Dims {
-            tensor: name,
-            n_dims,
-            max,
-            offset,
-        });
+        return Err(Error::Dims { tensor: name, n_dims, max, offset });
     }
     let mut dims = vec_of(n_dims.into());
     for _ in 0..n_dims {
@@ -87,40 +79,18 @@ fn tensor(cursor: &mut Cursor<'_>) -> Result<Described, Error> {
     let offset = cursor.pos();
     let id = cursor.u32(WHAT)?;
     let Some(ty) = TensorType::from_id(id) else {
-        return Err(Error::TensorType {
-            tensor: name,
-            id,
-            offset,
-        });
+        return Err(Error::TensorType { tensor: name, id, offset });
     };
     let relative = cursor.u64(WHAT)?;
     match checked_bytes(ty, &dims) {
         Ok(n_bytes) => {
-            let tensor = TensorInfo {
-                name,
-                ty,
-                dims,
-                shard: 0,
-                offset: relative,
-                n_bytes,
-            };
-            Ok(Described {
-                tensor,
-                at,
-                relative,
-            })
+            let tensor = TensorInfo { name, ty, dims, shard: 0, offset: relative, n_bytes };
+            Ok(Described { tensor, at, relative })
         }
-        Err(ShapeError::Overflow(what)) => Err(Error::Overflow {
-            tensor: name,
-            what,
-            offset: at,
-        }),
-        Err(ShapeError::BlockSize(ne0)) => Err(Error::BlockSize {
-            tensor: name,
-            ty,
-            ne0,
-            offset: at,
-        }),
+        Err(ShapeError::Overflow(what)) => Err(Error::Overflow { tensor: name, what, offset: at }),
+        Err(ShapeError::BlockSize(ne0)) => {
+            Err(Error::BlockSize { tensor: name, ty, ne0, offset: at })
+        }
     }
 }
 
@@ -144,37 +114,16 @@ pub(crate) fn place(
     len: u64,
 ) -> Result<u64, Error> {
     let mut layout = Layout::new(alignment);
-    for Described {
-        tensor,
-        at,
-        relative,
-    } in infos.iter_mut()
-    {
-        let overflow = |what| Error::Overflow {
-            tensor: tensor.name.clone(),
-            what,
-            offset: *at,
-        };
-        let start = data_start
-            .checked_add(*relative)
-            .filter(|start| *start <= MAX_EXTENT);
+    for Described { tensor, at, relative } in infos.iter_mut() {
+        let overflow = |what| Error::Overflow { tensor: tensor.name.clone(), what, offset: *at };
+        let start = data_start.checked_add(*relative).filter(|start| *start <= MAX_EXTENT);
         let start = start.ok_or_else(|| overflow("offset"))?;
         if *relative != layout.end() {
             let (tensor, found, want) = (tensor.name.clone(), *relative, layout.end());
-            return Err(Error::Offset {
-                tensor,
-                found,
-                want,
-                offset: *at,
-            });
+            return Err(Error::Offset { tensor, found, want, offset: *at });
         }
-        layout
-            .push(tensor.n_bytes)
-            .ok_or_else(|| overflow("padded size"))?;
-        if data_start
-            .checked_add(layout.end())
-            .is_none_or(|end| end > MAX_EXTENT)
-        {
+        layout.push(tensor.n_bytes).ok_or_else(|| overflow("padded size"))?;
+        if data_start.checked_add(layout.end()).is_none_or(|end| end > MAX_EXTENT) {
             return Err(overflow("end"));
         }
         tensor.offset = start;
@@ -182,11 +131,7 @@ pub(crate) fn place(
     for Described { tensor, .. } in infos.iter() {
         let end = tensor.offset.saturating_add(tensor.n_bytes);
         if end > len {
-            return Err(Error::OutOfFile {
-                tensor: tensor.name.clone(),
-                end,
-                len,
-            });
+            return Err(Error::OutOfFile { tensor: tensor.name.clone(), end, len });
         }
     }
     Ok(layout.end())

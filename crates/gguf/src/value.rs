@@ -240,33 +240,23 @@ fn shorten(text: &str) -> String {
     let shown: String = text.chars().take(CHARS_SHOWN).collect();
     let rest = text.len().saturating_sub(shown.len());
     let escaped = shown.escape_debug();
-    if rest == 0 {
-        format!("\"{escaped}\"")
-    } else {
-        format!("\"{escaped}\" and {rest} bytes")
-    }
+    if rest == 0 { format!("\"{escaped}\"") } else { format!("\"{escaped}\" and {rest} bytes") }
 }
 
 impl fmt::Display for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown: Vec<String> = match self {
             Array::String(v) => v.iter().take(N_SHOWN).map(|x| shorten(x)).collect(),
-            Array::Bytes(v) => v
-                .iter()
-                .take(N_SHOWN)
-                .map(|x| shorten(&String::from_utf8_lossy(x)))
-                .collect(),
+            Array::Bytes(v) => {
+                v.iter().take(N_SHOWN).map(|x| shorten(&String::from_utf8_lossy(x))).collect()
+            }
             other => each_array!(other, v => {
                 v.iter().take(N_SHOWN).map(|x| format!("{x:?}")).collect()
             }),
         };
         write!(f, "[{}", shown.join(", "))?;
         let rest = self.len().saturating_sub(shown.len());
-        if rest > 0 {
-            write!(f, ", and {rest} more]")
-        } else {
-            f.write_str("]")
-        }
+        if rest > 0 { write!(f, ", and {rest} more]") } else { f.write_str("]") }
     }
 }
 

@@ -49,10 +49,7 @@ pub struct Writer {
 impl Writer {
     /// A file with these metadata and no tensors yet.
     pub fn new(metadata: Metadata) -> Self {
-        Writer {
-            metadata,
-            tensors: Vec::new(),
-        }
+        Writer { metadata, tensors: Vec::new() }
     }
 
     /// Declares the next tensor: `dims` in ggml's order, `dims[0]` contiguous.
@@ -75,10 +72,7 @@ impl Writer {
             return Err(WriteError::Invalid { name, reason });
         }
         if dims.len() as u64 > u64::from(limits.n_dims) {
-            return Err(WriteError::Invalid {
-                name,
-                reason: "at most 4 dimensions are possible",
-            });
+            return Err(WriteError::Invalid { name, reason: "at most 4 dimensions are possible" });
         }
         let Some(n_bytes) = tensor_bytes(ty, dims) else {
             let reason = "its rows are no whole blocks or it is larger than a file can be";
@@ -113,24 +107,13 @@ impl Writer {
             header.extend(ty.id().to_le_bytes());
             header.extend(layout.end().to_le_bytes());
             let reason = "the file becomes larger than a file can be";
-            let too_large = || WriteError::Invalid {
-                name: name.clone(),
-                reason,
-            };
+            let too_large = || WriteError::Invalid { name: name.clone(), reason };
             layout.push(*n_bytes).ok_or_else(too_large)?;
         }
-        let mut pieces: Vec<(String, u64)> = self
-            .tensors
-            .into_iter()
-            .map(|(name, _, _, n_bytes)| (name, n_bytes))
-            .collect();
+        let mut pieces: Vec<(String, u64)> =
+            self.tensors.into_iter().map(|(name, _, _, n_bytes)| (name, n_bytes)).collect();
         pieces.reverse();
-        let mut data = DataWriter {
-            out,
-            alignment,
-            pieces,
-            written: 0,
-        };
+        let mut data = DataWriter { out, alignment, pieces, written: 0 };
         data.out.write_all(&header)?;
         data.pad(header.len() as u64)?;
         data.skip_empty();
@@ -153,17 +136,10 @@ impl Writer {
             let fits = (1..=limits.key_bytes).contains(&(key.len() as u64));
             if !fits || key.chars().any(char::is_control) {
                 let reason = "a key has 1 to 65535 bytes and no control characters";
-                return Err(WriteError::Invalid {
-                    name: key.to_owned(),
-                    reason,
-                });
+                return Err(WriteError::Invalid { name: key.to_owned(), reason });
             }
         }
-        let mut names: Vec<&str> = self
-            .tensors
-            .iter()
-            .map(|tensor| tensor.0.as_str())
-            .collect();
+        let mut names: Vec<&str> = self.tensors.iter().map(|tensor| tensor.0.as_str()).collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair.first() == pair.last()) {
             Some([name, ..]) => Err(WriteError::Invalid {
@@ -197,10 +173,7 @@ impl<W: Write> DataWriter<W> {
     /// # Errors
     /// [`WriteError::Order`] if another tensor is next, [`WriteError::Size`] if it is not whole.
     pub fn write_tensor(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-        let next = self
-            .pieces
-            .last()
-            .filter(|(next, _)| next == name && self.written == 0);
+        let next = self.pieces.last().filter(|(next, _)| next == name && self.written == 0);
         match next {
             None if bytes.is_empty() => Ok(()),
             None => Err(self.order(name)),
@@ -219,19 +192,11 @@ impl<W: Write> DataWriter<W> {
     /// [`WriteError::Size`] for more bytes than the tensor has left.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let Some((name, n_bytes)) = self.pieces.last() else {
-            return if bytes.is_empty() {
-                Ok(())
-            } else {
-                Err(self.order("(more)"))
-            };
+            return if bytes.is_empty() { Ok(()) } else { Err(self.order("(more)")) };
         };
         let (n_bytes, got) = (*n_bytes, self.written.saturating_add(bytes.len() as u64));
         if got > n_bytes {
-            return Err(WriteError::Size {
-                name: name.clone(),
-                want: n_bytes,
-                got,
-            });
+            return Err(WriteError::Size { name: name.clone(), want: n_bytes, got });
         }
         self.out.write_all(bytes)?;
         self.written = got;
@@ -250,24 +215,15 @@ impl<W: Write> DataWriter<W> {
     /// [`WriteError::Size`] if a tensor is not complete.
     pub fn finish(mut self) -> Result<W, WriteError> {
         if let Some((name, want)) = self.pieces.last() {
-            return Err(WriteError::Size {
-                name: name.clone(),
-                want: *want,
-                got: self.written,
-            });
+            return Err(WriteError::Size { name: name.clone(), want: *want, got: self.written });
         }
         self.out.flush()?;
         Ok(self.out)
     }
 
     fn order(&self, got: &str) -> WriteError {
-        let want = self
-            .next_tensor()
-            .map_or("nothing".to_owned(), |name| format!("\"{name}\""));
-        WriteError::Order {
-            got: got.to_owned(),
-            want,
-        }
+        let want = self.next_tensor().map_or("nothing".to_owned(), |name| format!("\"{name}\""));
+        WriteError::Order { got: got.to_owned(), want }
     }
 
     /// Tensors without elements are complete as they are.

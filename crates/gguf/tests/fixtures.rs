@@ -30,10 +30,7 @@ fn gguf_files(test: &str) -> Vec<PathBuf> {
         .iter()
         .flat_map(|folder| std::fs::read_dir(fixtures.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "gguf")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
         .collect();
     files.sort();
     assert!(files.len() > 20, "only {} files", files.len());
@@ -46,16 +43,10 @@ fn every_fixture_opens_and_is_written_back_byte_for_byte() {
         let bytes = std::fs::read(&path).unwrap();
         let gguf = Gguf::open(Box::new(bytes.clone()))
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(
-            gguf.metadata.require_str("general.architecture").is_ok(),
-            "{}",
-            path.display()
-        );
+        assert!(gguf.metadata.require_str("general.architecture").is_ok(), "{}", path.display());
         let mut writer = Writer::new(gguf.metadata.clone());
         for tensor in &gguf.tensors {
-            writer
-                .tensor(&tensor.name, tensor.ty, &tensor.dims)
-                .unwrap();
+            writer.tensor(&tensor.name, tensor.ty, &tensor.dims).unwrap();
         }
         let mut data = writer.start(Vec::new()).unwrap();
         for tensor in &gguf.tensors {
@@ -81,9 +72,7 @@ fn g86_bit_flips_of_a_real_header_are_refused_or_sound() {
     let mut state = 86u64;
     let (mut n_accepted, n) = (0, 10_000);
     for _ in 0..n {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let bit = usize::try_from(state >> 33).unwrap() % (65_536 * 8);
         source.borrow_mut()[bit / 8] ^= 1 << (bit % 8);
         if let Ok(gguf) = Gguf::open(Box::new(Shared(source.clone()))) {

@@ -20,16 +20,8 @@ fn has_gguf_py(test: &str) -> bool {
 }
 
 fn python(script: &str, file: &Path) -> String {
-    let output = Command::new("python3")
-        .args(["-c", script])
-        .arg(file)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new("python3").args(["-c", script]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -52,8 +44,7 @@ fn gguf_py_reads_what_the_writer_writes() {
     let mut data = writer.start(Vec::new()).unwrap();
     let values: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
     data.write_tensor("x", &values).unwrap();
-    data.write_tensor("q", &(0..34).collect::<Vec<u8>>())
-        .unwrap();
+    data.write_tensor("q", &(0..34).collect::<Vec<u8>>()).unwrap();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ours.gguf");
     std::fs::write(&path, data.finish().unwrap()).unwrap();
     let script = r#"
@@ -104,28 +95,14 @@ w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); 
     assert_eq!(m.require_f32("qwen3.rope.freq_base").unwrap(), 1e6);
     assert!(!m.require_bool("tokenizer.ggml.add_bos_token").unwrap());
     assert_eq!(m.require_u64("wide").unwrap(), 1 << 63);
-    assert!(
-        m.strings("tokenizer.ggml.tokens").is_err(),
-        "one token is not UTF-8"
-    );
+    assert!(m.strings("tokenizer.ggml.tokens").is_err(), "one token is not UTF-8");
     let tokens = m.byte_strings("tokenizer.ggml.tokens").unwrap().unwrap();
     assert_eq!(tokens, [&b"a"[..], b"\xc3\x28", b"c"]);
-    assert_eq!(
-        m.require_f32s("tokenizer.ggml.scores").unwrap(),
-        [0.5, -1.0, 2.0]
-    );
-    assert_eq!(
-        m.require_i32s("tokenizer.ggml.token_type")
-            .unwrap()
-            .as_ref(),
-        [1, 6, 3]
-    );
+    assert_eq!(m.require_f32s("tokenizer.ggml.scores").unwrap(), [0.5, -1.0, 2.0]);
+    assert_eq!(m.require_i32s("tokenizer.ggml.token_type").unwrap().as_ref(), [1, 6, 3]);
     assert_eq!(gguf.alignment, 128);
     let a = gguf.tensor("a").unwrap();
-    assert_eq!(
-        (a.ty, a.dims.as_slice(), a.n_bytes),
-        (TensorType::F16, &[3, 2][..], 12)
-    );
+    assert_eq!((a.ty, a.dims.as_slice(), a.n_bytes), (TensorType::F16, &[3, 2][..], 12));
     let mut bytes = [0; 12];
     gguf.read_tensor(a, 0, &mut bytes).unwrap();
     let mut values = [0.0; 6];

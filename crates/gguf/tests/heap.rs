@@ -60,24 +60,11 @@ const MIB: usize = 1 << 20;
 fn memory_stays_within_four_headers_and_a_mebibyte() {
     for row in common::rows::all() {
         let (peak, _) = peak(&row.bytes);
-        assert!(
-            peak <= MIB + 4 * row.bytes.len(),
-            "{}: {peak} bytes",
-            row.id
-        );
+        assert!(peak <= MIB + 4 * row.bytes.len(), "{}: {peak} bytes", row.id);
         let small = row.bytes.len() < 1000;
-        assert!(
-            !small || peak < MIB,
-            "{}: {peak} bytes for {}",
-            row.id,
-            row.bytes.len()
-        );
+        assert!(!small || peak < MIB, "{}: {peak} bytes for {}", row.id, row.bytes.len());
     }
-    let header_only = || File {
-        infos: vec![],
-        data: vec![],
-        ..v0()
-    };
+    let header_only = || File { infos: vec![], data: vec![], ..v0() };
     // The smallest parts a header can have, as many as it may.
     let keys = |i: u32| kv(&format!("{i:x}"), 0, &[0]);
     let tensors = |i: u32| info(format!("{i:x}").as_bytes(), &[], 0, u64::from(i) * 32);
@@ -85,45 +72,20 @@ fn memory_stays_within_four_headers_and_a_mebibyte() {
         header_only().kv("k", 9, &array(8, n, &string(text).repeat(n as usize)))
     };
     let cases = [
-        (
-            "keys",
-            File {
-                kvs: (0..65_536).map(keys).collect(),
-                ..header_only()
-            },
-        ),
-        (
-            "tensors",
-            v0().tensors((0..65_536).map(tensors).collect())
-                .data(65_536 * 32),
-        ),
+        ("keys", File { kvs: (0..65_536).map(keys).collect(), ..header_only() }),
+        ("tensors", v0().tensors((0..65_536).map(tensors).collect()).data(65_536 * 32)),
         ("empty strings", strings(1 << 20, b"")),
         ("short strings", strings(1 << 20, b"x")),
         ("odd strings", strings(1 << 20, b"\xff")),
-        (
-            "numbers",
-            header_only().kv("k", 9, &array(10, 1 << 20, &vec![1; 8 << 20])),
-        ),
-        (
-            "bytes",
-            header_only().kv("k", 9, &array(0, 8 << 20, &vec![1; 8 << 20])),
-        ),
-        (
-            "text",
-            header_only().kv("k", 8, &string(&vec![b'x'; 15 << 20])),
-        ),
+        ("numbers", header_only().kv("k", 9, &array(10, 1 << 20, &vec![1; 8 << 20]))),
+        ("bytes", header_only().kv("k", 9, &array(0, 8 << 20, &vec![1; 8 << 20]))),
+        ("text", header_only().kv("k", 8, &string(&vec![b'x'; 15 << 20]))),
     ];
     for (name, file) in cases {
         let (bytes, header) = (file.bytes(), file.header().len());
         let (peak, opened) = peak(&bytes);
         assert!(opened, "{name}");
-        println!(
-            "{name}: header {header}, peak {peak}, {:.2} times",
-            peak as f64 / header as f64
-        );
-        assert!(
-            peak <= 4 * header + MIB,
-            "{name}: {peak} bytes for a header of {header}"
-        );
+        println!("{name}: header {header}, peak {peak}, {:.2} times", peak as f64 / header as f64);
+        assert!(peak <= 4 * header + MIB, "{name}: {peak} bytes for a header of {header}");
     }
 }

@@ -25,42 +25,21 @@ fn every_row_gets_its_verdict() {
             let got = verdict(&row.bytes, limits);
             let kind = got.split(':').next().unwrap();
             if kind != row.want || !got.contains(row.says) {
-                wrong.push(format!(
-                    "{}: want {} \"{}\", got {got}",
-                    row.id, row.want, row.says
-                ));
+                wrong.push(format!("{}: want {} \"{}\", got {got}", row.id, row.want, row.says));
             }
             if got.contains(|c: char| c.is_control()) {
                 wrong.push(format!("{}: control characters in the sentence", row.id));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        rows.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
     println!("{} rows, two sets of limits each", rows.len());
 }
 
 #[test]
 fn g16_a_file_without_keys_opens_and_has_no_architecture() {
-    let file = open(
-        File {
-            kvs: vec![],
-            infos: vec![],
-            data: vec![],
-            ..v0()
-        }
-        .bytes(),
-    )
-    .unwrap();
-    let error = file
-        .metadata
-        .require_str("general.architecture")
-        .unwrap_err();
+    let file = open(File { kvs: vec![], infos: vec![], data: vec![], ..v0() }.bytes()).unwrap();
+    let error = file.metadata.require_str("general.architecture").unwrap_err();
     assert_eq!(error.kind(), "MissingKey");
     assert!(error.to_string().contains("general.architecture"));
 }
@@ -87,11 +66,7 @@ impl ByteSource for Zeros {
 
 /// A file of one array of `n` empty strings: zeros behind its header.
 fn empty_strings(n: u64) -> Vec<Box<dyn ByteSource>> {
-    let file = File {
-        infos: vec![],
-        ..v0()
-    }
-    .kv("k", 9, &array(8, n, &[]));
+    let file = File { infos: vec![], ..v0() }.kv("k", 9, &array(8, n, &[]));
     let head = file.header();
     let len = head.len() as u64 + 8 * n;
     vec![Box::new(Zeros { head, len })]
@@ -99,23 +74,15 @@ fn empty_strings(n: u64) -> Vec<Box<dyn ByteSource>> {
 
 #[test]
 fn g34_empty_strings_are_limited_by_the_memory_they_take() {
-    for (limits, n) in [
-        (&Limits::NATIVE, (16 << 20) - 64),
-        (&Limits::WASM32, (4 << 20) - 64),
-    ] {
+    for (limits, n) in [(&Limits::NATIVE, (16 << 20) - 64), (&Limits::WASM32, (4 << 20) - 64)] {
         // Within the limits of count and header, three times as much in memory.
         assert!(n <= limits.array_len && 8 * n < limits.header_bytes);
-        let tight = Limits {
-            heap_bytes: 24 * n,
-            ..*limits
-        };
+        let tight = Limits { heap_bytes: 24 * n, ..*limits };
         for limits in [limits, &tight] {
             let got = Gguf::open_with(empty_strings(n), limits);
             let fits = 24 * n + 1000 < limits.heap_bytes;
             match got {
-                Err(Error::Limit {
-                    limit: Limit::Heap, ..
-                }) => assert!(!fits),
+                Err(Error::Limit { limit: Limit::Heap, .. }) => assert!(!fits),
                 Ok(_) => assert!(fits),
                 other => panic!("{other:?}"),
             }
@@ -126,28 +93,13 @@ fn g34_empty_strings_are_limited_by_the_memory_they_take() {
 #[test]
 fn the_header_has_a_limit_of_its_own() {
     // Eight strings of 16 MiB are within every other limit.
-    let mut head = File {
-        kvs: vec![],
-        infos: vec![],
-        n_kv: Some(9),
-        ..v0()
-    }
-    .header();
+    let mut head = File { kvs: vec![], infos: vec![], n_kv: Some(9), ..v0() }.header();
     head.extend(common::kv("a", 8, &(16u64 << 20).to_le_bytes()));
     let mut limits = Limits::NATIVE;
     limits.header_bytes = 16 << 20;
     let source = Zeros { head, len: 1 << 30 };
     let error = Gguf::open_with(vec![Box::new(source)], &limits).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Limit {
-                limit: Limit::Header,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Limit { limit: Limit::Header, .. }), "{error:?}");
 }
 
 #[test]
@@ -164,26 +116,11 @@ fn g42_g72_typed_questions() {
     assert_eq!(metadata.u32("negative").map_err(kind), Err("KeyRange"));
     assert_eq!(metadata.i32("negative").map_err(kind), Ok(Some(-1)));
     assert_eq!(metadata.u32("count").map_err(kind), Err("KeyType"));
-    assert_eq!(
-        metadata.u32("general.architecture").map_err(kind),
-        Err("KeyType")
-    );
-    assert_eq!(
-        metadata.require_u32("absent").map_err(kind),
-        Err("MissingKey")
-    );
-    assert_eq!(
-        metadata.u32s("scores").unwrap().unwrap().as_ref(),
-        [1, 2, 3, 4]
-    );
-    assert_eq!(
-        metadata.u32_per_layer("layers", 2).unwrap().unwrap(),
-        [8, 4]
-    );
-    assert_eq!(
-        metadata.u32_per_layer("layers", 3).map_err(kind),
-        Err("KeyType")
-    );
+    assert_eq!(metadata.u32("general.architecture").map_err(kind), Err("KeyType"));
+    assert_eq!(metadata.require_u32("absent").map_err(kind), Err("MissingKey"));
+    assert_eq!(metadata.u32s("scores").unwrap().unwrap().as_ref(), [1, 2, 3, 4]);
+    assert_eq!(metadata.u32_per_layer("layers", 2).unwrap().unwrap(), [8, 4]);
+    assert_eq!(metadata.u32_per_layer("layers", 3).map_err(kind), Err("KeyType"));
 }
 
 #[test]
@@ -197,26 +134,17 @@ fn every_value_of_a_rich_file_is_read() {
     assert_eq!(m.f32("f64").unwrap(), Some(f32::INFINITY));
     assert_eq!(m.bool("bool").unwrap(), Some(true));
     assert_eq!(m.str("text").unwrap(), Some("two\nlines"));
-    assert_eq!(
-        m.strings("strings").unwrap().unwrap(),
-        ["a", "", "\u{1f600}"]
-    );
+    assert_eq!(m.strings("strings").unwrap().unwrap(), ["a", "", "\u{1f600}"]);
     assert_eq!(m.strings("nothing").unwrap().unwrap().len(), 0);
     assert!(m.strings("odd.strings").is_err() && m.str("not.utf8").is_err());
-    assert_eq!(
-        m.byte_strings("odd.strings").unwrap().unwrap(),
-        [&b"\xff\xfe"[..], b"plain"]
-    );
+    assert_eq!(m.byte_strings("odd.strings").unwrap().unwrap(), [&b"\xff\xfe"[..], b"plain"]);
     assert_eq!(m.i32s("ints").unwrap().unwrap().as_ref(), [1, -1]);
     assert_eq!(m.f32s("floats").unwrap().unwrap()[0], 1.0);
     assert_eq!(m.bools("bools").unwrap().unwrap(), [true, false, true]);
     let keys: Vec<&str> = m.iter().map(|(key, _)| key).collect();
     assert_eq!(keys[..3], ["general.architecture", "u8", "i8"]);
     let k = gguf.tensor("k").unwrap();
-    assert_eq!(
-        (k.n_bytes, k.n_elements(), k.offset),
-        (432, 768, gguf.data_start + 128)
-    );
+    assert_eq!((k.n_bytes, k.n_elements(), k.offset), (432, 768, gguf.data_start + 128));
     assert_eq!(gguf.tensor("scalar").unwrap().n_elements(), 1);
     assert!(gguf.tensor("absent").is_none());
 }
@@ -229,28 +157,13 @@ fn reads_stay_inside_a_tensor() {
     gguf.read_tensor(&t, 120, &mut buf).unwrap();
     assert_eq!(buf, [120, 121, 122, 123, 124, 125, 126, 127]);
     for offset in [121, 128, u64::MAX] {
-        assert_eq!(
-            gguf.read_tensor(&t, offset, &mut buf).unwrap_err().kind(),
-            "TensorRange"
-        );
+        assert_eq!(gguf.read_tensor(&t, offset, &mut buf).unwrap_err().kind(), "TensorRange");
     }
     gguf.read_tensor(&t, 128, &mut []).unwrap();
-    let forged = gguf::TensorInfo {
-        shard: 1,
-        ..t.clone()
-    };
-    assert_eq!(
-        gguf.read_tensor(&forged, 0, &mut buf).unwrap_err().kind(),
-        "TensorRange"
-    );
-    let forged = gguf::TensorInfo {
-        offset: 1 << 40,
-        ..t
-    };
-    assert_eq!(
-        gguf.read_tensor(&forged, 0, &mut buf).unwrap_err().kind(),
-        "Io"
-    );
+    let forged = gguf::TensorInfo { shard: 1, ..t.clone() };
+    assert_eq!(gguf.read_tensor(&forged, 0, &mut buf).unwrap_err().kind(), "TensorRange");
+    let forged = gguf::TensorInfo { offset: 1 << 40, ..t };
+    assert_eq!(gguf.read_tensor(&forged, 0, &mut buf).unwrap_err().kind(), "Io");
 }
 
 /// Time this thread has computed (other tests share the machine), or the wall clock's where the
@@ -320,11 +233,7 @@ fn g83_a_source_that_fails_or_shrinks() {
     let text = common::string(&vec![b'x'; 3 << 20]);
     let bytes = v0().kv("big", 8, &text).bytes();
     for good in [0, 100, 1 << 20, 2 << 20] {
-        let source = Failing {
-            bytes: bytes.clone(),
-            good,
-            n_reads: Cell::new(0),
-        };
+        let source = Failing { bytes: bytes.clone(), good, n_reads: Cell::new(0) };
         let error = Gguf::open(Box::new(source)).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error:?}");
         assert!(error.to_string().contains("input/output error"), "{error}");
@@ -333,20 +242,11 @@ fn g83_a_source_that_fails_or_shrinks() {
     let header_only = v0().kv("small", 7, &[1]).data(2 << 20);
     let t = info(b"t", &[1 << 19], 0, 0);
     let bytes = header_only.tensors(vec![t]).bytes();
-    let source = Failing {
-        good: 1 << 20,
-        bytes,
-        n_reads: Cell::new(0),
-    };
+    let source = Failing { good: 1 << 20, bytes, n_reads: Cell::new(0) };
     let gguf = Gguf::open(Box::new(source)).unwrap();
     let t = gguf.tensor("t").unwrap();
     gguf.read_tensor(t, 0, &mut [0; 64]).unwrap();
-    assert_eq!(
-        gguf.read_tensor(t, 1 << 20, &mut [0; 64])
-            .unwrap_err()
-            .kind(),
-        "Io"
-    );
+    assert_eq!(gguf.read_tensor(t, 1 << 20, &mut [0; 64]).unwrap_err().kind(), "Io");
 }
 
 #[test]
@@ -354,11 +254,7 @@ fn the_source_is_asked_for_pieces_and_not_for_fields() {
     let strings = common::string(b"token").repeat(100_000);
     let bytes = v0().kv("tokens", 9, &array(8, 100_000, &strings)).bytes();
     let n_bytes = bytes.len() as u64;
-    let source = std::rc::Rc::new(Failing {
-        good: n_bytes,
-        bytes,
-        n_reads: Cell::new(0),
-    });
+    let source = std::rc::Rc::new(Failing { good: n_bytes, bytes, n_reads: Cell::new(0) });
     Gguf::open(Box::new(source.clone())).unwrap();
     // 1.3 MB, walked twice, in pieces of 256 KiB.
     assert!(source.n_reads.get() < 20, "{} reads", source.n_reads.get());

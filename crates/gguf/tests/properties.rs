@@ -17,9 +17,7 @@ use quant::TensorType;
 fn rewrite(gguf: &Gguf) -> Vec<u8> {
     let mut writer = Writer::new(gguf.metadata.clone());
     for tensor in &gguf.tensors {
-        writer
-            .tensor(&tensor.name, tensor.ty, &tensor.dims)
-            .unwrap();
+        writer.tensor(&tensor.name, tensor.ty, &tensor.dims).unwrap();
     }
     let mut data = writer.start(Vec::new()).unwrap();
     for tensor in &gguf.tensors {
@@ -45,10 +43,7 @@ fn is_sound(bytes: &[u8]) -> bool {
     }
     assert!(end + gguf.trailing_bytes <= bytes.len() as u64);
     for (key, value) in gguf.metadata.iter() {
-        assert!(
-            std::ptr::eq(gguf.metadata.get(key).unwrap(), value),
-            "{key:?}"
-        );
+        assert!(std::ptr::eq(gguf.metadata.get(key).unwrap(), value), "{key:?}");
         assert!(!value.to_string().contains('\u{1b}'));
     }
     let once = rewrite(&gguf);
@@ -114,9 +109,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
     let pairs = proptest::collection::vec(("[a-z][a-z.]{0,12}", value()), 0..12);
     (pairs, proptest::option::of(0u32..=12)).prop_map(|(pairs, alignment)| {
         let mut metadata = Metadata::new();
-        pairs
-            .into_iter()
-            .for_each(|(key, value)| metadata.insert(key, value));
+        pairs.into_iter().for_each(|(key, value)| metadata.insert(key, value));
         if let Some(bits) = alignment {
             metadata.insert("general.alignment", 1u32 << bits);
         }
@@ -125,10 +118,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
 }
 
 fn tensors() -> impl Strategy<Value = Vec<(TensorType, Vec<u64>)>> {
-    let tensor = (
-        0..TensorType::ALL.len(),
-        proptest::collection::vec(0u64..4, 0..=4),
-    );
+    let tensor = (0..TensorType::ALL.len(), proptest::collection::vec(0u64..4, 0..=4));
     proptest::collection::vec(tensor, 0..6).prop_map(|tensors| {
         let whole_blocks = |(ty, mut dims): (usize, Vec<u64>)| {
             let ty = TensorType::ALL[ty];
@@ -205,12 +195,7 @@ proptest! {
 #[test]
 fn the_writer_refuses_what_the_reader_would() {
     let kind = |metadata: Metadata| Writer::new(metadata).start(Vec::new()).is_err();
-    for alignment in [
-        Value::U32(0),
-        Value::U32(24),
-        Value::U32(1 << 21),
-        Value::U64(32),
-    ] {
+    for alignment in [Value::U32(0), Value::U32(24), Value::U32(1 << 21), Value::U64(32)] {
         let mut metadata = Metadata::new();
         metadata.insert("general.alignment", alignment);
         assert!(kind(metadata));
@@ -222,11 +207,7 @@ fn the_writer_refuses_what_the_reader_would() {
     }
     let mut writer = Writer::new(Metadata::new());
     assert!(writer.tensor("", TensorType::F32, &[1]).is_err());
-    assert!(
-        writer
-            .tensor("n".repeat(64), TensorType::F32, &[1])
-            .is_err()
-    );
+    assert!(writer.tensor("n".repeat(64), TensorType::F32, &[1]).is_err());
     assert!(writer.tensor("t", TensorType::F32, &[1; 5]).is_err());
     assert!(writer.tensor("t", TensorType::Q4_K, &[32]).is_err());
     assert!(writer.tensor("t", TensorType::F32, &[1 << 62]).is_err());
@@ -263,10 +244,7 @@ fn inserting_replaces_and_keeps_the_order() {
     for key in ["b", "a", "c", "b"] {
         metadata.insert(key, format!("{key}{}", metadata.len()));
     }
-    let pairs: Vec<String> = metadata
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let pairs: Vec<String> = metadata.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(pairs, ["b=\"b3\"", "a=\"a1\"", "c=\"c2\""]);
     assert_eq!(metadata.str("c").unwrap(), Some("c2"));
 }

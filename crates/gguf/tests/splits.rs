@@ -38,25 +38,13 @@ fn three_files_are_one_model() {
         part(2, 3, 4, &[("d", 4.0)]),
     ])
     .unwrap();
-    assert_eq!(
-        gguf.metadata.require_str("general.architecture").unwrap(),
-        "llama"
-    );
+    assert_eq!(gguf.metadata.require_str("general.architecture").unwrap(), "llama");
     assert_eq!(gguf.tensors.len(), 4);
-    for (name, shard, value) in [
-        ("a", 0, 1.0f32),
-        ("b", 0, 2.0),
-        ("c", 1, 3.0),
-        ("d", 2, 4.0),
-    ] {
+    for (name, shard, value) in [("a", 0, 1.0f32), ("b", 0, 2.0), ("c", 1, 3.0), ("d", 2, 4.0)] {
         let info = gguf.tensor(name).unwrap();
         let mut bytes = [0; 4];
         gguf.read_tensor(info, 0, &mut bytes).unwrap();
-        assert_eq!(
-            (info.shard, f32::from_le_bytes(bytes)),
-            (shard, value),
-            "{name}"
-        );
+        assert_eq!((info.shard, f32::from_le_bytes(bytes)), (shard, value), "{name}");
     }
     assert_eq!(gguf.file_bytes().count(), 3);
 }
@@ -86,24 +74,16 @@ fn g80_parts_that_do_not_fit() {
     let error = open(vec![part(0, 2, 2, &a), part(1, 2, 2, &a)]);
     assert_eq!(error.kind(), "DuplicateTensor");
     // A file that is no part at all, a damaged one, and none.
-    let plain = Writer::new(Metadata::new())
-        .start(Vec::new())
-        .unwrap()
-        .finish()
-        .unwrap();
+    let plain = Writer::new(Metadata::new()).start(Vec::new()).unwrap().finish().unwrap();
     reason(open(vec![part(0, 2, 1, &a), Box::new(plain)]));
     let error = open(vec![part(0, 2, 2, &a), Box::new(b"GGUF".to_vec())]);
     assert_eq!(error.kind(), "Truncated");
     assert!(
-        error
-            .to_string()
-            .starts_with("in file 2 of the split model: the file ends"),
+        error.to_string().starts_with("in file 2 of the split model: the file ends"),
         "{error}"
     );
     reason(open(vec![]));
-    let many = (0..1025)
-        .map(|_| Box::new(Vec::new()) as Box<dyn ByteSource>)
-        .collect();
+    let many = (0..1025).map(|_| Box::new(Vec::new()) as Box<dyn ByteSource>).collect();
     assert_eq!(open(many).kind(), "Limit");
 }
 

@@ -22,9 +22,8 @@ fn missing() -> Option<&'static str> {
     if !node.is_ok_and(|output| output.status.success()) {
         return Some("Node");
     }
-    let libs = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output();
+    let libs =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
     let found =
         libs.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
     (!found).then_some(TARGET)
@@ -33,16 +32,7 @@ fn missing() -> Option<&'static str> {
 fn build() -> PathBuf {
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasm");
     let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "gguf",
-            "--example",
-            "verdict",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--quiet", "--package", "gguf", "--example", "verdict", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -56,9 +46,7 @@ fn build() -> PathBuf {
 fn mutations() -> Vec<Vec<u8>> {
     let mut state = 7u64;
     let mut random = move |n: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         usize::try_from(state >> 33).unwrap() % n
     };
     let base = common::rich().bytes();
@@ -82,10 +70,7 @@ fn the_same_verdicts_on_wasm32() {
         println!("SKIPPED the_same_verdicts_on_wasm32: no {missing}");
         return;
     }
-    let mut files: Vec<Vec<u8>> = common::rows::all()
-        .into_iter()
-        .map(|row| row.bytes)
-        .collect();
+    let mut files: Vec<Vec<u8>> = common::rows::all().into_iter().map(|row| row.bytes).collect();
     files.extend(mutations());
     let mut list = Vec::new();
     for file in &files {
@@ -95,17 +80,8 @@ fn the_same_verdicts_on_wasm32() {
     let list_path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdict-files.bin");
     std::fs::write(&list_path, list).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasm32.mjs");
-    let output = Command::new("node")
-        .arg(script)
-        .arg(build())
-        .arg(list_path)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new("node").arg(script).arg(build()).arg(list_path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let mut lines = text.lines();
     let mut n_accepted = 0;
@@ -118,9 +94,5 @@ fn the_same_verdicts_on_wasm32() {
     }
     assert_eq!(lines.next(), None);
     assert!(n_accepted > 100 && n_accepted < files.len());
-    println!(
-        "{} files, {n_accepted} of {} verdicts accept",
-        files.len(),
-        2 * files.len()
-    );
+    println!("{} files, {n_accepted} of {} verdicts accept", files.len(), 2 * files.len());
 }

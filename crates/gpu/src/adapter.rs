@@ -37,9 +37,7 @@ impl AdapterSummary {
             name: info.name,
             backend: info.backend.to_string(),
             kind: kind_name(info.device_type).to_string(),
-            driver: format!("{} {}", info.driver, info.driver_info)
-                .trim()
-                .to_string(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_buffer_bytes: limits.max_buffer_size,
             subgroup_size: (info.subgroup_min_size, info.subgroup_max_size),
@@ -96,10 +94,7 @@ impl Gpu {
         let summary = AdapterSummary::new(&adapter);
         let forms = choose_forms(options, &summary)?;
         let mut features = wgpu::Features::empty();
-        features.set(
-            wgpu::Features::SUBGROUP,
-            forms.subgroups && platform::REQUESTS_SUBGROUPS,
-        );
+        features.set(wgpu::Features::SUBGROUP, forms.subgroups && platform::REQUESTS_SUBGROUPS);
         features.set(wgpu::Features::SHADER_F16, forms.f16);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ingle"),
@@ -107,14 +102,9 @@ impl Gpu {
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) =
-            adapter
-                .request_device(&descriptor)
-                .await
-                .map_err(|e| PlayerError::Device {
-                    device: summary.name.clone(),
-                    reason: e.to_string(),
-                })?;
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            PlayerError::Device { device: summary.name.clone(), reason: e.to_string() }
+        })?;
         let health = Health::default();
         health.watch(&device, &summary.name);
         let mut limits = device.limits();
@@ -124,16 +114,8 @@ impl Gpu {
         }
         let max_total_bytes = options.max_total_bytes;
         let clock_ms = options.clock_ms.or(platform::CLOCK);
-        let mut gpu = Gpu {
-            device,
-            queue,
-            health,
-            forms,
-            limits,
-            max_total_bytes,
-            clock_ms,
-            summary,
-        };
+        let mut gpu =
+            Gpu { device, queue, health, forms, limits, max_total_bytes, clock_ms, summary };
         if forms.subgroups && !check::reduction_works(&gpu).await {
             gpu.forms.subgroups = false;
         }
@@ -142,10 +124,7 @@ impl Gpu {
 
     /// The adapter, with the forms that were chosen.
     pub fn summary(&self) -> AdapterSummary {
-        AdapterSummary {
-            forms: self.forms,
-            ..self.summary.clone()
-        }
+        AdapterSummary { forms: self.forms, ..self.summary.clone() }
     }
 
     /// "llvmpipe (vulkan)".
@@ -192,13 +171,10 @@ async fn choose(options: &Options) -> Result<wgpu::Adapter, PlayerError> {
         wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => 2,
         wgpu::DeviceType::Cpu => 3,
     });
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| PlayerError::Unsupported {
-            device: "gpu".into(),
-            what: "a GPU adapter with Vulkan, Metal, DirectX 12 or WebGPU".into(),
-        })
+    found.into_iter().next().ok_or_else(|| PlayerError::Unsupported {
+        device: "gpu".into(),
+        what: "a GPU adapter with Vulkan, Metal, DirectX 12 or WebGPU".into(),
+    })
 }
 
 fn choose_forms(options: &Options, summary: &AdapterSummary) -> Result<Forms, PlayerError> {

@@ -67,18 +67,12 @@ impl Health {
                 let state = self.state();
                 let (what, need) = state.request.clone().unwrap_or_default();
                 let have = state.held_bytes;
-                PlayerError::Memory {
-                    device: device.to_string(),
-                    what,
-                    need,
-                    have,
-                }
+                PlayerError::Memory { device: device.to_string(), what, need, have }
             }
             wgpu::Error::Validation { description, .. }
-            | wgpu::Error::Internal { description, .. } => PlayerError::Device {
-                device: device.to_string(),
-                reason: one_line(&description),
-            },
+            | wgpu::Error::Internal { description, .. } => {
+                PlayerError::Device { device: device.to_string(), reason: one_line(&description) }
+            }
         };
         self.fail(error);
     }
@@ -87,10 +81,5 @@ impl Health {
 /// The message without line breaks, bounded: it is one sentence for a person.
 fn one_line(text: &str) -> String {
     const MAX_CHARS: usize = 300;
-    text.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(MAX_CHARS)
-        .collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_CHARS).collect()
 }

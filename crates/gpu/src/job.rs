@@ -32,10 +32,7 @@ impl GpuPlayer {
             _ => return Err(unsupported("the other kind of input")),
         };
         if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows {
-                n_rows,
-                max_rows: MAX_ROWS,
-            });
+            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
         }
         let mut end = job.pos.saturating_add(n_rows);
         let gives_logits = self.plan.gives_logits();
@@ -46,17 +43,12 @@ impl GpuPlayer {
             Want::LastLogits | Want::AllLogits | Want::Tokens { .. } if !gives_logits => {
                 return Err(unsupported("the logits of a model without a head"));
             }
-            Want::Tokens {
-                n_tokens, sampling, ..
-            } => {
+            Want::Tokens { n_tokens, sampling, .. } => {
                 if !self.can_sample(sampling) {
                     return Err(unsupported("a sampler with these settings"));
                 }
                 if n_tokens == 0 || n_tokens > MAX_CHAIN {
-                    return Err(PlayerError::Rows {
-                        n_rows: n_tokens,
-                        max_rows: MAX_CHAIN,
-                    });
+                    return Err(PlayerError::Rows { n_rows: n_tokens, max_rows: MAX_CHAIN });
                 }
                 // The last token is chosen but not evaluated.
                 end = end.saturating_add(n_tokens - 1);
@@ -64,10 +56,7 @@ impl GpuPlayer {
             _ => {}
         }
         if end > self.config.n_ctx {
-            return Err(PlayerError::Context {
-                pos: end - 1,
-                n_ctx: self.config.n_ctx,
-            });
+            return Err(PlayerError::Context { pos: end - 1, n_ctx: self.config.n_ctx });
         }
         Ok(n_rows)
     }
@@ -89,9 +78,7 @@ impl GpuPlayer {
             Want::Hidden => {
                 let outcome = Outcome::Hidden { n_rows };
                 self.reserve(outcome)?;
-                self.evaluate(step, &[], |player, encoder| {
-                    player.copy_hidden(encoder, n_rows)
-                });
+                self.evaluate(step, &[], |player, encoder| player.copy_hidden(encoder, n_rows));
                 Ok(outcome)
             }
             Want::AllLogits if n_rows > 1 => self.all_logits(step),
@@ -102,11 +89,7 @@ impl GpuPlayer {
                 });
                 Ok(outcome)
             }
-            Want::Tokens {
-                sampling,
-                recent,
-                n_tokens,
-            } => {
+            Want::Tokens { sampling, recent, n_tokens } => {
                 self.choose(step, sampling, recent, n_tokens);
                 Ok(Outcome::Tokens { n: n_tokens })
             }
@@ -117,9 +100,7 @@ impl GpuPlayer {
         match job.input {
             Input::Tokens(ids) => {
                 let offset = 4 * INPUT_IDS as u64;
-                self.gpu
-                    .queue
-                    .write_buffer(&self.store.ids, offset, bytemuck::cast_slice(ids));
+                self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(ids));
             }
             Input::Hidden(x) => {
                 let (dim, width) = (self.plan.dims.dim, self.store.widths.x);
@@ -134,9 +115,7 @@ impl GpuPlayer {
 
     fn write_step(&self, slot: usize, step: &Step) {
         let offset = slot as u64 * UNIFORM_STRIDE;
-        self.gpu
-            .queue
-            .write_buffer(&self.store.steps, offset, bytemuck::bytes_of(step));
+        self.gpu.queue.write_buffer(&self.store.steps, offset, bytemuck::bytes_of(step));
     }
 
     /// Plays the layers and then `tail` on the last row, `copy` closing the last command buffer.
@@ -155,24 +134,11 @@ impl GpuPlayer {
             parts.push((Part::Decode, step, LAYERS));
             parts.extend(tail.iter().map(|&part| (part, step, LAYERS)));
         } else {
-            let last = Step {
-                n_rows: 1,
-                row: step.n_rows - 1,
-                ..step
-            };
+            let last = Step { n_rows: 1, row: step.n_rows - 1, ..step };
             self.write_step(HEAD, &last);
             encoder = self.prefill(step);
-            let of_row = |&part| {
-                (
-                    if part == Part::Head {
-                        Part::LastHead
-                    } else {
-                        part
-                    },
-                    last,
-                    HEAD,
-                )
-            };
+            let of_row =
+                |&part| (if part == Part::Head { Part::LastHead } else { part }, last, HEAD);
             parts.extend(tail.iter().map(of_row));
         }
         self.pass(&mut encoder, &parts);
@@ -183,13 +149,7 @@ impl GpuPlayer {
     /// The layers of a chunk in as many submits as the time budget asks; the encoder of the last
     /// one is still open.
     fn prefill(&mut self, step: Step) -> wgpu::CommandEncoder {
-        let n = self
-            .schedule
-            .part(Part::Prefill {
-                from: 0,
-                to: usize::MAX,
-            })
-            .len();
+        let n = self.schedule.part(Part::Prefill { from: 0, to: usize::MAX }).len();
         let per_submit = n.div_ceil(self.n_submits(step.n_rows as usize)).max(1);
         let mut encoder = self.encoder();
         for from in (0..n).step_by(per_submit) {
@@ -213,11 +173,7 @@ impl GpuPlayer {
         let per_piece = self.store.widths.logits_rows;
         for (i, row) in (0..n_rows).step_by(per_piece).enumerate() {
             let n = per_piece.min(n_rows - row);
-            let piece = Step {
-                n_rows: n as u32,
-                row: row as u32,
-                ..step
-            };
+            let piece = Step { n_rows: n as u32, row: row as u32, ..step };
             self.write_step(HEAD + i, &piece);
             self.pass(&mut encoder, &[(Part::RowsHead, piece, HEAD + i)]);
             self.copy_logits(&mut encoder, row, n);
@@ -234,19 +190,13 @@ impl GpuPlayer {
         let penalized = sampling.has_penalties();
         if penalized && !recent.is_empty() {
             let offset = 4 * (MAX_RECENT - recent.len()) as u64;
-            self.gpu
-                .queue
-                .write_buffer(&self.store.ids, offset, bytemuck::cast_slice(recent));
+            self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(recent));
         }
         let mut tail = vec![Part::Head];
         if penalized {
             tail.push(Part::Penalize);
         }
-        tail.push(if sampling.temperature <= 0.0 {
-            Part::Greedy
-        } else {
-            Part::TopK
-        });
+        tail.push(if sampling.temperature <= 0.0 { Part::Greedy } else { Part::TopK });
         let first_pos = step.pos + step.n_rows;
         for i in 0..n_tokens {
             let n_recent = (recent.len() + i).min(last_n);
@@ -264,12 +214,7 @@ impl GpuPlayer {
             let this = if i == 0 {
                 draw
             } else {
-                Step {
-                    n_rows: 1,
-                    pos: first_pos + i as u32 - 1,
-                    ids: chosen - 1,
-                    ..draw
-                }
+                Step { n_rows: 1, pos: first_pos + i as u32 - 1, ids: chosen - 1, ..draw }
             };
             let is_last = i + 1 == n_tokens;
             self.evaluate(this, &tail, |player, encoder| {
@@ -288,11 +233,7 @@ pub(crate) fn with_sampling(sampling: &Sampling, step: Step) -> Step {
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         // ln(0) would be an infinity in a uniform; any logit is above this floor.
-        min_p_ln: if sampling.min_p > 0.0 {
-            sampling.min_p.ln()
-        } else {
-            -3e38
-        },
+        min_p_ln: if sampling.min_p > 0.0 { sampling.min_p.ln() } else { -3e38 },
         repeat: sampling.repeat_penalty,
         presence: sampling.presence_penalty,
         frequency: sampling.frequency_penalty,

@@ -42,10 +42,7 @@ impl GpuLoader {
     pub fn new(gpu: Gpu, plan: &Plan, config: PlayerConfig) -> Result<Self, PlayerError> {
         gpu.health.check()?;
         validate(&gpu, plan, config)?;
-        let max = gpu
-            .limits
-            .max_storage_buffer_binding_size
-            .min(gpu.limits.max_buffer_size);
+        let max = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
         let placement = Placement::new(plan, max, &gpu.name())?;
         let max_spans = max_spans(plan, config);
         let store = Store::new(&gpu, plan, &placement, config, max_spans)?;
@@ -116,9 +113,7 @@ impl GpuLoader {
                     rope.cos_sin(first + i, out);
                 }
                 let offset = (first * row * 4) as u64;
-                self.gpu
-                    .queue
-                    .write_buffer(buffer, offset, bytemuck::cast_slice(&floats));
+                self.gpu.queue.write_buffer(buffer, offset, bytemuck::cast_slice(&floats));
             }
         }
     }
@@ -130,20 +125,12 @@ fn max_spans(plan: &Plan, config: PlayerConfig) -> usize {
         Op::Attention { heads, .. } => kernels::shader::attn_shape(*heads),
         _ => None,
     });
-    spans
-        .map(|shape| config.n_ctx.div_ceil(shape.span))
-        .max()
-        .unwrap_or(1)
+    spans.map(|shape| config.n_ctx.div_ceil(shape.span)).max().unwrap_or(1)
 }
 
 /// What the kernels take for granted.
 fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
-    let refuse = |what: String| {
-        Err(PlayerError::Unsupported {
-            device: gpu.name(),
-            what,
-        })
-    };
+    let refuse = |what: String| Err(PlayerError::Unsupported { device: gpu.name(), what });
     if config.n_ctx == 0 || config.n_ctx > MAX_CONTEXT {
         return refuse(format!("a context of {} tokens", config.n_ctx));
     }
@@ -186,9 +173,7 @@ impl Loader for GpuLoader {
             self.gpu.queue.submit([]);
             self.flushed.reset();
             let signal = self.flushed.clone();
-            self.gpu
-                .queue
-                .on_submitted_work_done(move || signal.raise(Ok(())));
+            self.gpu.queue.on_submitted_work_done(move || signal.raise(Ok(())));
             self.waiting = true;
         }
         if let Err(reason) = platform::wait(&self.gpu.device) {
@@ -202,18 +187,11 @@ impl Loader for GpuLoader {
 
     fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
         let this = *self;
-        this.gpu
-            .queue
-            .write_buffer(&this.store.vectors, 0, bytemuck::cast_slice(&this.vectors));
+        this.gpu.queue.write_buffer(&this.store.vectors, 0, bytemuck::cast_slice(&this.vectors));
         this.write_angles();
         this.gpu.health.check()?;
-        let builder = Builder::new(
-            &this.gpu,
-            &this.plan,
-            &this.placement,
-            &this.store,
-            this.config,
-        );
+        let builder =
+            Builder::new(&this.gpu, &this.plan, &this.placement, &this.store, this.config);
         let (schedule, pipelines) = builder.build()?;
         this.gpu.queue.submit([]);
         this.gpu.health.check()?;

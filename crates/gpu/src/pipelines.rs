@@ -26,9 +26,7 @@ pub enum Access {
 /// The bindings declared in a WGSL text.
 pub fn bindings(wgsl: &str) -> Vec<(u32, Access)> {
     let parse = |line: &str| {
-        let (number, rest) = line
-            .strip_prefix("@group(0) @binding(")?
-            .split_once(") var<")?;
+        let (number, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(") var<")?;
         let access = match rest.split_once('>')?.0 {
             "uniform" => Access::Uniform,
             "storage, read_write" => Access::ReadWrite,
@@ -80,29 +78,19 @@ impl Pipelines {
 fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
     let wgsl = kernel
         .wgsl(gpu.forms, platform::DIALECT)
-        .map_err(|e| PlayerError::Device {
-            device: gpu.name(),
-            reason: e.to_string(),
-        })?;
+        .map_err(|e| PlayerError::Device { device: gpu.name(), reason: e.to_string() })?;
     let name = kernel.name(gpu.forms);
     let bindings = bindings(&wgsl);
-    let entries: Vec<_> = bindings
-        .iter()
-        .map(|&(n, access)| layout_entry(n, access))
-        .collect();
-    let layout = gpu
-        .device
-        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(&name),
-            entries: &entries,
-        });
-    let pipeline_layout = gpu
-        .device
-        .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(&name),
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
+    let entries: Vec<_> = bindings.iter().map(|&(n, access)| layout_entry(n, access)).collect();
+    let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(&name),
+        entries: &entries,
+    });
+    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(&name),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
     let module = platform::shader_module(
         &gpu.device,
         wgpu::ShaderModuleDescriptor {
@@ -110,25 +98,19 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
             source: wgpu::ShaderSource::Wgsl(wgsl.into()),
         },
     );
-    let pipeline = gpu
-        .device
-        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&name),
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            // Kernels write workgroup memory before they read it.
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-    Ok(Pipeline {
-        pipeline,
-        layout,
-        bindings,
-    })
+    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(&name),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some("main"),
+        // Kernels write workgroup memory before they read it.
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    Ok(Pipeline { pipeline, layout, bindings })
 }
 
 fn layout_entry(binding: u32, access: Access) -> wgpu::BindGroupLayoutEntry {

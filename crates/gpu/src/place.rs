@@ -63,10 +63,7 @@ impl Placement {
         device: &str,
     ) -> Result<(), PlayerError> {
         let groups: &[Linear] = match op {
-            Op::Embed { table, .. } => &[Linear {
-                w: *table,
-                bias: None,
-            }],
+            Op::Embed { table, .. } => &[Linear { w: *table, bias: None }],
             Op::Qkv { q, k, v, .. } => &[*q, *k, *v],
             Op::GateUp { gate, up, .. } => &[*gate, *up],
             Op::Output { w, .. } | Op::Down { w, .. } | Op::Head { w, .. } => &[*w],
@@ -80,10 +77,7 @@ impl Placement {
             }
         });
         let mut new = Vec::new();
-        for id in matrices
-            .into_iter()
-            .filter(|id| !self.matrices.contains_key(id))
-        {
+        for id in matrices.into_iter().filter(|id| !self.matrices.contains_key(id)) {
             let weight = &plan.weights[id.0];
             let layout = RowLayout::new(weight.ty, weight.n_cols).ok_or_else(|| {
                 PlayerError::TensorType {
@@ -93,16 +87,7 @@ impl Placement {
                 }
             })?;
             let (ty, n_rows, n_cols) = (weight.ty, weight.n_rows, weight.n_cols);
-            new.push((
-                id,
-                Matrix {
-                    ty,
-                    layout,
-                    n_rows,
-                    n_cols,
-                    parts: Vec::new(),
-                },
-            ));
+            new.push((id, Matrix { ty, layout, n_rows, n_cols, parts: Vec::new() }));
         }
         self.place_group(new, max_bytes);
         Ok(())
@@ -139,12 +124,7 @@ impl Placement {
         let step = if fit >= 64 { fit / 64 * 64 } else { fit.max(1) };
         for first_row in (0..m.n_rows).step_by(step) {
             let n_rows = step.min(m.n_rows - first_row);
-            m.parts.push(Part {
-                buffer: self.buffer_bytes.len(),
-                offset: 0,
-                first_row,
-                n_rows,
-            });
+            m.parts.push(Part { buffer: self.buffer_bytes.len(), offset: 0, first_row, n_rows });
             self.buffer_bytes.push((row_bytes * n_rows) as u64);
         }
     }
@@ -158,13 +138,7 @@ mod tests {
     fn matrix(n_rows: usize) -> Matrix {
         let ty = TensorType::F32;
         let layout = RowLayout::new(ty, 32).unwrap();
-        Matrix {
-            ty,
-            layout,
-            n_rows,
-            n_cols: 32,
-            parts: Vec::new(),
-        }
+        Matrix { ty, layout, n_rows, n_cols: 32, parts: Vec::new() }
     }
 
     #[test]
@@ -174,15 +148,7 @@ mod tests {
         placement.place_group(group, 12 * 128);
         assert_eq!(placement.buffer_bytes, [12 * 128]);
         let second = &placement.matrices[&WeightId(1)].parts;
-        assert_eq!(
-            *second,
-            [Part {
-                buffer: 0,
-                offset: 8 * 128,
-                first_row: 0,
-                n_rows: 4
-            }]
-        );
+        assert_eq!(*second, [Part { buffer: 0, offset: 8 * 128, first_row: 0, n_rows: 4 }]);
     }
 
     #[test]
@@ -192,9 +158,6 @@ mod tests {
         let parts = &placement.matrices[&WeightId(0)].parts;
         let rows: Vec<_> = parts.iter().map(|p| (p.first_row, p.n_rows)).collect();
         assert_eq!(rows, [(0, 64), (64, 64), (128, 64), (192, 8)]);
-        assert_eq!(
-            placement.buffer_bytes,
-            [64 * 128, 64 * 128, 64 * 128, 8 * 128]
-        );
+        assert_eq!(placement.buffer_bytes, [64 * 128, 64 * 128, 64 * 128, 8 * 128]);
     }
 }

@@ -67,10 +67,7 @@ impl GpuPlayer {
             logits: Vec::with_capacity(plan.dims.n_vocab),
             hidden: Vec::new(),
             tokens: Vec::with_capacity(MAX_CHAIN),
-            counters: Counters {
-                objects_created: n_objects,
-                ..Counters::default()
-            },
+            counters: Counters { objects_created: n_objects, ..Counters::default() },
             gpu,
             plan,
             config,
@@ -98,9 +95,7 @@ impl GpuPlayer {
     }
 
     pub(crate) fn encoder(&self) -> wgpu::CommandEncoder {
-        self.gpu
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None })
+        self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None })
     }
 
     /// Plays lists in one compute pass, each with the step of its slot.
@@ -152,22 +147,14 @@ impl GpuPlayer {
     /// Makes room for an outcome that is larger than the usual ones.
     pub(crate) fn reserve(&mut self, outcome: Outcome) -> Result<(), PlayerError> {
         let need = self.outcome_bytes(outcome);
-        let has = self
-            .wide
-            .as_ref()
-            .map_or(self.store.readback.size(), Buffer::size);
+        let has = self.wide.as_ref().map_or(self.store.readback.size(), Buffer::size);
         if need <= has {
             return Ok(());
         }
         let have = self.gpu.limits.max_buffer_size;
         let what = "the read-back of all rows".to_string();
         if need > have {
-            return Err(PlayerError::Memory {
-                device: self.gpu.name(),
-                what,
-                need,
-                have,
-            });
+            return Err(PlayerError::Memory { device: self.gpu.name(), what, need, have });
         }
         self.gpu.health.requesting(&what, need);
         self.counters.objects_created += 1;
@@ -201,11 +188,7 @@ impl GpuPlayer {
     }
 
     pub(crate) fn copy_hidden(&self, encoder: &mut wgpu::CommandEncoder, n_rows: usize) {
-        let which = if n_rows == 1 {
-            self.schedule.decode_x
-        } else {
-            0
-        };
+        let which = if n_rows == 1 { self.schedule.decode_x } else { 0 };
         let row_bytes = 4 * self.plan.dims.dim as u64;
         let stride = 4 * self.store.widths.x as u64;
         let to = self.readback(n_rows as u64 * row_bytes);
@@ -221,17 +204,13 @@ impl GpuPlayer {
         let signal = self.signal.clone();
         let bytes = self.outcome_bytes(outcome);
         if bytes == 0 {
-            self.gpu
-                .queue
-                .on_submitted_work_done(move || signal.raise(Ok(())));
+            self.gpu.queue.on_submitted_work_done(move || signal.raise(Ok(())));
             return;
         }
         let done = move |result: Result<(), wgpu::BufferAsyncError>| {
             signal.raise(result.map_err(|e| e.to_string()));
         };
-        self.readback(bytes)
-            .slice(..bytes)
-            .map_async(wgpu::MapMode::Read, done);
+        self.readback(bytes).slice(..bytes).map_async(wgpu::MapMode::Read, done);
     }
 
     fn receive(&mut self, outcome: Outcome) -> Result<(), PlayerError> {
@@ -243,10 +222,7 @@ impl GpuPlayer {
         let view = buffer
             .slice(..bytes)
             .get_mapped_range()
-            .map_err(|e| PlayerError::Device {
-                device: self.gpu.name(),
-                reason: e.to_string(),
-            })?;
+            .map_err(|e| PlayerError::Device { device: self.gpu.name(), reason: e.to_string() })?;
         match outcome {
             Outcome::Nothing => {}
             Outcome::Hidden { .. } => fill(&mut self.hidden, &view),
@@ -276,20 +252,13 @@ fn fill<T: bytemuck::Pod>(out: &mut Vec<T>, bytes: &[u8]) {
 impl Player for GpuPlayer {
     fn info(&self) -> PlayerInfo {
         let forms = self.gpu.forms;
-        let mut form = vec![if forms.subgroups {
-            "subgroups"
-        } else {
-            "workgroup memory"
-        }];
+        let mut form = vec![if forms.subgroups { "subgroups" } else { "workgroup memory" }];
         if forms.f16 {
             form.push("f16");
         }
         let form = form.join(", ");
-        let mut kernels: Vec<_> = self
-            .pipelines
-            .kernels()
-            .map(|kernel| (format!("{kernel:?}"), form.clone()))
-            .collect();
+        let mut kernels: Vec<_> =
+            self.pipelines.kernels().map(|kernel| (format!("{kernel:?}"), form.clone())).collect();
         kernels.sort();
         PlayerInfo {
             device: "gpu".into(),
@@ -325,11 +294,7 @@ impl Player for GpuPlayer {
         let started_ms = self.now_ms();
         let outcome = self.start(job, n_rows)?;
         self.request(outcome);
-        self.running = Some(Running {
-            outcome,
-            started_ms,
-            n_rows,
-        });
+        self.running = Some(Running { outcome, started_ms, n_rows });
         self.gpu.health.check()
     }
 
@@ -346,12 +311,9 @@ impl Player for GpuPlayer {
                 self.running = Some(running);
                 Poll::Pending
             }
-            Poll::Ready(Err(reason)) => Poll::Ready(Err(self
-                .gpu
-                .health
-                .check()
-                .err()
-                .unwrap_or_else(|| lost(reason)))),
+            Poll::Ready(Err(reason)) => {
+                Poll::Ready(Err(self.gpu.health.check().err().unwrap_or_else(|| lost(reason))))
+            }
             Poll::Ready(Ok(())) => {
                 let received = self.receive(running.outcome);
                 self.adapt(&running);

@@ -72,13 +72,7 @@ pub struct Store {
 /// Widest rows over all layers.
 pub fn widths(plan: &Plan, max_rows: usize) -> Widths {
     let pad = |n: usize| n.next_multiple_of(UNIT);
-    let mut widths = Widths {
-        x: pad(plan.dims.dim),
-        qkv: 0,
-        a: 0,
-        h: 0,
-        logits_rows: 1,
-    };
+    let mut widths = Widths { x: pad(plan.dims.dim), qkv: 0, a: 0, h: 0, logits_rows: 1 };
     for op in &plan.ops {
         match op {
             Op::RopeKv { heads, .. } => {
@@ -122,23 +116,14 @@ impl Maker<'_> {
         self.n_bytes += size;
         let usage = usage | BufferUsages::COPY_DST;
         let label = Some(label);
-        let descriptor = wgpu::BufferDescriptor {
-            label,
-            size,
-            usage,
-            mapped_at_creation: false,
-        };
+        let descriptor = wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
         let buffer = self.gpu.device.create_buffer(&descriptor);
         self.gpu.health.allocated(size);
         buffer
     }
 
     fn storage(&mut self, label: &str, bytes: usize) -> Buffer {
-        self.make(
-            label,
-            bytes as u64,
-            BufferUsages::STORAGE | BufferUsages::COPY_SRC,
-        )
+        self.make(label, bytes as u64, BufferUsages::STORAGE | BufferUsages::COPY_SRC)
     }
 }
 
@@ -151,10 +136,7 @@ struct Needs {
 }
 
 fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) -> Needs {
-    let mut largest = (
-        "a weight",
-        placement.buffer_bytes.iter().copied().max().unwrap_or(0),
-    );
+    let mut largest = ("a weight", placement.buffer_bytes.iter().copied().max().unwrap_or(0));
     let mut kv = 0;
     for op in &plan.ops {
         if let Op::RopeKv { heads, .. } = op {
@@ -167,11 +149,7 @@ fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) ->
         }
     }
     let rows = MAX_ROWS * 4 * (4 * w.x + w.qkv + w.a + w.h);
-    let angles: usize = plan
-        .ropes
-        .iter()
-        .map(|r| config.n_ctx * r.n_pairs() * 8)
-        .sum();
+    let angles: usize = plan.ropes.iter().map(|r| config.n_ctx * r.n_pairs() * 8).sum();
     let logits = 4 * plan.dims.n_vocab * (w.logits_rows + 1);
     Needs {
         weights: placement.buffer_bytes.iter().sum::<u64>() + 4 * placement.n_vector_floats as u64,
@@ -183,17 +161,9 @@ fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) ->
 
 fn check(gpu: &Gpu, needs: &Needs) -> Result<(), PlayerError> {
     let refuse = |what: &str, need, have| {
-        Err(PlayerError::Memory {
-            device: gpu.name(),
-            what: what.to_string(),
-            need,
-            have,
-        })
+        Err(PlayerError::Memory { device: gpu.name(), what: what.to_string(), need, have })
     };
-    let max = gpu
-        .limits
-        .max_storage_buffer_binding_size
-        .min(gpu.limits.max_buffer_size);
+    let max = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
     if needs.largest.1 > max {
         return refuse(needs.largest.0, needs.largest.1, max);
     }
@@ -221,11 +191,7 @@ impl Store {
         check(gpu, &needs)?;
         let total = needs.weights + needs.kv + needs.scratch;
         gpu.health.requesting("the model and its context", total);
-        let mut maker = Maker {
-            gpu,
-            n_buffers: 0,
-            n_bytes: 0,
-        };
+        let mut maker = Maker { gpu, n_buffers: 0, n_bytes: 0 };
         let m = &mut maker;
         let weights: Vec<Buffer> = placement
             .buffer_bytes
@@ -240,9 +206,7 @@ impl Store {
         let n_vocab = plan.dims.n_vocab;
         let lists = n_vocab.div_ceil(TOPK_SLICE) * TOPK_MAX;
         let partial = plan.dims.n_heads * max_spans * (plan.dims.head_dim + 4);
-        let readback = (4 * n_vocab * w.logits_rows)
-            .max(rows(plan.dims.dim))
-            .max(4 * MAX_CHAIN);
+        let readback = (4 * n_vocab * w.logits_rows).max(rows(plan.dims.dim)).max(4 * MAX_CHAIN);
         let store = Store {
             weights,
             vectors,
@@ -289,17 +253,7 @@ fn kv_layers(m: &mut Maker<'_>, plan: &Plan, config: PlayerConfig) -> Vec<KvLaye
         }
     }
     let mut make = |label, width| {
-        m.make(
-            label,
-            cache_bytes(config.kv, config.n_ctx, width),
-            BufferUsages::STORAGE,
-        )
+        m.make(label, cache_bytes(config.kv, config.n_ctx, width), BufferUsages::STORAGE)
     };
-    widths
-        .iter()
-        .map(|&w| KvLayer {
-            k: make("keys", w),
-            v: make("values", w),
-        })
-        .collect()
+    widths.iter().map(|&w| KvLayer { k: make("keys", w), v: make("values", w) }).collect()
 }

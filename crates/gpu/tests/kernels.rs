@@ -20,18 +20,9 @@ fn run(name: &str, subgroups: bool, f16: bool) {
     let failures: Vec<String> = results
         .iter()
         .filter(|r| !r.passed())
-        .map(|r| {
-            format!(
-                "{}: error {:.1e}, allowed {:.1e}",
-                r.name, r.error, r.tolerance
-            )
-        })
+        .map(|r| format!("{}: error {:.1e}, allowed {:.1e}", r.name, r.error, r.tolerance))
         .collect();
-    assert!(
-        failures.is_empty(),
-        "{name}, {form:?}:\n{}",
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{name}, {form:?}:\n{}", failures.join("\n"));
 }
 
 #[test]

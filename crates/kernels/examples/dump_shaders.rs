@@ -25,25 +25,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(folder.join("native").join(&file), &variant.native)?;
         fs::write(folder.join("browser").join(&file), &variant.browser)?;
         let forms = variant.forms;
-        table.push_str(&format!(
-            "{file}\t{}\t{}\t{}\n",
-            forms.subgroups, forms.f16, variant.name
-        ));
+        table.push_str(&format!("{file}\t{}\t{}\t{}\n", forms.subgroups, forms.f16, variant.name));
     }
     fs::write(folder.join("variants.tsv"), &table)?;
-    println!(
-        "{} variants in both dialects in {}",
-        table.lines().count(),
-        folder.display()
-    );
+    println!("{} variants in both dialects in {}", table.lines().count(), folder.display());
     Ok(())
 }
 
 /// The kernel's key with everything but letters and digits as single dashes.
 fn file_stem(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }

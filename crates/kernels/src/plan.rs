@@ -122,37 +122,16 @@ pub enum Op {
     /// `x[t] = scale · table[id[t]]`
     Embed { table: WeightId, scale: f32 },
     /// `q|k|v = W·norm(x) + b`
-    Qkv {
-        norm: Norm,
-        q: Linear,
-        k: Linear,
-        v: Linear,
-    },
+    Qkv { norm: Norm, q: Linear, k: Linear, v: Linear },
     /// Optional per-head norm of `q` and `k`, rotation of both, and `k`, `v` into cache layer `kv`.
-    RopeKv {
-        kv: usize,
-        heads: Heads,
-        q_norm: Option<Norm>,
-        k_norm: Option<Norm>,
-        rope: RopeId,
-    },
+    RopeKv { kv: usize, heads: Heads, q_norm: Option<Norm>, k_norm: Option<Norm>, rope: RopeId },
     /// `a = softmax(scale · q·Kᵀ) · V` over cache layer `kv`, causal. With `window = Some(w)` a
     /// query at position `p` sees positions `p' ` with `p - p' < w`.
-    Attention {
-        kv: usize,
-        heads: Heads,
-        scale: f32,
-        window: Option<usize>,
-    },
+    Attention { kv: usize, heads: Heads, scale: f32, window: Option<usize> },
     /// `x += post(W·a + b)`; `post` is the identity when absent.
     Output { w: Linear, post: Option<Norm> },
     /// `h = act(Wg·norm(x)) ⊙ (Wu·norm(x))`
-    GateUp {
-        norm: Norm,
-        gate: Linear,
-        up: Linear,
-        act: Activation,
-    },
+    GateUp { norm: Norm, gate: Linear, up: Linear, act: Activation },
     /// `x += post(W·h + b)`
     Down { w: Linear, post: Option<Norm> },
     /// `logits = W·norm(x)`
@@ -177,14 +156,10 @@ pub struct Plan {
 impl Plan {
     /// Where each decoder layer's ops stand in [`Plan::ops`]: a layer begins at its `Qkv`.
     pub fn layers(&self) -> Vec<Range<usize>> {
-        let starts: Vec<usize> = (0..self.ops.len())
-            .filter(|&i| matches!(self.ops[i], Op::Qkv { .. }))
-            .collect();
-        let end = self
-            .ops
-            .iter()
-            .position(|op| matches!(op, Op::Head { .. }))
-            .unwrap_or(self.ops.len());
+        let starts: Vec<usize> =
+            (0..self.ops.len()).filter(|&i| matches!(self.ops[i], Op::Qkv { .. })).collect();
+        let end =
+            self.ops.iter().position(|op| matches!(op, Op::Head { .. })).unwrap_or(self.ops.len());
         starts
             .iter()
             .enumerate()
@@ -234,13 +209,7 @@ impl Plan {
                 });
             }
         }
-        Plan {
-            dims: self.dims,
-            weights,
-            ropes: self.ropes.clone(),
-            ops,
-            n_kv_layers,
-        }
+        Plan { dims: self.dims, weights, ropes: self.ropes.clone(), ops, n_kv_layers }
     }
 }
 

@@ -70,11 +70,7 @@ pub enum Want<'a> {
     /// Choose the next token on the device from the last row, then feed it back, `n_tokens` times
     /// in all. `recent` are the ids penalties look at, oldest first. Only for samplings the player
     /// accepts ([`Player::can_sample`]).
-    Tokens {
-        sampling: &'a Sampling,
-        recent: &'a [u32],
-        n_tokens: usize,
-    },
+    Tokens { sampling: &'a Sampling, recent: &'a [u32], n_tokens: usize },
 }
 
 /// One evaluation: at most [`Player::max_rows`] rows. Cache rows at `pos..` are overwritten; rows
@@ -129,18 +125,9 @@ pub enum PlayerError {
         "the {device} needs {need} bytes for {what} but offers {have}; \
          use a smaller context, a smaller model, or --device cpu"
     )]
-    Memory {
-        device: String,
-        what: String,
-        need: u64,
-        have: u64,
-    },
+    Memory { device: String, what: String, need: u64, have: u64 },
     #[error("tensor '{tensor}' has type {ty}, which the {device} player cannot compute with")]
-    TensorType {
-        device: String,
-        tensor: String,
-        ty: String,
-    },
+    TensorType { device: String, tensor: String, ty: String },
     #[error("the model needs {what}, which the {device} player does not have")]
     Unsupported { device: String, what: String },
     #[error("the GPU went away ({reason}); load the model again")]

@@ -85,9 +85,7 @@ pub fn penalize(sampling: &Sampling, recent: &[u32], logits: &mut [f32]) {
     if !sampling.has_penalties() {
         return;
     }
-    let n = (sampling.repeat_last_n as usize)
-        .min(MAX_RECENT)
-        .min(recent.len());
+    let n = (sampling.repeat_last_n as usize).min(MAX_RECENT).min(recent.len());
     let recent = &recent[recent.len() - n..];
     for (i, &id) in recent.iter().enumerate() {
         if recent[..i].contains(&id) {
@@ -132,11 +130,7 @@ pub fn choose(sampling: &Sampling, logits: &[f32], pos: u32, scratch: &mut Scrat
     let kept = &mut scratch.candidates;
     kept.clear();
     kept.extend(
-        logits
-            .iter()
-            .enumerate()
-            .filter(|(_, l)| !l.is_nan())
-            .map(|(i, &l)| (i as u32, l)),
+        logits.iter().enumerate().filter(|(_, l)| !l.is_nan()).map(|(i, &l)| (i as u32, l)),
     );
     let by_logit = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     let k = sampling.top_k as usize;
@@ -185,10 +179,7 @@ fn keep_typical(p: f32, kept: &mut Vec<(u32, f32)>, by_shift: &mut Vec<(u32, f32
     let best = kept[0].1;
     let total: f32 = kept.iter().map(|c| (c.1 - best).exp()).sum();
     let log_prob = |c: &(u32, f32)| (c.1 - best) - total.ln();
-    let entropy: f32 = -kept
-        .iter()
-        .map(|c| log_prob(c).exp() * log_prob(c))
-        .sum::<f32>();
+    let entropy: f32 = -kept.iter().map(|c| log_prob(c).exp() * log_prob(c)).sum::<f32>();
     by_shift.clear();
     by_shift.extend(kept.iter().map(|c| (c.0, (-log_prob(c) - entropy).abs())));
     by_shift.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));

@@ -24,10 +24,7 @@ pub fn rms_norm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
 
 /// Dot product of a decoded weight row and an activation row.
 pub fn dot(w: &[f32], x: &[f32]) -> f32 {
-    w.iter()
-        .zip(x)
-        .map(|(&a, &b)| f64::from(a) * f64::from(b))
-        .sum::<f64>() as f32
+    w.iter().zip(x).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
 }
 
 /// The gate's nonlinearity (see [`Activation`]).
@@ -73,11 +70,7 @@ pub fn attend<'a>(
     out: &mut [f32],
 ) {
     let score = |p: usize| {
-        let dot: f64 = q
-            .iter()
-            .zip(key(p))
-            .map(|(&a, &b)| f64::from(a) * f64::from(b))
-            .sum();
+        let dot: f64 = q.iter().zip(key(p)).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         dot * f64::from(scale)
     };
     let scores: Vec<f64> = range.clone().map(score).collect();

@@ -11,9 +11,8 @@ fn logits() -> Vec<f32> {
 /// Which ids come up over many positions.
 fn support(sampling: &Sampling, logits: &[f32]) -> Vec<u32> {
     let mut scratch = Scratch::default();
-    let mut seen: Vec<u32> = (0..2000)
-        .map(|pos| choose(sampling, logits, pos, &mut scratch))
-        .collect();
+    let mut seen: Vec<u32> =
+        (0..2000).map(|pos| choose(sampling, logits, pos, &mut scratch)).collect();
     seen.sort_unstable();
     seen.dedup();
     seen
@@ -21,19 +20,10 @@ fn support(sampling: &Sampling, logits: &[f32]) -> Vec<u32> {
 
 #[test]
 fn each_knob_cuts_the_support_it_should() {
-    let on = Sampling {
-        temperature: 1.0,
-        ..Sampling::default()
-    };
+    let on = Sampling { temperature: 1.0, ..Sampling::default() };
     let cases = [
         (on, vec![0, 1, 2, 3]),
-        (
-            Sampling {
-                temperature: 0.0,
-                ..on
-            },
-            vec![1],
-        ),
+        (Sampling { temperature: 0.0, ..on }, vec![1]),
         (Sampling { top_k: 1, ..on }, vec![1]),
         (Sampling { top_k: 2, ..on }, vec![1, 3]),
         (Sampling { top_k: 100, ..on }, vec![0, 1, 2, 3]),
@@ -42,29 +32,10 @@ fn each_knob_cuts_the_support_it_should() {
         (Sampling { top_p: 0.0, ..on }, vec![1]),
         (Sampling { min_p: 0.4, ..on }, vec![1, 3]),
         (Sampling { min_p: 1.0, ..on }, vec![1]),
-        (
-            Sampling {
-                top_k: 3,
-                top_p: 0.5,
-                ..on
-            },
-            vec![1],
-        ),
+        (Sampling { top_k: 3, top_p: 0.5, ..on }, vec![1]),
         // Entropy 1.21 nats; surprises: 1.39 (id 3), 0.69 (id 1), 1.90 (id 0), 2.30 (id 2).
-        (
-            Sampling {
-                typical_p: 0.2,
-                ..on
-            },
-            vec![3],
-        ),
-        (
-            Sampling {
-                typical_p: 0.7,
-                ..on
-            },
-            vec![1, 3],
-        ),
+        (Sampling { typical_p: 0.2, ..on }, vec![3]),
+        (Sampling { typical_p: 0.7, ..on }, vec![1, 3]),
     ];
     for (sampling, want) in cases {
         assert_eq!(support(&sampling, &logits()), want, "{sampling:?}");
@@ -73,15 +44,10 @@ fn each_knob_cuts_the_support_it_should() {
 
 #[test]
 fn frequencies_follow_the_probabilities() {
-    let sampling = Sampling {
-        temperature: 1.0,
-        ..Sampling::default()
-    };
+    let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
     let mut scratch = Scratch::default();
     let n = 20_000;
-    let hits = (0..n)
-        .filter(|&pos| choose(&sampling, &logits(), pos, &mut scratch) == 1)
-        .count();
+    let hits = (0..n).filter(|&pos| choose(&sampling, &logits(), pos, &mut scratch) == 1).count();
     let share = hits as f64 / f64::from(n);
     assert!((share - 0.5).abs() < 0.015, "{share}");
 }
@@ -106,20 +72,12 @@ fn penalties_count_recent_tokens_within_their_window() {
     };
     let mut logits = vec![4.0, -4.0, 1.0, 8.0];
     penalize(&sampling, &[3, 0, 0, 1, 99], &mut logits); // 3 and the first 0 are too old
-    assert_eq!(
-        logits,
-        [4.0 / 2.0 - 0.25 - 0.5, -8.0 - 0.25 - 0.5, 1.0, 8.0]
-    );
+    assert_eq!(logits, [4.0 / 2.0 - 0.25 - 0.5, -8.0 - 0.25 - 0.5, 1.0, 8.0]);
 }
 
 #[test]
 fn damaged_logits_neither_panic_nor_win() {
-    let on = Sampling {
-        temperature: 1.0,
-        top_k: 2,
-        top_p: 0.9,
-        ..Sampling::default()
-    };
+    let on = Sampling { temperature: 1.0, top_k: 2, top_p: 0.9, ..Sampling::default() };
     assert_eq!(argmax(&[f32::NAN, 1.0, 1.0]), 1);
     assert_eq!(argmax(&[]), 0);
     assert_eq!(support(&on, &[f32::NAN, 1.0, f32::NAN]), [1]);

@@ -3,11 +3,7 @@
 //! All failures are collected before the test fails, so that one broken part shows everything it
 //! breaks. Chromium compiles the browser dialect of the same list elsewhere.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed test should panic"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 use kernels::shader::{Variant, all_variants, params};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -81,14 +77,9 @@ fn uniform_structs_agree_with_the_wgsl() {
         ("Sample(ArgmaxPart", "Params", params::Sample::FIELDS),
     ];
     for (kernel, name, fields) in table {
-        let variant = all_variants()
-            .map(Result::unwrap)
-            .find(|v| v.name.starts_with(kernel));
+        let variant = all_variants().map(Result::unwrap).find(|v| v.name.starts_with(kernel));
         let module = check(&variant.expect("the kernel is listed")).expect("valid");
-        let ty = module
-            .types
-            .iter()
-            .find(|(_, t)| t.name.as_deref() == Some(name));
+        let ty = module.types.iter().find(|(_, t)| t.name.as_deref() == Some(name));
         let naga::TypeInner::Struct { members, span } = &ty.expect("the struct is there").1.inner
         else {
             panic!("{name} of {kernel} is not a struct");

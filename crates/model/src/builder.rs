@@ -25,26 +25,18 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(crate) fn new(gguf: &'a Gguf, hyper: &'a HyperParams) -> Result<Self, Error> {
         let name = "token_embd.weight";
-        let embedding = gguf
-            .tensor(name)
-            .ok_or_else(|| Error::MissingTensor { name: name.into() })?;
+        let embedding =
+            gguf.tensor(name).ok_or_else(|| Error::MissingTensor { name: name.into() })?;
         let rows = embedding.dims.get(1).copied().unwrap_or(0);
         let rows = u32::try_from(rows).map_or(0, |rows| rows as usize);
         if let Some(gguf::Value::Array(tokens)) = gguf.metadata.get("tokenizer.ggml.tokens")
             && tokens.len() != rows
         {
-            return Err(Error::Vocab {
-                tokens: tokens.len(),
-                rows,
-            });
+            return Err(Error::Vocab { tokens: tokens.len(), rows });
         }
         if rows == 0 {
             let want = vec![hyper.dim as u64, 1];
-            return Err(Error::Shape {
-                name: name.into(),
-                want,
-                got: embedding.dims.clone(),
-            });
+            return Err(Error::Shape { name: name.into(), want, got: embedding.dims.clone() });
         }
         Ok(Builder {
             gguf,
@@ -58,10 +50,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(crate) fn keys(&self) -> Keys<'a> {
-        Keys {
-            metadata: &self.gguf.metadata,
-            architecture: &self.hyper.architecture,
-        }
+        Keys { metadata: &self.gguf.metadata, architecture: &self.hyper.architecture }
     }
 
     /// Appends an op.
@@ -77,17 +66,8 @@ impl<'a> Builder<'a> {
 
     /// The heads every layer has.
     pub fn heads(&self) -> Heads {
-        let HyperParams {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-            ..
-        } = *self.hyper;
-        Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        }
+        let HyperParams { n_heads, n_kv_heads, head_dim, .. } = *self.hyper;
+        Heads { n_heads, n_kv_heads, head_dim }
     }
 
     /// `[n_rows, n_cols]` matrix `name` in any supported type.
@@ -101,12 +81,7 @@ impl<'a> Builder<'a> {
                 advice: "use a file quantized to Q4_K_M, Q8_0 or F16",
             });
         }
-        Ok(self.add(Weight {
-            name: name.to_owned(),
-            ty: info.ty,
-            n_rows,
-            n_cols,
-        }))
+        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows, n_cols }))
     }
 
     /// Vector `name` of `n` elements; must be F32.
@@ -120,20 +95,12 @@ impl<'a> Builder<'a> {
                 advice: "convert the model again with norms and biases in F32",
             });
         }
-        Ok(self.add(Weight {
-            name: name.to_owned(),
-            ty: info.ty,
-            n_rows: 1,
-            n_cols: n,
-        }))
+        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows: 1, n_cols: n }))
     }
 
     /// Norm with gain `name`.
     pub fn norm(&mut self, name: &str, n: usize) -> Result<Norm, Error> {
-        Ok(Norm {
-            gain: self.vector(name, n)?,
-            eps: self.hyper.rms_eps,
-        })
+        Ok(Norm { gain: self.vector(name, n)?, eps: self.hyper.rms_eps })
     }
 
     /// `prefix.weight` and, where the file has it, `prefix.bias`.
@@ -155,13 +122,7 @@ impl<'a> Builder<'a> {
         };
         let factors = self.rope_factors()?;
         let n_rot = self.hyper.n_rot;
-        self.ropes.push(rope::table(
-            style,
-            n_rot,
-            theta,
-            scaling,
-            factors.as_deref(),
-        ));
+        self.ropes.push(rope::table(style, n_rot, theta, scaling, factors.as_deref()));
         Ok(RopeId(self.ropes.len() - 1))
     }
 
@@ -195,13 +156,7 @@ impl<'a> Builder<'a> {
 
     /// Norm, then Q, K and V of layer `i`.
     pub fn qkv(&mut self, i: usize) -> Result<(), Error> {
-        let HyperParams {
-            dim,
-            n_heads,
-            n_kv_heads,
-            head_dim,
-            ..
-        } = *self.hyper;
+        let HyperParams { dim, n_heads, n_kv_heads, head_dim, .. } = *self.hyper;
         let norm = self.norm(&format!("blk.{i}.attn_norm.weight"), dim)?;
         let q = self.linear(&format!("blk.{i}.attn_q"), n_heads * head_dim, dim)?;
         let k = self.linear(&format!("blk.{i}.attn_k"), n_kv_heads * head_dim, dim)?;
@@ -212,12 +167,7 @@ impl<'a> Builder<'a> {
 
     /// Attention output of layer `i`, with an optional norm before the residual sum.
     pub fn output(&mut self, i: usize, post: Option<Norm>) -> Result<(), Error> {
-        let HyperParams {
-            dim,
-            n_heads,
-            head_dim,
-            ..
-        } = *self.hyper;
+        let HyperParams { dim, n_heads, head_dim, .. } = *self.hyper;
         let w = self.linear(&format!("blk.{i}.attn_output"), dim, n_heads * head_dim)?;
         self.push(Op::Output { w, post });
         Ok(())
@@ -234,12 +184,7 @@ impl<'a> Builder<'a> {
         let norm = self.norm(&format!("blk.{i}.ffn_norm.weight"), dim)?;
         let gate = self.linear(&format!("blk.{i}.ffn_gate"), ffn_dim, dim)?;
         let up = self.linear(&format!("blk.{i}.ffn_up"), ffn_dim, dim)?;
-        self.push(Op::GateUp {
-            norm,
-            gate,
-            up,
-            act,
-        });
+        self.push(Op::GateUp { norm, gate, up, act });
         let w = self.linear(&format!("blk.{i}.ffn_down"), dim, ffn_dim)?;
         self.push(Op::Down { w, post });
         Ok(())
@@ -250,29 +195,15 @@ impl<'a> Builder<'a> {
         let norm = self.norm("output_norm.weight", self.hyper.dim)?;
         let w = match self.gguf.tensor("output.weight") {
             Some(_) => self.linear("output", self.n_vocab, self.hyper.dim)?,
-            None => Linear {
-                w: embedding,
-                bias: None,
-            },
+            None => Linear { w: embedding, bias: None },
         };
         self.push(Op::Head { norm, w });
         Ok(())
     }
 
     pub(crate) fn finish(self) -> Plan {
-        let HyperParams {
-            dim,
-            n_layers,
-            n_heads,
-            n_kv_heads,
-            ..
-        } = *self.hyper;
-        let HyperParams {
-            head_dim,
-            ffn_dim,
-            n_ctx_train,
-            ..
-        } = *self.hyper;
+        let HyperParams { dim, n_layers, n_heads, n_kv_heads, .. } = *self.hyper;
+        let HyperParams { head_dim, ffn_dim, n_ctx_train, .. } = *self.hyper;
         Plan {
             dims: Dims {
                 n_vocab: self.n_vocab,
@@ -293,18 +224,13 @@ impl<'a> Builder<'a> {
 
     /// Finds a tensor of exactly these dimensions (trailing ones may be left out).
     fn find(&self, name: &str, want: &[u64]) -> Result<&'a TensorInfo, Error> {
-        let info = self.gguf.tensor(name).ok_or_else(|| Error::MissingTensor {
-            name: name.to_owned(),
-        })?;
+        let info =
+            self.gguf.tensor(name).ok_or_else(|| Error::MissingTensor { name: name.to_owned() })?;
         let n = want.len().max(info.dims.len());
         let padded = |dims: &[u64], i: usize| dims.get(i).copied().unwrap_or(1);
         if (0..n).any(|i| padded(want, i) != padded(&info.dims, i)) {
             let (want, got) = (want.to_vec(), info.dims.clone());
-            return Err(Error::Shape {
-                name: name.to_owned(),
-                want,
-                got,
-            });
+            return Err(Error::Shape { name: name.to_owned(), want, got });
         }
         Ok(info)
     }

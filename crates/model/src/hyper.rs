@@ -52,19 +52,14 @@ impl HyperParams {
     /// # Errors
     /// A missing key, a key of the wrong type, or [`Error::HyperParam`].
     pub fn read(metadata: &Metadata, architecture: &str) -> Result<Self, Error> {
-        let keys = Keys {
-            metadata,
-            architecture,
-        };
+        let keys = Keys { metadata, architecture };
         let n_layers = keys.count("block_count", 1, MAX_LAYERS)?;
         let dim = keys.count("embedding_length", 1, MAX_WIDTH)?;
         let ffn_dim = keys.count("feed_forward_length", 1, MAX_WIDTH)?;
         let n_heads = keys.count("attention.head_count", 1, MAX_HEADS)?;
         let n_kv_heads = keys.kv_heads(n_heads)?;
         let head_dim = keys.head_dim(dim, n_heads)?;
-        let n_rot = keys
-            .optional("rope.dimension_count", 2, head_dim as u32)?
-            .unwrap_or(head_dim);
+        let n_rot = keys.optional("rope.dimension_count", 2, head_dim as u32)?.unwrap_or(head_dim);
         if !n_rot.is_multiple_of(2) {
             return Err(keys.bad("rope.dimension_count", n_rot, "it must be even"));
         }
@@ -103,10 +98,7 @@ impl Keys<'_> {
     fn count(&self, key: &str, min: u32, max: u32) -> Result<usize, Error> {
         match self.optional(key, min, max)? {
             Some(value) => Ok(value),
-            None => Ok(self
-                .metadata
-                .require_u32(&self.name(key))
-                .map(|v| v as usize)?),
+            None => Ok(self.metadata.require_u32(&self.name(key)).map(|v| v as usize)?),
         }
     }
 
@@ -139,11 +131,7 @@ impl Keys<'_> {
     }
 
     pub fn bad(&self, key: &str, value: impl std::fmt::Display, why: &str) -> Error {
-        Error::HyperParam {
-            key: self.name(key),
-            value: value.to_string(),
-            why: why.to_owned(),
-        }
+        Error::HyperParam { key: self.name(key), value: value.to_string(), why: why.to_owned() }
     }
 
     fn rms_eps(&self) -> Result<f32, Error> {

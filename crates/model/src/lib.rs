@@ -43,9 +43,5 @@ pub fn build(gguf: &Gguf) -> Result<Model, Error> {
     let mut builder = builder::Builder::new(gguf, &hyper)?;
     (arch.build)(&mut builder)?;
     let plan = builder.finish();
-    Ok(Model {
-        architecture,
-        hyper,
-        plan,
-    })
+    Ok(Model { architecture, hyper, plan })
 }

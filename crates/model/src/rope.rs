@@ -24,16 +24,8 @@ const BETA_SLOW: f64 = 1.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Scaling {
     None,
-    Linear {
-        factor: f64,
-    },
-    Yarn {
-        factor: f64,
-        n_ctx_original: f64,
-        magnitude: f64,
-        beta_fast: f64,
-        beta_slow: f64,
-    },
+    Linear { factor: f64 },
+    Yarn { factor: f64, n_ctx_original: f64, magnitude: f64, beta_fast: f64, beta_slow: f64 },
 }
 
 impl Scaling {
@@ -89,13 +81,7 @@ pub(crate) fn table(
         match scaling {
             Scaling::None => base,
             Scaling::Linear { factor } => base / factor,
-            Scaling::Yarn {
-                factor,
-                n_ctx_original,
-                beta_fast,
-                beta_slow,
-                ..
-            } => {
+            Scaling::Yarn { factor, n_ctx_original, beta_fast, beta_slow, .. } => {
                 let corner = |turns: f64| {
                     let wavelength = n_ctx_original / (turns * 2.0 * std::f64::consts::PI);
                     n_rot as f64 * wavelength.ln() / (2.0 * theta.ln())
@@ -108,19 +94,10 @@ pub(crate) fn table(
         }
     });
     let inv_freq: Vec<f64> = inv_freq.collect();
-    if let Scaling::Yarn {
-        factor,
-        magnitude: given,
-        ..
-    } = scaling
-    {
+    if let Scaling::Yarn { factor, magnitude: given, .. } = scaling {
         magnitude = given * (1.0 + 0.1 * factor.ln());
     }
-    RopeTable {
-        style,
-        inv_freq,
-        magnitude: magnitude as f32,
-    }
+    RopeTable { style, inv_freq, magnitude: magnitude as f32 }
 }
 
 #[cfg(test)]

@@ -1,9 +1,5 @@
 //! Well-formed files that are no model: each is refused with a sentence that names the culprit.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed test should stop"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
 use gguf::{Gguf, Metadata, Value, Writer};
 use kernels::Op;
@@ -20,10 +16,7 @@ impl File {
     fn tiny() -> Self {
         let number = |key: &str, value: u32| (key.to_owned(), Value::U32(value));
         let mut metadata = vec![
-            (
-                "general.architecture".to_owned(),
-                Value::String("llama".into()),
-            ),
+            ("general.architecture".to_owned(), Value::String("llama".into())),
             number("llama.block_count", 1),
             number("llama.context_length", 64),
             number("llama.embedding_length", 8),
@@ -31,10 +24,7 @@ impl File {
             number("llama.attention.head_count", 2),
             number("llama.attention.head_count_kv", 1),
         ];
-        metadata.push((
-            "llama.attention.layer_norm_rms_epsilon".into(),
-            Value::F32(1e-5),
-        ));
+        metadata.push(("llama.attention.layer_norm_rms_epsilon".into(), Value::F32(1e-5)));
         let tensors = [
             ("token_embd.weight", vec![8, 8]),
             ("output_norm.weight", vec![8]),
@@ -49,10 +39,7 @@ impl File {
             ("blk.0.ffn_down.weight", vec![16, 8]),
         ];
         let f32 = |(name, dims): (&str, Vec<u64>)| (name.to_owned(), TensorType::F32, dims);
-        File {
-            metadata,
-            tensors: tensors.into_iter().map(f32).collect(),
-        }
+        File { metadata, tensors: tensors.into_iter().map(f32).collect() }
     }
 
     fn set(mut self, key: &str, value: Value) -> Self {
@@ -101,12 +88,8 @@ fn the_unspoiled_file_is_a_model_with_a_tied_head() {
     let model = File::tiny().build().unwrap();
     assert_eq!(model.plan.dims.n_vocab, 8);
     assert_eq!(model.hyper.head_dim, 4);
-    let Some(Op::Embed { table, .. }) = model.plan.ops.first() else {
-        panic!("no embedding")
-    };
-    let Some(Op::Head { w, .. }) = model.plan.ops.last() else {
-        panic!("no head")
-    };
+    let Some(Op::Embed { table, .. }) = model.plan.ops.first() else { panic!("no embedding") };
+    let Some(Op::Head { w, .. }) = model.plan.ops.last() else { panic!("no head") };
     assert_eq!(w.w, *table);
 }
 
@@ -114,9 +97,7 @@ fn the_unspoiled_file_is_a_model_with_a_tied_head() {
 fn an_own_head_is_used_where_the_file_has_one() {
     let file = File::tiny().tensor("output.weight", TensorType::F32, &[8, 8]);
     let model = file.build().unwrap();
-    let Some(Op::Head { w, .. }) = model.plan.ops.last() else {
-        panic!("no head")
-    };
+    let Some(Op::Head { w, .. }) = model.plan.ops.last() else { panic!("no head") };
     assert_eq!(model.plan.weights[w.w.0].name, "output.weight");
 }
 
@@ -144,21 +125,13 @@ fn impossible_hyper_parameters_are_refused() {
         ("llama.rope.freq_base", Value::F32(f32::INFINITY)),
         ("llama.rope.scaling.factor", Value::F32(-2.0)),
         ("llama.rope.scaling.factor", Value::F32(f32::NAN)),
-        (
-            "llama.attention.layer_norm_rms_epsilon",
-            Value::F32(f32::NAN),
-        ),
+        ("llama.attention.layer_norm_rms_epsilon", Value::F32(f32::NAN)),
         ("llama.attention.layer_norm_rms_epsilon", Value::F32(-1.0)),
     ];
     for (key, value) in cases {
         let result = File::tiny().set(key, value.clone()).build();
-        let Err(error) = result else {
-            panic!("{key} = {value:?} was accepted")
-        };
-        assert!(
-            matches!(error, Error::HyperParam { .. }),
-            "{key} = {value:?}: {error}"
-        );
+        let Err(error) = result else { panic!("{key} = {value:?} was accepted") };
+        assert!(matches!(error, Error::HyperParam { .. }), "{key} = {value:?}: {error}");
         assert!(error.to_string().contains(key), "{error}");
     }
 }
@@ -210,59 +183,31 @@ fn unsupported_features_are_refused() {
 
 #[test]
 fn missing_misshapen_and_mistyped_tensors_are_refused_by_name() {
-    let names: Vec<String> = File::tiny()
-        .tensors
-        .iter()
-        .map(|(name, ..)| name.clone())
-        .collect();
+    let names: Vec<String> = File::tiny().tensors.iter().map(|(name, ..)| name.clone()).collect();
     for name in names {
         let error = File::tiny().without_tensor(&name).build().unwrap_err();
-        assert!(
-            matches!(&error, Error::MissingTensor { name: n } if *n == name),
-            "{error}"
-        );
-        let error = File::tiny()
-            .tensor(&name, TensorType::F32, &[7, 3])
-            .build()
-            .unwrap_err();
-        assert!(
-            matches!(error, Error::Shape { .. } | Error::MissingTensor { .. }),
-            "{error}"
-        );
-        let error = File::tiny()
-            .tensor(&name, TensorType::F32, &[0, 8])
-            .build()
-            .unwrap_err();
+        assert!(matches!(&error, Error::MissingTensor { name: n } if *n == name), "{error}");
+        let error = File::tiny().tensor(&name, TensorType::F32, &[7, 3]).build().unwrap_err();
+        assert!(matches!(error, Error::Shape { .. } | Error::MissingTensor { .. }), "{error}");
+        let error = File::tiny().tensor(&name, TensorType::F32, &[0, 8]).build().unwrap_err();
         assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
     let file = File::tiny().tensor("blk.0.attn_q.weight", TensorType::I32, &[8, 8]);
-    assert!(matches!(
-        file.build().unwrap_err(),
-        Error::TensorType { .. }
-    ));
+    assert!(matches!(file.build().unwrap_err(), Error::TensorType { .. }));
     let file = File::tiny().tensor("blk.0.attn_norm.weight", TensorType::F16, &[8]);
-    assert!(matches!(
-        file.build().unwrap_err(),
-        Error::TensorType { .. }
-    ));
+    assert!(matches!(file.build().unwrap_err(), Error::TensorType { .. }));
 }
 
 #[test]
 fn a_vocabulary_of_another_length_than_the_embedding_is_refused() {
     let tokens = gguf::Array::String(vec!["a".into(), "b".into()]);
     let file = File::tiny().set("tokenizer.ggml.tokens", Value::Array(tokens));
-    assert!(matches!(
-        file.build().unwrap_err(),
-        Error::Vocab { tokens: 2, rows: 8 }
-    ));
+    assert!(matches!(file.build().unwrap_err(), Error::Vocab { tokens: 2, rows: 8 }));
 }
 
 #[test]
 fn rope_frequency_factors_must_be_positive() {
     // The file's tensors are zeros: a factor of zero would divide by zero.
     let file = File::tiny().tensor("rope_freqs.weight", TensorType::F32, &[2]);
-    assert!(matches!(
-        file.build().unwrap_err(),
-        Error::Unsupported { .. }
-    ));
+    assert!(matches!(file.build().unwrap_err(), Error::Unsupported { .. }));
 }

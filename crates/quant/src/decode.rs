@@ -31,11 +31,7 @@ impl std::fmt::Display for DecodeError {
                 f,
                 "tensors of type {ty} cannot be used: get the model quantized as Q4_K_M or Q8_0"
             ),
-            DecodeError::Size {
-                ty,
-                n_bytes,
-                n_values,
-            } => write!(
+            DecodeError::Size { ty, n_bytes, n_values } => write!(
                 f,
                 "{n_bytes} bytes are not {n_values} values of type {ty}, which has {} bytes for \
                  every {} values",
@@ -96,16 +92,9 @@ pub fn decode_blocks<B: Block>(bytes: &[u8], out: &mut [f32]) -> Result<(), Deco
     let whole = bytes.len().is_multiple_of(block_bytes);
     if !whole || n_blocks.checked_mul(block_len) != Some(out.len()) {
         let (n_bytes, n_values) = (bytes.len(), out.len());
-        return Err(DecodeError::Size {
-            ty: B::TYPE,
-            n_bytes,
-            n_values,
-        });
+        return Err(DecodeError::Size { ty: B::TYPE, n_bytes, n_values });
     }
-    for (block, values) in bytes
-        .chunks_exact(block_bytes)
-        .zip(out.chunks_exact_mut(block_len))
-    {
+    for (block, values) in bytes.chunks_exact(block_bytes).zip(out.chunks_exact_mut(block_len)) {
         bytemuck::pod_read_unaligned::<B>(block).decode(values);
     }
     Ok(())

@@ -20,9 +20,8 @@ use crate::legacy::{QK, nibbles};
 use crate::types::TensorType;
 
 /// What a nibble stands for, before the scale.
-pub const KVALUES_IQ4_NL: [i8; 16] = [
-    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
-];
+pub const KVALUES_IQ4_NL: [i8; 16] =
+    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /// 32 values, one scale: 18 bytes.
 #[allow(non_camel_case_types, reason = "the names are the field's own")]

@@ -126,10 +126,7 @@ pub fn scale_min_k4(scales: &[u8; 12], j: usize) -> (u8, u8) {
         (scales[j] & 63, scales[j + 4] & 63)
     } else {
         let low = scales[j + 4];
-        (
-            low & 15 | (scales[j - 4] >> 6) << 4,
-            low >> 4 | (scales[j] >> 6) << 4,
-        )
+        (low & 15 | (scales[j - 4] >> 6) << 4, low >> 4 | (scales[j] >> 6) << 4)
     }
 }
 

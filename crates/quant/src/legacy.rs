@@ -90,13 +90,7 @@ assert_block!(
 
 /// The 32 nibbles of 16 bytes: all low ones, then all high ones.
 pub fn nibbles(qs: &[u8; QK / 2]) -> [u8; QK] {
-    std::array::from_fn(|i| {
-        if i < QK / 2 {
-            qs[i] & 15
-        } else {
-            qs[i - QK / 2] >> 4
-        }
-    })
+    std::array::from_fn(|i| if i < QK / 2 { qs[i] & 15 } else { qs[i - QK / 2] >> 4 })
 }
 
 /// The same with bit `i` of `qh` as bit 4 of element `i`.

@@ -26,7 +26,4 @@ pub use mxfp4::{BlockMXFP4, KVALUES_MXFP4, e8m0_half};
 pub use types::TensorType;
 
 // Structs are read straight from the file, which is little-endian.
-const _: () = assert!(
-    cfg!(target_endian = "little"),
-    "a big-endian machine needs byte swaps"
-);
+const _: () = assert!(cfg!(target_endian = "little"), "a big-endian machine needs byte swaps");

@@ -30,10 +30,7 @@ fn values_of_blocks_made_by_ggml() {
     };
     for ty in TYPES {
         let key = |tag: &str| format!("{tag}.{ty}");
-        let blocks = arrays
-            .get(&key("q"))
-            .or_else(|| arrays.get(&key("qw")))
-            .expect("blocks");
+        let blocks = arrays.get(&key("q")).or_else(|| arrays.get(&key("qw"))).expect("blocks");
         let want: Vec<f32> = arrays[&key("d")]
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
@@ -42,11 +39,7 @@ fn values_of_blocks_made_by_ggml() {
         let mut got = vec![f32::NAN; want.len()];
         decode(ty, blocks, &mut got).unwrap();
         for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-            assert_eq!(
-                got.to_bits(),
-                want.to_bits(),
-                "{ty} value {i}: {got} is not {want}"
-            );
+            assert_eq!(got.to_bits(), want.to_bits(), "{ty} value {i}: {got} is not {want}");
         }
         println!("{ty}: {} values equal", want.len());
     }

@@ -28,10 +28,7 @@ fn integers(n: usize, bits: u32) -> impl Strategy<Value = Vec<u8>> {
 /// Low nibbles of 32 integers into 16 bytes.
 fn pack_nibbles(q: &[u8]) -> Vec<u8> {
     let (low, high) = q.split_at(16);
-    low.iter()
-        .zip(high)
-        .map(|(low, high)| low % 16 + high % 16 * 16)
-        .collect()
+    low.iter().zip(high).map(|(low, high)| low % 16 + high % 16 * 16).collect()
 }
 
 /// Bit 4 of 32 integers into 4 bytes.
@@ -243,19 +240,12 @@ fn every_f16_and_every_bf16() {
         let want = if sign == 1 { -magnitude } else { magnitude } as f32;
         let is_nan = exponent == 31 && fraction != 0.0;
         assert!(
-            if is_nan {
-                half.is_nan()
-            } else {
-                half.to_bits() == want.to_bits()
-            },
+            if is_nan { half.is_nan() } else { half.to_bits() == want.to_bits() },
             "{bits:04x}"
         );
         let brain = decoded(TensorType::BF16, &bits.to_le_bytes())[0];
         let want = f32::from_bits(u32::from(bits) << 16);
-        assert!(
-            brain.to_bits() == want.to_bits() || want.is_nan() && brain.is_nan(),
-            "{bits:04x}"
-        );
+        assert!(brain.to_bits() == want.to_bits() || want.is_nan() && brain.is_nan(), "{bits:04x}");
         assert_eq!(bf16::from_bits(bits).is_nan(), brain.is_nan());
     }
 }
@@ -270,18 +260,8 @@ fn every_exponent_of_mxfp4() {
 
 #[test]
 fn f32_is_copied() {
-    for x in [
-        0.0,
-        -0.0,
-        1.5,
-        f32::MIN_POSITIVE / 2.0,
-        f32::MAX,
-        f32::INFINITY,
-    ] {
-        assert_eq!(
-            decoded(TensorType::F32, &x.to_le_bytes())[0].to_bits(),
-            x.to_bits()
-        );
+    for x in [0.0, -0.0, 1.5, f32::MIN_POSITIVE / 2.0, f32::MAX, f32::INFINITY] {
+        assert_eq!(decoded(TensorType::F32, &x.to_le_bytes())[0].to_bits(), x.to_bits());
     }
 }
 
@@ -291,11 +271,7 @@ fn a_scale_that_is_not_a_number_shows_in_the_values() {
     block[..2].copy_from_slice(&f16::NAN.to_le_bytes());
     assert!(decoded(TensorType::Q4_K, &block).iter().all(|x| x.is_nan()));
     block[..2].copy_from_slice(&f16::INFINITY.to_le_bytes());
-    assert!(
-        decoded(TensorType::Q4_K, &block)
-            .iter()
-            .all(|x| !x.is_finite())
-    );
+    assert!(decoded(TensorType::Q4_K, &block).iter().all(|x| !x.is_finite()));
 }
 
 #[test]

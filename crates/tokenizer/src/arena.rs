@@ -15,18 +15,14 @@ pub(crate) struct Arena {
 
 impl Arena {
     pub fn with_capacity(n_strings: usize, n_bytes: usize) -> Self {
-        Arena {
-            bytes: Vec::with_capacity(n_bytes),
-            ends: Vec::with_capacity(n_strings),
-        }
+        Arena { bytes: Vec::with_capacity(n_bytes), ends: Vec::with_capacity(n_strings) }
     }
 
     /// Appends a string that `write` writes; what it returns is passed on.
     pub fn push_with<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let result = write(&mut self.bytes);
         // The sum of all tokens is limited far below 4 GiB.
-        self.ends
-            .push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
         result
     }
 
@@ -59,9 +55,7 @@ pub(crate) struct Index {
 
 impl Index {
     pub fn with_capacity(n_strings: usize) -> Self {
-        Index {
-            slots: vec![(0, 0); (2 * n_strings.max(1)).next_power_of_two()],
-        }
+        Index { slots: vec![(0, 0); (2 * n_strings.max(1)).next_power_of_two()] }
     }
 
     /// Adds a string; of two equal strings the later one is found. False if there is no place.
@@ -117,17 +111,10 @@ fn hash(key: &[u8]) -> (u32, usize) {
     let mut state = mix(MULTIPLIER ^ key.len() as u64, 0xd6e8_feb8_6659_fd93);
     let mut chunks = key.chunks_exact(8);
     for chunk in &mut chunks {
-        let word = chunk
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
         state = mix(state ^ word, 0xa076_1d64_78bd_642f);
     }
-    let rest = chunks
-        .remainder()
-        .iter()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let rest = chunks.remainder().iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
     let state = mix(state ^ rest, 0xe703_7ed1_a0b4_28db);
     ((state >> 32) as u32, state as u32 as usize)
 }

@@ -59,10 +59,7 @@ impl Bpe {
         let merges = match merges {
             None if pre.merges_optional => Vec::new(),
             None => {
-                return Err(gguf::Error::MissingKey {
-                    key: KEY_MERGES.to_owned(),
-                }
-                .into());
+                return Err(gguf::Error::MissingKey { key: KEY_MERGES.to_owned() }.into());
             }
             Some(merges) => merges,
         };
@@ -76,20 +73,9 @@ impl Bpe {
         }
         // Limited far below 2^32.
         let n_vocab = u32::try_from(vocab.len()).unwrap_or(NONE);
-        let mut joints = if pre.plain {
-            Joints::of(vocab)
-        } else {
-            Joints::default()
-        };
+        let mut joints = if pre.plain { Joints::of(vocab) } else { Joints::default() };
         parts.keys().for_each(|part: &Vec<u8>| joints.add(part));
-        Ok(Bpe {
-            pre,
-            merges,
-            byte_ids,
-            parts,
-            n_vocab,
-            joints,
-        })
+        Ok(Bpe { pre, merges, byte_ids, parts, n_vocab, joints })
     }
 
     /// Appends the tokens of a text without special tokens.
@@ -111,16 +97,12 @@ impl Bpe {
             out.push(id);
             return;
         }
-        let symbols = word
-            .iter()
-            .map(|byte| self.byte_ids.get(usize::from(*byte)).copied());
+        let symbols = word.iter().map(|byte| self.byte_ids.get(usize::from(*byte)).copied());
         let symbols = symbols.map(|id| id.unwrap_or(NONE));
         if word.len() > SHORT {
             scratch.row.clear();
             symbols.for_each(|id| scratch.row.push(id, 1));
-            scratch
-                .row
-                .merge(|pair| self.merges.get(pair.left, pair.right));
+            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
             for (id, bytes) in scratch.row.symbols() {
                 self.emit(vocab, id, word.get(bytes).unwrap_or(&[]), out);
             }
@@ -128,24 +110,11 @@ impl Bpe {
         }
         let short = &mut scratch.short;
         short.clear();
-        short.extend(symbols.enumerate().map(|(start, id)| Short {
-            id,
-            rank: NONE,
-            start,
-        }));
+        short.extend(symbols.enumerate().map(|(start, id)| Short { id, rank: NONE, start }));
         self.merge_short(short);
-        let ends = short
-            .iter()
-            .skip(1)
-            .map(|next| next.start)
-            .chain([word.len()]);
+        let ends = short.iter().skip(1).map(|next| next.start).chain([word.len()]);
         for (symbol, end) in short.iter().zip(ends) {
-            self.emit(
-                vocab,
-                symbol.id,
-                word.get(symbol.start..end).unwrap_or(&[]),
-                out,
-            );
+            self.emit(vocab, symbol.id, word.get(symbol.start..end).unwrap_or(&[]), out);
         }
     }
 
@@ -180,9 +149,7 @@ impl Bpe {
                 let id = vocab.find(c).or_else(|| self.parts.get(c).copied());
                 scratch.row.push(id.unwrap_or(NONE), c.len());
             }
-            scratch
-                .row
-                .merge(|pair| self.merges.get(pair.left, pair.right));
+            scratch.row.merge(|pair| self.merges.get(pair.left, pair.right));
             for (id, bytes) in scratch.row.symbols() {
                 self.emit(vocab, id, part.as_bytes().get(bytes).unwrap_or(&[]), out);
             }
@@ -195,10 +162,7 @@ impl Bpe {
             self.rank_again(symbols, at);
         }
         loop {
-            let best = symbols
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, symbol)| symbol.rank);
+            let best = symbols.iter().enumerate().min_by_key(|(_, symbol)| symbol.rank);
             let Some((at, left)) = best.map(|(at, left)| (at, *left)) else {
                 return;
             };
@@ -244,11 +208,7 @@ struct Slot {
     merged: Merged,
 }
 
-const FREE: Slot = Slot {
-    left: NONE,
-    right: NONE,
-    merged: Merged::NEVER,
-};
+const FREE: Slot = Slot { left: NONE, right: NONE, merged: Merged::NEVER };
 
 impl Merges {
     /// Reads a list of merges; parts that are no token are added to `parts`.
@@ -259,9 +219,7 @@ impl Merges {
         parts: &mut HashMap<Vec<u8>, u32>,
     ) -> Result<Merges, Error> {
         let n_slots = (merges.len() + merges.len() / 3 + 1).next_power_of_two();
-        let mut table = Merges {
-            slots: vec![FREE; n_slots],
-        };
+        let mut table = Merges { slots: vec![FREE; n_slots] };
         let (mut key, mut last) = (Vec::new(), 0);
         for (rank, merge) in (0..).zip(merges) {
             let wrong = |reason| Error::Merge {
@@ -270,11 +228,7 @@ impl Merges {
                 reason,
             };
             // A part may begin with the space that would otherwise be the separator.
-            let space = merge
-                .iter()
-                .skip(1)
-                .position(|byte| *byte == b' ')
-                .map(|at| at + 1);
+            let space = merge.iter().skip(1).position(|byte| *byte == b' ').map(|at| at + 1);
             let (left, right) = space
                 .and_then(|at| Some((merge.get(..at)?, merge.get(at + 1..)?)))
                 .ok_or_else(|| wrong("is not two parts with a space between them"))?;
@@ -287,28 +241,18 @@ impl Merges {
             let mut number = |part: Option<&[u8]>| number(part.unwrap_or(&[]), vocab, parts);
             let (left, right) = (number(key.get(..n_left)), number(key.get(n_left..)));
             // Tokens are mostly in the order of their merges, some of several: no search for those.
-            let id = match [last, last + 1]
-                .into_iter()
-                .find(|id| vocab.is_key(*id, &key))
-            {
+            let id = match [last, last + 1].into_iter().find(|id| vocab.is_key(*id, &key)) {
                 Some(id) => id,
                 None => number(Some(&key)),
             };
             last = id;
-            table.insert(Slot {
-                left,
-                right,
-                merged: Merged { badness: rank, id },
-            });
+            table.insert(Slot { left, right, merged: Merged { badness: rank, id } });
         }
         Ok(table)
     }
 
     fn start(&self, left: u32, right: u32) -> usize {
-        let hash = mix(
-            u64::from(left) << 32 | u64::from(right),
-            0xa076_1d64_78bd_642f,
-        );
+        let hash = mix(u64::from(left) << 32 | u64::from(right), 0xa076_1d64_78bd_642f);
         hash as u32 as usize
     }
 

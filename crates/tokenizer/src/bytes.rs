@@ -62,9 +62,8 @@ pub(crate) fn unspell(text: &[u8], out: &mut Vec<u8>) -> bool {
 /// The byte that `<0xHH>` names.
 pub(crate) fn parse_byte(text: &[u8]) -> Option<u8> {
     let hex = text.strip_prefix(b"<0x")?.strip_suffix(b">")?;
-    let digits = std::str::from_utf8(hex)
-        .ok()
-        .filter(|hex| hex.len() == 2 && !hex.contains('+'))?;
+    let digits =
+        std::str::from_utf8(hex).ok().filter(|hex| hex.len() == 2 && !hex.contains('+'))?;
     u8::from_str_radix(digits, 16).ok()
 }
 

@@ -24,21 +24,13 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// For tokens that go on from other text (an answer): a leading space is part of them.
     pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
-        Detokenizer {
-            tokenizer,
-            held: Vec::new(),
-            special: false,
-            at_start: false,
-        }
+        Detokenizer { tokenizer, held: Vec::new(), special: false, at_start: false }
     }
 
     /// For tokens from the beginning of a text: the space that encoding put before it is left out.
     pub fn from_start(tokenizer: Arc<Tokenizer>) -> Self {
         let at_start = tokenizer.adds_space_prefix();
-        Detokenizer {
-            at_start,
-            ..Detokenizer::new(tokenizer)
-        }
+        Detokenizer { at_start, ..Detokenizer::new(tokenizer) }
     }
 
     /// Shows control tokens by their text instead of leaving them out.
@@ -105,11 +97,7 @@ pub(crate) fn visible<'a>(
     if tokenizer.is_hidden(id) && !special {
         return &[];
     }
-    let stripped = if *at_start {
-        piece.strip_prefix(b" ").unwrap_or(piece)
-    } else {
-        piece
-    };
+    let stripped = if *at_start { piece.strip_prefix(b" ").unwrap_or(piece) } else { piece };
     *at_start &= piece.is_empty();
     stripped
 }

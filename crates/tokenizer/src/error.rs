@@ -31,20 +31,12 @@ pub enum Error {
     /// A count or length above a named limit.
     #[error("the tokenizer has {need} {what}, more than the {max} allowed: the file is damaged")]
     #[allow(missing_docs, reason = "the text above says it")]
-    Limit {
-        what: &'static str,
-        need: usize,
-        max: usize,
-    },
+    Limit { what: &'static str, need: usize, max: usize },
 
     /// An array that must have an entry for every token has fewer.
     #[error("the metadata key \"{key}\" has {have} entries for {need} tokens: the file is damaged")]
     #[allow(missing_docs, reason = "the text above says it")]
-    TooShort {
-        key: &'static str,
-        need: usize,
-        have: usize,
-    },
+    TooShort { key: &'static str, need: usize, have: usize },
 
     /// A token type outside the specification.
     #[error("token {id} has the type {value}, only 0 to 6 exist: the file is damaged")]
@@ -62,20 +54,12 @@ pub enum Error {
          damaged"
     )]
     #[allow(missing_docs, reason = "the text above says it")]
-    SpecialId {
-        key: &'static str,
-        id: u32,
-        n_vocab: usize,
-    },
+    SpecialId { key: &'static str, id: u32, n_vocab: usize },
 
     /// A merge that is not two tokens making a third.
     #[error("merge {index} (\"{}\") {reason}: convert the model again", .merge.escape_debug())]
     #[allow(missing_docs, reason = "the text above says it")]
-    Merge {
-        index: usize,
-        merge: String,
-        reason: &'static str,
-    },
+    Merge { index: usize, merge: String, reason: &'static str },
 }
 
 /// Most tokens: sixteen times the largest known vocabulary.

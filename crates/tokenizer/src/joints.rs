@@ -21,9 +21,7 @@ pub(crate) struct Joints {
 impl Joints {
     /// All pairs in the tokens of a vocabulary.
     pub fn of(vocab: &Vocab) -> Joints {
-        let mut joints = Joints {
-            bits: vec![0; 1 << (LOG_BITS - 6)],
-        };
+        let mut joints = Joints { bits: vec![0; 1 << (LOG_BITS - 6)] };
         for (id, _) in (0..).zip(0..vocab.len()) {
             joints.add(vocab.text(id).unwrap_or(&[]));
         }
@@ -45,9 +43,7 @@ impl Joints {
 
     fn has(&self, left: char, right: char) -> bool {
         let bit = bit(left, right);
-        self.bits
-            .get(bit / 64)
-            .is_some_and(|word| word >> (bit % 64) & 1 == 1)
+        self.bits.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 
     /// Cuts a text where no token reaches across.
@@ -65,9 +61,6 @@ impl Joints {
 }
 
 fn bit(left: char, right: char) -> usize {
-    let hash = mix(
-        u64::from(left) << 32 | u64::from(right),
-        0xa076_1d64_78bd_642f,
-    );
+    let hash = mix(u64::from(left) << 32 | u64::from(right), 0xa076_1d64_78bd_642f);
     (hash >> (64 - LOG_BITS)) as usize
 }

@@ -86,31 +86,22 @@ impl Tokenizer {
         match model {
             "gpt2" => {
                 let name = metadata.str(vocab::KEY_PRE)?.unwrap_or("");
-                let pre = pre::find(name).ok_or_else(|| Error::UnknownPre {
-                    pre: name.to_owned(),
-                })?;
+                let pre =
+                    pre::find(name).ok_or_else(|| Error::UnknownPre { pre: name.to_owned() })?;
                 Tokenizer::bpe(metadata, name, pre)
             }
             // Gemma 4's converter writes no rule; its model name is the rule.
             "gemma4" => match pre::find("gemma4") {
                 Some(pre) => Tokenizer::bpe(metadata, "gemma4", pre),
-                None => Err(Error::UnknownPre {
-                    pre: model.to_owned(),
-                }),
+                None => Err(Error::UnknownPre { pre: model.to_owned() }),
             },
             "llama" => Tokenizer::spm(metadata),
-            other => Err(Error::UnsupportedModel {
-                model: other.to_owned(),
-            }),
+            other => Err(Error::UnsupportedModel { model: other.to_owned() }),
         }
     }
 
     fn bpe(metadata: &Metadata, name: &str, pre: pre::Pre) -> Result<Tokenizer, Error> {
-        let spelling = if pre.plain {
-            Spelling::Marked
-        } else {
-            Spelling::Bytes
-        };
+        let spelling = if pre.plain { Spelling::Marked } else { Spelling::Bytes };
         let mut vocab = Vocab::read(metadata, spelling)?;
         let roles = roles::assign(metadata, &mut vocab, Roles::default())?;
         let bpe = Bpe::read(metadata, &vocab, pre)?;
@@ -125,18 +116,11 @@ impl Tokenizer {
     fn spm(metadata: &Metadata) -> Result<Tokenizer, Error> {
         let mut vocab = Vocab::read(metadata, Spelling::Marked)?;
         // Where SentencePiece puts them by default.
-        let defaults = Roles {
-            bos: Some(1),
-            eos: Some(2),
-            unknown: Some(0),
-            ends: Vec::new(),
-        };
+        let defaults = Roles { bos: Some(1), eos: Some(2), unknown: Some(0), ends: Vec::new() };
         let roles = roles::assign(metadata, &mut vocab, defaults)?;
         let algorithm = Algorithm::Spm(Spm::read(metadata, &vocab, roles.unknown)?);
         let mut tokenizer = Tokenizer::assemble(metadata, vocab, algorithm, roles, "")?;
-        tokenizer.add_bos = metadata
-            .bool("tokenizer.ggml.add_bos_token")?
-            .unwrap_or(true);
+        tokenizer.add_bos = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(true);
         let prefix = metadata.bool("tokenizer.ggml.add_space_prefix")?;
         tokenizer.add_space_prefix = prefix.unwrap_or(true);
         Ok(tokenizer)
@@ -156,9 +140,7 @@ impl Tokenizer {
         roles::strip(metadata, &mut vocab, pre)?;
         Ok(Tokenizer {
             add_bos: false,
-            add_eos: metadata
-                .bool("tokenizer.ggml.add_eos_token")?
-                .unwrap_or(false),
+            add_eos: metadata.bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
             add_space_prefix: false,
             vocab,
             algorithm,
@@ -196,11 +178,7 @@ impl Tokenizer {
     }
 
     fn fragments<'a>(&self, text: &'a str, options: Encode) -> Vec<Fragment<'a>> {
-        let matcher = if options.parse_special {
-            &self.special
-        } else {
-            &self.user_defined
-        };
+        let matcher = if options.parse_special { &self.special } else { &self.user_defined };
         matcher.split(&self.vocab, text)
     }
 
@@ -211,20 +189,12 @@ impl Tokenizer {
         options: Encode,
     ) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text_len / 3 + 2);
-        ids.extend(
-            self.roles
-                .bos
-                .filter(|_| options.add_special && self.add_bos),
-        );
+        ids.extend(self.roles.bos.filter(|_| options.add_special && self.add_bos));
         match &self.algorithm {
             Algorithm::Bpe(bpe) => self.encode_bpe(bpe, &fragments, &mut ids),
             Algorithm::Spm(spm) => self.encode_spm(spm, &fragments, &mut ids),
         }
-        ids.extend(
-            self.roles
-                .eos
-                .filter(|_| options.add_special && self.add_eos),
-        );
+        ids.extend(self.roles.eos.filter(|_| options.add_special && self.add_eos));
         ids
     }
 
@@ -289,9 +259,7 @@ impl Tokenizer {
 
     /// The text of a token as the file has it (`Ġhello`, `▁hello`, `<|im_end|>`).
     pub fn token_text(&self, id: u32) -> Option<&str> {
-        self.vocab
-            .text(id)
-            .and_then(|text| std::str::from_utf8(text).ok())
+        self.vocab.text(id).and_then(|text| std::str::from_utf8(text).ok())
     }
 
     /// Number of tokens.

@@ -23,10 +23,7 @@ pub(crate) struct Merged {
 }
 
 impl Merged {
-    pub const NEVER: Merged = Merged {
-        badness: NONE,
-        id: NONE,
-    };
+    pub const NEVER: Merged = Merged { badness: NONE, id: NONE };
 }
 
 /// A pair that is asked about.
@@ -73,13 +70,7 @@ impl Row {
         }
         let prev = at.checked_sub(1).unwrap_or(NONE);
         let start = self.n_bytes;
-        self.symbols.push(Symbol {
-            id,
-            start,
-            prev,
-            next: NONE,
-            merged: Merged::NEVER,
-        });
+        self.symbols.push(Symbol { id, start, prev, next: NONE, merged: Merged::NEVER });
         self.n_bytes += u32::try_from(n_bytes).unwrap_or(NONE);
     }
 
@@ -103,10 +94,7 @@ impl Row {
         self.heap = BinaryHeap::from(found);
         while let Some(Reverse(top)) = self.heap.pop() {
             let (badness, at) = ((top >> 32) as u32, top as u32);
-            let left = self
-                .get(at)
-                .filter(|left| left.merged.badness == badness)
-                .copied();
+            let left = self.get(at).filter(|left| left.merged.badness == badness).copied();
             if let Some(left) = left {
                 self.apply(at, left, &rule);
             }
@@ -134,12 +122,7 @@ impl Row {
             after.prev = at;
         }
         if let Some(place) = self.symbols.get_mut(at as usize) {
-            *place = Symbol {
-                id: left.merged.id,
-                next,
-                merged: Merged::NEVER,
-                ..left
-            };
+            *place = Symbol { id: left.merged.id, next, merged: Merged::NEVER, ..left };
         }
         let new = [self.ask(left.prev, rule), self.ask(at, rule)];
         self.heap.extend(new.into_iter().flatten());
@@ -150,12 +133,7 @@ impl Row {
         let left = self.get(at)?;
         let right = self.get(left.next)?;
         let bytes = left.start as usize..self.start_of(right.next);
-        let merged = rule(Pair {
-            left: left.id,
-            right: right.id,
-            bytes,
-        })
-        .unwrap_or(Merged::NEVER);
+        let merged = rule(Pair { left: left.id, right: right.id, bytes }).unwrap_or(Merged::NEVER);
         self.symbols.get_mut(at as usize)?.merged = merged;
         let key = u64::from(merged.badness) << 32 | u64::from(at);
         (merged.badness != NONE).then_some(Reverse(key))

@@ -89,13 +89,7 @@ const COMPLETION: &[(&str, bool, &[&str])] = &[
     (
         "tokenizer.ggml.fim_rep_token_id",
         true,
-        &[
-            "<|fim_repo|>",
-            "<|repo_name|>",
-            "<fim-repo>",
-            "<REPO>",
-            "<reponame>",
-        ],
+        &["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"],
     ),
     ("tokenizer.ggml.fim_sep_token_id", true, &["<|file_sep|>"]),
 ];
@@ -127,23 +121,17 @@ pub(crate) fn assign(
         unknown: named("tokenizer.ggml.unknown_token_id")?.or(in_vocab(defaults.unknown)),
         ends: Vec::new(),
     };
-    let by_key = [
-        roles.eos,
-        named("tokenizer.ggml.eot_token_id")?,
-        named("tokenizer.ggml.eom_token_id")?,
-    ];
+    let by_key =
+        [roles.eos, named("tokenizer.ggml.eot_token_id")?, named("tokenizer.ggml.eom_token_id")?];
     // Not used here, but wrong in a damaged file.
     named("tokenizer.ggml.padding_token_id")?;
-    let completion = COMPLETION
-        .iter()
-        .map(|(key, ..)| named(key))
-        .collect::<Result<Vec<_>, _>>()?;
+    let completion =
+        COMPLETION.iter().map(|(key, ..)| named(key)).collect::<Result<Vec<_>, _>>()?;
 
     let texts = candidates(vocab);
     for ((_, ends, names), known) in COMPLETION.iter().zip(completion) {
-        let found = texts
-            .iter()
-            .find(|(_, text)| known.is_none() && names.contains(&text.as_str()));
+        let found =
+            texts.iter().find(|(_, text)| known.is_none() && names.contains(&text.as_str()));
         if let Some((id, _)) = found {
             vocab.set_attr(*id, vocab.attr(*id).with(Attr::CONTROL));
         }
@@ -168,24 +156,16 @@ pub(crate) fn assign(
 /// Texts that mean something else in the company of others.
 fn exceptions(vocab: &mut Vocab, ends: &mut Vec<u32>) {
     let find = |ends: &[u32], text: &str| {
-        ends.iter()
-            .copied()
-            .find(|id| vocab.text(*id) == Some(text.as_bytes()))
+        ends.iter().copied().find(|id| vocab.text(*id) == Some(text.as_bytes()))
     };
     let has = |text| find(ends, text).is_some();
     let calls = has("<|call|>") || has("<|calls|>");
     // Where calls and returns have ends of their own, <|end|> only ends a message.
-    let message_end = if calls && (has("<|return|>") || has("<|flush|>")) {
-        find(ends, "<|end|>")
-    } else {
-        None
-    };
+    let message_end =
+        if calls && (has("<|return|>") || has("<|flush|>")) { find(ends, "<|end|>") } else { None };
     // Gemma 4 and PLaMo have </s> as an HTML tag.
-    let tag = if has("<|tool_response>") || has("<|plamo:eos|>") {
-        find(ends, "</s>")
-    } else {
-        None
-    };
+    let tag =
+        if has("<|tool_response>") || has("<|plamo:eos|>") { find(ends, "</s>") } else { None };
     for (id, attr) in [(message_end, Attr::USER_DEFINED), (tag, Attr::NORMAL)] {
         if let Some(id) = id {
             vocab.set_attr(id, attr);
@@ -222,11 +202,7 @@ fn named(metadata: &Metadata, key: &'static str, n_vocab: usize) -> Result<Optio
 /// Marks the tokens that take the white space around them along. Files do not say which do; it is
 /// known by the model.
 pub(crate) fn strip(metadata: &Metadata, vocab: &mut Vocab, pre: &str) -> Result<(), Error> {
-    let text_of = |key| {
-        metadata
-            .str(key)
-            .map(|text| text.unwrap_or("").to_ascii_lowercase())
-    };
+    let text_of = |key| metadata.str(key).map(|text| text.unwrap_or("").to_ascii_lowercase());
     let (name, architecture) = (text_of("general.name")?, text_of("general.architecture")?);
     let is_any = |text: &str, names: &[&str]| names.iter().any(|name| text.contains(name));
     if is_any(pre, &["jina-v2-de", "jina-v2-es", "jina-v2-code"])

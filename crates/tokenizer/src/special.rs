@@ -39,11 +39,7 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// All tokens with one of `wanted` and none of `unwanted`.
     pub fn new(vocab: &Vocab, wanted: Attr, unwanted: Attr) -> Matcher {
-        let mut matcher = Matcher {
-            roots: [NONE; 256],
-            nodes: Vec::new(),
-            max_len: 0,
-        };
+        let mut matcher = Matcher { roots: [NONE; 256], nodes: Vec::new(), max_len: 0 };
         for (id, attr) in (0..).zip(&vocab.attrs) {
             if attr.has(wanted)
                 && !attr.has(unwanted)
@@ -61,18 +57,10 @@ impl Matcher {
         let mut parent = NONE;
         for byte in text {
             let known = self.step(parent, *byte);
-            parent = if known == NONE {
-                self.add(parent, *byte)
-            } else {
-                known
-            };
+            parent = if known == NONE { self.add(parent, *byte) } else { known };
         }
         // Of two equal texts the first is found.
-        if let Some(node) = self
-            .nodes
-            .get_mut(parent as usize)
-            .filter(|node| node.token == NONE)
-        {
+        if let Some(node) = self.nodes.get_mut(parent as usize).filter(|node| node.token == NONE) {
             node.token = id;
         }
     }
@@ -88,12 +76,7 @@ impl Matcher {
             },
         };
         let sibling = std::mem::replace(list, new);
-        self.nodes.push(Node {
-            byte,
-            child: NONE,
-            sibling,
-            token: NONE,
-        });
+        self.nodes.push(Node { byte, child: NONE, sibling, token: NONE });
         new
     }
 
@@ -153,10 +136,7 @@ impl Matcher {
                 }
             }
         }
-        (0..present.len())
-            .rev()
-            .filter(|len| present.get(*len) == Some(&true))
-            .collect()
+        (0..present.len()).rev().filter(|len| present.get(*len) == Some(&true)).collect()
     }
 
     /// Cuts out the tokens of one length.

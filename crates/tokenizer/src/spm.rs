@@ -29,26 +29,14 @@ impl Spm {
         };
         if scores.len() < vocab.len() {
             let (need, have) = (vocab.len(), scores.len());
-            return Err(Error::TooShort {
-                key: KEY_SCORES,
-                need,
-                have,
-            });
+            return Err(Error::TooShort { key: KEY_SCORES, need, have });
         }
         let badness = |(id, score): (u32, &f32)| {
-            if score.is_nan() {
-                Err(Error::Score { id })
-            } else {
-                Ok(descending(*score))
-            }
+            if score.is_nan() { Err(Error::Score { id }) } else { Ok(descending(*score)) }
         };
         let badness = (0..).zip(scores.iter().take(vocab.len())).map(badness);
         let badness = badness.collect::<Result<_, _>>()?;
-        Ok(Spm {
-            badness,
-            unknown,
-            joints: Joints::of(vocab),
-        })
+        Ok(Spm { badness, unknown, joints: Joints::of(vocab) })
     }
 
     /// Appends the tokens of a text without special tokens; `prefix` puts a space before it.
@@ -87,10 +75,7 @@ impl Spm {
                 return None;
             }
             let id = vocab.find(text.as_bytes().get(pair.bytes)?)?;
-            Some(Merged {
-                badness: *self.badness.get(id as usize)?,
-                id,
-            })
+            Some(Merged { badness: *self.badness.get(id as usize)?, id })
         });
         for (id, bytes) in row.symbols() {
             if id != NONE {
@@ -102,13 +87,7 @@ impl Spm {
                 let plain = || vocab.find(&[*byte]);
                 vocab.byte_fallback(*byte).or_else(plain).or(self.unknown)
             };
-            out.extend(
-                text.as_bytes()
-                    .get(bytes)
-                    .unwrap_or(&[])
-                    .iter()
-                    .filter_map(token),
-            );
+            out.extend(text.as_bytes().get(bytes).unwrap_or(&[]).iter().filter_map(token));
         }
     }
 }
@@ -116,11 +95,7 @@ impl Spm {
 /// Maps numbers so that the order is reversed; both zeros are one.
 fn descending(score: f32) -> u32 {
     let bits = (score + 0.0).to_bits();
-    let ascending = if bits >> 31 == 1 {
-        !bits
-    } else {
-        bits | 1 << 31
-    };
+    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
     !ascending
 }
 
@@ -130,21 +105,8 @@ mod tests {
 
     #[test]
     fn higher_scores_come_first() {
-        let scores = [
-            f32::INFINITY,
-            3.5,
-            1e-40,
-            0.0,
-            -1e-40,
-            -1.0,
-            -2.0,
-            f32::NEG_INFINITY,
-        ];
-        assert!(
-            scores
-                .windows(2)
-                .all(|pair| descending(pair[0]) < descending(pair[1]))
-        );
+        let scores = [f32::INFINITY, 3.5, 1e-40, 0.0, -1e-40, -1.0, -2.0, f32::NEG_INFINITY];
+        assert!(scores.windows(2).all(|pair| descending(pair[0]) < descending(pair[1])));
         assert_eq!(descending(-0.0), descending(0.0));
     }
 }

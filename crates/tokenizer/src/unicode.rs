@@ -67,8 +67,7 @@ pub(crate) fn class(c: char) -> Class {
 fn search(c: char) -> Class {
     // Of all runs that start at or before `c` the last: those have a key below the next point's.
     let after = RUNS.partition_point(|entry| *entry < ((c as u32) + 1) << 3);
-    RUNS.get(after.wrapping_sub(1))
-        .map_or(Class::Other, |entry| Class::from_low_bits(*entry))
+    RUNS.get(after.wrapping_sub(1)).map_or(Class::Other, |entry| Class::from_low_bits(*entry))
 }
 
 #[cfg(test)]

@@ -84,9 +84,7 @@ pub(crate) struct Vocab {
 impl Vocab {
     pub fn read(metadata: &Metadata, spelling: Spelling) -> Result<Vocab, Error> {
         let tokens = metadata.byte_strings(KEY_TOKENS)?;
-        let missing = || gguf::Error::MissingKey {
-            key: KEY_TOKENS.to_owned(),
-        };
+        let missing = || gguf::Error::MissingKey { key: KEY_TOKENS.to_owned() };
         let tokens = tokens.ok_or_else(missing)?;
         if tokens.is_empty() {
             return Err(Error::EmptyVocab);
@@ -116,11 +114,7 @@ impl Vocab {
 
     fn push(&mut self, id: u32, text: &[u8]) -> Result<(), Error> {
         self.texts.push_with(|out| out.extend_from_slice(text));
-        let byte = if self.attr(id).has(Attr::BYTE) {
-            parse_byte(text)
-        } else {
-            None
-        };
+        let byte = if self.attr(id).has(Attr::BYTE) { parse_byte(text) } else { None };
         let spelling = self.spelling;
         let is_key = self.prints.push_with(|out| match (byte, spelling) {
             (Some(byte), _) => {
@@ -141,11 +135,7 @@ impl Vocab {
         if !is_key || text.is_empty() {
             return Ok(());
         }
-        let keys = if spelling == Spelling::Bytes {
-            &self.prints
-        } else {
-            &self.texts
-        };
+        let keys = if spelling == Spelling::Bytes { &self.prints } else { &self.texts };
         self.max_key_len = self.max_key_len.max(keys.get(id).map_or(0, <[u8]>::len));
         if self.index.insert(keys, id) {
             return Ok(());
@@ -189,21 +179,13 @@ impl Vocab {
     /// The token with these bytes (byte-level) or this marked text.
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<u32> {
-        let keys = if self.spelling == Spelling::Bytes {
-            &self.prints
-        } else {
-            &self.texts
-        };
+        let keys = if self.spelling == Spelling::Bytes { &self.prints } else { &self.texts };
         self.index.find(keys, key)
     }
 
     /// Whether a token has this key.
     pub fn is_key(&self, id: u32, key: &[u8]) -> bool {
-        let keys = if self.spelling == Spelling::Bytes {
-            &self.prints
-        } else {
-            &self.texts
-        };
+        let keys = if self.spelling == Spelling::Bytes { &self.prints } else { &self.texts };
         keys.get(id) == Some(key)
     }
 
@@ -237,11 +219,7 @@ fn read_attrs(metadata: &Metadata, n_tokens: usize) -> Result<Vec<Attr>, Error> 
         return Ok(vec![Attr::NORMAL; n_tokens]);
     };
     if types.len() < n_tokens {
-        return Err(Error::TooShort {
-            key: KEY_TYPES,
-            need: n_tokens,
-            have: types.len(),
-        });
+        return Err(Error::TooShort { key: KEY_TYPES, need: n_tokens, have: types.len() });
     }
     let attr = |(id, value): (u32, &i32)| {
         Attr::from_type(*value).ok_or(Error::TokenType { id, value: *value })
@@ -251,9 +229,5 @@ fn read_attrs(metadata: &Metadata, n_tokens: usize) -> Result<Vec<Attr>, Error> 
 
 /// An error if `need` is above a limit.
 pub(crate) fn limit(what: &'static str, need: usize, max: usize) -> Result<(), Error> {
-    if need > max {
-        Err(Error::Limit { what, need, max })
-    } else {
-        Ok(())
-    }
+    if need > max { Err(Error::Limit { what, need, max }) } else { Ok(()) }
 }

@@ -1,10 +1,6 @@
 //! Damaged and hostile tokenizer metadata: every case a typed error or a stated meaning, no panic.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken test is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
 
 mod support;
 
@@ -12,10 +8,7 @@ use gguf::{Array, Metadata, Value};
 use support::{byte_level, sentence_piece};
 use tokenizer::{Encode, Error, MAX_TOKEN_BYTES, Tokenizer};
 
-const PLAIN: Encode = Encode {
-    add_special: false,
-    parse_special: false,
-};
+const PLAIN: Encode = Encode { add_special: false, parse_special: false };
 
 fn refused(metadata: &Metadata) -> Error {
     let error = Tokenizer::from_gguf(metadata).map(|_| ()).unwrap_err();
@@ -36,41 +29,20 @@ fn strings<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Value {
 }
 
 fn n_tokens(metadata: &Metadata) -> usize {
-    metadata
-        .byte_strings("tokenizer.ggml.tokens")
-        .unwrap()
-        .unwrap()
-        .len()
+    metadata.byte_strings("tokenizer.ggml.tokens").unwrap().unwrap().len()
 }
 
 #[test]
 fn unsupported_algorithms_and_rules_are_named() {
     for model in ["bert", "t5", "rwkv", "plamo2", "no_vocab", "GPT2", ""] {
-        let error = refused(&with(
-            &byte_level("gpt-2"),
-            "model",
-            Value::String(model.into()),
-        ));
-        assert_eq!(
-            error,
-            Error::UnsupportedModel {
-                model: model.to_owned()
-            }
-        );
+        let error = refused(&with(&byte_level("gpt-2"), "model", Value::String(model.into())));
+        assert_eq!(error, Error::UnsupportedModel { model: model.to_owned() });
     }
     for pre in ["gpt-5", "Qwen2", "default "] {
         let error = refused(&byte_level(pre));
-        assert_eq!(
-            error,
-            Error::UnknownPre {
-                pre: pre.to_owned()
-            }
-        );
+        assert_eq!(error, Error::UnknownPre { pre: pre.to_owned() });
     }
-    assert!(matches!(
-        refused(&Metadata::new()),
-        Error::Metadata(gguf::Error::MissingKey { .. })
-    ));
+    assert!(matches!(refused(&Metadata::new()), Error::Metadata(gguf::Error::MissingKey { .. })));
 }
 
 #[test]
@@ -86,28 +58,16 @@ fn all_supported_rules_are_accepted_by_name() {
 fn an_empty_or_missing_vocabulary_is_refused() {
     for base in [byte_level("gpt-2"), sentence_piece()] {
         let none: [&str; 0] = [];
-        assert_eq!(
-            refused(&with(&base, "tokens", strings(none))),
-            Error::EmptyVocab
-        );
+        assert_eq!(refused(&with(&base, "tokens", strings(none))), Error::EmptyVocab);
         let wrong = Value::Array(Array::U32(vec![1, 2, 3]));
         let error = refused(&with(&base, "tokens", wrong));
-        assert!(
-            matches!(error, Error::Metadata(gguf::Error::KeyType { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Metadata(gguf::Error::KeyType { .. })), "{error}");
     }
     let mut no_merges = Metadata::new();
-    for (key, value) in byte_level("gpt-2")
-        .iter()
-        .filter(|(key, _)| !key.ends_with("merges"))
-    {
+    for (key, value) in byte_level("gpt-2").iter().filter(|(key, _)| !key.ends_with("merges")) {
         no_merges.insert(key, value.clone());
     }
-    assert!(matches!(
-        refused(&no_merges),
-        Error::Metadata(gguf::Error::MissingKey { .. })
-    ));
+    assert!(matches!(refused(&no_merges), Error::Metadata(gguf::Error::MissingKey { .. })));
 }
 
 #[test]
@@ -115,23 +75,9 @@ fn scores_must_be_floats_or_int32_one_for_each_token() {
     let base = sentence_piece();
     let n = n_tokens(&base);
     let error = refused(&with(&base, "scores", Value::Array(Array::U8(vec![0; n]))));
-    assert!(
-        matches!(error, Error::Metadata(gguf::Error::KeyType { .. })),
-        "{error}"
-    );
-    let error = refused(&with(
-        &base,
-        "scores",
-        Value::Array(Array::F32(vec![0.0; n - 1])),
-    ));
-    assert_eq!(
-        error,
-        Error::TooShort {
-            key: "tokenizer.ggml.scores",
-            need: n,
-            have: n - 1
-        }
-    );
+    assert!(matches!(error, Error::Metadata(gguf::Error::KeyType { .. })), "{error}");
+    let error = refused(&with(&base, "scores", Value::Array(Array::F32(vec![0.0; n - 1]))));
+    assert_eq!(error, Error::TooShort { key: "tokenizer.ggml.scores", need: n, have: n - 1 });
     let mut scores = vec![0.0; n];
     scores[7] = f32::NAN;
     let error = refused(&with(&base, "scores", Value::Array(Array::F32(scores))));
@@ -144,18 +90,10 @@ fn scores_must_be_floats_or_int32_one_for_each_token() {
 fn token_types_must_exist_one_for_each_token() {
     for base in [byte_level("gpt-2"), sentence_piece()] {
         let n = n_tokens(&base);
-        let error = refused(&with(
-            &base,
-            "token_type",
-            Value::Array(Array::I32(vec![1; n - 1])),
-        ));
+        let error = refused(&with(&base, "token_type", Value::Array(Array::I32(vec![1; n - 1]))));
         assert_eq!(
             error,
-            Error::TooShort {
-                key: "tokenizer.ggml.token_type",
-                need: n,
-                have: n - 1
-            }
+            Error::TooShort { key: "tokenizer.ggml.token_type", need: n, have: n - 1 }
         );
         for value in [99, -1, 7] {
             let mut types = vec![1; n];
@@ -180,29 +118,17 @@ fn special_ids_must_be_in_the_vocabulary() {
                 other => panic!("{other}"),
             }
             let error = refused(&with(&base, &name, Value::I32(-1)));
-            assert!(
-                matches!(error, Error::Metadata(gguf::Error::KeyRange { .. })),
-                "{error}"
-            );
+            assert!(matches!(error, Error::Metadata(gguf::Error::KeyRange { .. })), "{error}");
         }
     }
     // A file may name none: then nothing is added and nothing ends a generation by id.
     let mut bare = Metadata::new();
-    for (key, value) in byte_level("llama-bpe")
-        .iter()
-        .filter(|(key, _)| !key.ends_with("_id"))
-    {
+    for (key, value) in byte_level("llama-bpe").iter().filter(|(key, _)| !key.ends_with("_id")) {
         bare.insert(key, value.clone());
     }
     let tokenizer = Tokenizer::from_gguf(&bare).unwrap();
-    assert_eq!(
-        (tokenizer.bos(), tokenizer.eos(), tokenizer.adds_bos()),
-        (None, None, false)
-    );
-    let both = Encode {
-        add_special: true,
-        parse_special: true,
-    };
+    assert_eq!((tokenizer.bos(), tokenizer.eos(), tokenizer.adds_bos()), (None, None, false));
+    let both = Encode { add_special: true, parse_special: true };
     assert_eq!(tokenizer.encode("", both), []);
 }
 
@@ -226,11 +152,7 @@ fn merges_must_be_two_parts() {
     let short = with(&short, "merges", strings(["h e", "he l"]));
     let tokenizer = Tokenizer::from_gguf(&short).unwrap();
     assert_eq!(tokenizer.encode("helo", PLAIN), [0, 1, 2, 3]);
-    assert_eq!(
-        tokenizer.encode("h\u{e9}z", PLAIN),
-        [0],
-        "bytes without a token are left out"
-    );
+    assert_eq!(tokenizer.encode("h\u{e9}z", PLAIN), [0], "bytes without a token are left out");
 }
 
 #[test]
@@ -238,24 +160,12 @@ fn counts_and_lengths_are_limited() {
     let base = byte_level("gpt-2");
     let many = vec![String::from("h e"); tokenizer::MAX_MERGES + 1];
     let error = refused(&with(&base, "merges", strings(many)));
-    assert!(
-        matches!(error, Error::Limit { what: "merges", .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Limit { what: "merges", .. }), "{error}");
     for base in [base, sentence_piece()] {
         let mut tokens = vec!["a".repeat(MAX_TOKEN_BYTES + 1)];
         tokens.extend((1..n_tokens(&base)).map(|i| format!("t{i}")));
         let error = refused(&with(&base, "tokens", strings(tokens)));
-        assert!(
-            matches!(
-                error,
-                Error::Limit {
-                    what: "bytes in one token",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Limit { what: "bytes in one token", .. }), "{error}");
     }
 }
 

@@ -3,11 +3,7 @@
 //! All mismatches are collected before the test fails: one wrong rule shows as a pattern, not as
 //! the first of a thousand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken test is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
 
 mod support;
 
@@ -19,44 +15,29 @@ use tokenizer::{Encode, Tokenizer};
 const SEPARATOR: &str = "\n__ggml_vocab_test__\n";
 const SHOWN: usize = 20;
 
-const PLAIN: Encode = Encode {
-    add_special: false,
-    parse_special: false,
-};
-const SPECIAL: Encode = Encode {
-    add_special: true,
-    parse_special: true,
-};
+const PLAIN: Encode = Encode { add_special: false, parse_special: false };
+const SPECIAL: Encode = Encode { add_special: true, parse_special: true };
 
 struct Mismatches(Vec<String>);
 
 impl Mismatches {
     fn check(&mut self, name: &str, text: &str, got: &[u32], want: &[u32]) {
         if got != want {
-            self.0
-                .push(format!("{name}: {text:?}\n   got {got:?}\n  want {want:?}"));
+            self.0.push(format!("{name}: {text:?}\n   got {got:?}\n  want {want:?}"));
         }
     }
 
     fn report(self, n_cases: usize) {
         let shown: Vec<_> = self.0.iter().take(SHOWN).cloned().collect();
         assert!(n_cases > 0, "no cases found");
-        assert!(
-            self.0.is_empty(),
-            "{} of {n_cases} differ:\n{}",
-            self.0.len(),
-            shown.join("\n")
-        );
+        assert!(self.0.is_empty(), "{} of {n_cases} differ:\n{}", self.0.len(), shown.join("\n"));
         println!("{n_cases} cases equal");
     }
 }
 
 fn vocabularies(folder: &Path) -> Vec<(String, Tokenizer)> {
     let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
-    files(folder, ".gguf")
-        .iter()
-        .map(|path| (name(path), tokenizer(path)))
-        .collect()
+    files(folder, ".gguf").iter().map(|path| (name(path), tokenizer(path))).collect()
 }
 
 #[test]
@@ -73,15 +54,9 @@ fn ids_of_the_vocabulary_tests_are_equal() {
         let outputs: Vec<_> = outputs.lines().collect();
         let inputs: Vec<_> = inputs.split(SEPARATOR).collect();
         // The inputs end in a separator's line feed.
-        assert!(
-            inputs.len() == outputs.len() || inputs.len() == outputs.len() + 1,
-            "{name}"
-        );
+        assert!(inputs.len() == outputs.len() || inputs.len() == outputs.len() + 1, "{name}");
         for (text, want) in inputs.iter().zip(outputs) {
-            let want: Vec<u32> = want
-                .split_whitespace()
-                .map(|id| id.parse().unwrap())
-                .collect();
+            let want: Vec<u32> = want.split_whitespace().map(|id| id.parse().unwrap()).collect();
             mismatches.check(&name, text, &tokenizer.encode(text, PLAIN), &want);
             n_cases += 1;
         }

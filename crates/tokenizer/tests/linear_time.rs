@@ -5,11 +5,7 @@
 //! other tests. A release build needs 0.6 s for the worst mebibyte on one core of a server; a
 //! quadratic rule would need seconds for 64 KiB and minutes for a mebibyte.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken test is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
 
 mod support;
 
@@ -29,19 +25,15 @@ const RULE_BOUND: Duration = Duration::from_secs(3);
 const RULE_BYTES: usize = MIB / 16;
 /// Text per real vocabulary.
 const VOCAB_BYTES: usize = if cfg!(debug_assertions) { MIB / 4 } else { MIB };
-const OPTIONS: Encode = Encode {
-    add_special: true,
-    parse_special: true,
-};
+const OPTIONS: Encode = Encode { add_special: true, parse_special: true };
 
 /// Texts of about `n` bytes that have hurt tokenizers.
 fn texts(n: usize) -> Vec<(&'static str, String)> {
     let repeated = |unit: &str| unit.repeat(n / unit.len());
     let mut state = 1_u64;
     let mut random = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         char::from(b'a' + u8::try_from((state >> 33) % 26).unwrap())
     };
     vec![
@@ -66,23 +58,15 @@ fn check(name: &str, tokenizer: &Tokenizer, n: usize, bound: Duration) {
         let ids = tokenizer.encode(&text, OPTIONS);
         let took = start.elapsed();
         assert!(took < bound, "{name}, {what}: {took:?} for {n} bytes");
-        let n_printed: usize = ids
-            .iter()
-            .filter_map(|id| tokenizer.piece(*id))
-            .map(<[u8]>::len)
-            .sum();
+        let n_printed: usize =
+            ids.iter().filter_map(|id| tokenizer.piece(*id)).map(<[u8]>::len).sum();
         assert!(n_printed >= text.len(), "{name}, {what}: bytes are missing");
     }
 }
 
 /// Runs on a thread with the stack of a browser.
 fn on_small_stack(work: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(work)
-        .unwrap()
-        .join()
-        .unwrap();
+    std::thread::Builder::new().stack_size(STACK).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]
@@ -106,12 +90,7 @@ fn every_rule_is_linear_on_hostile_text() {
 #[test]
 fn sentence_piece_is_linear_on_hostile_text() {
     on_small_stack(|| {
-        check(
-            "spm",
-            &Tokenizer::from_gguf(&sentence_piece()).unwrap(),
-            VOCAB_BYTES,
-            BOUND,
-        )
+        check("spm", &Tokenizer::from_gguf(&sentence_piece()).unwrap(), VOCAB_BYTES, BOUND)
     });
 }
 
@@ -123,12 +102,7 @@ fn real_vocabularies_take_long_hostile_text() {
     };
     on_small_stack(move || {
         for path in files(&folder, ".gguf") {
-            check(
-                &path.to_string_lossy(),
-                &tokenizer(&path),
-                VOCAB_BYTES,
-                BOUND,
-            );
+            check(&path.to_string_lossy(), &tokenizer(&path), VOCAB_BYTES, BOUND);
         }
     });
 }

@@ -1,10 +1,6 @@
 //! From text to tokens and back, whole and in a stream.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken test is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
 
 mod support;
 
@@ -14,14 +10,8 @@ use proptest::prelude::*;
 use support::{byte_level, files, fixtures, sentence_piece, tokenizer};
 use tokenizer::{Detokenizer, Encode, Tokenizer};
 
-const PLAIN: Encode = Encode {
-    add_special: false,
-    parse_special: false,
-};
-const SPECIAL: Encode = Encode {
-    add_special: true,
-    parse_special: true,
-};
+const PLAIN: Encode = Encode { add_special: false, parse_special: false };
+const SPECIAL: Encode = Encode { add_special: true, parse_special: true };
 
 fn streamed(tokenizer: &Arc<Tokenizer>, ids: &[u32]) -> Vec<String> {
     let mut detokenizer = Detokenizer::from_start(Arc::clone(tokenizer));
@@ -42,15 +32,9 @@ fn special_tokens_are_found_only_where_they_are_asked_for() {
     let (begin, end) = (tokenizer.bos().unwrap(), tokenizer.eos().unwrap());
     let tool = begin + 1;
     assert_eq!(tokenizer.encode("<|end|>", SPECIAL), [end]);
-    assert_eq!(
-        tokenizer.encode("<tool><|end|><|end|>", SPECIAL),
-        [tool, end, end]
-    );
+    assert_eq!(tokenizer.encode("<tool><|end|><|end|>", SPECIAL), [tool, end, end]);
     assert!(!tokenizer.encode("<|end|>", PLAIN).contains(&end));
-    assert_eq!(
-        tokenizer.decode(&tokenizer.encode("<|end|>", PLAIN)),
-        "<|end|>"
-    );
+    assert_eq!(tokenizer.decode(&tokenizer.encode("<|end|>", PLAIN)), "<|end|>");
     // A user-defined token is one also in plain text.
     assert_eq!(tokenizer.encode("<tool>", PLAIN), [tool]);
     assert_eq!(tokenizer.encode("", SPECIAL), []);
@@ -108,19 +92,13 @@ fn every_token_and_many_pairs_of_real_vocabularies_decode() {
         let n = u32::try_from(tokenizer.n_vocab()).unwrap();
         for id in 0..n {
             assert!(tokenizer.piece(id).is_some() && tokenizer.token_text(id).is_some());
-            assert_eq!(
-                streamed(&tokenizer, &[id]).concat(),
-                tokenizer.decode(&[id])
-            );
+            assert_eq!(streamed(&tokenizer, &[id]).concat(), tokenizer.decode(&[id]));
         }
         let sample: Vec<u32> = (0..2000).map(|i| i * (n / 2000)).collect();
         for pair in sample.windows(2) {
             assert_eq!(streamed(&tokenizer, pair).concat(), tokenizer.decode(pair));
         }
-        assert_eq!(
-            streamed(&tokenizer, &sample).concat(),
-            tokenizer.decode(&sample)
-        );
+        assert_eq!(streamed(&tokenizer, &sample).concat(), tokenizer.decode(&sample));
     }
 }
 
@@ -134,11 +112,8 @@ fn real_text_comes_back_from_every_real_vocabulary() {
         return;
     };
     let text = std::fs::read_to_string(files(&texts, ".txt").first().unwrap()).unwrap();
-    let text: String = text
-        .chars()
-        .take(200_000)
-        .chain("  \n\n😀 漢字 \u{301}\0".chars())
-        .collect();
+    let text: String =
+        text.chars().take(200_000).chain("  \n\n😀 漢字 \u{301}\0".chars()).collect();
     for path in files(&folder, ".gguf") {
         let tokenizer = tokenizer(&path);
         let ids = tokenizer.encode(&text, PLAIN);

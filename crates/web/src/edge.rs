@@ -47,7 +47,7 @@ const WARM_UP_ROWS: usize = 16;
 /// Where models are computed.
 enum Device {
     Cpu,
-    Gpu(gpu::Gpu),
+    Gpu(Box<gpu::Gpu>),
 }
 
 /// The device, and at most one model.
@@ -200,9 +200,12 @@ impl Inner {
     }
 }
 
-async fn open_gpu(subgroups: bool, allow_software: bool) -> Result<gpu::Gpu, PlayerError> {
+async fn open_gpu(subgroups: bool, allow_software: bool) -> Result<Box<gpu::Gpu>, PlayerError> {
     let allow_subgroups = Some(subgroups);
-    gpu::Gpu::open(&gpu::Options { allow_subgroups, allow_software, ..Default::default() }).await
+    // The page's clock keeps prompt chunks inside their time budget.
+    let clock_ms: Option<fn() -> f64> = Some(js_sys::Date::now);
+    let options = gpu::Options { allow_subgroups, allow_software, clock_ms, ..Default::default() };
+    gpu::Gpu::open(&options).await.map(Box::new)
 }
 
 /// The optional features in use.

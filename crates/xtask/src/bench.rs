@@ -61,9 +61,7 @@ pub fn run(args: &Args) -> Result<()> {
         println!("no peer: INGLE_PEER names no script (see README, benchmarks)");
     }
     for file in &args.files {
-        let file = file
-            .canonicalize()
-            .with_context(|| format!("no file {}", file.display()))?;
+        let file = file.canonicalize().with_context(|| format!("no file {}", file.display()))?;
         let result = measure(args, &ingle.path, peer.as_deref(), &file)?;
         println!("{result:#}");
         if !args.dry {
@@ -87,18 +85,10 @@ fn measure(args: &Args, ingle: &Path, peer: Option<&Path>, file: &Path) -> Resul
         if !is_ours_first {
             ours.push(rates(&mut our_command(args, ingle, file))?);
         }
-        println!(
-            "   pair {}: ingle {:?}, peer {:?}",
-            pair + 1,
-            ours.last(),
-            theirs.last()
-        );
+        println!("   pair {}: ingle {:?}, peer {:?}", pair + 1, ours.last(), theirs.last());
     }
     let ratios = |pick: fn(&Rates) -> f64| -> Vec<f64> {
-        ours.iter()
-            .zip(&theirs)
-            .map(|(our, their)| pick(our) / pick(their))
-            .collect()
+        ours.iter().zip(&theirs).map(|(our, their)| pick(our) / pick(their)).collect()
     };
     Ok(json!({
         "date": date(),
@@ -120,46 +110,25 @@ fn measure(args: &Args, ingle: &Path, peer: Option<&Path>, file: &Path) -> Resul
 
 fn our_command(args: &Args, ingle: &Path, file: &Path) -> Command {
     let mut command = program(ingle);
-    command
-        .arg("bench")
-        .arg(file)
-        .args(["-r", "1", "--format", "json"]);
+    command.arg("bench").arg(file).args(["-r", "1", "--format", "json"]);
     command.args(["--device", &args.device, "-t", &args.threads.to_string()]);
-    command.args([
-        "-p",
-        &args.prompt.to_string(),
-        "-n",
-        &args.n_tokens.to_string(),
-    ]);
+    command.args(["-p", &args.prompt.to_string(), "-n", &args.n_tokens.to_string()]);
     command
 }
 
 /// The peer's script takes the same sizes and prints one JSON object with the same two rates.
 fn peer_command(args: &Args, script: &Path, file: &Path) -> Command {
     let mut command = program(if cfg!(windows) { "python" } else { "python3" });
-    command
-        .arg(script)
-        .arg("bench")
-        .arg(file)
-        .args(["--reps", "1"]);
+    command.arg(script).arg("bench").arg(file).args(["--reps", "1"]);
     command.args(["--threads", &args.threads.to_string()]);
-    command.args([
-        "-p",
-        &args.prompt.to_string(),
-        "-n",
-        &args.n_tokens.to_string(),
-    ]);
+    command.args(["-p", &args.prompt.to_string(), "-n", &args.n_tokens.to_string()]);
     command
 }
 
 fn rates(command: &mut Command) -> Result<Rates> {
     let text = process::stdout_of(command)?;
-    read_rates(&text).with_context(|| {
-        format!(
-            "`{}` printed no rates but:\n{text}",
-            process::shown(command)
-        )
-    })
+    read_rates(&text)
+        .with_context(|| format!("`{}` printed no rates but:\n{text}", process::shown(command)))
 }
 
 /// `ingle` prints a list of tests (as llama-bench does), the peer's script one object.
@@ -167,19 +136,13 @@ fn read_rates(text: &str) -> Option<Rates> {
     let value: Value = serde_json::from_str(text.trim()).ok()?;
     let Some(tests) = value.as_array() else {
         let rate = |name: &str| value.get(name)?.as_f64();
-        return Some(Rates {
-            prefill: rate("prefill_tok_s")?,
-            decode: rate("decode_tok_s")?,
-        });
+        return Some(Rates { prefill: rate("prefill_tok_s")?, decode: rate("decode_tok_s")? });
     };
     let rate = |unused: &str| {
         let test = tests.iter().find(|test| test[unused] == 0)?;
         test["avg_ts"].as_f64()
     };
-    Some(Rates {
-        prefill: rate("n_gen")?,
-        decode: rate("n_prompt")?,
-    })
+    Some(Rates { prefill: rate("n_gen")?, decode: rate("n_prompt")? })
 }
 
 fn summary(rates: &[Rates]) -> Value {
@@ -206,10 +169,7 @@ fn spread(mut values: Vec<f64>) -> Value {
 fn keep(result: &Value, file: &Path) -> Result<()> {
     let folder = process::root().join(RESULTS);
     fs::create_dir_all(&folder)?;
-    let stem = file
-        .file_stem()
-        .map(|stem| stem.to_string_lossy())
-        .unwrap_or_default();
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let path = folder.join(format!("{}-{stem}.json", date()));
     fs::write(&path, format!("{result:#}\n"))?;
     println!("written to {RESULTS}/{}", file_name(&path));
@@ -217,9 +177,7 @@ fn keep(result: &Value, file: &Path) -> Result<()> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// What the numbers belong to: processor, cores, system. No names of machines or people.
@@ -245,9 +203,7 @@ fn cpu_name() -> Option<String> {
 
 /// Today in UTC, as `2026-01-31`.
 fn date() -> String {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     civil(seconds / 86_400)
 }
 
@@ -273,11 +229,7 @@ mod tests {
 
     #[test]
     fn days() {
-        let table = [
-            (0, "1970-01-01"),
-            (11_016, "2000-02-29"),
-            (20_818, "2026-12-31"),
-        ];
+        let table = [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_818, "2026-12-31")];
         for (days, wanted) in table {
             assert_eq!(civil(days), wanted);
         }
@@ -293,13 +245,7 @@ mod tests {
     #[test]
     fn rates_are_read_from_json() {
         let flat = r#"{"prefill_tok_s": 10.0, "decode_tok_s": 2.5}"#;
-        assert_eq!(
-            read_rates(flat),
-            Some(Rates {
-                prefill: 10.0,
-                decode: 2.5
-            })
-        );
+        assert_eq!(read_rates(flat), Some(Rates { prefill: 10.0, decode: 2.5 }));
         let list = r#"[{"n_prompt": 8, "n_gen": 0, "avg_ts": 10.0},
             {"n_prompt": 0, "n_gen": 4, "avg_ts": 2.5}]"#;
         assert_eq!(read_rates(list), read_rates(flat));

@@ -32,8 +32,7 @@ pub fn run() -> Result<()> {
     }
     for package in PUBLISHED {
         let mut pack = process::npm();
-        pack.args(["pack", "--workspace", package, "--pack-destination"])
-            .arg(&dist);
+        pack.args(["pack", "--workspace", package, "--pack-destination"]).arg(&dist);
         process::run(&mut pack)?;
     }
     let size = web::size()?;

@@ -35,24 +35,16 @@ pub struct Program {
 /// If anything did not compile; cargo has then shown why.
 pub fn build(args: &[&str]) -> Result<Vec<Program>> {
     let mut command = process::cargo();
-    command
-        .args(args)
-        .arg("--message-format=json-render-diagnostics");
+    command.args(args).arg("--message-format=json-render-diagnostics");
     command.stderr(Stdio::inherit());
     let text = process::stdout_of(&mut command)?;
-    Ok(text
-        .lines()
-        .filter_map(artifact)
-        .filter_map(|value| program(&value))
-        .collect())
+    Ok(text.lines().filter_map(artifact).filter_map(|value| program(&value)).collect())
 }
 
 /// Files of the library target `name` that `cargo ARGS` built, for modules without an executable.
 pub fn library_files(args: &[&str], envs: &[(&str, String)], name: &str) -> Result<Vec<PathBuf>> {
     let mut command = process::cargo();
-    command
-        .args(args)
-        .arg("--message-format=json-render-diagnostics");
+    command.args(args).arg("--message-format=json-render-diagnostics");
     command.envs(envs.iter().map(|(key, value)| (key, value)));
     let text = process::stdout_of(&mut command)?;
     let files = text
@@ -77,17 +69,8 @@ fn program(value: &Value) -> Option<Program> {
     let target = value["target"]["name"].as_str()?;
     let is_test = value["profile"]["test"].as_bool()?;
     let is_plain = target == package || target == "ingle";
-    let name = if is_plain {
-        package
-    } else {
-        format!("{package}/{target}")
-    };
-    Some(Program {
-        name,
-        folder,
-        path,
-        is_test,
-    })
+    let name = if is_plain { package } else { format!("{package}/{target}") };
+    Some(Program { name, folder, path, is_test })
 }
 
 /// Runs one test program and counts; its output is shown if something failed.
@@ -102,9 +85,7 @@ pub fn run(program: &Program, envs: &[(String, PathBuf)]) -> Result<Tally> {
     if !captured.success {
         println!("{}", captured.text);
         if tally.failed.is_empty() {
-            tally
-                .failed
-                .push(format!("{}: the test program ended early", program.name));
+            tally.failed.push(format!("{}: the test program ended early", program.name));
         }
     }
     if tally != Tally::default() {
@@ -210,10 +191,8 @@ assertion failed
 
     #[test]
     fn lines_of_a_javascript_runner() {
-        let tally = count_lines(
-            "web",
-            "ok one\nFAILED two: 3 != 4\n  at x\nSKIPPED three: no GPU\nnoise",
-        );
+        let tally =
+            count_lines("web", "ok one\nFAILED two: 3 != 4\n  at x\nSKIPPED three: no GPU\nnoise");
         assert_eq!(tally.passed, 1);
         assert_eq!(tally.failed, ["web: two: 3 != 4"]);
         assert_eq!(tally.skipped, ["web: three: no GPU"]);
@@ -224,10 +203,7 @@ assertion failed
         let line = r#"{"reason":"compiler-artifact","manifest_path":"/r/tests/Cargo.toml",
             "target":{"name":"golden"},"profile":{"test":true},"executable":"/t/golden-1"}"#;
         let value = artifact(&line.replace('\n', "")).and_then(|value| program(&value));
-        assert_eq!(
-            value.map(|program| program.name),
-            Some("tests/golden".into())
-        );
+        assert_eq!(value.map(|program| program.name), Some("tests/golden".into()));
         assert_eq!(artifact("not json"), None);
     }
 }

@@ -22,11 +22,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub fn root() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| COMPILED_IN.into());
     let manifest = Path::new(&manifest);
-    manifest
-        .ancestors()
-        .nth(2)
-        .unwrap_or(manifest)
-        .to_path_buf()
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
 const COMPILED_IN: &str = env!("CARGO_MANIFEST_DIR");
@@ -35,11 +31,7 @@ const COMPILED_IN: &str = env!("CARGO_MANIFEST_DIR");
 pub fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root()).stdin(Stdio::null());
-    for name in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-    ] {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS"] {
         command.env_remove(name);
     }
     command
@@ -53,35 +45,24 @@ pub fn cargo() -> Command {
 /// npm in `www/`. On Windows npm is a script, which only its full name starts.
 pub fn npm() -> Command {
     let mut command = program(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    command
-        .current_dir(root().join("www"))
-        .env("npm_config_loglevel", "error");
+    command.current_dir(root().join("www")).env("npm_config_loglevel", "error");
     command
 }
 
 /// What to print for a command: the program and its arguments.
 pub fn shown(command: &Command) -> String {
     let mut words = vec![base_name(Path::new(command.get_program()))];
-    words.extend(
-        command
-            .get_args()
-            .map(|arg| arg.to_string_lossy().into_owned()),
-    );
+    words.extend(command.get_args().map(|arg| arg.to_string_lossy().into_owned()));
     words.join(" ")
 }
 
 fn base_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Runs to the end with its output on the terminal; an exit code other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let status = command.status().with_context(|| format!("cannot start `{}`", shown(command)))?;
     check(status, command)
 }
 
@@ -104,11 +85,7 @@ fn check(status: ExitStatus, command: &Command) -> Result<()> {
 
 /// True if the program can be started and says its version.
 pub fn exists(name: &str) -> bool {
-    let found = program(name)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let found = program(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
 }
 
@@ -128,23 +105,12 @@ pub fn capture(command: &mut Command, limit: Duration) -> Result<Captured> {
     let out = drain(child.stdout.take());
     let err = drain(child.stderr.take());
     let status = wait(&mut child, limit)?;
-    let mut text = out
-        .join()
-        .map_err(|_| anyhow!("reading the output failed"))?;
-    text.push_str(
-        &err.join()
-            .map_err(|_| anyhow!("reading the output failed"))?,
-    );
+    let mut text = out.join().map_err(|_| anyhow!("reading the output failed"))?;
+    text.push_str(&err.join().map_err(|_| anyhow!("reading the output failed"))?);
     if status.is_none() {
-        text.push_str(&format!(
-            "\nended after {} s without an answer\n",
-            limit.as_secs()
-        ));
+        text.push_str(&format!("\nended after {} s without an answer\n", limit.as_secs()));
     }
-    Ok(Captured {
-        success: status.is_some_and(|status| status.success()),
-        text,
-    })
+    Ok(Captured { success: status.is_some_and(|status| status.success()), text })
 }
 
 fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {

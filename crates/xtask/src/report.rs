@@ -22,18 +22,12 @@ pub struct Tally {
 impl Tally {
     /// One check that held.
     pub fn one() -> Tally {
-        Tally {
-            passed: 1,
-            ..Tally::default()
-        }
+        Tally { passed: 1, ..Tally::default() }
     }
 
     /// One check that could not be made here, and why.
     pub fn skip(reason: impl Into<String>) -> Tally {
-        Tally {
-            skipped: vec![reason.into()],
-            ..Tally::default()
-        }
+        Tally { skipped: vec![reason.into()], ..Tally::default() }
     }
 
     pub fn add(&mut self, other: Tally) {
@@ -62,10 +56,7 @@ pub struct Report {
 
 impl Report {
     pub fn new() -> Report {
-        Report {
-            start: Instant::now(),
-            done: Vec::new(),
-        }
+        Report { start: Instant::now(), done: Vec::new() }
     }
 
     /// Runs one step, prints its name, time and result, and keeps them for the end.
@@ -77,27 +68,17 @@ impl Report {
             ..Tally::default()
         });
         let seconds = start.elapsed().as_secs_f64();
-        let result = if tally.failed.is_empty() {
-            "ok"
-        } else {
-            "FAILED"
-        };
+        let result = if tally.failed.is_empty() { "ok" } else { "FAILED" };
         println!("   {result}: {name}, {seconds:.1} s, {}", tally.line());
         for reason in &tally.failed {
             println!("   failed: {reason}");
         }
-        self.done.push(Done {
-            name: name.into(),
-            seconds,
-            tally,
-        });
+        self.done.push(Done { name: name.into(), seconds, tally });
     }
 
     /// True if the step was run and something in it failed.
     pub fn has_failed(&self, name: &str) -> bool {
-        self.done
-            .iter()
-            .any(|done| done.name == name && !done.tally.failed.is_empty())
+        self.done.iter().any(|done| done.name == name && !done.tally.failed.is_empty())
     }
 
     /// Prints the table and the last line; the code is not 0 if anything failed.
@@ -105,11 +86,7 @@ impl Report {
         println!("\n── summary");
         let mut total = Tally::default();
         for done in self.done {
-            let result = if done.tally.failed.is_empty() {
-                "ok"
-            } else {
-                "FAILED"
-            };
+            let result = if done.tally.failed.is_empty() { "ok" } else { "FAILED" };
             println!(
                 "   {:<10} {result:<6} {:>7.1} s   {}",
                 done.name,
@@ -126,11 +103,7 @@ impl Report {
         }
         println!("   {:.0} s in all", self.start.elapsed().as_secs_f64());
         println!("{}", total.line());
-        if total.failed.is_empty() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }
+        if total.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
@@ -160,11 +133,7 @@ mod tests {
     #[test]
     fn the_line_has_its_form() {
         let mut tally = Tally::one();
-        tally.add(Tally {
-            passed: 2,
-            failed: vec!["a".into()],
-            skipped: vec!["b".into()],
-        });
+        tally.add(Tally { passed: 2, failed: vec!["a".into()], skipped: vec!["b".into()] });
         assert_eq!(tally.line(), "3 passed, 1 failed, 1 skipped");
     }
 }

@@ -47,10 +47,7 @@ impl Running {
 pub fn start(site: Site, port: u16) -> Result<Running> {
     let server = Server::http((Ipv4Addr::LOCALHOST, port))
         .map_err(|error| anyhow!("cannot listen on 127.0.0.1:{port}: {error}"))?;
-    let addr = server
-        .server_addr()
-        .to_ip()
-        .context("the server has no IP address")?;
+    let addr = server.server_addr().to_ip().context("the server has no IP address")?;
     let (server, site) = (Arc::new(server), Arc::new(site));
     let workers = (0..N_WORKERS).map(|_| {
         let (server, site) = (Arc::clone(&server), Arc::clone(&site));
@@ -60,10 +57,7 @@ pub fn start(site: Site, port: u16) -> Result<Running> {
             }
         })
     });
-    Ok(Running {
-        addr,
-        workers: workers.collect(),
-    })
+    Ok(Running { addr, workers: workers.collect() })
 }
 
 fn answer(site: &Site, port: u16, request: Request) {
@@ -98,10 +92,8 @@ fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {
 }
 
 fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    let found = request
-        .headers()
-        .iter()
-        .find(|h| h.field.as_str().as_str().eq_ignore_ascii_case(name));
+    let found =
+        request.headers().iter().find(|h| h.field.as_str().as_str().eq_ignore_ascii_case(name));
     found.map(|header| header.value.as_str())
 }
 
@@ -158,11 +150,7 @@ fn find(site: &Site, url: &str) -> Option<PathBuf> {
         return None;
     }
     let file = site.page.join(path);
-    let file = if file.is_dir() {
-        file.join("index.html")
-    } else {
-        file
-    };
+    let file = if file.is_dir() { file.join("index.html") } else { file };
     file.is_file().then_some(file)
 }
 
@@ -205,20 +193,12 @@ fn parse_range(text: &str, len: u64) -> Option<(u64, u64)> {
         return (n_bytes > 0 && len > 0).then(|| (len.saturating_sub(n_bytes), len));
     }
     let first: u64 = first.parse().ok()?;
-    let last = if last.is_empty() {
-        u64::MAX
-    } else {
-        last.parse().ok()?
-    };
+    let last = if last.is_empty() { u64::MAX } else { last.parse().ok()? };
     (first < len && first <= last).then(|| (first, last.saturating_add(1).min(len)))
 }
 
 fn mime(path: &Path) -> &'static str {
-    match path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
-    {
+    match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
         "html" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
@@ -237,18 +217,9 @@ fn mime(path: &Path) -> &'static str {
 /// Serves `page` for a moment and asks for what a browser would ask: the page and a range of the
 /// wasm module, with their types.
 pub fn check_page(page: &Path) -> Result<()> {
-    let addr = start(
-        Site {
-            page: page.to_path_buf(),
-            model: None,
-        },
-        0,
-    )?
-    .addr;
+    let addr = start(Site { page: page.to_path_buf(), model: None }, 0)?.addr;
     let index = ask(addr, "/", "")?;
-    let wasm = files_below(page)?
-        .into_iter()
-        .find(|path| path.ends_with(".wasm"));
+    let wasm = files_below(page)?.into_iter().find(|path| path.ends_with(".wasm"));
     let wasm = wasm.with_context(|| format!("no .wasm file below {}", page.display()))?;
     let range = ask(addr, &format!("/{wasm}"), "Range: bytes=0-3\r\n")?;
     for (text, wanted) in [
@@ -258,20 +229,14 @@ pub fn check_page(page: &Path) -> Result<()> {
         (&range, "application/wasm"),
         (&range, "\0asm"),
     ] {
-        ensure!(
-            text.contains(wanted),
-            "the page's server did not say '{wanted}' but:\n{text}"
-        );
+        ensure!(text.contains(wanted), "the page's server did not say '{wanted}' but:\n{text}");
     }
     Ok(())
 }
 
 fn ask(addr: SocketAddr, url: &str, headers: &str) -> Result<String> {
     let mut stream = TcpStream::connect(addr)?;
-    write!(
-        stream,
-        "GET {url} HTTP/1.1\r\nHost: {addr}\r\n{headers}Connection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {url} HTTP/1.1\r\nHost: {addr}\r\n{headers}Connection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -287,9 +252,7 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type()?.is_dir() {
             files.extend(
-                files_below(&entry.path())?
-                    .into_iter()
-                    .map(|file| format!("{name}/{file}")),
+                files_below(&entry.path())?.into_iter().map(|file| format!("{name}/{file}")),
             );
         } else {
             files.push(name);

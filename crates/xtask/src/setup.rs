@@ -57,13 +57,7 @@ pub fn node() -> Result<()> {
 }
 
 fn node_major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
 /// Installs the packages of `www/` if its lock file is not the one that was installed last.
@@ -90,23 +84,15 @@ pub fn system_packages() -> Result<Vec<String>> {
     if missing().is_empty() || !Path::new("/etc/debian_version").exists() {
         return Ok(missing());
     }
-    let line = format!(
-        "apt-get install -y --no-install-recommends {}",
-        DEBIAN_PACKAGES.join(" ")
-    );
+    let line = format!("apt-get install -y --no-install-recommends {}", DEBIAN_PACKAGES.join(" "));
     if !is_root() {
         let advice = format!("run: sudo apt-get update && sudo {line}");
-        return Ok(missing()
-            .into_iter()
-            .map(|what| format!("{what}; {advice}"))
-            .collect());
+        return Ok(missing().into_iter().map(|what| format!("{what}; {advice}")).collect());
     }
     println!("   apt-get update && {line}");
     let apt = |args: &str| {
         let mut command = program("apt-get");
-        command
-            .args(args.split(' '))
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(args.split(' ')).env("DEBIAN_FRONTEND", "noninteractive");
         process::run(&mut command)
     };
     apt("update -q")?;
@@ -132,19 +118,10 @@ fn is_root() -> bool {
 fn has_vulkan() -> bool {
     let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
     let has_driver = env::var_os("VK_DRIVER_FILES").is_some()
-        || drivers
-            .iter()
-            .any(|dir| fs::read_dir(dir).is_ok_and(|mut dir| dir.next().is_some()));
-    let loaders = [
-        "/usr/lib",
-        "/usr/lib64",
-        "/usr/lib/x86_64-linux-gnu",
-        "/usr/lib/aarch64-linux-gnu",
-    ];
-    has_driver
-        && loaders
-            .iter()
-            .any(|dir| Path::new(dir).join("libvulkan.so.1").exists())
+        || drivers.iter().any(|dir| fs::read_dir(dir).is_ok_and(|mut dir| dir.next().is_some()));
+    let loaders =
+        ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    has_driver && loaders.iter().any(|dir| Path::new(dir).join("libvulkan.so.1").exists())
 }
 
 /// A browser for the end-to-end tests: `CHROMIUM`, or one in the usual places.
@@ -152,12 +129,7 @@ pub fn chromium() -> Option<PathBuf> {
     if let Some(path) = env::var_os("CHROMIUM") {
         return Some(PathBuf::from(path));
     }
-    let names = [
-        "chromium",
-        "chromium-browser",
-        "google-chrome",
-        "google-chrome-stable",
-    ];
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let folders = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
     on_path.chain(usual_places()).find(|path| path.is_file())
@@ -176,14 +148,10 @@ fn usual_places() -> Vec<PathBuf> {
     ];
     let below = |variable: &str, tails: [&'static str; 3]| {
         let folder = env::var_os(variable).map(PathBuf::from);
-        tails
-            .into_iter()
-            .filter_map(move |tail| Some(folder.as_ref()?.join(tail)))
+        tails.into_iter().filter_map(move |tail| Some(folder.as_ref()?.join(tail)))
     };
     if cfg!(target_os = "macos") {
-        MAC.iter()
-            .map(|app| Path::new("/Applications").join(app))
-            .collect()
+        MAC.iter().map(|app| Path::new("/Applications").join(app)).collect()
     } else if cfg!(windows) {
         ["ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA"]
             .into_iter()

@@ -36,10 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !args.page_only {
         timed("the native program (target/release/ingle)", native)?;
     }
-    let site = Site {
-        page: web::page_folder(),
-        model: model.clone(),
-    };
+    let site = Site { page: web::page_folder(), model: model.clone() };
     let server = serve::start(site, args.port)?;
     let address = address(server.addr.port(), model.as_deref())?;
     println!("\nThe chat page is served on this machine at\n\n    {address}\n");
@@ -64,10 +61,7 @@ fn model_file(path: &Path) -> Result<PathBuf> {
         .with_context(|| format!("cannot open the model file {}", path.display()))?
         .is_file();
     if !is_file {
-        bail!(
-            "{} is not a file; give the path of a .gguf file",
-            path.display()
-        );
+        bail!("{} is not a file; give the path of a .gguf file", path.display());
     }
     Ok(path.canonicalize()?)
 }
@@ -119,13 +113,8 @@ mod tests {
 
     #[test]
     fn a_missing_model_is_named() {
-        let error = model_file(Path::new("no-such.gguf"))
-            .err()
-            .map(|error| error.to_string());
-        assert_eq!(
-            error.as_deref(),
-            Some("cannot open the model file no-such.gguf")
-        );
+        let error = model_file(Path::new("no-such.gguf")).err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), Some("cannot open the model file no-such.gguf"));
         assert!(model_file(&process::root()).is_err());
     }
 }

@@ -40,90 +40,30 @@ struct Step {
 }
 
 const STEPS: [Step; 14] = [
-    Step {
-        name: "setup",
-        what: "find or install what the rest needs",
-        needs: &[],
-        run: setup,
-    },
-    Step {
-        name: "fmt",
-        what: "rustfmt",
-        needs: &[],
-        run: fmt,
-    },
-    Step {
-        name: "tidy",
-        what: "the house rules",
-        needs: &[],
-        run: |_| tidy::run(),
-    },
-    Step {
-        name: "clippy",
-        what: "lints, natively",
-        needs: &[],
-        run: clippy,
-    },
-    Step {
-        name: "build",
-        what: "compile all tests, once",
-        needs: &[],
-        run: build,
-    },
-    Step {
-        name: "unit",
-        what: "unit tests of every crate",
-        needs: &["build"],
-        run: unit,
-    },
+    Step { name: "setup", what: "find or install what the rest needs", needs: &[], run: setup },
+    Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
+    Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
+    Step { name: "clippy", what: "lints, natively", needs: &[], run: clippy },
+    Step { name: "build", what: "compile all tests, once", needs: &[], run: build },
+    Step { name: "unit", what: "unit tests of every crate", needs: &["build"], run: unit },
     Step {
         name: "fixtures",
         what: "the seeded models keep their bytes",
         needs: &["build"],
         run: fixtures,
     },
-    Step {
-        name: "doc",
-        what: "examples in the documentation",
-        needs: &["build"],
-        run: doc,
-    },
-    Step {
-        name: "wasm",
-        what: "the module and its size",
-        needs: &["setup"],
-        run: wasm,
-    },
-    Step {
-        name: "clippy-web",
-        what: "lints, for wasm",
-        needs: &["setup"],
-        run: clippy_web,
-    },
-    Step {
-        name: "www",
-        what: "TypeScript: types, tests, packages",
-        needs: &["wasm"],
-        run: www,
-    },
-    Step {
-        name: "serve",
-        what: "the built page over HTTP",
-        needs: &["www"],
-        run: served,
-    },
+    Step { name: "doc", what: "examples in the documentation", needs: &["build"], run: doc },
+    Step { name: "wasm", what: "the module and its size", needs: &["setup"], run: wasm },
+    Step { name: "clippy-web", what: "lints, for wasm", needs: &["setup"], run: clippy_web },
+    Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
+    Step { name: "serve", what: "the built page over HTTP", needs: &["www"], run: served },
     Step {
         name: "tests",
         what: "kernels, goldens and the command line",
         needs: &["build"],
         run: integration,
     },
-    Step {
-        name: "e2e",
-        what: "Chromium end to end",
-        needs: &["www", "build"],
-        run: e2e,
-    },
+    Step { name: "e2e", what: "Chromium end to end", needs: &["www", "build"], run: e2e },
 ];
 
 /// What the `build` step leaves for the others.
@@ -139,14 +79,7 @@ impl Built {
             return Ok(programs);
         }
         // xtask apart: a running program cannot be replaced on Windows.
-        let all = [
-            "build",
-            "--workspace",
-            "--exclude",
-            "xtask",
-            "--all-targets",
-            "--keep-going",
-        ];
+        let all = ["build", "--workspace", "--exclude", "xtask", "--all-targets", "--keep-going"];
         let mut programs = harness::build(&all)?;
         programs.extend(harness::build(&["build", "-p", "xtask", "--tests"])?);
         Ok(self.programs.get_or_init(|| programs))
@@ -164,10 +97,7 @@ impl Built {
 
     /// What tests may want to know, as environment variables.
     fn envs(&self) -> Result<Vec<(String, PathBuf)>> {
-        Ok(vec![(
-            "INGLE_BIN".into(),
-            self.program("ingle")?.path.clone(),
-        )])
+        Ok(vec![("INGLE_BIN".into(), self.program("ingle")?.path.clone())])
     }
 }
 
@@ -188,21 +118,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// Runs the named steps in the table's order.
 pub fn run_only(names: &[&str]) -> Result<ExitCode> {
-    if let Some(name) = names
-        .iter()
-        .find(|name| STEPS.iter().all(|step| step.name != **name))
-    {
+    if let Some(name) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
         let known = STEPS.map(|step| step.name).join(", ");
         bail!("there is no step '{name}'; the steps are {known}");
     }
     let built = Built::default();
     let mut report = Report::new();
     for step in STEPS.iter().filter(|step| names.contains(&step.name)) {
-        let broken = step
-            .needs
-            .iter()
-            .find(|need| report.has_failed(need))
-            .copied();
+        let broken = step.needs.iter().find(|need| report.has_failed(need)).copied();
         report.step(step.name, || match broken {
             Some(need) => bail!("not run, because {need} failed"),
             None => (step.run)(&built),
@@ -221,11 +144,7 @@ fn setup(_: &Built) -> Result<Tally> {
     if std::env::var_os("CI").is_some() {
         bail!("{}", missing.join("; "));
     }
-    Ok(Tally {
-        passed: 1,
-        failed: Vec::new(),
-        skipped: missing,
-    })
+    Ok(Tally { passed: 1, failed: Vec::new(), skipped: missing })
 }
 
 fn cargo(args: &[&str]) -> Result<Tally> {
@@ -238,33 +157,19 @@ fn fmt(_: &Built) -> Result<Tally> {
 }
 
 fn clippy(_: &Built) -> Result<Tally> {
-    cargo(&[
-        "clippy",
-        "--quiet",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])
+    cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])
 }
 
 fn clippy_web(_: &Built) -> Result<Tally> {
     let mut command = process::cargo();
     command.args(["clippy", "--quiet", "-p", "web", "--target", WASM_TARGET]);
-    command
-        .args(["--", "-D", "warnings"])
-        .envs(web::wasm_envs());
+    command.args(["--", "-D", "warnings"]).envs(web::wasm_envs());
     process::run(&mut command)?;
     Ok(Tally::one())
 }
 
 fn build(built: &Built) -> Result<Tally> {
-    let n_tests = built
-        .programs()?
-        .iter()
-        .filter(|program| program.is_test)
-        .count();
+    let n_tests = built.programs()?.iter().filter(|program| program.is_test).count();
     println!("   {n_tests} test programs");
     Ok(Tally::one())
 }
@@ -276,11 +181,7 @@ fn is_integration(program: &Program) -> bool {
 fn run_programs(built: &Built, is_mine: fn(&Program) -> bool) -> Result<Tally> {
     let envs = built.envs()?;
     let mut tally = Tally::default();
-    for program in built
-        .programs()?
-        .iter()
-        .filter(|program| program.is_test && is_mine(program))
-    {
+    for program in built.programs()?.iter().filter(|program| program.is_test && is_mine(program)) {
         tally.add(harness::run(program, &envs)?);
     }
     if tally == Tally::default() {
@@ -304,14 +205,7 @@ fn fixtures(built: &Built) -> Result<Tally> {
 
 fn doc(_: &Built) -> Result<Tally> {
     let mut command = process::cargo();
-    command.args([
-        "test",
-        "--quiet",
-        "--doc",
-        "--workspace",
-        "--exclude",
-        "xtask",
-    ]);
+    command.args(["test", "--quiet", "--doc", "--workspace", "--exclude", "xtask"]);
     process::run(&mut command)?;
     Ok(Tally::one())
 }
@@ -339,22 +233,13 @@ fn served(_: &Built) -> Result<Tally> {
 /// Every script of `tests/web/`; each is a table of cases that prints one line per case.
 fn e2e(built: &Built) -> Result<Tally> {
     let Some(chromium) = setup::chromium() else {
-        return Ok(Tally::skip(
-            "e2e: no Chromium, Chrome or Edge on this machine",
-        ));
+        return Ok(Tally::skip("e2e: no Chromium, Chrome or Edge on this machine"));
     };
     let mut tally = Tally::default();
     for script in scripts(&process::root().join("tests/web"))? {
-        let name = script
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut command = process::program("node");
-        command
-            .arg(&script)
-            .env("CHROMIUM", &chromium)
-            .envs(built.envs()?);
+        command.arg(&script).env("CHROMIUM", &chromium).envs(built.envs()?);
         tally.add(harness::run_script(&name, &mut command, E2E_LIMIT)?);
     }
     Ok(tally)

@@ -26,24 +26,14 @@ pub struct FixtureArgs {
 pub fn shaders(folder: &Path) -> Result<()> {
     let folder = absolute(folder)?;
     let mut command = process::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "-p",
-        "kernels",
-        "--example",
-        "dump_shaders",
-        "--",
-    ]);
+    command.args(["run", "--quiet", "-p", "kernels", "--example", "dump_shaders", "--"]);
     process::run(command.arg(&folder))
 }
 
 /// Makes the seeded models again and compares their sums with the recorded ones.
 pub fn fixtures(args: &FixtureArgs) -> Result<()> {
     let mut command = process::cargo();
-    command.args([
-        "run", "--quiet", "-p", "tests", "--bin", "fixtures", "--", SUMS,
-    ]);
+    command.args(["run", "--quiet", "-p", "tests", "--bin", "fixtures", "--", SUMS]);
     if args.bless {
         command.arg("--bless");
     }

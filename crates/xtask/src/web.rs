@@ -84,29 +84,15 @@ fn profile(form: Form) -> &'static str {
 /// The environment that compiles for the browser. A variable of the target and not `RUSTFLAGS`,
 /// which would reach build scripts and the native build too.
 pub fn wasm_envs() -> [(&'static str, String); 1] {
-    [(
-        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-        WASM_RUSTFLAGS.to_string(),
-    )]
+    [("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", WASM_RUSTFLAGS.to_string())]
 }
 
 fn compile(form: Form) -> Result<PathBuf> {
-    let args = [
-        "build",
-        "-p",
-        "web",
-        "--target",
-        WASM_TARGET,
-        "--profile",
-        profile(form),
-    ];
+    let args = ["build", "-p", "web", "--target", WASM_TARGET, "--profile", profile(form)];
     let files = harness::library_files(&args, &wasm_envs(), "web")?;
     files
         .into_iter()
-        .find(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "wasm")
-        })
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         .context("cargo built crates/web but named no .wasm file; is it still a cdylib?")
 }
 
@@ -114,16 +100,7 @@ fn bindgen(module: &Path, form: Form) -> Result<()> {
     let folder = wasm_folder();
     fs::create_dir_all(&folder)?;
     let mut command = process::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "-p",
-        "xtask",
-        "--features",
-        "bindgen",
-        "--bin",
-        "bindgen",
-    ]);
+    command.args(["run", "--quiet", "-p", "xtask", "--features", "bindgen", "--bin", "bindgen"]);
     command.arg("--").arg(module).arg(&folder).arg("ingle");
     if form == Form::Debug {
         command.arg("--debug");
@@ -139,11 +116,7 @@ fn optimize(module: &Path) -> Result<()> {
     }
     let small = module.with_extension("opt.wasm");
     let mut command = program("wasm-opt");
-    command
-        .args(WASM_OPT_FLAGS)
-        .arg(module)
-        .arg("-o")
-        .arg(&small);
+    command.args(WASM_OPT_FLAGS).arg(module).arg("-o").arg(&small);
     let captured = process::capture(&mut command, WASM_OPT_LIMIT)?;
     if !captured.success {
         let reason = captured.text.lines().next().unwrap_or("no reason given");
@@ -163,16 +136,11 @@ pub struct Size {
 /// Measures the module; node's own brotli, at the level that static hosts use.
 pub fn size() -> Result<Size> {
     let module = wasm_folder().join("ingle_bg.wasm");
-    let raw = fs::metadata(&module)
-        .context("the wasm module has not been built")?
-        .len();
+    let raw = fs::metadata(&module).context("the wasm module has not been built")?.len();
     let script = "const { brotliCompressSync } = require('node:zlib'); \
         console.log(brotliCompressSync(require('node:fs').readFileSync(process.argv[1])).length)";
     let text = process::stdout_of(program("node").arg("-e").arg(script).arg(&module))?;
-    let brotli = text
-        .trim()
-        .parse()
-        .with_context(|| format!("node printed '{text}'"))?;
+    let brotli = text.trim().parse().with_context(|| format!("node printed '{text}'"))?;
     Ok(Size { raw, brotli })
 }
 

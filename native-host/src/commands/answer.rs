@@ -102,11 +102,7 @@ async fn answer(
                 }
             }
             Step::Done => {
-                return Ok(Answer {
-                    text,
-                    ids,
-                    summary: *generation.summary(),
-                });
+                return Ok(Answer { text, ids, summary: *generation.summary() });
             }
         }
     }
@@ -114,10 +110,6 @@ async fn answer(
 
 /// Shows a piece on standard output: as it is in a pipe, harmless on a terminal.
 pub fn show_on_stdout(piece: &str) -> Result<(), Failure> {
-    let text = if term::out_is_terminal() {
-        term::clean_text(piece)
-    } else {
-        Cow::Borrowed(piece)
-    };
+    let text = if term::out_is_terminal() { term::clean_text(piece) } else { Cow::Borrowed(piece) };
     term::write_out(text.as_bytes())
 }

@@ -36,9 +36,7 @@ struct Row {
 
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     if args.p == 0 && args.n == 0 {
-        return Err(Failure::Usage(
-            "-p 0 and -n 0 leave nothing to measure".to_owned(),
-        ));
+        return Err(Failure::Usage("-p 0 and -n 0 leave nothing to measure".to_owned()));
     }
     let opened = load::open(&args.file)?;
     let config = settings::player_config(&args.load, &opened)?;
@@ -46,10 +44,9 @@ pub fn run(args: &BenchArgs) -> Result<(), Failure> {
     let config = kernels::PlayerConfig { n_ctx, ..config };
     let mut session = load::load_opened(opened, &args.load, config)?;
     let mut rows = Vec::new();
-    for (test, n_prompt, n_gen) in [
-        (format!("pp{}", args.p), args.p, 0),
-        (format!("tg{}", args.n), 0, args.n),
-    ] {
+    for (test, n_prompt, n_gen) in
+        [(format!("pp{}", args.p), args.p, 0), (format!("tg{}", args.n), 0, args.n)]
+    {
         if n_prompt + n_gen == 0 {
             continue;
         }
@@ -91,9 +88,7 @@ fn measure(
 fn random_ids(n: usize, n_vocab: usize) -> Vec<u32> {
     let mut state = 1u64;
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         ((state >> 33) % n_vocab.max(1) as u64) as u32
     };
     (0..n).map(|_| next()).collect()
@@ -109,10 +104,7 @@ fn row(
     let (model, player) = (session.model_info(), session.player_info());
     let (avg_ts, stddev_ts) = mean_and_deviation(&samples_ts);
     Row {
-        model: model
-            .name
-            .clone()
-            .unwrap_or_else(|| model.architecture.clone()),
+        model: model.name.clone().unwrap_or_else(|| model.architecture.clone()),
         ty: model.main_type.clone(),
         size_bytes: model.weight_bytes,
         n_params: model.n_params,
@@ -132,11 +124,7 @@ fn mean_and_deviation(samples: &[f64]) -> (f64, f64) {
     let n = samples.len().max(1) as f64;
     let mean = samples.iter().sum::<f64>() / n;
     let squares: f64 = samples.iter().map(|s| (s - mean) * (s - mean)).sum();
-    let deviation = if samples.len() > 1 {
-        (squares / (n - 1.0)).sqrt()
-    } else {
-        0.0
-    };
+    let deviation = if samples.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
     (mean, deviation)
 }
 
@@ -169,10 +157,7 @@ fn print(rows: &[Row], format: BenchFormat) -> Result<(), Failure> {
             let mut table = Vec::new();
             let cell = |text: &str| term::clean(text).replace('|', "\\|");
             // Writing to memory does not fail.
-            let _ = writeln!(
-                table,
-                "| model | size | params | device | test | tokens/s |"
-            );
+            let _ = writeln!(table, "| model | size | params | device | test | tokens/s |");
             let _ = writeln!(table, "|---|---:|---:|---|---:|---:|");
             for r in rows {
                 let _ = writeln!(
@@ -199,10 +184,7 @@ mod tests {
 
     #[test]
     fn statistics() {
-        assert_eq!(
-            mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).0,
-            5.0
-        );
+        assert_eq!(mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).0, 5.0);
         assert!((mean_and_deviation(&[1.0, 3.0]).1 - 2f64.sqrt()).abs() < 1e-12);
         assert_eq!(mean_and_deviation(&[3.0]), (3.0, 0.0));
     }

@@ -66,24 +66,20 @@ fn rows() -> Vec<Row> {
         driver: String::new(),
         gpu: None,
     }];
-    rows.extend(
-        pollster::block_on(gpu::list())
-            .into_iter()
-            .map(|adapter| Row {
-                device: "gpu",
-                name: adapter.name,
-                backend: adapter.backend,
-                hardware: adapter.kind != "cpu",
-                kind: adapter.kind,
-                driver: adapter.driver,
-                gpu: Some(GpuRow {
-                    max_binding_bytes: adapter.max_binding_bytes,
-                    max_buffer_bytes: adapter.max_buffer_bytes,
-                    subgroup_size: [adapter.subgroup_size.0, adapter.subgroup_size.1],
-                    subgroups: adapter.forms.subgroups,
-                    f16: adapter.forms.f16,
-                }),
-            }),
-    );
+    rows.extend(pollster::block_on(gpu::list()).into_iter().map(|adapter| Row {
+        device: "gpu",
+        name: adapter.name,
+        backend: adapter.backend,
+        hardware: adapter.kind != "cpu",
+        kind: adapter.kind,
+        driver: adapter.driver,
+        gpu: Some(GpuRow {
+            max_binding_bytes: adapter.max_binding_bytes,
+            max_buffer_bytes: adapter.max_buffer_bytes,
+            subgroup_size: [adapter.subgroup_size.0, adapter.subgroup_size.1],
+            subgroups: adapter.forms.subgroups,
+            f16: adapter.forms.f16,
+        }),
+    }));
     rows
 }

@@ -45,8 +45,7 @@ fn write_logits<W: Write>(session: &mut Session, args: &LogitsArgs, out: W) -> R
     };
     pollster::block_on(session.logits(&args.tokens, args.all, sink))?;
     written.map_err(|error| Failure::output(&name, error))?;
-    out.into_inner()
-        .map_err(|error| Failure::output(&name, error.into_error()))
+    out.into_inner().map_err(|error| Failure::output(&name, error.into_error()))
 }
 
 /// A file beside its final place, removed unless it was renamed.
@@ -58,9 +57,7 @@ impl Partial {
     fn new(path: &Path) -> Partial {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".part");
-        Partial {
-            path: path.with_file_name(name),
-        }
+        Partial { path: path.with_file_name(name) }
     }
 }
 

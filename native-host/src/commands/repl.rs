@@ -25,12 +25,7 @@ pub fn chat(session: &mut Session, style: Style, args: &RunArgs) -> Result<(), F
         super::run::warn_of_fallback(session);
     }
     let (verbose, system) = (args.verbose, args.system.clone());
-    let mut state = State {
-        style,
-        system,
-        verbose,
-        messages: Vec::new(),
-    };
+    let mut state = State { style, system, verbose, messages: Vec::new() };
     while let Some((text, quoted)) = read_message(&mut editor)? {
         let action = match quoted && !text.is_empty() {
             true => Action::Ask, // whatever it begins with
@@ -53,17 +48,9 @@ fn turn(session: &mut Session, state: &mut State, text: &str, raw: bool) -> Resu
     let prompt = if raw {
         Prompt::Text(text.to_owned())
     } else {
-        let system = state
-            .system
-            .iter()
-            .map(|system| Message::new("system", system));
+        let system = state.system.iter().map(|system| Message::new("system", system));
         let said = state.messages.iter().cloned();
-        Prompt::Messages(
-            system
-                .chain(said)
-                .chain([Message::new("user", text)])
-                .collect(),
-        )
+        Prompt::Messages(system.chain(said).chain([Message::new("user", text)]).collect())
     };
     interrupt::reset();
     let request = state.style.request(prompt);
@@ -118,11 +105,7 @@ fn read_message(editor: &mut DefaultEditor) -> Result<Option<(String, bool)>, Fa
         }
     }
     let text = text.trim_end();
-    let text = text
-        .strip_suffix(QUOTES)
-        .unwrap_or(text)
-        .trim_matches('\n')
-        .to_owned();
+    let text = text.strip_suffix(QUOTES).unwrap_or(text).trim_matches('\n').to_owned();
     add_history(editor, &text);
     Ok(Some((text, true)))
 }
@@ -160,8 +143,5 @@ fn terminal(error: ReadlineError) -> Failure {
         ReadlineError::Io(error) => error,
         other => std::io::Error::other(other.to_string()),
     };
-    Failure::Input {
-        what: "the terminal",
-        source,
-    }
+    Failure::Input { what: "the terminal", source }
 }

@@ -80,10 +80,7 @@ fn prompt_of(session: &Session, args: &RunArgs, text: String) -> Prompt {
         };
     }
     warn_of_fallback(session);
-    let system = args
-        .system
-        .iter()
-        .map(|system| Message::new("system", system));
+    let system = args.system.iter().map(|system| Message::new("system", system));
     let user = Message::new("user", text.trim_end_matches('\n'));
     Prompt::Messages(system.chain([user]).collect())
 }
@@ -93,9 +90,7 @@ pub fn warn_of_fallback(session: &Session) {
     let template = session.template();
     if let (Some(reason), Some(family)) = (template.fallback_reason(), template.fallback_family()) {
         let family = family.name();
-        term::warning(&format!(
-            "{reason}; the {family} form is used and answers may be worse"
-        ));
+        term::warning(&format!("{reason}; the {family} form is used and answers may be worse"));
     }
 }
 
@@ -104,11 +99,7 @@ fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, 
     let Some(piped) = piped else {
         return Ok((!prompt.is_empty()).then_some(prompt));
     };
-    let input = if prompt.is_empty() {
-        piped.all()?
-    } else {
-        piped.all_if_any()?
-    };
+    let input = if prompt.is_empty() { piped.all()? } else { piped.all_if_any()? };
     match (input.is_empty(), prompt.is_empty()) {
         (true, true) => {
             let said = "there is no prompt; write one on the command line or pipe it in";
@@ -144,10 +135,7 @@ impl Piped {
                 }
             }
         });
-        Some(Piped {
-            chunks,
-            start: Instant::now(),
-        })
+        Some(Piped { chunks, start: Instant::now() })
     }
 
     fn all(self) -> Result<String, Failure> {
@@ -160,10 +148,7 @@ impl Piped {
         match self.chunks.recv_timeout(patience) {
             Ok(Ok(bytes)) if bytes.is_empty() => Ok(String::new()),
             Ok(Ok(bytes)) => self.rest(bytes),
-            Ok(Err(source)) => Err(Failure::Input {
-                what: "standard input",
-                source,
-            }),
+            Ok(Err(source)) => Err(Failure::Input { what: "standard input", source }),
             Err(RecvTimeoutError::Disconnected) => Ok(String::new()),
             Err(RecvTimeoutError::Timeout) => {
                 term::note("nothing came through the pipe, so the prompt is answered alone");
@@ -174,18 +159,13 @@ impl Piped {
 
     fn rest(self, mut bytes: Vec<u8>) -> Result<String, Failure> {
         for chunk in self.chunks {
-            let chunk = chunk.map_err(|source| Failure::Input {
-                what: "standard input",
-                source,
-            })?;
+            let chunk =
+                chunk.map_err(|source| Failure::Input { what: "standard input", source })?;
             bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|error| {
             let source = io::Error::new(io::ErrorKind::InvalidData, error.utf8_error());
-            Failure::Input {
-                what: "standard input",
-                source,
-            }
+            Failure::Input { what: "standard input", source }
         })
     }
 }

@@ -40,19 +40,10 @@ fn summary(gguf: &Gguf) -> Vec<(&'static str, String)> {
         ("size", term::bytes(gguf.tensor_bytes())),
         ("quantization", quantization(gguf)),
         ("context length", context),
-        (
-            "embedding length",
-            number("embedding_length").unwrap_or_default(),
-        ),
+        ("embedding length", number("embedding_length").unwrap_or_default()),
         ("layers", number("block_count").unwrap_or_default()),
-        (
-            "vocabulary",
-            vocabulary(gguf).map_or_else(String::new, |n| n.to_string()),
-        ),
-        (
-            "chat template",
-            yes_no(metadata.get("tokenizer.chat_template").is_some()),
-        ),
+        ("vocabulary", vocabulary(gguf).map_or_else(String::new, |n| n.to_string())),
+        ("chat template", yes_no(metadata.get("tokenizer.chat_template").is_some())),
         ("runs here", runs_here(gguf)),
     ];
     rows.into_iter().filter(|row| !row.1.is_empty()).collect()
@@ -77,10 +68,7 @@ fn text(value: Option<&Value>) -> String {
 }
 
 fn n_params(gguf: &Gguf) -> u64 {
-    gguf.tensors
-        .iter()
-        .map(|tensor| tensor.n_elements())
-        .fold(0, u64::saturating_add)
+    gguf.tensors.iter().map(|tensor| tensor.n_elements()).fold(0, u64::saturating_add)
 }
 
 fn vocabulary(gguf: &Gguf) -> Option<usize> {
@@ -112,23 +100,14 @@ fn print_table(gguf: &Gguf, with_tensors: bool) -> Result<(), Failure> {
         out.push_str(&format!("  {label:<17} {}\n", cut(&value)));
     }
     out.push_str(&format!("\nMetadata (GGUF version {})\n", gguf.version));
-    let width = gguf
-        .metadata
-        .iter()
-        .map(|entry| entry.0.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = gguf.metadata.iter().map(|entry| entry.0.chars().count()).max().unwrap_or(0);
     for (key, value) in gguf.metadata.iter() {
         let value = cut(&plain(&value_json(value)));
         out.push_str(&format!("  {:<width$}  {value}\n", term::clean(key)));
     }
     if with_tensors {
         out.push_str(&format!("\nTensors ({})\n", gguf.tensors.len()));
-        let width = gguf
-            .tensors
-            .iter()
-            .map(|tensor| tensor.name.chars().count())
-            .max();
+        let width = gguf.tensors.iter().map(|tensor| tensor.name.chars().count()).max();
         let width = width.unwrap_or(0);
         for tensor in &gguf.tensors {
             let dims: Vec<String> = tensor.dims.iter().map(u64::to_string).collect();
@@ -150,11 +129,8 @@ fn cut(text: &str) -> String {
 }
 
 fn as_json(gguf: &Gguf, with_tensors: bool) -> serde_json::Value {
-    let metadata: Map<String, serde_json::Value> = gguf
-        .metadata
-        .iter()
-        .map(|(key, value)| (key.to_owned(), value_json(value)))
-        .collect();
+    let metadata: Map<String, serde_json::Value> =
+        gguf.metadata.iter().map(|(key, value)| (key.to_owned(), value_json(value))).collect();
     let mut object = Map::new();
     for (label, value) in summary(gguf) {
         object.insert(label.replace(' ', "_"), json!(value));
@@ -189,9 +165,7 @@ fn as_json(gguf: &Gguf, with_tensors: bool) -> serde_json::Value {
 
 /// Text as it is, everything else as JSON.
 fn plain(value: &serde_json::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn value_json(value: &Value) -> serde_json::Value {
@@ -235,9 +209,6 @@ fn array_json(array: &Array) -> serde_json::Value {
         Array::F64(v) => json!(v),
         Array::Bool(v) => json!(v),
         Array::String(v) => json!(v),
-        Array::Bytes(v) => v
-            .iter()
-            .map(|bytes| json!(String::from_utf8_lossy(bytes)))
-            .collect(),
+        Array::Bytes(v) => v.iter().map(|bytes| json!(String::from_utf8_lossy(bytes))).collect(),
     }
 }

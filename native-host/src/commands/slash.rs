@@ -40,11 +40,7 @@ Ctrl-C            stops the answer";
 /// What `line` means; settings change here, everything else is the caller's.
 pub fn interpret(line: &str, state: &mut State) -> Action {
     let Some(command) = line.strip_prefix('/') else {
-        return if line.trim().is_empty() {
-            Action::Nothing
-        } else {
-            Action::Ask
-        };
+        return if line.trim().is_empty() { Action::Nothing } else { Action::Ask };
     };
     let (name, rest) = split(command);
     match name {
@@ -62,28 +58,18 @@ pub fn interpret(line: &str, state: &mut State) -> Action {
 
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
-    text.split_once(char::is_whitespace)
-        .map_or((text, ""), |(a, b)| (a, b.trim()))
+    text.split_once(char::is_whitespace).map_or((text, ""), |(a, b)| (a, b.trim()))
 }
 
 fn show(what: &str, state: &State) -> Action {
     match what {
         "info" => Action::Info,
         "template" => Action::Template,
-        "system" => Action::Print(
-            state
-                .system
-                .clone()
-                .unwrap_or_else(|| "no system text".into()),
-        ),
+        "system" => Action::Print(state.system.clone().unwrap_or_else(|| "no system text".into())),
         _ => {
             let (style, s) = (&state.style, &state.style.sampling);
-            let seed = style
-                .seed
-                .map_or_else(|| "random".into(), |seed| seed.to_string());
-            let limit = style
-                .max_tokens
-                .map_or_else(|| "none".into(), |max| max.to_string());
+            let seed = style.seed.map_or_else(|| "random".into(), |seed| seed.to_string());
+            let limit = style.max_tokens.map_or_else(|| "none".into(), |max| max.to_string());
             Action::Print(format!(
                 "temperature {}  top_k {}  top_p {}  min_p {}  typical_p {}\nrepeat_penalty {}  \
                  presence_penalty {}  frequency_penalty {}\nseed {seed}  num_predict {limit}  \
@@ -159,11 +145,7 @@ fn set_whole(name: &str, value: &str, style: &mut Style) -> Result<String, Strin
             Ok(before.map_or_else(|| "no limit".to_owned(), |max| max.to_string()))
         }
         "stop" => {
-            let stop = if value.is_empty() {
-                vec![]
-            } else {
-                vec![value.to_owned()]
-            };
+            let stop = if value.is_empty() { vec![] } else { vec![value.to_owned()] };
             Ok(format!("{:?}", std::mem::replace(&mut style.stop, stop)))
         }
         _ => Err(format!("there is no setting '{name}'; /help lists them")),
@@ -171,9 +153,7 @@ fn set_whole(name: &str, value: &str, style: &mut Style) -> Result<String, Strin
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("{name} needs a number, and '{value}' is none"))
+    value.parse().map_err(|_| format!("{name} needs a number, and '{value}' is none"))
 }
 
 #[cfg(test)]
@@ -188,12 +168,7 @@ mod tests {
             stop: vec![],
             ignore_eos: false,
         };
-        State {
-            style,
-            system: None,
-            verbose: false,
-            messages: vec![Message::new("user", "hi")],
-        }
+        State { style, system: None, verbose: false, messages: vec![Message::new("user", "hi")] }
     }
 
     #[test]
@@ -227,23 +202,11 @@ mod tests {
             "/set \
                        temperature -1",
         ] {
-            assert!(
-                matches!(interpret(wrong, &mut state), Action::Print(_)),
-                "{wrong}"
-            );
+            assert!(matches!(interpret(wrong, &mut state), Action::Print(_)), "{wrong}");
         }
-        assert_eq!(
-            (state.style.sampling.temperature, state.style.sampling.top_k),
-            (0.2, 7)
-        );
+        assert_eq!((state.style.sampling.temperature, state.style.sampling.top_k), (0.2, 7));
         assert_eq!(state.style.sampling.top_p, 0.9);
-        assert_eq!(
-            (state.style.seed, state.style.max_tokens),
-            (Some(5), Some(9))
-        );
-        assert_eq!(
-            (state.system.as_deref(), state.verbose),
-            (Some("be brief"), true)
-        );
+        assert_eq!((state.style.seed, state.style.max_tokens), (Some(5), Some(9)));
+        assert_eq!((state.system.as_deref(), state.verbose), (Some("be brief"), true));
     }
 }

@@ -31,10 +31,7 @@ pub fn run(args: &TokenizeArgs) -> Result<(), Failure> {
             Format::Text => term::write_out(text.as_bytes()),
         };
     }
-    let options = Encode {
-        add_special: !args.no_bos,
-        parse_special: !args.no_special,
-    };
+    let options = Encode { add_special: !args.no_bos, parse_special: !args.no_special };
     let tokens = tokenizer.encode(&input, options);
     match args.format {
         Format::Json => print_json(&Ids { tokens }),

@@ -17,21 +17,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some(sums) = args.first().map(Path::new) else {
         return Err("usage: fixtures SUMS [--bless] [--out DIR]".into());
     };
-    let out = args
-        .iter()
-        .position(|arg| arg == "--out")
-        .and_then(|at| args.get(at + 1));
+    let out = args.iter().position(|arg| arg == "--out").and_then(|at| args.get(at + 1));
     let mut made = String::new();
     for (name, spec) in models::catalog() {
         let bytes = spec.bytes();
         // Writing to a String cannot fail.
         let _ = writeln!(made, "{:016x} {:>8} {name}", fnv1a(&bytes), bytes.len());
-        if let Some(folder) = out {
+        if let Some(folder) = out.map(Path::new) {
             fs::create_dir_all(folder)?;
-            fs::write(
-                Path::new(folder).join(format!("{}.gguf", name.replace(' ', "-"))),
-                &bytes,
-            )?;
+            fs::write(folder.join(format!("{}.gguf", name.replace(' ', "-"))), &bytes)?;
+            if name == "llama tied" {
+                for (part, bytes) in spec.split("llama-split", 3) {
+                    fs::write(folder.join(part), bytes)?;
+                }
+            }
         }
     }
     if args.iter().any(|arg| arg == "--bless") {
@@ -40,10 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let recorded = fs::read_to_string(sums)?;
-    let changed: Vec<&str> = made
-        .lines()
-        .filter(|line| !recorded.lines().any(|old| old == *line))
-        .collect();
+    let changed: Vec<&str> =
+        made.lines().filter(|line| !recorded.lines().any(|old| old == *line)).collect();
     if !changed.is_empty() || made.lines().count() != recorded.lines().count() {
         let list = changed.join("\n");
         return Err(format!("seeded models changed (--bless records them anew):\n{list}").into());
@@ -56,7 +53,5 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn fnv1a(bytes: &[u8]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |sum, &byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
+    bytes.iter().fold(OFFSET, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME))
 }

@@ -17,13 +17,12 @@ export { assert };
  * Runs `cases` ({ name: async () => … }) and ends the process: 1 if one failed. A pattern as the
  * first argument of the script selects cases.
  */
-export async function run(cases, { before = async () => {}, after = async () => {} } = {}) {
+export async function run(cases, { after = async () => {}, limitMs = CASE_TIMEOUT_MS } = {}) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const pattern = process.argv[2];
   const selected = Object.entries(cases).filter(([name]) => !pattern || name.includes(pattern));
   try {
-    await before();
-    for (const [name, body] of selected) await one(name, body, counts);
+    for (const [name, body] of selected) await one(name, body, counts, limitMs);
   } catch (error) {
     counts.failed += 1;
     console.log(`FAILED setup: ${error?.stack ?? error}`);
@@ -33,14 +32,11 @@ export async function run(cases, { before = async () => {}, after = async () => 
   process.exit(counts.failed > 0 ? 1 : 0);
 }
 
-async function one(name, body, counts) {
+async function one(name, body, counts, limitMs) {
   const start = performance.now();
   let timer;
   const limit = new Promise((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no result after ${CASE_TIMEOUT_MS} ms`)),
-      CASE_TIMEOUT_MS,
-    );
+    timer = setTimeout(() => reject(new Error(`no result after ${limitMs} ms`)), limitMs);
   });
   try {
     await Promise.race([body(), limit]);

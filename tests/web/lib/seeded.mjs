@@ -11,9 +11,14 @@ let folder;
 
 /** One seeded model (`{ name, bytes }`), or null if the generator cannot be run. */
 export function seeded(name = "llama-tied") {
-  folder ??= generate();
-  if (!folder) return null;
+  if (!seededFolder()) return null;
   return { name: `${name}.gguf`, bytes: readFileSync(path.join(folder, `${name}.gguf`)) };
+}
+
+/** The folder with all seeded models, or null. */
+export function seededFolder() {
+  folder ??= generate();
+  return folder;
 }
 
 function generate() {

@@ -56,11 +56,7 @@ fn force_escape(state: &mut State<'_, '_>, value: Value) -> Outcome {
 fn trim(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
     let bound = args::bind(&args::plain(rest), &["chars"])?;
     let text = text::py_str(state, &value)?;
-    Ok(Value::from(strings::strip(
-        &text,
-        args::text(&bound, 0)?,
-        Side::Both,
-    )))
+    Ok(Value::from(strings::strip(&text, args::text(&bound, 0)?, Side::Both)))
 }
 
 /// A filter from text to text that at most doubles it.
@@ -109,18 +105,12 @@ fn indent(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
     };
     let text = text::py_str(state, &value)?;
     let lines = text.lines().count() + 1;
-    meter::make(
-        state,
-        text.len().saturating_add(blank.len().saturating_mul(lines)),
-    )?;
+    meter::make(state, text.len().saturating_add(blank.len().saturating_mul(lines)))?;
     let mut out = String::new();
     // Jinja2 splits `text + "\n"`, so a final newline keeps its empty line.
     for (n, line) in text.split('\n').enumerate() {
-        let skip = if n == 0 {
-            !args::flag(&bound, 1)
-        } else {
-            line.is_empty() && !args::flag(&bound, 2)
-        };
+        let skip =
+            if n == 0 { !args::flag(&bound, 1) } else { line.is_empty() && !args::flag(&bound, 2) };
         out.push_str(if n > 0 { "\n" } else { "" });
         out.push_str(if skip { "" } else { &blank });
         out.push_str(line);
@@ -131,9 +121,7 @@ fn indent(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
 fn center(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
     let bound = args::bind(&args::plain(rest), &["width"])?;
     let text = text::py_str(state, &value)?;
-    let width = args::integer(&bound, 0)?
-        .and_then(|n| usize::try_from(n).ok())
-        .unwrap_or(80);
+    let width = args::integer(&bound, 0)?.and_then(|n| usize::try_from(n).ok()).unwrap_or(80);
     strings::pad(state, &text, "center", width, None)
 }
 
@@ -145,16 +133,11 @@ fn word_count(state: &mut State<'_, '_>, value: Value) -> Result<usize, Error> {
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`.
 fn truncate(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
-    let bound = args::bind(
-        &args::plain(rest),
-        &["length", "killwords", "end", "leeway"],
-    )?;
+    let bound = args::bind(&args::plain(rest), &["length", "killwords", "end", "leeway"])?;
     let text = text::py_str(state, &value)?;
     let number = |n: usize, default: usize| -> Result<usize, Error> {
         let given = args::integer(&bound, n)?;
-        Ok(given
-            .and_then(|v| usize::try_from(v).ok())
-            .unwrap_or(default))
+        Ok(given.and_then(|v| usize::try_from(v).ok()).unwrap_or(default))
     };
     let (length, leeway) = (number(0, 255)?, number(3, 5)?);
     let end = args::text(&bound, 2)?.unwrap_or("...");
@@ -166,8 +149,7 @@ fn truncate(state: &mut State<'_, '_>, value: Value, rest: Args) -> Outcome {
     let head = if args::flag(&bound, 1) {
         head.as_str()
     } else {
-        head.rsplit_once(' ')
-            .map_or(head.as_str(), |(words, _)| words)
+        head.rsplit_once(' ').map_or(head.as_str(), |(words, _)| words)
     };
     meter::text(state, std::format!("{head}{end}"))
 }

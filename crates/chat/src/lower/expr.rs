@@ -130,8 +130,7 @@ impl Printer {
                 self.put("(");
                 self.expr(&t.expr);
                 if !self.conditional {
-                    self.tests
-                        .push((t.name.to_owned(), usize::from(t.span().start_line)));
+                    self.tests.push((t.name.to_owned(), usize::from(t.span().start_line)));
                 }
                 let _ = write!(self.out, " is {}", t.name);
                 self.args(&t.args);

@@ -43,10 +43,7 @@ const MAX_TIME: Duration = Duration::from_secs(10);
 
 fn verdict(source: &str) -> Want {
     let outcome = ChatTemplate::with_source(source, SpecialTokens::default()).and_then(|t| {
-        let messages = [
-            Message::new("user", "Hi"),
-            Message::new("assistant", "Hello"),
-        ];
+        let messages = [Message::new("user", "Hi"), Message::new("assistant", "Hello")];
         t.render(&messages, &RenderOptions::answer())
     });
     match outcome {
@@ -89,13 +86,8 @@ fn a_broken_template_becomes_a_stated_fallback() {
     let tokens = SpecialTokens::default();
     let template = ChatTemplate::fallback(Family::ChatMl, &tokens, "the file has no chat template");
     assert!(template.is_fallback() && template.stop_strings().contains(&"<|im_end|>"));
-    let text = template
-        .render(&[Message::new("user", "Hi")], &RenderOptions::answer())
-        .unwrap();
-    assert_eq!(
-        text,
-        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-    );
+    let text = template.render(&[Message::new("user", "Hi")], &RenderOptions::answer()).unwrap();
+    assert_eq!(text, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
     let error = ChatTemplate::with_source("{% if %}", tokens).unwrap_err();
     assert!(error.to_string().contains("line 1"), "{error}");
 }
@@ -107,8 +99,6 @@ fn deep_messages_are_refused() {
     for _ in 0..500 {
         deep = serde_json::json!([deep]);
     }
-    let error = template
-        .render_json(&deep, &RenderOptions::default())
-        .unwrap_err();
+    let error = template.render_json(&deep, &RenderOptions::default()).unwrap_err();
     assert!(matches!(error, Error::Messages { .. }), "{error:?}");
 }

@@ -23,21 +23,9 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
     };
     let s = str::to_owned;
     vec![
-        (
-            "50,000 nested ifs",
-            "{% if 1 %}".repeat(50_000),
-            Want::Depth,
-        ),
-        (
-            "100,000 parentheses",
-            format!("{{{{ {}", "(".repeat(100_000)),
-            Want::Depth,
-        ),
-        (
-            "100,000 terms",
-            format!("{{{{ 1{} }}}}", "+1".repeat(100_000)),
-            Want::Depth,
-        ),
+        ("50,000 nested ifs", "{% if 1 %}".repeat(50_000), Want::Depth),
+        ("100,000 parentheses", format!("{{{{ {}", "(".repeat(100_000)), Want::Depth),
+        ("100,000 terms", format!("{{{{ 1{} }}}}", "+1".repeat(100_000)), Want::Depth),
         (
             "nested lists",
             format!("{{{{ {}{} }}}}", "[".repeat(5000), "]".repeat(5000)),
@@ -59,21 +47,9 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
             s("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}"),
             Want::Depth,
         ),
-        (
-            "lists nested in a loop",
-            ns("[]", "20000", "[ns.x]", ""),
-            Want::Depth,
-        ),
-        (
-            "lists nested by a filter",
-            ns("[1]", "20000", "ns.x|batch(1)|list", ""),
-            Want::Depth,
-        ),
-        (
-            "dicts nested in a loop",
-            ns("{}", "20000", "{'a': ns.x}", ""),
-            Want::Depth,
-        ),
+        ("lists nested in a loop", ns("[]", "20000", "[ns.x]", ""), Want::Depth),
+        ("lists nested by a filter", ns("[1]", "20000", "ns.x|batch(1)|list", ""), Want::Depth),
+        ("dicts nested in a loop", ns("{}", "20000", "{'a': ns.x}", ""), Want::Depth),
         (
             "a namespace in itself",
             s("{% set n = namespace() %}{% set n.n = n %}{{ n }}"),
@@ -84,11 +60,7 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
             s("{% set n = namespace() %}{% set n.n = [n] %}{{ n.n }}"),
             Want::Depth,
         ),
-        (
-            "range(10**9)",
-            s("{% for i in range(10**9) %}{% endfor %}"),
-            Want::Fuel,
-        ),
+        ("range(10**9)", s("{% for i in range(10**9) %}{% endfor %}"), Want::Fuel),
         (
             "100k x 100k",
             s("{% for i in range(100000) %}{% for j in range(100000) %}\
@@ -107,53 +79,17 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
              {% for i in range(100000) %}{% if 'B' in a %}{% endif %}{% endfor %}"),
             Want::Fuel,
         ),
-        (
-            "exponential sharing",
-            ns("[1]", "60", "[ns.x, ns.x]", "{{ ns.x == ns.x }}"),
-            Want::Fuel,
-        ),
+        ("exponential sharing", ns("[1]", "60", "[ns.x, ns.x]", "{{ ns.x == ns.x }}"), Want::Fuel),
         ("'A' * 10**9", s("{{ 'A' * 10**9 }}"), Want::Output),
         ("[1] * 10**9", s("{{ [1] * 10**9 }}"), Want::Output),
-        (
-            "doubling by +",
-            ns("'A'", "40", "ns.x + ns.x", "{{ ns.x }}"),
-            Want::Output,
-        ),
-        (
-            "doubling by ~",
-            ns("'A'", "40", "ns.x ~ ns.x", "{{ ns.x }}"),
-            Want::Output,
-        ),
-        (
-            "doubling lists",
-            ns("[1]", "40", "ns.x + ns.x", "{{ ns.x|length }}"),
-            Want::Output,
-        ),
-        (
-            "doubling by replace",
-            ns("'A'", "40", "ns.x|replace('A', 'AA')", ""),
-            Want::Output,
-        ),
-        (
-            "doubling by method",
-            ns("'A'", "40", "ns.x.replace('A', 'AA')", ""),
-            Want::Output,
-        ),
-        (
-            "doubling by join",
-            ns("'A'", "40", "[ns.x, ns.x]|join", ""),
-            Want::Output,
-        ),
-        (
-            "doubling by format",
-            ns("'A'", "40", "'%s%s' % (ns.x, ns.x)", ""),
-            Want::Output,
-        ),
-        (
-            "doubling by str.format",
-            ns("'A'", "40", "'{0}{0}'.format(ns.x)", ""),
-            Want::Output,
-        ),
+        ("doubling by +", ns("'A'", "40", "ns.x + ns.x", "{{ ns.x }}"), Want::Output),
+        ("doubling by ~", ns("'A'", "40", "ns.x ~ ns.x", "{{ ns.x }}"), Want::Output),
+        ("doubling lists", ns("[1]", "40", "ns.x + ns.x", "{{ ns.x|length }}"), Want::Output),
+        ("doubling by replace", ns("'A'", "40", "ns.x|replace('A', 'AA')", ""), Want::Output),
+        ("doubling by method", ns("'A'", "40", "ns.x.replace('A', 'AA')", ""), Want::Output),
+        ("doubling by join", ns("'A'", "40", "[ns.x, ns.x]|join", ""), Want::Output),
+        ("doubling by format", ns("'A'", "40", "'%s%s' % (ns.x, ns.x)", ""), Want::Output),
+        ("doubling by str.format", ns("'A'", "40", "'{0}{0}'.format(ns.x)", ""), Want::Output),
         (
             "doubling by set block",
             ns("'A'", "40", "ns.x", "").replace(
@@ -170,43 +106,16 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
             Want::Output,
         ),
         ("wide field", s("{{ '%1000000000d' % 1 }}"), Want::Output),
-        (
-            "wide field by star",
-            s("{{ '%*d' % (1000000000, 1) }}"),
-            Want::Failed,
-        ),
-        (
-            "wide str.format",
-            s("{{ '{:1000000000}'.format(1) }}"),
-            Want::Output,
-        ),
-        (
-            "wide nested field",
-            s("{{ '{:{}}'.format('a', 1000000000) }}"),
-            Want::Failed,
-        ),
-        (
-            "wide center",
-            s("{{ 'a'|center(1000000000) }}"),
-            Want::Output,
-        ),
+        ("wide field by star", s("{{ '%*d' % (1000000000, 1) }}"), Want::Failed),
+        ("wide str.format", s("{{ '{:1000000000}'.format(1) }}"), Want::Output),
+        ("wide nested field", s("{{ '{:{}}'.format('a', 1000000000) }}"), Want::Failed),
+        ("wide center", s("{{ 'a'|center(1000000000) }}"), Want::Output),
         ("wide ljust", s("{{ 'a'.ljust(1000000000) }}"), Want::Output),
-        (
-            "wide indent",
-            s("{{ 'a\nb'|indent(1000000000) }}"),
-            Want::Output,
-        ),
-        (
-            "wide tojson",
-            s("{{ [[[1]]]|tojson(indent=1000000000) }}"),
-            Want::Output,
-        ),
+        ("wide indent", s("{{ 'a\nb'|indent(1000000000) }}"), Want::Output),
+        ("wide tojson", s("{{ [[[1]]]|tojson(indent=1000000000) }}"), Want::Output),
         (
             "long text forever",
-            format!(
-                "{{% for i in range(100000) %}}{}{{% endfor %}}",
-                "x".repeat(1000)
-            ),
+            format!("{{% for i in range(100000) %}}{}{{% endfor %}}", "x".repeat(1000)),
             Want::Output,
         ),
         (
@@ -217,21 +126,13 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
             ),
             Want::Output,
         ),
-        (
-            "lists kept alive",
-            ns("[]", "100000", "ns.x + [range(1000)|list]", ""),
-            Want::Fuel,
-        ),
+        ("lists kept alive", ns("[]", "100000", "ns.x + [range(1000)|list]", ""), Want::Fuel),
         (
             "joined many times",
             s("{% set l = ['A' * 1000] * 1000 %}{{ (l * 100)|join|length }}"),
             Want::Output,
         ),
-        (
-            "deep json",
-            s("{{ ([1] * 100000)|map('list')|list|tojson|length }}"),
-            Want::Failed,
-        ),
+        ("deep json", s("{{ ([1] * 100000)|map('list')|list|tojson|length }}"), Want::Failed),
         ("unclosed block", s("{% if 1 %}"), Want::Syntax),
         ("unclosed variable", s("{{ 1"), Want::Syntax),
         ("unclosed string", s("{{ 'a }}"), Want::Syntax),
@@ -250,53 +151,21 @@ pub fn table() -> Vec<(&'static str, String, Want)> {
             s("{{ cycler('a').__init__.__globals__.os.popen('id') }}"),
             Want::Failed,
         ),
-        (
-            "host objects by attr",
-            s("{{ (''|attr('__class__')).__mro__ }}"),
-            Want::Failed,
-        ),
-        (
-            "host objects by format",
-            s("{{ '{0.__class__.__init__}'.format('a') }}"),
-            Want::Failed,
-        ),
-        (
-            "host objects by import",
-            s("{% import 'os' as os %}{{ os }}"),
-            Want::Failed,
-        ),
-        (
-            "host objects by include",
-            s("{% include '/etc/passwd' %}"),
-            Want::Failed,
-        ),
-        (
-            "changing a list",
-            s("{{ messages.append(1) }}"),
-            Want::Failed,
-        ),
-        (
-            "changing a dict",
-            s("{{ messages[0].update({'a': 1}) }}"),
-            Want::Failed,
-        ),
+        ("host objects by attr", s("{{ (''|attr('__class__')).__mro__ }}"), Want::Failed),
+        ("host objects by format", s("{{ '{0.__class__.__init__}'.format('a') }}"), Want::Failed),
+        ("host objects by import", s("{% import 'os' as os %}{{ os }}"), Want::Failed),
+        ("host objects by include", s("{% include '/etc/passwd' %}"), Want::Failed),
+        ("changing a list", s("{{ messages.append(1) }}"), Want::Failed),
+        ("changing a dict", s("{{ messages[0].update({'a': 1}) }}"), Want::Failed),
         ("raising", s("{{ raise_exception('no') }}"), Want::Failed),
         ("calling text", s("{{ 'a'() }}"), Want::Failed),
-        (
-            "dividing by zero",
-            s("{{ 1 // 0 }}{{ 1 % 0 }}"),
-            Want::Failed,
-        ),
+        ("dividing by zero", s("{{ 1 // 0 }}{{ 1 % 0 }}"), Want::Failed),
         ("huge power", s("{{ 9 ** 9 ** 9 }}"), Want::Failed),
         (
             "huge slice",
             s("{{ [1,2][::-9223372036854775808] }}{{ 'ab'[9223372036854775807:] }}"),
             Want::Text,
         ),
-        (
-            "user text as template",
-            s("{{ '{{ 1 + 1 }}{% if %}' }}"),
-            Want::Text,
-        ),
+        ("user text as template", s("{{ '{{ 1 + 1 }}{% if %}' }}"), Want::Text),
     ]
 }

@@ -71,12 +71,7 @@ pub fn is_available() -> bool {
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn l_load(p: *const u8) -> L {
     // SAFETY: a whole line from the caller.
-    unsafe {
-        [
-            _mm256_loadu_si256(p.cast()),
-            _mm256_loadu_si256(p.add(32).cast()),
-        ]
-    }
+    unsafe { [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(32).cast())] }
 }
 
 #[inline]
@@ -134,10 +129,7 @@ fn l_sub(a: L, n: u8) -> L {
 fn l_table(a: L, table: &[u8; 16]) -> L {
     // SAFETY: 16 bytes are read from 16.
     let table = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(table.as_ptr().cast()) });
-    [
-        _mm256_shuffle_epi8(table, a[0]),
-        _mm256_shuffle_epi8(table, a[1]),
-    ]
+    [_mm256_shuffle_epi8(table, a[0]), _mm256_shuffle_epi8(table, a[1])]
 }
 
 #[inline]
@@ -160,28 +152,15 @@ unsafe fn d_step<T: Format>(sum: D, line: L, act: &Act, k: usize) -> D {
     let codes = T::LAYOUT.codes;
     if codes.is_wide() {
         let line = l_sub(line, 128);
-        let product = |w: __m256i| {
-            widen(_mm256_maddubs_epi16(
-                _mm256_abs_epi8(w),
-                _mm256_sign_epi8(a, w),
-            ))
-        };
-        [
-            _mm256_add_epi32(sum[0], product(line[0])),
-            _mm256_add_epi32(sum[1], product(line[1])),
-        ]
+        let product =
+            |w: __m256i| widen(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w)));
+        [_mm256_add_epi32(sum[0], product(line[0])), _mm256_add_epi32(sum[1], product(line[1]))]
     } else if matches!(codes, Codes::Six) {
         let product = |w: __m256i| widen(_mm256_maddubs_epi16(w, a));
-        [
-            _mm256_add_epi32(sum[0], product(line[0])),
-            _mm256_add_epi32(sum[1], product(line[1])),
-        ]
+        [_mm256_add_epi32(sum[0], product(line[0])), _mm256_add_epi32(sum[1], product(line[1]))]
     } else {
         let product = |w: __m256i| _mm256_maddubs_epi16(w, a);
-        [
-            _mm256_add_epi16(sum[0], product(line[0])),
-            _mm256_add_epi16(sum[1], product(line[1])),
-        ]
+        [_mm256_add_epi16(sum[0], product(line[0])), _mm256_add_epi16(sum[1], product(line[1]))]
     }
 }
 
@@ -217,10 +196,7 @@ fn i_add(a: I, b: I) -> I {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn i_mul(a: I, b: I) -> I {
-    [
-        _mm256_mullo_epi32(a[0], b[0]),
-        _mm256_mullo_epi32(a[1], b[1]),
-    ]
+    [_mm256_mullo_epi32(a[0], b[0]), _mm256_mullo_epi32(a[1], b[1])]
 }
 
 #[inline]
@@ -283,19 +259,13 @@ fn f_mul(a: F, b: F) -> F {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn f_fma(a: F, b: F, c: F) -> F {
-    [
-        _mm256_fmadd_ps(a[0], b[0], c[0]),
-        _mm256_fmadd_ps(a[1], b[1], c[1]),
-    ]
+    [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn f_fnma(a: F, b: F, c: F) -> F {
-    [
-        _mm256_fnmadd_ps(a[0], b[0], c[0]),
-        _mm256_fnmadd_ps(a[1], b[1], c[1]),
-    ]
+    [_mm256_fnmadd_ps(a[0], b[0], c[0]), _mm256_fnmadd_ps(a[1], b[1], c[1])]
 }
 
 #[inline]
@@ -389,11 +359,7 @@ unsafe fn tile_chain<const WIDE: bool>(
                 let w = _mm256_loadu_si256(codes.add(32 * half).cast());
                 let magnitude = _mm256_abs_epi8(w);
                 for t in 0..TILE_ROWS {
-                    let a = act
-                        .q
-                        .add((g * TILE_ROWS + t) * 4)
-                        .cast::<i32>()
-                        .read_unaligned();
+                    let a = act.q.add((g * TILE_ROWS + t) * 4).cast::<i32>().read_unaligned();
                     let a = _mm256_sign_epi8(_mm256_set1_epi32(a), w);
                     let product = _mm256_maddubs_epi16(magnitude, a);
                     if WIDE {
@@ -420,12 +386,9 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
-                let codes = acts
-                    .get(t)
-                    .map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>()
-                    .add(g * TILE_ROWS + t)
-                    .write_unaligned(codes);
+                let codes =
+                    acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
+                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes);
             }
         }
     }

@@ -152,10 +152,7 @@ fn d_done<T: Format>(sum: D) -> I {
 #[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn bias_step(sum: I, line: L) -> I {
     let unsigned_128 = _mm512_set1_epi8(-128);
-    _mm512_sub_epi32(
-        sum,
-        _mm512_dpbusd_epi32(_mm512_setzero_si512(), unsigned_128, line),
-    )
+    _mm512_sub_epi32(sum, _mm512_dpbusd_epi32(_mm512_setzero_si512(), unsigned_128, line))
 }
 
 #[inline]
@@ -297,10 +294,7 @@ unsafe fn tile<const SUPER: bool, const SUB16: bool, const HAS_MIN: bool>(
                 codes = codes.add(2 * LINE);
                 q = q.add(4 * TILE_ROWS);
             }
-            let scale = [
-                f_load(panel.scales.add(at)),
-                f_load(panel.scales.add(at + STRIP)),
-            ];
+            let scale = [f_load(panel.scales.add(at)), f_load(panel.scales.add(at + STRIP))];
             for t in 0..TILE_ROWS {
                 let d = f_splat(*act.d.add(part / n_parts * TILE_ROWS + t));
                 for side in 0..2 {
@@ -339,12 +333,9 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
                 // Adding 128 to a byte is flipping its top bit.
-                let codes = acts
-                    .get(t)
-                    .map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>()
-                    .add(g * TILE_ROWS + t)
-                    .write_unaligned(codes ^ 0x8080_8080);
+                let codes =
+                    acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
+                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes ^ 0x8080_8080);
             }
         }
     }

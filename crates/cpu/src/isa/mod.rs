@@ -39,10 +39,7 @@ pub struct Act {
     /// Codes, `[n_cols]` padded to 64, within ±127.
     pub q: *const i8,
     /// The same as i16 in the order 0, 2, 1, 3 of each four (instruction sets without byte dots).
-    #[cfg_attr(
-        not(target_feature = "simd128"),
-        allow(dead_code, reason = "other sets dot bytes")
-    )]
+    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "other sets dot bytes"))]
     pub q16: *const i16,
     /// Scale per 32 columns.
     pub d: *const f32,
@@ -139,24 +136,14 @@ pub struct Isa {
 
 /// The table of [`Isa::tile`] from tiles that only tell sub-blocks and minimums apart.
 const fn tile_table(t: [Tile; 4]) -> [Tile; 16] {
-    [
-        t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2],
-        t[3],
-    ]
+    [t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3]]
 }
 
 impl Isa {
     /// The tile kernel for panels of `layout`.
     pub fn tile(&self, layout: Layout) -> Tile {
-        let bits = [
-            layout.is_super,
-            layout.codes.is_wide(),
-            layout.sub == 16,
-            layout.has_min,
-        ];
-        self.tile[bits
-            .iter()
-            .fold(0, |index, &bit| index * 2 + usize::from(bit))]
+        let bits = [layout.is_super, layout.codes.is_wide(), layout.sub == 16, layout.has_min];
+        self.tile[bits.iter().fold(0, |index, &bit| index * 2 + usize::from(bit))]
     }
 
     /// The matrix-vector kernel of `format`.
@@ -201,9 +188,7 @@ pub fn best() -> &'static Isa {
     static BEST: OnceLock<&'static Isa> = OnceLock::new();
     BEST.get_or_init(|| {
         let sets = available();
-        let wanted = std::env::var("INGLE_CPU")
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let wanted = std::env::var("INGLE_CPU").unwrap_or_default().to_ascii_lowercase();
         let wanted = match wanted.as_str() {
             "scalar" => scalar::ISA.name,
             "avx2" => "AVX2",

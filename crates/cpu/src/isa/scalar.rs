@@ -187,11 +187,7 @@ unsafe fn f_from_f16(p: *const u16) -> F {
         // Exact for normals and subnormals; infinities and NaN need their exponent completed.
         let wide = (i32::from(bits as i16) << 13) & 0x8fff_e000_u32 as i32;
         let value = f32::from_bits(wide as u32) * f32::from_bits(0x7780_0000);
-        if bits & 0x7c00 == 0x7c00 {
-            half::f16::from_bits(bits).to_f32()
-        } else {
-            value
-        }
+        if bits & 0x7c00 == 0x7c00 { half::f16::from_bits(bits).to_f32() } else { value }
     })
 }
 
@@ -224,11 +220,7 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
             for side in 0..2 {
                 let mut dots = [[0i32; STRIP]; TILE_ROWS];
                 for g in part * n_groups..(part + 1) * n_groups {
-                    let line = panel
-                        .codes
-                        .add((2 * g + side) * LINE)
-                        .cast::<[i8; LINE]>()
-                        .read();
+                    let line = panel.codes.add((2 * g + side) * LINE).cast::<[i8; LINE]>().read();
                     for (t, dots) in dots.iter_mut().enumerate() {
                         let a = act.q.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().read();
                         for (r, dot) in dots.iter_mut().enumerate() {
@@ -261,12 +253,9 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for g in 0..n_blocks * 8 {
             for t in 0..TILE_ROWS {
-                let codes = acts
-                    .get(t)
-                    .map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
-                out.add((g * TILE_ROWS + t) * 4)
-                    .cast::<[i8; 4]>()
-                    .write(codes);
+                let codes =
+                    acts.get(t).map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
+                out.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().write(codes);
             }
         }
     }

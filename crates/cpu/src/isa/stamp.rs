@@ -51,10 +51,7 @@ macro_rules! stamp_quantized {
                                 l_shr(p, 2 * g - 4)
                             })
                         };
-                        (
-                            l_or(low(n), pair(l_load(line(0)))),
-                            l_or(high(n), pair(l_load(line(1)))),
-                        )
+                        (l_or(low(n), pair(l_load(line(0)))), l_or(high(n), pair(l_load(line(1)))))
                     }
                     Codes::Two => {
                         let pair = |p: L| l_and::<3>(l_shr(p, 2 * g as u32));
@@ -63,11 +60,7 @@ macro_rules! stamp_quantized {
                     Codes::Three => {
                         let pair = |p: L| l_and::<3>(l_shr(p, 2 * g as u32));
                         let (p, g) = (l_load(line(2)), g as u32);
-                        let third = if g < 2 {
-                            l_shl(p, 2 - g)
-                        } else {
-                            l_shr(p, g - 2)
-                        };
+                        let third = if g < 2 { l_shl(p, 2 - g) } else { l_shr(p, g - 2) };
                         (
                             l_or(pair(l_load(line(0))), l_and::<4>(third)),
                             l_or(pair(l_load(line(1))), l_and::<4>(l_shr(p, 2 + g))),
@@ -95,11 +88,7 @@ macro_rules! stamp_quantized {
         #[$attr]
         unsafe fn matvec_flat<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
-            let zero = if layout.codes.is_wide() {
-                WIDE_ZERO
-            } else {
-                layout.zero
-            };
+            let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
             let mut sum = f_zero();
             // SAFETY: as `matvec`.
             unsafe {
@@ -117,11 +106,7 @@ macro_rules! stamp_quantized {
                         }
                         let act_d = *act.d.add(block);
                         let d = header.add(half * 2 * STRIP).cast::<u16>();
-                        let d = if layout.bf16_scale {
-                            f_from_bf16(d)
-                        } else {
-                            f_from_f16(d)
-                        };
+                        let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
                         sum = f_fma(f_from_i(dot), f_mul(d, f_splat(act_d)), sum);
                         if layout.has_min {
                             let m = f_from_f16(header.add(LINE + half * 2 * STRIP).cast());
@@ -137,11 +122,7 @@ macro_rules! stamp_quantized {
         #[$attr]
         unsafe fn matvec_super<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
-            let zero = if layout.codes.is_wide() {
-                WIDE_ZERO
-            } else {
-                layout.zero
-            };
+            let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
             let n_sub = 256 / layout.sub;
             let mut sum = f_zero();
             // SAFETY: as `matvec`.
@@ -215,10 +196,8 @@ macro_rules! stamp_quantized {
                     let (mut low_bias, mut high_bias) = (i_splat(0), i_splat(0));
                     for g in 0..4 {
                         let (low, high) = expand::<T>(bytes, g);
-                        let (low, high) = (
-                            l_sub(low, layout.zero as u8),
-                            l_sub(high, layout.zero as u8),
-                        );
+                        let (low, high) =
+                            (l_sub(low, layout.zero as u8), l_sub(high, layout.zero as u8));
                         let at = |g: usize| panel.codes.add(((8 * b + g) * 2 + side) * LINE).cast();
                         l_store(at(g), low);
                         l_store(at(4 + g), high);
@@ -248,11 +227,7 @@ macro_rules! stamp_quantized {
                             };
                         } else {
                             let d = header.add(i * 2 * STRIP).cast::<u16>();
-                            scale = if layout.bf16_scale {
-                                f_from_bf16(d)
-                            } else {
-                                f_from_f16(d)
-                            };
+                            scale = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
                             min = if layout.has_min {
                                 let m = f_from_f16(header.add(LINE + i * 2 * STRIP).cast());
                                 f_mul(m, f_splat(-1.0))

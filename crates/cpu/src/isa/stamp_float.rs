@@ -79,17 +79,12 @@ macro_rules! stamp_floats {
                     let (whole, rest) = values.as_chunks::<16>();
                     for chunk in whole {
                         for i in 0..16 {
-                            lanes[i] = if chunk[i].abs() > lanes[i] {
-                                chunk[i].abs()
-                            } else {
-                                lanes[i]
-                            };
+                            lanes[i] =
+                                if chunk[i].abs() > lanes[i] { chunk[i].abs() } else { lanes[i] };
                         }
                     }
-                    let largest = lanes
-                        .iter()
-                        .chain(rest.iter())
-                        .fold(0.0f32, |a, b| a.max(b.abs()));
+                    let largest =
+                        lanes.iter().chain(rest.iter()).fold(0.0f32, |a, b| a.max(b.abs()));
                     let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
                     // A NaN or infinity must reach the result, but codes cannot hold it.
                     let poison = values.iter().fold(0.0, |sum, v| sum + v * 0.0);
@@ -246,9 +241,6 @@ pub(super) fn exp(x: f32) -> f32 {
     let p = p * r + 0.5;
     let p = p * r + 1.0;
     let p = p * r + 1.0;
-    let power = (shifted.to_bits() as i32)
-        .wrapping_sub(0x4b40_0000)
-        .wrapping_add(127)
-        << 23;
+    let power = (shifted.to_bits() as i32).wrapping_sub(0x4b40_0000).wrapping_add(127) << 23;
     p * f32::from_bits(power as u32)
 }

@@ -42,12 +42,7 @@ enum Corner {
     Subnormal,
 }
 
-const CORNERS: [Corner; 4] = [
-    Corner::Random,
-    Corner::Zeros,
-    Corner::Ones,
-    Corner::Subnormal,
-];
+const CORNERS: [Corner; 4] = [Corner::Random, Corner::Zeros, Corner::Ones, Corner::Subnormal];
 
 /// Where the f16 numbers of a block are.
 fn f16_offsets(ty: TensorType) -> &'static [usize] {
@@ -75,16 +70,10 @@ fn file_bytes(ty: TensorType, n: usize, corner: Corner, random: &mut Random) -> 
     match ty {
         TensorType::F32 => return numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
         TensorType::F16 => {
-            return numbers
-                .iter()
-                .flat_map(|v| half::f16::from_f32(*v).to_le_bytes())
-                .collect();
+            return numbers.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect();
         }
         TensorType::BF16 => {
-            return numbers
-                .iter()
-                .flat_map(|v| half::bf16::from_f32(*v).to_le_bytes())
-                .collect();
+            return numbers.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect();
         }
         _ => {}
     }
@@ -99,11 +88,8 @@ fn file_bytes(ty: TensorType, n: usize, corner: Corner, random: &mut Random) -> 
             block[at..at + 2].copy_from_slice(&bits.to_le_bytes());
         }
         if ty == TensorType::MXFP4 {
-            block[0] = if corner == Corner::Subnormal {
-                0
-            } else {
-                120 + (random.next() % 8) as u8
-            };
+            block[0] =
+                if corner == Corner::Subnormal { 0 } else { 120 + (random.next() % 8) as u8 };
         }
     }
     bytes
@@ -133,11 +119,7 @@ fn case(ty: TensorType, n_rows: usize, n_cols: usize, corner: Corner, seed: u64)
 
 fn types() -> Vec<TensorType> {
     let floats = [TensorType::F32, TensorType::F16, TensorType::BF16];
-    FormatId::ALL
-        .iter()
-        .map(|f| f.tensor_type())
-        .chain(floats)
-        .collect()
+    FormatId::ALL.iter().map(|f| f.tensor_type()).chain(floats).collect()
 }
 
 /// 64-column units and super-blocks each once, in odd numbers, and with a half-empty unit.
@@ -293,18 +275,10 @@ fn check_matmul(case: &Case, isa: &Isa, x: &[f32], n_rows: usize) {
             unsafe { tiles[kind].pack(isa, tile, &acts.rows[kind][..n], n_cols) };
         }
     }
-    let chunk = Chunk {
-        n_rows,
-        tiles: &tiles,
-        x: x.as_ptr(),
-    };
+    let chunk = Chunk { n_rows, tiles: &tiles, x: x.as_ptr() };
     let scratch = PanelScratch::new(n_rows).unwrap();
     let w = &case.matrix;
-    for sides in [
-        [Some((w, 0)), Some((w, 1))],
-        [Some((w, 2)), None],
-        [None, Some((w, 1))],
-    ] {
+    for sides in [[Some((w, 0)), Some((w, 1))], [Some((w, 2)), None], [None, Some((w, 1))]] {
         // SAFETY: one thread, prepared above.
         let c = unsafe {
             matmul(isa, sides, &chunk, &scratch);
@@ -372,21 +346,14 @@ fn element_wise_kernels_equal_f64() {
     let gate: Vec<f32> = (0..77).map(|_| random.float() * 12.0).collect();
     let up: Vec<f32> = (0..77).map(|_| random.float()).collect();
     // 16 is what products call with; 77 is no whole number of anything.
-    for (isa, n) in available()
-        .into_iter()
-        .flat_map(|isa| [(isa, 16), (isa, 77)])
-    {
+    for (isa, n) in available().into_iter().flat_map(|isa| [(isa, 16), (isa, 77)]) {
         let (gate, up) = (&gate[..n], &up[..n]);
         let mut out = vec![0.0; n];
         let check = |out: &[f32], want: &dyn Fn(f64) -> f64, what: &str| {
             for ((&got, &g), &u) in out.iter().zip(gate).zip(up) {
                 let want = want(f64::from(g)) * f64::from(u);
                 let limit = 3e-6 * want.abs() + 1e-7;
-                assert!(
-                    (f64::from(got) - want).abs() <= limit,
-                    "{what} on {}: {g}",
-                    isa.name
-                );
+                assert!((f64::from(got) - want).abs() <= limit, "{what} on {}: {g}", isa.name);
             }
         };
         // SAFETY: slices of one length.
@@ -400,10 +367,6 @@ fn element_wise_kernels_equal_f64() {
         // SAFETY: any slice.
         let sum = unsafe { (isa.exp_sum)(&mut weights, 12.0) };
         let want: f64 = gate.iter().map(|&g| (f64::from(g) - 12.0).exp()).sum();
-        assert!(
-            (f64::from(sum) - want).abs() < 1e-6 * want,
-            "exp on {}",
-            isa.name
-        );
+        assert!((f64::from(sum) - want).abs() < 1e-6 * want, "exp on {}", isa.name);
     }
 }

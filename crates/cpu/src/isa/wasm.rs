@@ -72,12 +72,7 @@ fn l_and<const MASK: u8>(a: L) -> L {
 
 #[inline(always)]
 fn l_or(a: L, b: L) -> L {
-    [
-        v128_or(a[0], b[0]),
-        v128_or(a[1], b[1]),
-        v128_or(a[2], b[2]),
-        v128_or(a[3], b[3]),
-    ]
+    [v128_or(a[0], b[0]), v128_or(a[1], b[1]), v128_or(a[2], b[2]), v128_or(a[3], b[3])]
 }
 
 #[inline(always)]
@@ -108,10 +103,7 @@ unsafe fn pairs(act: &Act, k: usize) -> (v128, v128) {
     // SAFETY: 4 activations from the caller.
     unsafe {
         let q = act.q16.add(k);
-        (
-            v128_load32_splat(q.cast()),
-            v128_load32_splat(q.add(2).cast()),
-        )
+        (v128_load32_splat(q.cast()), v128_load32_splat(q.add(2).cast()))
     }
 }
 
@@ -177,32 +169,19 @@ fn i_splat(v: i32) -> I {
 
 #[inline(always)]
 fn i_add(a: I, b: I) -> I {
-    [
-        i32x4_add(a[0], b[0]),
-        i32x4_add(a[1], b[1]),
-        i32x4_add(a[2], b[2]),
-        i32x4_add(a[3], b[3]),
-    ]
+    [i32x4_add(a[0], b[0]), i32x4_add(a[1], b[1]), i32x4_add(a[2], b[2]), i32x4_add(a[3], b[3])]
 }
 
 #[inline(always)]
 fn i_mul(a: I, b: I) -> I {
-    [
-        i32x4_mul(a[0], b[0]),
-        i32x4_mul(a[1], b[1]),
-        i32x4_mul(a[2], b[2]),
-        i32x4_mul(a[3], b[3]),
-    ]
+    [i32x4_mul(a[0], b[0]), i32x4_mul(a[1], b[1]), i32x4_mul(a[2], b[2]), i32x4_mul(a[3], b[3])]
 }
 
 #[inline(always)]
 unsafe fn i_load_i8(p: *const i8) -> I {
     // SAFETY: 16 numbers from the caller.
     let bytes = unsafe { v128_load(p.cast()) };
-    let (low, high) = (
-        i16x8_extend_low_i8x16(bytes),
-        i16x8_extend_high_i8x16(bytes),
-    );
+    let (low, high) = (i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes));
     [
         i32x4_extend_low_i16x8(low),
         i32x4_extend_high_i16x8(low),
@@ -241,12 +220,7 @@ unsafe fn f_store(p: *mut f32, v: F) {
 
 #[inline(always)]
 fn f_mul(a: F, b: F) -> F {
-    [
-        f32x4_mul(a[0], b[0]),
-        f32x4_mul(a[1], b[1]),
-        f32x4_mul(a[2], b[2]),
-        f32x4_mul(a[3], b[3]),
-    ]
+    [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1]), f32x4_mul(a[2], b[2]), f32x4_mul(a[3], b[3])]
 }
 
 #[inline(always)]
@@ -334,9 +308,7 @@ unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
                     let at = (2 * part + eighth / 2) * STRIP + in_side;
                     let scale = v128_load(panel.scales.add(at).cast());
                     for (t, dots) in dots.iter().enumerate() {
-                        let c = c
-                            .add(t * TILE_COLS + eighth / 2 * STRIP + in_side)
-                            .cast::<v128>();
+                        let c = c.add(t * TILE_COLS + eighth / 2 * STRIP + in_side).cast::<v128>();
                         let scaled = f32x4_mul(scale, v128_load32_splat(d.add(t).cast()));
                         let dot = f32x4_convert_i32x4(dots[quarter]);
                         let mut sum = f32x4_add(v128_load(c), f32x4_mul(dot, scaled));
@@ -392,12 +364,9 @@ unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
     unsafe {
         for t in 0..TILE_ROWS {
             for g in 0..n_blocks * 8 {
-                let codes = acts
-                    .get(t)
-                    .map_or(0, |act| act.q16.cast::<u64>().add(g).read_unaligned());
-                out.cast::<u64>()
-                    .add(g * TILE_ROWS + t)
-                    .write_unaligned(codes);
+                let codes =
+                    acts.get(t).map_or(0, |act| act.q16.cast::<u64>().add(g).read_unaligned());
+                out.cast::<u64>().add(g * TILE_ROWS + t).write_unaligned(codes);
             }
         }
     }

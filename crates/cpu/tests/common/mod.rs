@@ -28,9 +28,7 @@ impl ByteSource for FileSource {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let mut file = self.0.lock().unwrap();
-        let read = file
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| file.read_exact(buf));
+        let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buf));
         read.map_err(|e| SourceError::new(e.to_string()))
     }
 }
@@ -57,8 +55,7 @@ pub fn fill(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Pl
         let mut bytes = vec![0; step.min(weight.n_rows) * row_bytes];
         for row in (0..weight.n_rows).step_by(step) {
             let n = step.min(weight.n_rows - row) * row_bytes;
-            gguf.read_tensor(info, (row * row_bytes) as u64, &mut bytes[..n])
-                .unwrap();
+            gguf.read_tensor(info, (row * row_bytes) as u64, &mut bytes[..n]).unwrap();
             loader.write(WeightId(i), row, &bytes[..n]).unwrap();
         }
     }
@@ -68,11 +65,7 @@ pub fn fill(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Pl
 /// Runs a job to its end.
 pub fn play(player: &mut dyn Player, job: &Job<'_>) {
     player.submit(job).unwrap();
-    assert!(
-        player
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_ready()
-    );
+    assert!(player.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
 /// Prefills in chunks and leaves the logits of the last token.
@@ -80,19 +73,8 @@ pub fn prefill(player: &mut dyn Player, tokens: &[u32]) {
     let chunk = player.max_rows();
     for (i, ids) in tokens.chunks(chunk).enumerate() {
         let is_last = (i + 1) * chunk >= tokens.len();
-        let want = if is_last {
-            Want::LastLogits
-        } else {
-            Want::Nothing
-        };
-        play(
-            player,
-            &Job {
-                input: Input::Tokens(ids),
-                pos: i * chunk,
-                want,
-            },
-        );
+        let want = if is_last { Want::LastLogits } else { Want::Nothing };
+        play(player, &Job { input: Input::Tokens(ids), pos: i * chunk, want });
     }
 }
 
@@ -100,10 +82,7 @@ pub fn prefill(player: &mut dyn Player, tokens: &[u32]) {
 pub fn nmse(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(&a, &b)| f(f64::from(a), f64::from(b)))
-            .sum()
+        a.iter().zip(b).map(|(&a, &b)| f(f64::from(a), f64::from(b))).sum()
     };
     sum(&|a, b| (a - b) * (a - b)) / sum(&|_, b| b * b)
 }

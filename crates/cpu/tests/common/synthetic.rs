@@ -27,52 +27,28 @@ struct Build {
 impl Build {
     fn weight(&mut self, ty: TensorType, n_rows: usize, n_cols: usize) -> WeightId {
         // Types of 256 columns fall back where a width is no multiple, as llama.cpp's recipes do.
-        let ty = if n_cols.is_multiple_of(ty.block_len()) {
-            ty
-        } else {
-            TensorType::Q8_0
-        };
+        let ty = if n_cols.is_multiple_of(ty.block_len()) { ty } else { TensorType::Q8_0 };
         let name = format!("w{}", self.weights.len());
-        self.weights.push(Weight {
-            name,
-            ty,
-            n_rows,
-            n_cols,
-        });
+        self.weights.push(Weight { name, ty, n_rows, n_cols });
         WeightId(self.weights.len() - 1)
     }
 
     fn linear(&mut self, ty: TensorType, n_rows: usize, n_cols: usize) -> Linear {
         let w = self.weight(ty, n_rows, n_cols);
-        Linear {
-            w,
-            bias: Some(self.weight(TensorType::F32, 1, n_rows)),
-        }
+        Linear { w, bias: Some(self.weight(TensorType::F32, 1, n_rows)) }
     }
 
     fn norm(&mut self, n: usize) -> Norm {
-        Norm {
-            gain: self.weight(TensorType::F32, 1, n),
-            eps: 1e-5,
-        }
+        Norm { gain: self.weight(TensorType::F32, 1, n), eps: 1e-5 }
     }
 }
 
 /// A plan whose layers take the matrix types in turn. Embedding and head are one tensor.
 pub fn plan(dims: Dims, types: &[TensorType], window: Option<usize>) -> Plan {
-    let mut b = Build {
-        dims,
-        weights: Vec::new(),
-    };
-    let heads = Heads {
-        n_heads: dims.n_heads,
-        n_kv_heads: dims.n_kv_heads,
-        head_dim: dims.head_dim,
-    };
-    let (q_width, kv_width) = (
-        dims.n_heads * dims.head_dim,
-        dims.n_kv_heads * dims.head_dim,
-    );
+    let mut b = Build { dims, weights: Vec::new() };
+    let heads =
+        Heads { n_heads: dims.n_heads, n_kv_heads: dims.n_kv_heads, head_dim: dims.head_dim };
+    let (q_width, kv_width) = (dims.n_heads * dims.head_dim, dims.n_kv_heads * dims.head_dim);
     let mut types = types.iter().copied().cycle();
     let mut next = || types.next().unwrap_or(TensorType::F32);
     let table = b.weight(next(), dims.n_vocab, dims.dim);
@@ -84,65 +60,24 @@ pub fn plan(dims: Dims, types: &[TensorType], window: Option<usize>) -> Plan {
         let v = b.linear(next(), kv_width, dims.dim);
         ops.push(Op::Qkv { norm, q, k, v });
         let (q_norm, k_norm) = (Some(b.norm(dims.head_dim)), Some(b.norm(dims.head_dim)));
-        ops.push(Op::RopeKv {
-            kv,
-            heads,
-            q_norm,
-            k_norm,
-            rope: RopeId(0),
-        });
+        ops.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: RopeId(0) });
         let scale = (dims.head_dim as f32).sqrt().recip();
-        ops.push(Op::Attention {
-            kv,
-            heads,
-            scale,
-            window: window.filter(|_| kv % 2 == 0),
-        });
+        ops.push(Op::Attention { kv, heads, scale, window: window.filter(|_| kv % 2 == 0) });
         let w = b.linear(next(), dims.dim, q_width);
-        ops.push(Op::Output {
-            w,
-            post: Some(b.norm(dims.dim)),
-        });
+        ops.push(Op::Output { w, post: Some(b.norm(dims.dim)) });
         let norm = b.norm(dims.dim);
         let gate = b.linear(next(), dims.ffn_dim, dims.dim);
         let up = b.linear(next(), dims.ffn_dim, dims.dim);
-        let act = if kv % 2 == 0 {
-            Activation::Silu
-        } else {
-            Activation::GeluTanh
-        };
-        ops.push(Op::GateUp {
-            norm,
-            gate,
-            up,
-            act,
-        });
+        let act = if kv % 2 == 0 { Activation::Silu } else { Activation::GeluTanh };
+        ops.push(Op::GateUp { norm, gate, up, act });
         let w = b.linear(next(), dims.dim, dims.ffn_dim);
         ops.push(Op::Down { w, post: None });
     }
     let norm = b.norm(dims.dim);
-    ops.push(Op::Head {
-        norm,
-        w: Linear {
-            w: table,
-            bias: None,
-        },
-    });
-    let inv_freq = (0..dims.head_dim / 2)
-        .map(|i| 10_000f64.powf(-(i as f64) / 16.0))
-        .collect();
-    let rope = RopeTable {
-        style: RopeStyle::Halves,
-        inv_freq,
-        magnitude: 1.0,
-    };
-    Plan {
-        dims: b.dims,
-        weights: b.weights,
-        ropes: vec![rope],
-        ops,
-        n_kv_layers: dims.n_layers,
-    }
+    ops.push(Op::Head { norm, w: Linear { w: table, bias: None } });
+    let inv_freq = (0..dims.head_dim / 2).map(|i| 10_000f64.powf(-(i as f64) / 16.0)).collect();
+    let rope = RopeTable { style: RopeStyle::Halves, inv_freq, magnitude: 1.0 };
+    Plan { dims: b.dims, weights: b.weights, ropes: vec![rope], ops, n_kv_layers: dims.n_layers }
 }
 
 /// Seeded bytes of a tensor: random codes, scales that keep activations near 1.
@@ -160,14 +95,10 @@ pub fn bytes(weight: &Weight, seed: u64) -> Vec<u8> {
         TensorType::F32 => {
             // Vectors are gains and biases: near 1 does for both.
             let base = if weight.n_rows == 1 { 1.0 } else { 0.0 };
-            return (0..n)
-                .flat_map(|_| (base + float(0.1)).to_le_bytes())
-                .collect();
+            return (0..n).flat_map(|_| (base + float(0.1)).to_le_bytes()).collect();
         }
         TensorType::F16 => {
-            return (0..n)
-                .flat_map(|_| half::f16::from_f32(float(0.1)).to_le_bytes())
-                .collect();
+            return (0..n).flat_map(|_| half::f16::from_f32(float(0.1)).to_le_bytes()).collect();
         }
         _ => {}
     }
@@ -179,9 +110,7 @@ pub fn bytes(weight: &Weight, seed: u64) -> Vec<u8> {
         other => unreachable!("no filler for {other}"),
     };
     let n_bytes = weight.n_bytes();
-    let mut bytes: Vec<u8> = (0..n_bytes)
-        .map(|_| (float(1.0) * 1e6) as i32 as u8)
-        .collect();
+    let mut bytes: Vec<u8> = (0..n_bytes).map(|_| (float(1.0) * 1e6) as i32 as u8).collect();
     for block in bytes.chunks_exact_mut(weight.ty.block_bytes()) {
         for &at in scales {
             block[at..at + 2].copy_from_slice(&half::f16::from_f32(float(size)).to_le_bytes());
@@ -194,9 +123,7 @@ pub fn bytes(weight: &Weight, seed: u64) -> Vec<u8> {
 #[allow(clippy::expect_used, reason = "test model")]
 pub fn load(plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
     for (i, weight) in plan.weights.iter().enumerate() {
-        loader
-            .write(WeightId(i), 0, &bytes(weight, i as u64 + 1))
-            .expect("write");
+        loader.write(WeightId(i), 0, &bytes(weight, i as u64 + 1)).expect("write");
     }
     loader.finish().expect("finish")
 }

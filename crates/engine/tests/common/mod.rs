@@ -2,12 +2,7 @@
 //!
 //! The fake player's logits are a function of the ids it really has in its cache. So a wrong reuse
 //! of the cache, a skipped token or a wrong position changes the text, and a test sees it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    dead_code,
-    reason = "shared by tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code, reason = "shared by tests")]
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -26,19 +21,8 @@ use quant::TensorType;
 pub const BOS: u32 = 1;
 pub const EOS: u32 = 2;
 const FIRST_WORD: u32 = 3 + 256;
-const WORDS: &[&str] = &[
-    "\u{2581}",
-    "STOP",
-    "ST",
-    "OP",
-    "ab",
-    "c",
-    "hello",
-    "\u{2581}you",
-    "\n\n",
-    "caf",
-    "x",
-];
+const WORDS: &[&str] =
+    &["\u{2581}", "STOP", "ST", "OP", "ab", "c", "hello", "\u{2581}you", "\n\n", "caf", "x"];
 pub const N_VOCAB: usize = FIRST_WORD as usize + WORDS.len();
 
 /// Id of a byte token.
@@ -48,10 +32,7 @@ pub fn byte(b: u8) -> u32 {
 
 /// Id of a word.
 pub fn word(text: &str) -> u32 {
-    let i = WORDS
-        .iter()
-        .position(|word| *word == text)
-        .expect("a word of the vocabulary");
+    let i = WORDS.iter().position(|word| *word == text).expect("a word of the vocabulary");
     FIRST_WORD + i as u32
 }
 
@@ -122,10 +103,7 @@ fn tensors() -> Vec<(String, Vec<u64>)> {
 pub fn model_file(template: Option<&str>) -> Vec<u8> {
     let mut metadata = metadata();
     if let Some(template) = template {
-        metadata.insert(
-            "tokenizer.chat_template",
-            Value::String(template.to_owned()),
-        );
+        metadata.insert("tokenizer.chat_template", Value::String(template.to_owned()));
     }
     let mut writer = Writer::new(metadata);
     for (name, dims) in tensors() {
@@ -139,14 +117,7 @@ pub fn model_file(template: Option<&str>) -> Vec<u8> {
         for _ in 0..n {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let value = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
-            values.extend(
-                (if name.contains("norm") {
-                    value + 1.0
-                } else {
-                    value
-                })
-                .to_le_bytes(),
-            );
+            values.extend((if name.contains("norm") { value + 1.0 } else { value }).to_le_bytes());
         }
         data.write_tensor(&name, &values).unwrap();
     }
@@ -222,22 +193,14 @@ pub fn hash_rule(ids: &[u32], logits: &mut [f32]) {
     }
     for (i, logit) in logits.iter_mut().enumerate() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *logit = if i < 3 {
-            -9.0
-        } else {
-            (state >> 8) as f32 / (1 << 21) as f32
-        };
+        *logit = if i < 3 { -9.0 } else { (state >> 8) as f32 / (1 << 21) as f32 };
     }
 }
 
 impl Fake {
     /// Gives `script` after a prompt of `prompt_len` ids, then the end token.
     pub fn script(prompt_len: usize, script: &[u32]) -> Fake {
-        Fake {
-            script: script.to_vec(),
-            prompt_len,
-            ..Fake::default()
-        }
+        Fake { script: script.to_vec(), prompt_len, ..Fake::default() }
     }
 
     pub fn session(&self, n_ctx: usize) -> Session {
@@ -246,11 +209,7 @@ impl Fake {
 
     pub fn session_of(&self, gguf: Gguf, n_ctx: usize) -> Session {
         let opened = engine::open(gguf).unwrap();
-        let config = PlayerConfig {
-            n_ctx,
-            kv: kernels::KvType::F32,
-            n_threads: 1,
-        };
+        let config = PlayerConfig { n_ctx, kv: kernels::KvType::F32, n_threads: 1 };
         let progress = |_, _| ControlFlow::Continue(());
         let make = |plan: &Plan, config| Ok(self.loader(plan, config));
         block_on(opened.load(config, make, env(), progress)).unwrap()
@@ -258,16 +217,8 @@ impl Fake {
 
     pub fn loader(&self, plan: &Plan, config: PlayerConfig) -> Box<dyn Loader> {
         *self.written.borrow_mut() = vec![0; plan.weights.len()];
-        let rows = plan
-            .weights
-            .iter()
-            .map(|weight| (weight.row_bytes(), weight.n_rows))
-            .collect();
-        Box::new(FakeLoader {
-            fake: self.clone(),
-            n_ctx: config.n_ctx,
-            rows,
-        })
+        let rows = plan.weights.iter().map(|weight| (weight.row_bytes(), weight.n_rows)).collect();
+        Box::new(FakeLoader { fake: self.clone(), n_ctx: config.n_ctx, rows })
     }
 }
 
@@ -285,10 +236,7 @@ impl Loader for FakeLoader {
         assert_eq!(*written, (row * row_bytes) as u64, "rows come in order");
         assert_eq!(bytes.len() % row_bytes, 0, "whole rows");
         let rows = bytes.len() / row_bytes;
-        assert!(
-            rows.is_multiple_of(kernels::LOAD_ROWS) || row + rows == n_rows,
-            "whole strips"
-        );
+        assert!(rows.is_multiple_of(kernels::LOAD_ROWS) || row + rows == n_rows, "whole strips");
         *written += bytes.len() as u64;
         Ok(())
     }
@@ -339,10 +287,7 @@ impl FakePlayer {
 
 impl Player for FakePlayer {
     fn info(&self) -> PlayerInfo {
-        PlayerInfo {
-            device: "fake".into(),
-            ..PlayerInfo::default()
-        }
+        PlayerInfo { device: "fake".into(), ..PlayerInfo::default() }
     }
 
     fn max_rows(&self) -> usize {
@@ -354,9 +299,7 @@ impl Player for FakePlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let Input::Tokens(ids) = job.input else {
-            panic!("the fake takes tokens")
-        };
+        let Input::Tokens(ids) = job.input else { panic!("the fake takes tokens") };
         assert!(ids.len() <= self.fake.max_rows && job.pos <= self.cache.len());
         self.cache.truncate(job.pos);
         self.logits.clear();
@@ -378,11 +321,7 @@ impl Player for FakePlayer {
         }
         match job.want {
             Want::LastLogits => self.logits = self.eval(),
-            Want::Tokens {
-                sampling,
-                recent,
-                n_tokens,
-            } => {
+            Want::Tokens { sampling, recent, n_tokens } => {
                 let mut recent = recent.to_vec();
                 for i in 0..n_tokens {
                     let mut logits = self.eval();
@@ -399,19 +338,12 @@ impl Player for FakePlayer {
             }
             _ => {}
         }
-        assert!(
-            self.cache.len() <= self.n_ctx,
-            "a position beyond the context"
-        );
+        assert!(self.cache.len() <= self.n_ctx, "a position beyond the context");
         Ok(())
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
-        if std::mem::take(&mut self.pending) {
-            Poll::Pending
-        } else {
-            Poll::Ready(Ok(()))
-        }
+        if std::mem::take(&mut self.pending) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     fn logits(&self) -> &[f32] {
@@ -457,12 +389,7 @@ pub fn finish(mut generation: Generation<'_>) -> Output {
             Step::Done => break,
         }
     }
-    Output {
-        text: pieces.concat(),
-        ids,
-        pieces,
-        summary: *generation.summary(),
-    }
+    Output { text: pieces.concat(), ids, pieces, summary: *generation.summary() }
 }
 
 pub fn generate(session: &mut Session, request: Request) -> Output {

@@ -59,11 +59,7 @@ impl File {
     pub fn header(&self) -> Vec<u8> {
         let mut out = Vec::from(self.magic);
         out.extend(self.version.to_le_bytes());
-        out.extend(
-            self.n_tensors
-                .unwrap_or(self.infos.len() as u64)
-                .to_le_bytes(),
-        );
+        out.extend(self.n_tensors.unwrap_or(self.infos.len() as u64).to_le_bytes());
         out.extend(self.n_kv.unwrap_or(self.kvs.len() as u64).to_le_bytes());
         out.extend(self.kvs.concat());
         out.extend(self.infos.concat());

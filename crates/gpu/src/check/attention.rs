@@ -26,11 +26,7 @@ struct Setup {
 const SCALE: f32 = 0.3;
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
-    let heads = |n_heads, n_kv_heads, head_dim| Heads {
-        n_heads,
-        n_kv_heads,
-        head_dim,
-    };
+    let heads = |n_heads, n_kv_heads, head_dim| Heads { n_heads, n_kv_heads, head_dim };
     for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
         for (heads, window) in [
             (heads(4, 4, 32), None),
@@ -63,25 +59,11 @@ impl Setup {
         let qkv = random.floats(n_rows * row);
         let k = CacheLayer::new(kv, &random.floats(n_ctx * width));
         let v = CacheLayer::new(kv, &random.floats(n_ctx * width));
-        Setup {
-            kv,
-            heads,
-            window,
-            pos,
-            n_rows,
-            n_ctx,
-            qkv,
-            k,
-            v,
-        }
+        Setup { kv, heads, window, pos, n_rows, n_ctx, qkv, k, v }
     }
 
     fn name(&self, what: &str) -> String {
-        let Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        } = self.heads;
+        let Heads { n_heads, n_kv_heads, head_dim } = self.heads;
         let (kv, window, pos, n_rows) = (self.kv, self.window.unwrap_or(0), self.pos, self.n_rows);
         format!("{what} {kv:?} {n_heads}/{n_kv_heads}x{head_dim} window {window} {n_rows}@{pos}")
     }
@@ -96,11 +78,7 @@ impl Setup {
 
     /// Softmax over the seen positions, head by head.
     fn expected(&self) -> Vec<f32> {
-        let Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        } = self.heads;
+        let Heads { n_heads, n_kv_heads, head_dim } = self.heads;
         let width = n_kv_heads * head_dim;
         let mut out = Vec::new();
         for (t, row) in self.qkv.chunks_exact(self.row()).enumerate() {
@@ -112,9 +90,7 @@ impl Setup {
                     f64::from(layer.values[p * width + at + d])
                 };
                 let dot = |p| -> f64 {
-                    (0..head_dim)
-                        .map(|d| f64::from(q[d]) * cell(&self.k, p, d))
-                        .sum()
+                    (0..head_dim).map(|d| f64::from(q[d]) * cell(&self.k, p, d)).sum()
                 };
                 let scores: Vec<f64> = (start..end).map(|p| dot(p) * f64::from(SCALE)).collect();
                 let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -136,11 +112,7 @@ async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     let Some(shape) = attn_shape(s.heads).filter(|_| checker.wants(&name)) else {
         return Ok(());
     };
-    let Heads {
-        n_heads,
-        n_kv_heads,
-        head_dim,
-    } = s.heads;
+    let Heads { n_heads, n_kv_heads, head_dim } = s.heads;
     let (span, window) = (shape.span as u32, s.window());
     let n_spans = (s.pos as u32 + 1).min(window).div_ceil(span);
     let params = params::AttnSplit {
@@ -155,19 +127,10 @@ async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     };
     let a = vec![0.0f32; n_heads * head_dim];
     let partial = vec![0.0f32; n_heads * n_spans as usize * (head_dim + 4)];
-    let step = Step {
-        n_rows: 1,
-        pos: s.pos as u32,
-        ..Step::default()
-    };
+    let step = Step { n_rows: 1, pos: s.pos as u32, ..Step::default() };
     let group = shape.group as u32;
     let run = Run {
-        kernel: Kernel::AttnSplit {
-            kv: s.kv,
-            head_dim: head_dim as u32,
-            group,
-            span,
-        },
+        kernel: Kernel::AttnSplit { kv: s.kv, head_dim: head_dim as u32, group, span },
         params,
         step,
         buffers: vec![
@@ -184,15 +147,8 @@ async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     if n_spans > 1 {
         let partial = outputs.remove(&8).unwrap_or_default();
         let run = Run {
-            kernel: Kernel::AttnMerge {
-                head_dim: head_dim as u32,
-                span,
-            },
-            params: params::AttnMerge {
-                max_spans: n_spans,
-                window,
-                ..Default::default()
-            },
+            kernel: Kernel::AttnMerge { head_dim: head_dim as u32, span },
+            params: params::AttnMerge { max_spans: n_spans, window, ..Default::default() },
             step,
             buffers: vec![(4, &partial), (5, cast_slice(&a))],
             outputs: vec![5],
@@ -209,11 +165,7 @@ async fn many(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     if !checker.wants(&name) {
         return Ok(());
     }
-    let Heads {
-        n_heads,
-        n_kv_heads,
-        head_dim,
-    } = s.heads;
+    let Heads { n_heads, n_kv_heads, head_dim } = s.heads;
     let group = (n_heads / n_kv_heads) as u32;
     let width = n_heads * head_dim;
     let want = padded(&s.expected(), width);
@@ -228,17 +180,9 @@ async fn many(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
         ..Default::default()
     };
     let run = Run {
-        kernel: Kernel::AttnTile {
-            kv: s.kv,
-            head_dim: head_dim as u32,
-            group,
-        },
+        kernel: Kernel::AttnTile { kv: s.kv, head_dim: head_dim as u32, group },
         params,
-        step: Step {
-            n_rows: s.n_rows as u32,
-            pos: s.pos as u32,
-            ..Step::default()
-        },
+        step: Step { n_rows: s.n_rows as u32, pos: s.pos as u32, ..Step::default() },
         buffers: vec![
             (4, cast_slice(&s.qkv)),
             (5, cast_slice(&a)),

@@ -41,15 +41,11 @@ impl CacheLayer {
     /// Stores `rows`, all of them.
     pub fn new(kv: KvType, rows: &[f32]) -> Self {
         match kv {
-            KvType::F32 => CacheLayer {
-                bytes: bytemuck::cast_slice(rows).to_vec(),
-                values: rows.to_vec(),
-            },
+            KvType::F32 => {
+                CacheLayer { bytes: bytemuck::cast_slice(rows).to_vec(), values: rows.to_vec() }
+            }
             KvType::F16 => CacheLayer {
-                bytes: rows
-                    .iter()
-                    .flat_map(|&v| half_bits(v).to_le_bytes())
-                    .collect(),
+                bytes: rows.iter().flat_map(|&v| half_bits(v).to_le_bytes()).collect(),
                 values: rows.iter().map(|&v| to_half(v)).collect(),
             },
             KvType::Q8_0 => {
@@ -58,11 +54,7 @@ impl CacheLayer {
                     let largest = block.iter().fold(0.0f32, |m, v| m.max(v.abs()));
                     let scale = to_half(largest / 127.0);
                     for v in block {
-                        let q = if largest > 0.0 {
-                            (v * (127.0 / largest)).round()
-                        } else {
-                            0.0
-                        };
+                        let q = if largest > 0.0 { (v * (127.0 / largest)).round() } else { 0.0 };
                         bytes.push(q as i8 as u8);
                         values.push(q * scale);
                     }
@@ -81,18 +73,12 @@ impl CacheLayer {
             KvType::F32 => bytes.chunks_exact(4).take(n).map(float).collect(),
             KvType::F16 => {
                 let halves = bytes.chunks_exact(2).take(n);
-                halves
-                    .map(|b| half_value(u16::from_le_bytes([b[0], b[1]])))
-                    .collect()
+                halves.map(|b| half_value(u16::from_le_bytes([b[0], b[1]]))).collect()
             }
             KvType::Q8_0 => {
                 let scales: Vec<f32> = bytes[n..].chunks_exact(4).map(float).collect();
                 let scale = |i: usize| scales.get(i / BLOCK).copied().unwrap_or(f32::NAN);
-                bytes[..n]
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &q)| f32::from(q as i8) * scale(i))
-                    .collect()
+                bytes[..n].iter().enumerate().map(|(i, &q)| f32::from(q as i8) * scale(i)).collect()
             }
         }
     }

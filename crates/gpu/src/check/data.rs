@@ -82,12 +82,7 @@ impl Weights {
         let bytes: Vec<u8> = (0..n_blocks).flat_map(|_| block(ty, &mut random)).collect();
         let mut values = vec![0.0; n_rows * n_cols];
         quant::decode(ty, &bytes, &mut values).ok()?;
-        Some(Weights {
-            layout,
-            bytes,
-            values,
-            n_cols,
-        })
+        Some(Weights { layout, bytes, values, n_cols })
     }
 
     /// The rows as the kernels read them.
@@ -104,10 +99,7 @@ impl Weights {
 
     /// `W·x` for one row of `x`.
     pub fn times(&self, x: &[f32]) -> Vec<f32> {
-        self.values
-            .chunks_exact(self.n_cols)
-            .map(|row| kernels::twin::dot(row, x))
-            .collect()
+        self.values.chunks_exact(self.n_cols).map(|row| kernels::twin::dot(row, x)).collect()
     }
 }
 
@@ -126,11 +118,7 @@ pub fn nmse(got: &[f32], want: &[f32]) -> f64 {
     if got.len() != want.len() {
         return f64::INFINITY;
     }
-    let pairs = || {
-        got.iter()
-            .zip(want)
-            .map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
+    let pairs = || got.iter().zip(want).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     let error: f64 = pairs().map(|(a, b)| (a - b).powi(2)).sum();
     let power: f64 = pairs().map(|(_, b)| b * b).sum();
     error / power.max(f64::MIN_POSITIVE)

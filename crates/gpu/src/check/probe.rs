@@ -36,8 +36,5 @@ async fn try_one(gpu: &Gpu, wg: u32) -> Result<bool, PlayerError> {
     // Both sums are below 2^24, hence exact in f32 in any order.
     let sums = [n * (n + 1.0) / 2.0, (n - 1.0) * n * (2.0 * n - 1.0) / 6.0];
     Ok(got.len() == wg as usize
-        && got
-            .iter()
-            .enumerate()
-            .all(|(i, &sum)| f64::from(sum) == sums[i & 1]))
+        && got.iter().enumerate().all(|(i, &sum)| f64::from(sum) == sums[i & 1]))
 }

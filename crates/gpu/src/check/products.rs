@@ -12,11 +12,7 @@ use super::run::{Checker, Run, floats};
 use super::{F16_TILE, F32_SUMS};
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
-    for ty in TensorType::ALL
-        .iter()
-        .copied()
-        .filter(|ty| ty.is_supported())
-    {
+    for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
         // Columns: one block; several; for plain numbers also tails that fill no unit.
         let block = ty.block_len().max(UNIT);
         embed(checker, ty, 3 * block).await?;
@@ -66,18 +62,13 @@ async fn embed(
     let run = Run {
         kernel: Kernel::Embed { table: ty },
         params,
-        step: Step {
-            n_rows: 3,
-            ..Step::default()
-        },
+        step: Step { n_rows: 3, ..Step::default() },
         buffers: vec![(2, &weights), (4, cast_slice(&ids)), (5, cast_slice(&x))],
         outputs: vec![5],
         grid: [((2 * table.layout.n_units) as u32).div_ceil(64), 3],
     };
     let outputs = checker.run(run).await?;
-    let rows = ids
-        .iter()
-        .flat_map(|&id| &table.values[id as usize * n_cols..][..n_cols]);
+    let rows = ids.iter().flat_map(|&id| &table.values[id as usize * n_cols..][..n_cols]);
     let want: Vec<f32> = rows.map(|v| v * scale).collect();
     let error = nmse(&floats(&outputs, 5), &padded(&want, n_cols));
     checker.record(name, error, F32_SUMS);
@@ -87,12 +78,7 @@ async fn embed(
 fn matrix(w: &Weights, rows: u32) -> (params::Matrix, u32) {
     let n_rows = w.n_rows() as u32;
     let stride = (w.layout.row_bytes / WORD_BYTES) as u32;
-    let m = params::Matrix {
-        stride,
-        n_rows,
-        first: 0,
-        ..params::Matrix::ABSENT
-    };
+    let m = params::Matrix { stride, n_rows, first: 0, ..params::Matrix::ABSENT };
     (m, n_rows.div_ceil(rows))
 }
 
@@ -119,43 +105,21 @@ async fn vector(
     let (wg, rows) = if n_cols > 1024 { (64, 4) } else { (32, 2) };
     let (mut m, n_groups) = matrix(&w, rows);
     m.bias = 0;
-    let mut p = params::MatVec {
-        n_groups,
-        ..Default::default()
-    };
+    let mut p = params::MatVec { n_groups, ..Default::default() };
     p.m = [m, params::Matrix::ABSENT, params::Matrix::ABSENT];
     p.n_units = w.layout.n_units as u32;
     p.n_cols = n_cols as u32;
     let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
-    let kernel = Kernel::MatVec {
-        a: ty,
-        b: None,
-        input: Input::Plain,
-        output: Output::Add,
-        wg,
-        rows,
-    };
+    let kernel =
+        Kernel::MatVec { a: ty, b: None, input: Input::Plain, output: Output::Add, wg, rows };
     let buffers = vec![
         (2, weights.as_slice()),
         (3, cast_slice(&bias)),
         (4, cast_slice(&x_padded)),
         (5, cast_slice(&before)),
     ];
-    let (step, grid) = (
-        Step {
-            n_rows: 1,
-            ..Step::default()
-        },
-        groups(n_groups),
-    );
-    let run = Run {
-        kernel,
-        params: p,
-        step,
-        buffers,
-        outputs: vec![5],
-        grid,
-    };
+    let (step, grid) = (Step { n_rows: 1, ..Step::default() }, groups(n_groups));
+    let run = Run { kernel, params: p, step, buffers, outputs: vec![5], grid };
     let outputs = checker.run(run).await?;
     let sums = w.times(&x).into_iter().zip(&bias).zip(&before);
     let want: Vec<f32> = sums.map(|((y, b), x)| y + b + x).collect();
@@ -190,16 +154,9 @@ async fn rows(
     };
     let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
     let run = Run {
-        kernel: Kernel::MatMul {
-            w: ty,
-            put: Put::Glu(0),
-            tm,
-        },
+        kernel: Kernel::MatMul { w: ty, put: Put::Glu(0), tm },
         params,
-        step: Step {
-            n_rows: n_tokens as u32,
-            ..Step::default()
-        },
+        step: Step { n_rows: n_tokens as u32, ..Step::default() },
         buffers: vec![
             (2, &weights),
             (3, &[0; 16]),
@@ -207,20 +164,13 @@ async fn rows(
             (5, cast_slice(&out)),
         ],
         outputs: vec![5],
-        grid: [
-            (n_rows as u32).div_ceil(64),
-            (n_tokens as u32).div_ceil(8 * tm),
-        ],
+        grid: [(n_rows as u32).div_ceil(64), (n_tokens as u32).div_ceil(8 * tm)],
     };
     let outputs = checker.run(run).await?;
     let products = x.chunks_exact(n_cols).flat_map(|x| w.times(x));
     let gates = out.iter().map(|&g| twin::activate(Activation::Silu, g));
     let want: Vec<f32> = products.zip(gates).map(|(y, g)| y * g).collect();
-    let tolerance = if checker.gpu.forms.f16 {
-        F16_TILE
-    } else {
-        F32_SUMS
-    };
+    let tolerance = if checker.gpu.forms.f16 { F16_TILE } else { F32_SUMS };
     checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
     Ok(())
 }
@@ -242,23 +192,13 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         let mut random = Random::new(9);
         let (x, gain) = (random.floats(n_cols), random.floats(n_cols));
         let (wg, rows) = (32, 4);
-        let mut p = params::MatVec {
-            eps: 1e-5,
-            n_cols: n_cols as u32,
-            ..Default::default()
-        };
+        let mut p = params::MatVec { eps: 1e-5, n_cols: n_cols as u32, ..Default::default() };
         p.n_units = q.layout.n_units as u32;
         let (mut weights, mut out_at) = (Vec::new(), 0);
         for (i, (w, slot)) in [(&q, 0), (&k, 0), (&v, 1)].into_iter().enumerate() {
             let (m, groups) = matrix(w, rows);
             let base = (weights.len() / WORD_BYTES) as u32;
-            p.m[i] = params::Matrix {
-                base,
-                out: out_at,
-                first: p.n_groups,
-                slot,
-                ..m
-            };
+            p.m[i] = params::Matrix { base, out: out_at, first: p.n_groups, slot, ..m };
             p.n_groups += groups;
             out_at += m.n_rows;
             weights.extend(w.on_gpu());
@@ -266,19 +206,9 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         let out = vec![0.0f32; out_at as usize];
         let (input, output) = (Input::Norm, Output::Store);
         let run = Run {
-            kernel: Kernel::MatVec {
-                a,
-                b: Some(b),
-                input,
-                output,
-                wg,
-                rows,
-            },
+            kernel: Kernel::MatVec { a, b: Some(b), input, output, wg, rows },
             params: p,
-            step: Step {
-                n_rows: 1,
-                ..Step::default()
-            },
+            step: Step { n_rows: 1, ..Step::default() },
             buffers: vec![
                 (2, &weights),
                 (3, cast_slice(&gain)),
@@ -302,10 +232,7 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let (ty, n_cols, n_rows, rows) = (TensorType::Q8_0, 160, 11, 2);
     let name = format!("gate·up with post-norm {ty} {n_rows}x{n_cols}");
-    let (gate, up) = (
-        Weights::new(ty, n_rows, n_cols, 10),
-        Weights::new(ty, n_rows, n_cols, 11),
-    );
+    let (gate, up) = (Weights::new(ty, n_rows, n_cols, 10), Weights::new(ty, n_rows, n_cols, 11));
     let (Some(gate), Some(up)) = (gate, up) else {
         return Ok(());
     };
@@ -335,19 +262,9 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let (zeros, next) = (vec![0.0f32; n_rows + 1], vec![0.0f32; n_cols]);
     let (input, output) = (Input::Post, Output::Glu(1));
     let run = Run {
-        kernel: Kernel::MatVec {
-            a: ty,
-            b: None,
-            input,
-            output,
-            wg: 32,
-            rows,
-        },
+        kernel: Kernel::MatVec { a: ty, b: None, input, output, wg: 32, rows },
         params,
-        step: Step {
-            n_rows: 1,
-            ..Step::default()
-        },
+        step: Step { n_rows: 1, ..Step::default() },
         buffers: vec![
             (2, &weights),
             (3, cast_slice(&gains)),
@@ -367,18 +284,8 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let mut normed = vec![0.0; n_cols];
     twin::rms_norm(&sum, &gains[..n_cols], 1e-6, &mut normed);
     let pairs = gate.times(&normed).into_iter().zip(up.times(&normed));
-    let want: Vec<f32> = pairs
-        .map(|(g, u)| twin::activate(Activation::GeluTanh, g) * u)
-        .collect();
-    checker.record(
-        name.clone(),
-        nmse(&floats(&outputs, 5)[..n_rows], &want),
-        F32_SUMS,
-    );
-    checker.record(
-        format!("{name}: residual"),
-        nmse(&floats(&outputs, 8), &sum),
-        F32_SUMS,
-    );
+    let want: Vec<f32> = pairs.map(|(g, u)| twin::activate(Activation::GeluTanh, g) * u).collect();
+    checker.record(name.clone(), nmse(&floats(&outputs, 5)[..n_rows], &want), F32_SUMS);
+    checker.record(format!("{name}: residual"), nmse(&floats(&outputs, 8), &sum), F32_SUMS);
     Ok(())
 }

@@ -52,15 +52,9 @@ async fn norm(checker: &mut Checker<'_>, n_rows: usize, width: usize) -> Result<
     };
     let xn = vec![0.0f32; xp.len()];
     let run = Run {
-        kernel: Kernel::Norm {
-            post: true,
-            norm: true,
-        },
+        kernel: Kernel::Norm { post: true, norm: true },
         params,
-        step: Step {
-            n_rows: n_rows as u32,
-            ..Step::default()
-        },
+        step: Step { n_rows: n_rows as u32, ..Step::default() },
         buffers: vec![
             (3, cast_slice(&gains)),
             (4, cast_slice(&xp)),
@@ -117,18 +111,9 @@ async fn rope(
     };
     let halves = style == RopeStyle::Halves;
     let run = Run {
-        kernel: Kernel::RopeKv {
-            kv,
-            head_dim: head_dim as u32,
-            halves,
-            qk_norm,
-        },
+        kernel: Kernel::RopeKv { kv, head_dim: head_dim as u32, halves, qk_norm },
         params,
-        step: Step {
-            n_rows: n_rows as u32,
-            pos: pos as u32,
-            ..Step::default()
-        },
+        step: Step { n_rows: n_rows as u32, pos: pos as u32, ..Step::default() },
         buffers: vec![
             (3, cast_slice(&gains)),
             (4, cast_slice(&qkv)),
@@ -162,11 +147,7 @@ async fn rope(
         }
     }
     let n = n_ctx * n_kv * head_dim;
-    checker.record(
-        format!("{name}: q"),
-        nmse(&floats(&outputs, 4), &want),
-        F32_SUMS,
-    );
+    checker.record(format!("{name}: q"), nmse(&floats(&outputs, 4), &want), F32_SUMS);
     let tolerance = match kv {
         KvType::F32 => F32_SUMS,
         KvType::F16 => STORED_F16,
@@ -198,14 +179,8 @@ fn expected_head(
 
 /// Cosines and sines of the usual frequencies for all positions.
 fn angles_of(style: RopeStyle, n_pairs: usize, n_ctx: usize) -> Vec<f32> {
-    let inv_freq = (0..n_pairs)
-        .map(|i| 10000f64.powf(-(i as f64) / n_pairs as f64))
-        .collect();
-    let table = RopeTable {
-        style,
-        inv_freq,
-        magnitude: 1.25,
-    };
+    let inv_freq = (0..n_pairs).map(|i| 10000f64.powf(-(i as f64) / n_pairs as f64)).collect();
+    let table = RopeTable { style, inv_freq, magnitude: 1.25 };
     let mut angles = vec![0.0; n_ctx * 2 * n_pairs];
     for (p, out) in angles.chunks_exact_mut(2 * n_pairs).enumerate() {
         table.cos_sin(p, out);

@@ -38,12 +38,7 @@ pub struct Run<'a, P> {
 impl<'a> Checker<'a> {
     pub fn new(gpu: &'a Gpu, only: &str) -> Self {
         let pipelines = Pipelines::default();
-        Checker {
-            gpu,
-            only: only.to_string(),
-            pipelines,
-            results: Vec::new(),
-        }
+        Checker { gpu, only: only.to_string(), pipelines, results: Vec::new() }
     }
 
     /// True if a check of this name is asked for.
@@ -52,11 +47,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn record(&mut self, name: String, error: f64, tolerance: f64) {
-        self.results.push(CheckResult {
-            name,
-            error,
-            tolerance,
-        });
+        self.results.push(CheckResult { name, error, tolerance });
     }
 
     /// Dispatches once and reads the outputs back.
@@ -68,11 +59,7 @@ impl<'a> Checker<'a> {
         let pipeline = self.pipelines.get(id);
         let device = &self.gpu.device;
         let make = |contents: &[u8], usage| {
-            device.create_buffer_init(&BufferInitDescriptor {
-                label: None,
-                contents,
-                usage,
-            })
+            device.create_buffer_init(&BufferInitDescriptor { label: None, contents, usage })
         };
         let uniform = |bytes: &[u8]| {
             let mut padded = bytes.to_vec();
@@ -82,11 +69,8 @@ impl<'a> Checker<'a> {
         let params = uniform(bytemuck::bytes_of(&run.params));
         let step = uniform(bytemuck::bytes_of(&run.step));
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
-        let buffers: Vec<(u32, Buffer)> = run
-            .buffers
-            .iter()
-            .map(|(n, bytes)| (*n, make(bytes, usage)))
-            .collect();
+        let buffers: Vec<(u32, Buffer)> =
+            run.buffers.iter().map(|(n, bytes)| (*n, make(bytes, usage))).collect();
         let entries: Vec<_> = pipeline
             .bindings
             .iter()
@@ -96,10 +80,7 @@ impl<'a> Checker<'a> {
                     (Access::Uniform, _) => &step,
                     _ => &buffers.iter().find(|(n, _)| *n == binding)?.1,
                 };
-                Some(wgpu::BindGroupEntry {
-                    binding,
-                    resource: buffer.as_entire_binding(),
-                })
+                Some(wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
             })
             .collect();
         let bind = device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -141,35 +122,24 @@ impl<'a> Checker<'a> {
     async fn read(&self, buffer: &Buffer) -> Result<Vec<u8>, PlayerError> {
         let signal = Signal::default();
         let raise = signal.clone();
-        buffer
-            .slice(..)
-            .map_async(wgpu::MapMode::Read, move |result| {
-                raise.raise(result.map_err(|e| e.to_string()));
-            });
-        let failed = |reason| PlayerError::Device {
-            device: self.gpu.name(),
-            reason,
-        };
+        buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            raise.raise(result.map_err(|e| e.to_string()));
+        });
+        let failed = |reason| PlayerError::Device { device: self.gpu.name(), reason };
         poll_fn(|cx| match platform::wait(&self.gpu.device) {
             Err(reason) => Poll::Ready(Err(reason)),
             Ok(()) => signal.poll(cx),
         })
         .await
         .map_err(failed)?;
-        let view = buffer
-            .slice(..)
-            .get_mapped_range()
-            .map_err(|e| failed(e.to_string()))?;
+        let view = buffer.slice(..).get_mapped_range().map_err(|e| failed(e.to_string()))?;
         Ok(view.to_vec())
     }
 }
 
 /// The floats of an output.
 pub fn floats(outputs: &HashMap<u32, Vec<u8>>, binding: u32) -> Vec<f32> {
-    words(outputs, binding)
-        .into_iter()
-        .map(f32::from_bits)
-        .collect()
+    words(outputs, binding).into_iter().map(f32::from_bits).collect()
 }
 
 /// The words of an output.

@@ -19,21 +19,9 @@ const NEAR_BOUNDARY: f64 = 0.02;
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     greedy(checker).await?;
     penalties(checker).await?;
-    let base = Sampling {
-        temperature: 0.8,
-        top_k: 40,
-        ..Sampling::default()
-    };
-    let nucleus = Sampling {
-        top_p: 0.9,
-        min_p: 0.05,
-        ..base
-    };
-    let wide = Sampling {
-        temperature: 1.5,
-        top_k: 256,
-        ..base
-    };
+    let base = Sampling { temperature: 0.8, top_k: 40, ..Sampling::default() };
+    let nucleus = Sampling { top_p: 0.9, min_p: 0.05, ..base };
+    let wide = Sampling { temperature: 1.5, top_k: 256, ..base };
     for (name, sampling) in [
         ("top-k", base),
         ("top-k, top-p, min-p", nucleus),
@@ -41,13 +29,7 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         ("top-k 256", wide),
     ] {
         for n_vocab in [50, 1025, 151_936] {
-            chain(
-                checker,
-                &format!("sample {name} of {n_vocab}"),
-                sampling,
-                n_vocab,
-            )
-            .await?;
+            chain(checker, &format!("sample {name} of {n_vocab}"), sampling, n_vocab).await?;
         }
     }
     Ok(())
@@ -56,9 +38,7 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 /// Logits with ties, extremes and numbers that are none.
 fn logits(n: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed);
-    let mut logits: Vec<f32> = (0..n)
-        .map(|_| (random.unit() * 8.0).round() / 2.0)
-        .collect();
+    let mut logits: Vec<f32> = (0..n).map(|_| (random.unit() * 8.0).round() / 2.0).collect();
     logits[n / 3] = f32::NAN;
     logits[n / 4] = f32::NEG_INFINITY;
     logits
@@ -71,11 +51,7 @@ async fn choose(
     logits: &[f32],
     step: Step,
 ) -> Result<u32, PlayerError> {
-    let params = params::Sample {
-        n_vocab: logits.len() as u32,
-        n_lists,
-        ..Default::default()
-    };
+    let params = params::Sample { n_vocab: logits.len() as u32, n_lists, ..Default::default() };
     let lists = vec![0u32; 2 * n_lists as usize * TOPK_MAX];
     let run = Run {
         kernel: Kernel::Sample(stages[0]),
@@ -132,17 +108,8 @@ async fn chain(
     let stages = [Reduced::TopkPart, Reduced::TopkFinal];
     let mut wrong = 0;
     for i in 0..N_DRAWS {
-        let sampling = Sampling {
-            seed: 7 + i,
-            ..sampling
-        };
-        let step = with_sampling(
-            &sampling,
-            Step {
-                draw_pos: 100 * i,
-                ..Step::default()
-            },
-        );
+        let sampling = Sampling { seed: 7 + i, ..sampling };
+        let step = with_sampling(&sampling, Step { draw_pos: 100 * i, ..Step::default() });
         let got = choose(checker, stages, n_lists, &logits, step).await?;
         let want = sampling::choose(&sampling, &logits, 100 * i, &mut Scratch::default());
         wrong += u32::from(got != want);
@@ -167,19 +134,10 @@ async fn penalties(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let mut logits = logits(500, 44);
     let mut random = Random::new(45);
     let recent: Vec<u32> = (0..200).map(|_| random.bits() % 60).collect();
-    let step = with_sampling(
-        &sampling,
-        Step {
-            n_recent: 200,
-            ..Step::default()
-        },
-    );
+    let step = with_sampling(&sampling, Step { n_recent: 200, ..Step::default() });
     let run = Run {
         kernel: Kernel::Sample(Reduced::Penalize),
-        params: params::Sample {
-            n_vocab: 500,
-            ..Default::default()
-        },
+        params: params::Sample { n_vocab: 500, ..Default::default() },
         step,
         buffers: vec![(4, cast_slice(&logits)), (5, cast_slice(&recent))],
         outputs: vec![4],
@@ -192,11 +150,7 @@ async fn penalties(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         (got - want).abs() <= 1e-6 * want.abs().max(1.0) || got.to_bits() == want.to_bits()
     };
     let got = words(&outputs, 4);
-    let n_wrong = got
-        .iter()
-        .zip(&logits)
-        .filter(|(g, w)| !w.is_nan() && !near(**g, **w))
-        .count();
+    let n_wrong = got.iter().zip(&logits).filter(|(g, w)| !w.is_nan() && !near(**g, **w)).count();
     checker.record(name, n_wrong as f64, EQUAL);
     Ok(())
 }

@@ -10,10 +10,7 @@ pub const REQUESTS_SUBGROUPS: bool = true;
 
 /// Runs the callbacks of everything submitted so far, waiting for the GPU.
 pub fn wait(device: &Device) -> Result<(), String> {
-    device
-        .poll(wgpu::PollType::wait_indefinitely())
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+    device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// All adapters of the machine.
@@ -27,11 +24,7 @@ pub const CLOCK: Option<fn() -> f64> = Some(now_ms);
 fn now_ms() -> f64 {
     use std::sync::OnceLock;
     static START: OnceLock<std::time::Instant> = OnceLock::new();
-    START
-        .get_or_init(std::time::Instant::now)
-        .elapsed()
-        .as_secs_f64()
-        * 1e3
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
 }
 
 /// Compiles a kernel without bounds checks and loop counters.
@@ -39,10 +32,7 @@ pub fn shader_module(device: &Device, descriptor: ShaderModuleDescriptor<'_>) ->
     // SAFETY: the text is this repository's own and not a user's. Kernels compute every index from
     // uniforms that the schedule checked against the buffers, loops have finite bounds, and the
     // tests run the same texts.
-    #[allow(
-        unsafe_code,
-        reason = "the only way to leave out checks that cost up to 30 %"
-    )]
+    #[allow(unsafe_code, reason = "the only way to leave out checks that cost up to 30 %")]
     unsafe {
         device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
     }

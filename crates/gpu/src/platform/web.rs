@@ -19,11 +19,7 @@ pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> V
         power_preference: wgpu::PowerPreference::HighPerformance,
         ..Default::default()
     };
-    instance
-        .request_adapter(&options)
-        .await
-        .into_iter()
-        .collect()
+    instance.request_adapter(&options).await.into_iter().collect()
 }
 
 /// No clock without naming the browser's own; see `Options::clock_ms`.

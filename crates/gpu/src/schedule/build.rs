@@ -73,11 +73,7 @@ impl<'a> Builder<'a> {
             mapped_at_creation: false,
         });
         self.gpu.queue.write_buffer(&params, 0, &self.params);
-        let binds = self
-            .binds
-            .iter()
-            .map(|b| self.bind_group(b, &params))
-            .collect();
+        let binds = self.binds.iter().map(|b| self.bind_group(b, &params)).collect();
         self.schedule.binds = binds;
         Ok((self.schedule, self.pipelines))
     }
@@ -95,18 +91,10 @@ impl<'a> Builder<'a> {
         let offset = self.params.len();
         self.params.extend_from_slice(bytemuck::bytes_of(params));
         self.params.resize(offset + UNIFORM_STRIDE as usize, 0);
-        self.binds.push(PendingBind {
-            pipeline,
-            buffers: buffers.to_vec(),
-        });
+        self.binds.push(PendingBind { pipeline, buffers: buffers.to_vec() });
         // The parameter buffer has a few hundred kilobytes at most.
         let params = u32::try_from(offset).map_err(|_| self.unsupported("so many layers"))?;
-        Ok(Dispatch {
-            pipeline,
-            bind: self.binds.len() - 1,
-            params,
-            grid,
-        })
+        Ok(Dispatch { pipeline, bind: self.binds.len() - 1, params, grid })
     }
 
     fn bind_group(&self, pending: &PendingBind<'_>, params: &Buffer) -> wgpu::BindGroup {
@@ -125,30 +113,20 @@ impl<'a> Builder<'a> {
                 let resource = match (access, binding) {
                     (Access::Uniform, 0) => uniform(params),
                     (Access::Uniform, _) => uniform(&self.store.steps),
-                    _ => pending
-                        .buffers
-                        .iter()
-                        .find(|b| b.0 == binding)?
-                        .1
-                        .as_entire_binding(),
+                    _ => pending.buffers.iter().find(|b| b.0 == binding)?.1.as_entire_binding(),
                 };
                 Some(wgpu::BindGroupEntry { binding, resource })
             })
             .collect();
-        self.gpu
-            .device
-            .create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &pipeline.layout,
-                entries: &entries,
-            })
+        self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.layout,
+            entries: &entries,
+        })
     }
 
     pub fn unsupported(&self, what: &str) -> PlayerError {
-        PlayerError::Unsupported {
-            device: self.gpu.name(),
-            what: what.to_string(),
-        }
+        PlayerError::Unsupported { device: self.gpu.name(), what: what.to_string() }
     }
 
     pub fn matrix(&self, id: WeightId) -> &'a Matrix {
@@ -200,11 +178,8 @@ impl<'a> Builder<'a> {
                     scale,
                     ..Default::default()
                 };
-                let buffers = [
-                    (2, self.weights(part)),
-                    (4, &self.store.ids),
-                    (5, &self.store.x[0]),
-                ];
+                let buffers =
+                    [(2, self.weights(part)), (4, &self.store.ids), (5, &self.store.x[0])];
                 let grid = Grid::PerRow((2 * n_units).div_ceil(64));
                 self.dispatch(Kernel::Embed { table: matrix.ty }, &params, &buffers, grid)
             })
@@ -229,29 +204,14 @@ impl<'a> Builder<'a> {
             ..Default::default()
         };
         let store = self.store;
-        let buffers = [
-            (3, &store.vectors),
-            (4, &store.x[which]),
-            (5, &store.xn),
-            (6, &store.y),
-        ];
-        let kernel = Kernel::Norm {
-            post: post.is_some(),
-            norm: norm.is_some(),
-        };
+        let buffers = [(3, &store.vectors), (4, &store.x[which]), (5, &store.xn), (6, &store.y)];
+        let kernel = Kernel::Norm { post: post.is_some(), norm: norm.is_some() };
         self.dispatch(kernel, &params, &buffers, Grid::Rows)
     }
 
     /// Rotation and cache write.
     pub fn rope(&mut self, op: &Op) -> Result<Option<Dispatch>, PlayerError> {
-        let Op::RopeKv {
-            kv,
-            heads,
-            q_norm,
-            k_norm,
-            rope,
-        } = *op
-        else {
+        let Op::RopeKv { kv, heads, q_norm, k_norm, rope } = *op else {
             return Ok(None);
         };
         let table = &self.plan.ropes[rope.0];

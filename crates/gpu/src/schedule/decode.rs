@@ -45,24 +45,14 @@ impl<'a> Builder<'a> {
                 Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
                 Op::Qkv { norm, q, k, v } => self.qkv(&mut list, &mut stream, norm, [q, k, v])?,
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
-                Op::Attention {
-                    kv,
-                    heads,
-                    scale,
-                    window,
-                } => {
+                Op::Attention { kv, heads, scale, window } => {
                     self.attention(&mut list, kv, heads, scale, window)?;
                 }
                 Op::Output { w, post } => {
                     let a = &self.store.a;
                     self.residual(&mut list, &mut stream, w, post, a)?;
                 }
-                Op::GateUp {
-                    norm,
-                    gate,
-                    up,
-                    act,
-                } => {
+                Op::GateUp { norm, gate, up, act } => {
                     self.gate_up(&mut list, &mut stream, norm, gate, up, act)?;
                 }
                 Op::Down { w, post } => {
@@ -265,27 +255,14 @@ impl<'a> Builder<'a> {
             n_cuts: shape.n_cuts as u32,
             pad: 0,
         };
-        let kernel = Kernel::AttnSplit {
-            kv: self.config.kv,
-            head_dim,
-            group: shape.group as u32,
-            span,
-        };
+        let kernel =
+            Kernel::AttnSplit { kv: self.config.kv, head_dim, group: shape.group as u32, span };
         let cache = &store.kv[kv];
-        let buffers = [
-            (4, &store.qkv),
-            (5, &store.a),
-            (6, &cache.k),
-            (7, &cache.v),
-            (8, &store.partial),
-        ];
+        let buffers =
+            [(4, &store.qkv), (5, &store.a), (6, &cache.k), (7, &cache.v), (8, &store.partial)];
         let x = (heads.n_kv_heads * shape.n_cuts) as u32;
         list.push(self.dispatch(kernel, &params, &buffers, Grid::Spans { x, span, window })?);
-        let params = params::AttnMerge {
-            max_spans,
-            window,
-            ..Default::default()
-        };
+        let params = params::AttnMerge { max_spans, window, ..Default::default() };
         let x = heads.n_heads as u32;
         let kernel = Kernel::AttnMerge { head_dim, span };
         let buffers = [(4, &store.partial), (5, &store.a)];

@@ -34,24 +34,14 @@ impl<'a> Builder<'a> {
                     self.qkv_rows(&mut list, [q, k, v])?;
                 }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
-                Op::Attention {
-                    kv,
-                    heads,
-                    scale,
-                    window,
-                } => {
+                Op::Attention { kv, heads, scale, window } => {
                     list.push(self.attention_rows(kv, heads, scale, window)?);
                 }
                 Op::Output { w, post } => {
                     let flow = self.residual_flow(&store.a, widths.a, w, post);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
-                Op::GateUp {
-                    norm,
-                    gate,
-                    up,
-                    act,
-                } => {
+                Op::GateUp { norm, gate, up, act } => {
                     list.push(self.norm_rows(pending.take(), Some(norm), 0)?);
                     let flow = Flow {
                         x: &store.xn,
@@ -109,11 +99,7 @@ impl<'a> Builder<'a> {
         w: Linear,
         post: Option<Norm>,
     ) -> Flow<'a> {
-        let out = if post.is_some() {
-            &self.store.y
-        } else {
-            &self.store.x[0]
-        };
+        let out = if post.is_some() { &self.store.y } else { &self.store.x[0] };
         Flow {
             x,
             x_width: self.matrix(w.w).n_cols.next_multiple_of(32),
@@ -175,25 +161,13 @@ impl<'a> Builder<'a> {
                 x_stride: (flow.x_width / 4) as u32,
                 out_stride: flow.out_width as u32,
                 out: flow.out_at + first,
-                bias: if bias == params::NONE {
-                    bias
-                } else {
-                    bias + first
-                },
+                bias: if bias == params::NONE { bias } else { bias + first },
             };
-            let buffers = [
-                (2, self.weights(part)),
-                (3, &self.store.vectors),
-                (4, flow.x),
-                (5, flow.out),
-            ];
+            let buffers =
+                [(2, self.weights(part)), (3, &self.store.vectors), (4, flow.x), (5, flow.out)];
             let x = (part.n_rows as u32).div_ceil(64);
             for tm in TILES {
-                let kernel = Kernel::MatMul {
-                    w: matrix.ty,
-                    put,
-                    tm,
-                };
+                let kernel = Kernel::MatMul { w: matrix.ty, put, tm };
                 list.push(self.dispatch(kernel, &params, &buffers, Grid::Tiles { x, tm })?);
             }
         }
@@ -220,16 +194,10 @@ impl<'a> Builder<'a> {
         };
         let store = self.store;
         let cache = &store.kv[kv];
-        let kernel = Kernel::AttnTile {
-            kv: self.config.kv,
-            head_dim: heads.head_dim as u32,
-            group,
-        };
+        let kernel =
+            Kernel::AttnTile { kv: self.config.kv, head_dim: heads.head_dim as u32, group };
         let buffers = [(4, &store.qkv), (5, &store.a), (6, &cache.k), (7, &cache.v)];
-        let grid = Grid::Queries {
-            group,
-            n_kv_heads: heads.n_kv_heads as u32,
-        };
+        let grid = Grid::Queries { group, n_kv_heads: heads.n_kv_heads as u32 };
         self.dispatch(kernel, &params, &buffers, grid)
     }
 }

@@ -25,21 +25,12 @@ impl<'a> Builder<'a> {
         let bias = self.bias(linear);
         let first = |part: &Part| part.first_row as u32;
         let bias_of = |part| {
-            if bias == params::NONE {
-                bias
-            } else {
-                bias + first(part)
-            }
+            if bias == params::NONE { bias } else { bias + first(part) }
         };
         matrix
             .parts
             .iter()
-            .map(|part| Product {
-                matrix,
-                part,
-                out: out + first(part),
-                bias: bias_of(part),
-            })
+            .map(|part| Product { matrix, part, out: out + first(part), bias: bias_of(part) })
             .collect()
     }
 
@@ -78,19 +69,7 @@ impl<'a> Builder<'a> {
         let mut buffers = buffers.to_vec();
         buffers.extend([(2, buffer), (3, &self.store.vectors)]);
         let grid = self.groups(p.n_groups);
-        self.dispatch(
-            Kernel::MatVec {
-                a,
-                b,
-                input,
-                output,
-                wg,
-                rows,
-            },
-            &p,
-            &buffers,
-            grid,
-        )
+        self.dispatch(Kernel::MatVec { a, b, input, output, wg, rows }, &p, &buffers, grid)
     }
 }
 

@@ -18,20 +18,13 @@ impl Builder<'_> {
         let ids_out = [(4, &store.lists), (5, &store.ids)];
         let one = Grid::Fixed([1, 1]);
 
-        let p = params::Sample {
-            n_vocab,
-            ..Default::default()
-        };
+        let p = params::Sample { n_vocab, ..Default::default() };
         let buffers = [(4, &store.logits), (5, &store.ids)];
         let kernel = Kernel::Sample(Reduced::Penalize);
         self.schedule.penalize = vec![self.dispatch(kernel, &p, &buffers, one)?];
 
         let n_lists = n_vocab.div_ceil(256).min(ARGMAX_GROUPS);
-        let p = params::Sample {
-            n_vocab,
-            n_lists,
-            ..Default::default()
-        };
+        let p = params::Sample { n_vocab, n_lists, ..Default::default() };
         let (part, last) = (Kernel::Sample(Reduced::ArgmaxPart), Reduced::ArgmaxFinal);
         self.schedule.greedy = vec![
             self.dispatch(part, &p, &logits_in, Grid::Fixed([n_lists, 1]))?,
@@ -39,11 +32,7 @@ impl Builder<'_> {
         ];
 
         let n_lists = n_vocab.div_ceil(TOPK_SLICE as u32);
-        let p = params::Sample {
-            n_vocab,
-            n_lists,
-            ..Default::default()
-        };
+        let p = params::Sample { n_vocab, n_lists, ..Default::default() };
         let (part, last) = (Kernel::Sample(Reduced::TopkPart), Reduced::TopkFinal);
         self.schedule.top_k = vec![
             self.dispatch(part, &p, &logits_in, Grid::Fixed([n_lists, 1]))?,

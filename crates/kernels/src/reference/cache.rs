@@ -19,19 +19,11 @@ impl Cache {
     pub fn new(plan: &Plan, config: &PlayerConfig) -> Self {
         let width = plan.dims.n_kv_heads * plan.dims.head_dim;
         let layers = || vec![vec![0.0; config.n_ctx * width]; plan.n_kv_layers];
-        Cache {
-            kv: config.kv,
-            keys: layers(),
-            values: layers(),
-        }
+        Cache { kv: config.kv, keys: layers(), values: layers() }
     }
 
     pub fn n_bytes(&self) -> usize {
-        self.keys
-            .iter()
-            .chain(&self.values)
-            .map(|layer| 4 * layer.len())
-            .sum()
+        self.keys.iter().chain(&self.values).map(|layer| 4 * layer.len()).sum()
     }
 
     pub fn write(&mut self, layer: usize, pos: usize, k: &[f32], v: &[f32]) {

@@ -30,13 +30,7 @@ impl ReferencePlayer {
                     let x = self.norm(norm, &b.x);
                     (b.q, b.k, b.v) = (self.linear(q, &x), self.linear(k, &x), self.linear(v, &x));
                 }
-                Op::RopeKv {
-                    kv,
-                    heads,
-                    q_norm,
-                    k_norm,
-                    rope,
-                } => {
+                Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
                     let table = self.plan.ropes[rope.0].clone();
                     self.rotate(&mut b.q, heads.n_heads, heads, q_norm, &table, pos);
                     self.rotate(&mut b.k, heads.n_kv_heads, heads, k_norm, &table, pos);
@@ -46,21 +40,11 @@ impl ReferencePlayer {
                         self.cache.write(kv, pos + i, k, v);
                     }
                 }
-                Op::Attention {
-                    kv,
-                    heads,
-                    scale,
-                    window,
-                } => {
+                Op::Attention { kv, heads, scale, window } => {
                     b.a = self.attention(kv, heads, scale, window, &b.q, pos);
                 }
                 Op::Output { w, post } => self.add(w, post, &b.a, &mut b.x),
-                Op::GateUp {
-                    norm,
-                    gate,
-                    up,
-                    act,
-                } => {
+                Op::GateUp { norm, gate, up, act } => {
                     let x = self.norm(norm, &b.x);
                     b.h = self.linear(gate, &x);
                     for (h, u) in b.h.iter_mut().zip(self.linear(up, &x)) {
@@ -151,16 +135,10 @@ impl ReferencePlayer {
         q: &[f32],
         pos: usize,
     ) -> Vec<f32> {
-        let Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        } = heads;
+        let Heads { n_heads, n_kv_heads, head_dim } = heads;
         let (keys, values) = self.cache.layer(kv);
         let mut a = vec![0.0; q.len()];
-        let rows = a
-            .chunks_mut(n_heads * head_dim)
-            .zip(q.chunks(n_heads * head_dim));
+        let rows = a.chunks_mut(n_heads * head_dim).zip(q.chunks(n_heads * head_dim));
         for (i, (a, q)) in rows.enumerate() {
             let end = pos + i + 1;
             let start = window.map_or(0, |w| end.saturating_sub(w));

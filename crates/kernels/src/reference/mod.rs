@@ -107,12 +107,7 @@ impl Player for ReferencePlayer {
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
         self.check(job)?;
         self.counters.submits += 1;
-        let Want::Tokens {
-            sampling,
-            recent,
-            n_tokens,
-        } = job.want
-        else {
+        let Want::Tokens { sampling, recent, n_tokens } = job.want else {
             self.forward(job.input, job.pos, job.want);
             return Ok(());
         };
@@ -122,10 +117,7 @@ impl Player for ReferencePlayer {
         for i in 0..n_tokens {
             let (input, pos) = match self.tokens.last() {
                 None => (job.input, job.pos),
-                Some(_) => (
-                    Input::Tokens(&recent[recent.len() - 1..]),
-                    job.pos + n_rows + i - 1,
-                ),
+                Some(_) => (Input::Tokens(&recent[recent.len() - 1..]), job.pos + n_rows + i - 1),
             };
             self.forward(input, pos, Want::LastLogits);
             sampling::penalize(sampling, &recent, &mut self.logits);
@@ -169,10 +161,7 @@ impl ReferencePlayer {
     fn check(&self, job: &Job<'_>) -> Result<(), PlayerError> {
         let n_rows = self.n_rows(job.input);
         if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows {
-                n_rows,
-                max_rows: MAX_ROWS,
-            });
+            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
         }
         let n_more = match job.want {
             Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
@@ -180,10 +169,7 @@ impl ReferencePlayer {
         };
         let end = job.pos + n_rows + n_more;
         if end > self.config.n_ctx {
-            return Err(PlayerError::Context {
-                pos: end - 1,
-                n_ctx: self.config.n_ctx,
-            });
+            return Err(PlayerError::Context { pos: end - 1, n_ctx: self.config.n_ctx });
         }
         let n_vocab = self.plan.dims.n_vocab;
         match job.input {

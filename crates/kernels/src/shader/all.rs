@@ -31,10 +31,7 @@ const PAIRS: &[(TensorType, TensorType)] = {
 /// Variants as keys; the forms multiply them (see [`all_variants`]).
 pub fn all_kernels() -> Vec<Kernel> {
     let mut out = Vec::new();
-    let types = TensorType::ALL
-        .iter()
-        .copied()
-        .filter(|ty| ty.is_supported());
+    let types = TensorType::ALL.iter().copied().filter(|ty| ty.is_supported());
     for ty in types {
         out.push(Kernel::Embed { table: ty });
         for (input, output) in [
@@ -46,14 +43,7 @@ pub fn all_kernels() -> Vec<Kernel> {
             (Input::Post, Output::Glu(1)),
             (Input::Norm, Output::Gated(0)),
         ] {
-            out.push(Kernel::MatVec {
-                a: ty,
-                b: None,
-                input,
-                output,
-                wg: 64,
-                rows: 4,
-            });
+            out.push(Kernel::MatVec { a: ty, b: None, input, output, wg: 64, rows: 4 });
         }
         for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {
             for tm in [2, 8] {
@@ -65,14 +55,7 @@ pub fn all_kernels() -> Vec<Kernel> {
         for (a, b) in [(a, b), (b, a)] {
             for input in [Input::Norm, Input::Post] {
                 let (b, output) = (Some(b), Output::Store);
-                out.push(Kernel::MatVec {
-                    a,
-                    b,
-                    input,
-                    output,
-                    wg: 32,
-                    rows: 2,
-                });
+                out.push(Kernel::MatVec { a, b, input, output, wg: 32, rows: 2 });
             }
         }
     }
@@ -97,33 +80,16 @@ fn attention(out: &mut Vec<Kernel>) {
     for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
         for head_dim in [32, 64, 96, 128, 256] {
             for (halves, qk_norm) in [(false, false), (true, false), (true, true)] {
-                out.push(Kernel::RopeKv {
-                    kv,
-                    head_dim,
-                    halves,
-                    qk_norm,
-                });
+                out.push(Kernel::RopeKv { kv, head_dim, halves, qk_norm });
             }
             for group in [1, 4, 7] {
-                out.push(Kernel::AttnSplit {
-                    kv,
-                    head_dim,
-                    group,
-                    span: 128,
-                });
+                out.push(Kernel::AttnSplit { kv, head_dim, group, span: 128 });
             }
-            out.push(Kernel::AttnTile {
-                kv,
-                head_dim,
-                group: 4,
-            });
+            out.push(Kernel::AttnTile { kv, head_dim, group: 4 });
         }
     }
     for head_dim in [32, 80, 128, 256] {
-        out.push(Kernel::AttnMerge {
-            head_dim,
-            span: 128,
-        });
+        out.push(Kernel::AttnMerge { head_dim, span: 128 });
     }
 }
 
@@ -145,22 +111,18 @@ pub fn all_variants() -> impl Iterator<Item = Result<Variant, ComposeError>> {
     let mut seen = std::collections::HashSet::new();
     let forms = [(false, false), (true, false), (false, true), (true, true)]
         .map(|(subgroups, f16)| Forms { subgroups, f16 });
-    all_kernels()
-        .into_iter()
-        .flat_map(move |kernel| forms.map(|f| (kernel, f)))
-        .filter_map(move |(kernel, forms)| {
+    all_kernels().into_iter().flat_map(move |kernel| forms.map(|f| (kernel, f))).filter_map(
+        move |(kernel, forms)| {
             let texts = kernel
                 .wgsl(forms, Dialect::Native)
                 .and_then(|native| Ok((native, kernel.wgsl(forms, Dialect::Browser)?)));
             match texts {
                 Err(error) => Some(Err(error)),
                 Ok((native, _)) if !seen.insert(native.clone()) => None,
-                Ok((native, browser)) => Some(Ok(Variant {
-                    name: kernel.name(forms),
-                    forms,
-                    native,
-                    browser,
-                })),
+                Ok((native, browser)) => {
+                    Some(Ok(Variant { name: kernel.name(forms), forms, native, browser }))
+                }
             }
-        })
+        },
+    )
 }

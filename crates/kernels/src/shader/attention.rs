@@ -29,18 +29,13 @@ pub struct AttnShape {
 pub fn attn_shape(heads: Heads) -> Option<AttnShape> {
     let per_kv = heads.n_heads / heads.n_kv_heads.max(1);
     let cuts = (1..=per_kv).filter(|n| per_kv.is_multiple_of(*n));
-    cuts.flat_map(|n_cuts| [256, 128, 64].map(|span| (n_cuts, span)))
-        .find_map(|(n_cuts, span)| {
-            let group = per_kv / n_cuts;
-            let items = group * heads.head_dim / 4;
-            let parts = (ATTN_WG as usize / items.max(1)).max(1);
-            let bytes = parts * items * 16 + group * (span + CHUNKS) * 4;
-            (bytes <= WORKGROUP_BYTES).then_some(AttnShape {
-                group,
-                n_cuts,
-                span,
-            })
-        })
+    cuts.flat_map(|n_cuts| [256, 128, 64].map(|span| (n_cuts, span))).find_map(|(n_cuts, span)| {
+        let group = per_kv / n_cuts;
+        let items = group * heads.head_dim / 4;
+        let parts = (ATTN_WG as usize / items.max(1)).max(1);
+        let bytes = parts * items * 16 + group * (span + CHUNKS) * 4;
+        (bytes <= WORKGROUP_BYTES).then_some(AttnShape { group, n_cuts, span })
+    })
 }
 
 #[cfg(test)]
@@ -48,22 +43,12 @@ mod tests {
     use super::*;
 
     fn shape(n_heads: usize, n_kv_heads: usize, head_dim: usize) -> Option<AttnShape> {
-        attn_shape(Heads {
-            n_heads,
-            n_kv_heads,
-            head_dim,
-        })
+        attn_shape(Heads { n_heads, n_kv_heads, head_dim })
     }
 
     #[test]
     fn usual_heads_stay_whole() {
-        let whole = |group, span| {
-            Some(AttnShape {
-                group,
-                n_cuts: 1,
-                span,
-            })
-        };
+        let whole = |group, span| Some(AttnShape { group, n_cuts: 1, span });
         assert_eq!(shape(32, 8, 128), whole(4, 256));
         assert_eq!(shape(14, 2, 64), whole(7, 256));
         assert_eq!(shape(4, 1, 256), whole(4, 256));
@@ -73,10 +58,7 @@ mod tests {
     #[test]
     fn many_heads_are_cut() {
         let cut = shape(128, 1, 128);
-        assert!(
-            cut.is_some_and(|s| s.n_cuts > 1 && s.group * s.n_cuts == 128),
-            "{cut:?}"
-        );
+        assert!(cut.is_some_and(|s| s.n_cuts > 1 && s.group * s.n_cuts == 128), "{cut:?}");
         assert_eq!(shape(1, 1, 8192), None);
     }
 }

@@ -78,15 +78,8 @@ impl RowLayout {
         let n_units = n_cols.div_ceil(UNIT);
         let n_blocks = n_cols / ty.block_len();
         // Plain numbers are padded with zero columns to whole units.
-        let padded = if ty.block_len() == 1 {
-            n_units * UNIT
-        } else {
-            n_blocks
-        };
-        let row_bytes = fields
-            .iter()
-            .map(|f| (f.len * padded).next_multiple_of(WORD_BYTES))
-            .sum();
+        let padded = if ty.block_len() == 1 { n_units * UNIT } else { n_blocks };
+        let row_bytes = fields.iter().map(|f| (f.len * padded).next_multiple_of(WORD_BYTES)).sum();
         let file_bytes = n_blocks * ty.block_bytes();
         Some(RowLayout {
             fields,
@@ -109,9 +102,7 @@ impl RowLayout {
         if self.file_bytes == 0 || self.row_bytes == 0 {
             return;
         }
-        let pairs = rows
-            .chunks_exact(self.file_bytes)
-            .zip(out.chunks_exact_mut(self.row_bytes));
+        let pairs = rows.chunks_exact(self.file_bytes).zip(out.chunks_exact_mut(self.row_bytes));
         for (row, to) in pairs {
             self.repack_row(row, to);
         }
@@ -163,16 +154,9 @@ mod tests {
 
     #[test]
     fn planes_take_every_byte_of_a_block_once() {
-        for ty in TensorType::ALL
-            .iter()
-            .copied()
-            .filter(|ty| ty.is_supported())
-        {
-            let mut bytes: Vec<usize> = planes(ty)
-                .unwrap()
-                .iter()
-                .flat_map(|f| f.start..f.start + f.len)
-                .collect();
+        for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
+            let mut bytes: Vec<usize> =
+                planes(ty).unwrap().iter().flat_map(|f| f.start..f.start + f.len).collect();
             bytes.sort_unstable();
             assert_eq!(bytes, (0..ty.block_bytes()).collect::<Vec<_>>(), "{ty}");
         }
@@ -180,11 +164,7 @@ mod tests {
 
     #[test]
     fn rows_grow_by_less_than_a_word_per_plane() {
-        for ty in TensorType::ALL
-            .iter()
-            .copied()
-            .filter(|ty| ty.is_supported())
-        {
+        for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
             let layout = RowLayout::new(ty, 256 * 9).unwrap();
             let limit = layout.file_bytes + (WORD_BYTES - 1) * planes(ty).unwrap().len();
             assert!(layout.row_bytes <= limit, "{ty}");

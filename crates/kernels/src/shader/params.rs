@@ -83,14 +83,6 @@ params! {
 
 impl Matrix {
     /// A matrix that is not there.
-    pub const ABSENT: Matrix = Matrix {
-        base: 0,
-        stride: 0,
-        n_rows: 1,
-        out: 0,
-        bias: NONE,
-        first: NONE,
-        slot: 0,
-        pad: 0,
-    };
+    pub const ABSENT: Matrix =
+        Matrix { base: 0, stride: 0, n_rows: 1, out: 0, bias: NONE, first: NONE, slot: 0, pad: 0 };
 }

@@ -58,13 +58,7 @@ struct Builder {
 
 impl Builder {
     fn new(kernel: &'static str, forms: Forms) -> Self {
-        Builder {
-            source: Source {
-                kernel,
-                ..Source::default()
-            },
-            forms,
-        }
+        Builder { source: Source { kernel, ..Source::default() }, forms }
     }
 
     fn u32(mut self, name: &'static str, value: u32) -> Self {
@@ -85,14 +79,8 @@ impl Builder {
     /// The workgroup reduction of `n_sums` numbers over `wg` threads, in the device's form.
     fn reduce(mut self, wg: u32, n_sums: u32) -> Self {
         self.source.subgroups = self.forms.subgroups;
-        let part = if self.forms.subgroups {
-            "lib/reduce_subgroup"
-        } else {
-            "lib/reduce_shared"
-        };
-        self.u32("WG", wg)
-            .u32("N_SUMS", n_sums)
-            .slot("reduce", part)
+        let part = if self.forms.subgroups { "lib/reduce_subgroup" } else { "lib/reduce_shared" };
+        self.u32("WG", wg).u32("N_SUMS", n_sums).slot("reduce", part)
     }
 }
 
@@ -114,50 +102,35 @@ impl Kernel {
             Kernel::Embed { table } => Builder::new("kernels/embed", forms)
                 .u32("WG", EMBED_WG)
                 .slot("quant_a", quant_part(table)),
-            Kernel::MatVec {
-                a,
-                b,
-                input,
-                output,
-                wg,
-                rows,
-            } => matvec(forms, a, b, input, output, wg, rows),
+            Kernel::MatVec { a, b, input, output, wg, rows } => {
+                matvec(forms, a, b, input, output, wg, rows)
+            }
             Kernel::MatMul { w, put, tm } => matmul(forms, w, put, tm),
             Kernel::Norm { post, norm } => Builder::new("kernels/norm", forms)
                 .reduce(NORM_WG, 1)
                 .u32("POST", post.into())
                 .u32("NORM", norm.into()),
-            Kernel::RopeKv {
-                kv,
-                head_dim,
-                halves,
-                qk_norm,
-            } => Builder::new("kernels/rope_kv", forms)
-                .reduce(NORM_WG, 1)
-                .u32("HD4", head_dim / 4)
-                .bool("HALVES", halves)
-                .bool("QK_NORM", qk_norm)
-                .slot("kv", kv_part(kv)),
-            Kernel::AttnSplit {
-                kv,
-                head_dim,
-                group,
-                span,
-            } => Builder::new("kernels/attn_split", forms)
-                .u32("WG", ATTN_WG)
-                .u32("HD4", head_dim / 4)
-                .u32("GROUP", group)
-                .u32("SPAN", span)
-                .slot("kv", kv_part(kv)),
+            Kernel::RopeKv { kv, head_dim, halves, qk_norm } => {
+                Builder::new("kernels/rope_kv", forms)
+                    .reduce(NORM_WG, 1)
+                    .u32("HD4", head_dim / 4)
+                    .bool("HALVES", halves)
+                    .bool("QK_NORM", qk_norm)
+                    .slot("kv", kv_part(kv))
+            }
+            Kernel::AttnSplit { kv, head_dim, group, span } => {
+                Builder::new("kernels/attn_split", forms)
+                    .u32("WG", ATTN_WG)
+                    .u32("HD4", head_dim / 4)
+                    .u32("GROUP", group)
+                    .u32("SPAN", span)
+                    .slot("kv", kv_part(kv))
+            }
             Kernel::AttnMerge { head_dim, span } => Builder::new("kernels/attn_merge", forms)
                 .u32("WG", NORM_WG)
                 .u32("HD4", head_dim / 4)
                 .u32("SPAN", span),
-            Kernel::AttnTile {
-                kv,
-                head_dim,
-                group,
-            } => Builder::new("kernels/attn_tile", forms)
+            Kernel::AttnTile { kv, head_dim, group } => Builder::new("kernels/attn_tile", forms)
                 .u32("HD4", head_dim / 4)
                 .u32("GROUP", group)
                 .slot("kv", kv_part(kv)),
@@ -194,24 +167,13 @@ fn matvec(
     wg: u32,
     rows: u32,
 ) -> Builder {
-    let n_mats = if matches!(output, Output::Glu(_)) {
-        2
-    } else {
-        1
-    };
+    let n_mats = if matches!(output, Output::Glu(_)) { 2 } else { 1 };
     let mut builder = Builder::new("kernels/matvec", forms)
         .reduce(wg, n_mats * rows + 1)
         .u32("ROWS", rows)
         .u32("MATS", n_mats)
         .slot("quant_a", quant_part(a))
-        .slot(
-            "product",
-            if b.is_some() {
-                "lib/two_types"
-            } else {
-                "lib/one_type"
-            },
-        )
+        .slot("product", if b.is_some() { "lib/two_types" } else { "lib/one_type" })
         .slot(
             "input",
             match input {

@@ -19,19 +19,13 @@ const N_LAYERS_27B: usize = 62;
 pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
     let softcap = b.keys().number("final_logit_softcapping")?;
     if softcap.is_some_and(|cap| cap != 0.0) {
-        return Err(Error::Unsupported {
-            what: "soft-capped logits".into(),
-        });
+        return Err(Error::Unsupported { what: "soft-capped logits".into() });
     }
     let (heads, dim) = (b.heads(), b.hyper.dim);
     let global = b.rope(RopeStyle::Halves, b.hyper.rope_theta, true)?;
-    let local_theta = b
-        .keys()
-        .rope_theta("rope.freq_base_swa", LOCAL_ROPE_THETA)?;
+    let local_theta = b.keys().rope_theta("rope.freq_base_swa", LOCAL_ROPE_THETA)?;
     let local = b.rope(RopeStyle::Halves, local_theta, false)?;
-    let pattern = b
-        .keys()
-        .optional("attention.sliding_window_pattern", 1, 1024)?;
+    let pattern = b.keys().optional("attention.sliding_window_pattern", 1, 1024)?;
     let pattern = pattern.unwrap_or(PATTERN);
     let per_head = match b.hyper.n_layers {
         N_LAYERS_27B => dim / heads.n_heads,
@@ -49,19 +43,8 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
         b.qkv(i)?;
         let q_norm = Some(b.norm(&format!("blk.{i}.attn_q_norm.weight"), heads.head_dim)?);
         let k_norm = Some(b.norm(&format!("blk.{i}.attn_k_norm.weight"), heads.head_dim)?);
-        b.push(Op::RopeKv {
-            kv,
-            heads,
-            q_norm,
-            k_norm,
-            rope,
-        });
-        b.push(Op::Attention {
-            kv,
-            heads,
-            scale,
-            window,
-        });
+        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope });
+        b.push(Op::Attention { kv, heads, scale, window });
         let post = Some(b.norm(&format!("blk.{i}.post_attention_norm.weight"), dim)?);
         b.output(i, post)?;
         let post = Some(b.norm(&format!("blk.{i}.post_ffw_norm.weight"), dim)?);

@@ -9,14 +9,8 @@ use crate::Error;
 use crate::builder::Builder;
 
 pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
-    if let Some(n) = b
-        .keys()
-        .optional("expert_count", 0, u32::MAX)?
-        .filter(|&n| n > 0)
-    {
-        return Err(Error::Unsupported {
-            what: format!("a mixture of {n} experts"),
-        });
+    if let Some(n) = b.keys().optional("expert_count", 0, u32::MAX)?.filter(|&n| n > 0) {
+        return Err(Error::Unsupported { what: format!("a mixture of {n} experts") });
     }
     let rope = b.rope(RopeStyle::Interleaved, b.hyper.rope_theta, true)?;
     let (heads, window) = (b.heads(), b.hyper.sliding_window);
@@ -25,19 +19,8 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
     for i in 0..b.hyper.n_layers {
         let kv = b.kv_layer();
         b.qkv(i)?;
-        b.push(Op::RopeKv {
-            kv,
-            heads,
-            q_norm: None,
-            k_norm: None,
-            rope,
-        });
-        b.push(Op::Attention {
-            kv,
-            heads,
-            scale,
-            window,
-        });
+        b.push(Op::RopeKv { kv, heads, q_norm: None, k_norm: None, rope });
+        b.push(Op::Attention { kv, heads, scale, window });
         b.output(i, None)?;
         b.feed_forward(i, Activation::Silu, None)?;
     }

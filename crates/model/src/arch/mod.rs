@@ -18,22 +18,10 @@ pub struct Architecture {
 
 /// Everything we can run.
 pub const TABLE: &[Architecture] = &[
-    Architecture {
-        name: "llama",
-        build: llama::build,
-    },
-    Architecture {
-        name: "qwen2",
-        build: qwen2::build,
-    },
-    Architecture {
-        name: "qwen3",
-        build: qwen3::build,
-    },
-    Architecture {
-        name: "gemma3",
-        build: gemma3::build,
-    },
+    Architecture { name: "llama", build: llama::build },
+    Architecture { name: "qwen2", build: qwen2::build },
+    Architecture { name: "qwen3", build: qwen3::build },
+    Architecture { name: "gemma3", build: gemma3::build },
 ];
 
 /// Longest part of an unknown name that is repeated in the message.

@@ -15,19 +15,8 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
     for i in 0..b.hyper.n_layers {
         let kv = b.kv_layer();
         b.qkv(i)?;
-        b.push(Op::RopeKv {
-            kv,
-            heads,
-            q_norm: None,
-            k_norm: None,
-            rope,
-        });
-        b.push(Op::Attention {
-            kv,
-            heads,
-            scale,
-            window: None,
-        });
+        b.push(Op::RopeKv { kv, heads, q_norm: None, k_norm: None, rope });
+        b.push(Op::Attention { kv, heads, scale, window: None });
         b.output(i, None)?;
         b.feed_forward(i, Activation::Silu, None)?;
     }

@@ -17,19 +17,8 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
         b.qkv(i)?;
         let q_norm = Some(b.norm(&format!("blk.{i}.attn_q_norm.weight"), heads.head_dim)?);
         let k_norm = Some(b.norm(&format!("blk.{i}.attn_k_norm.weight"), heads.head_dim)?);
-        b.push(Op::RopeKv {
-            kv,
-            heads,
-            q_norm,
-            k_norm,
-            rope,
-        });
-        b.push(Op::Attention {
-            kv,
-            heads,
-            scale,
-            window: None,
-        });
+        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope });
+        b.push(Op::Attention { kv, heads, scale, window: None });
         b.output(i, None)?;
         b.feed_forward(i, Activation::Silu, None)?;
     }

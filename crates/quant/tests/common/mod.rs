@@ -31,10 +31,7 @@ fn u32_at(bytes: &[u8], at: usize) -> usize {
 
 /// Every member, found through the central directory at the end.
 fn npz(bytes: &[u8]) -> Arrays {
-    let end = bytes
-        .windows(4)
-        .rposition(|w| w == b"PK\x05\x06")
-        .expect("a ZIP");
+    let end = bytes.windows(4).rposition(|w| w == b"PK\x05\x06").expect("a ZIP");
     let (n_members, mut at) = (u16_at(bytes, end + 10), u32_at(bytes, end + 16));
     let mut out = Arrays::new();
     for _ in 0..n_members {
@@ -61,9 +58,6 @@ fn npy(bytes: &[u8]) -> Vec<u8> {
     let start = 10 + u16_at(bytes, 8);
     let header = std::str::from_utf8(&bytes[10..start]).unwrap();
     assert!(header.contains("'fortran_order': False"), "{header}");
-    assert!(
-        header.contains("'<f4'") || header.contains("'|u1'"),
-        "{header}"
-    );
+    assert!(header.contains("'<f4'") || header.contains("'|u1'"), "{header}");
     bytes[start..].to_vec()
 }

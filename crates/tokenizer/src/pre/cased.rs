@@ -19,20 +19,9 @@ struct Rule {
     n_digits: usize,
 }
 
-const GPT4O: Rule = Rule {
-    marks_are_letters: false,
-    contractions: true,
-    n_digits: 3,
-};
-const TEKKEN: Rule = Rule {
-    contractions: false,
-    n_digits: 1,
-    ..GPT4O
-};
-const GRANITE: Rule = Rule {
-    marks_are_letters: true,
-    ..GPT4O
-};
+const GPT4O: Rule = Rule { marks_are_letters: false, contractions: true, n_digits: 3 };
+const TEKKEN: Rule = Rule { contractions: false, n_digits: 1, ..GPT4O };
+const GRANITE: Rule = Rule { marks_are_letters: true, ..GPT4O };
 
 /// Digits by three, contractions joined.
 pub(super) fn gpt4o(text: &str, emit: &mut dyn FnMut(&str)) {
@@ -54,22 +43,11 @@ fn word(text: &str, pos: usize, rule: &Rule) -> Option<usize> {
     let is_prefix =
         !matches!(first, '\r' | '\n') && !matches!(class(first), Class::Letter | Class::Number);
     let starts = [is_prefix.then_some(next), Some(pos)];
-    let found = starts
-        .iter()
-        .flatten()
-        .find_map(|start| upper_lower(text, *start, rule));
-    let found = found.or_else(|| {
-        starts
-            .iter()
-            .flatten()
-            .find_map(|start| upper_only(text, *start, rule))
-    });
+    let found = starts.iter().flatten().find_map(|start| upper_lower(text, *start, rule));
+    let found =
+        found.or_else(|| starts.iter().flatten().find_map(|start| upper_only(text, *start, rule)));
     if let Some(end) = found {
-        return Some(if rule.contractions {
-            joined_contraction(text, end)
-        } else {
-            end
-        });
+        return Some(if rule.contractions { joined_contraction(text, end) } else { end });
     }
     if class(first) == Class::Number {
         return Some(digits(text, pos, rule.n_digits));
@@ -91,24 +69,17 @@ fn is_letter(c: char, rule: &Rule) -> bool {
 /// `U*V+`
 fn upper_lower(text: &str, start: usize, rule: &Rule) -> Option<usize> {
     let is_lower = |c: char| is_letter(c, rule) && !c.is_ascii_uppercase();
-    let upper = run(text, start, |c| {
-        is_letter(c, rule) && !c.is_ascii_lowercase()
-    });
+    let upper = run(text, start, |c| is_letter(c, rule) && !c.is_ascii_lowercase());
     let lower = run(text, upper, is_lower);
     if lower > upper {
         return Some(lower);
     }
     // No lower case after the run: its last character that may be either ends the word.
-    let (at, c) = text
-        .get(start..upper)?
-        .char_indices()
-        .rfind(|(_, c)| is_lower(*c))?;
+    let (at, c) = text.get(start..upper)?.char_indices().rfind(|(_, c)| is_lower(*c))?;
     Some(start + at + c.len_utf8())
 }
 
 /// `U+V*`, reached only where no `V` follows the run.
 fn upper_only(text: &str, start: usize, rule: &Rule) -> Option<usize> {
-    super::some(text, start, |c| {
-        is_letter(c, rule) && !c.is_ascii_lowercase()
-    })
+    super::some(text, start, |c| is_letter(c, rule) && !c.is_ascii_lowercase())
 }

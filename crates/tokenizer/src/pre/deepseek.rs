@@ -83,12 +83,12 @@ pub(super) fn v3(text: &str, emit: &mut dyn FnMut(&str)) {
 /// V3 without line breaks at the end of punctuation, and each break by itself.
 pub(super) fn spark(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        word(text, pos)
-            .or_else(|| some_after(text, pos, |c| c == ' ', is_mark))
-            .or_else(|| match char_at(text, pos) {
+        word(text, pos).or_else(|| some_after(text, pos, |c| c == ' ', is_mark)).or_else(|| {
+            match char_at(text, pos) {
                 Some(('\r' | '\n', next)) => Some(next),
                 _ => spaces(text, pos),
-            })
+            }
+        })
     });
 }
 
@@ -108,9 +108,7 @@ fn word(text: &str, pos: usize) -> Option<usize> {
         !matches!(c, '\r' | '\n')
             && !matches!(class(c), Class::Letter | Class::Punctuation | Class::Symbol)
     };
-    some_after(text, pos, is_prefix, |c| {
-        matches!(class(c), Class::Letter | Class::Mark)
-    })
+    some_after(text, pos, is_prefix, |c| matches!(class(c), Class::Letter | Class::Mark))
 }
 
 /// Kimi K2: Han, words with their contraction, digits by three, everything else, white space.

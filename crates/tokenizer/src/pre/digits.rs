@@ -13,17 +13,13 @@ fn is_number(c: char) -> bool {
 /// `\p{N}`
 pub(super) fn single(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        char_at(text, pos)
-            .filter(|(c, _)| is_number(*c))
-            .map(|(_, next)| next)
+        char_at(text, pos).filter(|(c, _)| is_number(*c)).map(|(_, next)| next)
     });
 }
 
 /// `\p{N}{1,3}`
 pub(super) fn up_to_three(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| {
-        Some(super::words::digits(text, pos, 3))
-    });
+    by_match(text, emit, |text, pos| Some(super::words::digits(text, pos, 3)));
 }
 
 /// `\p{N}+`
@@ -65,9 +61,7 @@ pub(super) fn groups_from_right(text: &str, emit: &mut dyn FnMut(&str)) {
         let end = run(text, start, is_number);
         let number = text.get(start..end).unwrap_or("");
         let n_first = number.chars().count() % 3;
-        let ends = number
-            .char_indices()
-            .map(|(at, c)| start + at + c.len_utf8());
+        let ends = number.char_indices().map(|(at, c)| start + at + c.len_utf8());
         for (n, to) in ends.enumerate().map(|(i, to)| (i + 1, to)) {
             if n % 3 == n_first {
                 emit_range(text, from, to, emit);

@@ -14,8 +14,7 @@ pub(super) type Ranges = &'static [(u32, u32)];
 pub(super) fn is_in(c: char, set: Ranges) -> bool {
     let point = c as u32;
     let below = set.partition_point(|(first, _)| *first <= point);
-    set.get(below.wrapping_sub(1))
-        .is_some_and(|(_, last)| point <= *last)
+    set.get(below.wrapping_sub(1)).is_some_and(|(_, last)| point <= *last)
         && (c.is_ascii() || class(c) != Class::Space)
 }
 
@@ -80,9 +79,7 @@ pub(super) fn punctuation(text: &str, emit: &mut dyn FnMut(&str)) {
 
 /// The same with the backtick.
 pub(super) fn punctuation_and_backtick(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| {
-        some(text, pos, |c| is_punctuation(c) || c == '`')
-    });
+    by_match(text, emit, |text, pos| some(text, pos, |c| is_punctuation(c) || c == '`'));
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -92,9 +89,7 @@ fn is_punctuation(c: char) -> bool {
 /// `[\r\n]`
 pub(super) fn breaks(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        char_at(text, pos)
-            .filter(|(c, _)| matches!(c, '\r' | '\n'))
-            .map(|(_, next)| next)
+        char_at(text, pos).filter(|(c, _)| matches!(c, '\r' | '\n')).map(|(_, next)| next)
     });
 }
 
@@ -129,24 +124,19 @@ pub(super) fn trailing_space(text: &str, emit: &mut dyn FnMut(&str)) {
 
 /// `[一-龥ࠀ-一가-퟿]+`
 pub(super) fn east_asian(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| {
-        some(text, pos, |c| is_in(c, EAST_ASIAN))
-    });
+    by_match(text, emit, |text, pos| some(text, pos, |c| is_in(c, EAST_ASIAN)));
 }
 
 /// `[一-龥぀-ゟ゠-ヿ]+`
 pub(super) fn han_kana(text: &str, emit: &mut dyn FnMut(&str)) {
-    by_match(text, emit, |text, pos| {
-        some(text, pos, |c| is_in(c, HAN_KANA))
-    });
+    by_match(text, emit, |text, pos| some(text, pos, |c| is_in(c, HAN_KANA)));
 }
 
 /// Hangul, punctuation of East Asian text, Bopomofo, Han and Kana, each by itself.
 pub(super) fn scripts(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
         let sets = [HANGUL, EAST_ASIAN_MARKS, BOPOMOFO, HAN_KANA];
-        sets.iter()
-            .find_map(|set| some(text, pos, |c| is_in(c, set)))
+        sets.iter().find_map(|set| some(text, pos, |c| is_in(c, set)))
     });
 }
 
@@ -158,11 +148,6 @@ pub(super) fn asian(text: &str, emit: &mut dyn FnMut(&str)) {
 /// ` ?[^(\s|.,!?…。，、।۔،)]+`
 pub(super) fn bloom(text: &str, emit: &mut dyn FnMut(&str)) {
     by_match(text, emit, |text, pos| {
-        some_after(
-            text,
-            pos,
-            |c| c == ' ',
-            |c| !is_space(c) && !is_in(c, STOPS),
-        )
+        some_after(text, pos, |c| c == ' ', |c| !is_space(c) && !is_in(c, STOPS))
     });
 }

@@ -37,15 +37,7 @@ const fn of(stages: &'static [Stage]) -> Pre {
 
 /// Rules by name; a name of a family that differs in a flag has a row of its own.
 const TABLE: &[(&[&str], Pre)] = &[
-    (
-        &["default", ""],
-        of(&[
-            sets::punctuation,
-            gpt2::gpt2,
-            digits::all,
-            digits::three_ascii,
-        ]),
-    ),
+    (&["default", ""], of(&[sets::punctuation, gpt2::gpt2, digits::all, digits::three_ascii])),
     (
         &[
             "gpt-2",
@@ -82,20 +74,10 @@ const TABLE: &[(&[&str], Pre)] = &[
             "lfm2",
             "jina-v5-nano",
         ],
-        Pre {
-            ignore_merges: true,
-            add_bos: true,
-            ..of(&[words::llama3])
-        },
+        Pre { ignore_merges: true, add_bos: true, ..of(&[words::llama3]) },
     ),
     (&["dbrx", "smaug-bpe", "chatglm-bpe"], of(&[words::llama3])),
-    (
-        &["glm4", "glm5"],
-        Pre {
-            ignore_merges: true,
-            ..of(&[words::llama3])
-        },
-    ),
+    (&["glm4", "glm5"], Pre { ignore_merges: true, ..of(&[words::llama3]) }),
     (&["jais-2"], of(&[words::jais2])),
     (
         &[
@@ -119,24 +101,9 @@ const TABLE: &[(&[&str], Pre)] = &[
     (&["seed-coder"], of(&[words::seed_coder])),
     (&["laguna"], of(&[sets::lines, words::qwen2])),
     (&["exaone-moe"], of(&[words::exaone_moe])),
-    (
-        &["minicpm5"],
-        Pre {
-            ignore_merges: true,
-            ..of(&[digits::up_to_three, words::minicpm5])
-        },
-    ),
-    (
-        &["youtu"],
-        Pre {
-            ignore_merges: true,
-            ..of(&[sets::scripts, words::youtu])
-        },
-    ),
-    (
-        &["tiny_aya", "cohere2moe"],
-        of(&[digits::groups_from_right, words::tiny_aya]),
-    ),
+    (&["minicpm5"], Pre { ignore_merges: true, ..of(&[digits::up_to_three, words::minicpm5]) }),
+    (&["youtu"], Pre { ignore_merges: true, ..of(&[sets::scripts, words::youtu]) }),
+    (&["tiny_aya", "cohere2moe"], of(&[digits::groups_from_right, words::tiny_aya])),
     (
         &[
             "starcoder",
@@ -150,14 +117,7 @@ const TABLE: &[(&[&str], Pre)] = &[
         ],
         of(&[digits::single, gpt2::gpt2]),
     ),
-    (
-        &["falcon"],
-        of(&[
-            sets::punctuation_and_backtick,
-            gpt2::gpt2,
-            digits::three_ascii,
-        ]),
-    ),
+    (&["falcon"], of(&[sets::punctuation_and_backtick, gpt2::gpt2, digits::three_ascii])),
     (
         &["deepseek-llm"],
         of(&[
@@ -171,90 +131,34 @@ const TABLE: &[(&[&str], Pre)] = &[
     ),
     (
         &["deepseek-coder"],
-        of(&[
-            sets::breaks,
-            sets::letters,
-            sets::marks,
-            sets::east_asian,
-            digits::single,
-        ]),
+        of(&[sets::breaks, sets::letters, sets::marks, sets::east_asian, digits::single]),
     ),
     (
         &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
         of(&[digits::up_to_three, sets::han_kana, deepseek::v3]),
     ),
-    (
-        &["spark2_5"],
-        of(&[
-            digits::up_to_three,
-            sets::han_kana,
-            deepseek::spark,
-            digits::single,
-        ]),
-    ),
-    (
-        &["afmoe"],
-        of(&[digits::groups_from_right, sets::asian, deepseek::v3]),
-    ),
-    (
-        &["kimi-k2"],
-        Pre {
-            merges_optional: true,
-            ..of(&[deepseek::kimi_k2])
-        },
-    ),
-    (
-        &["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"],
-        of(&[cased::gpt4o]),
-    ),
-    (
-        &["tekken"],
-        Pre {
-            ignore_merges: true,
-            add_bos: true,
-            ..of(&[cased::tekken])
-        },
-    ),
-    (
-        &["granite-embed-multi-97m"],
-        Pre {
-            ignore_merges: true,
-            ..of(&[cased::granite])
-        },
-    ),
+    (&["spark2_5"], of(&[digits::up_to_three, sets::han_kana, deepseek::spark, digits::single])),
+    (&["afmoe"], of(&[digits::groups_from_right, sets::asian, deepseek::v3])),
+    (&["kimi-k2"], Pre { merges_optional: true, ..of(&[deepseek::kimi_k2]) }),
+    (&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], of(&[cased::gpt4o])),
+    (&["tekken"], Pre { ignore_merges: true, add_bos: true, ..of(&[cased::tekken]) }),
+    (&["granite-embed-multi-97m"], Pre { ignore_merges: true, ..of(&[cased::granite]) }),
     (&["poro-chat", "bloom", "gpt3-finnish"], of(&[sets::bloom])),
     (&["viking"], of(&[sets::bloom, digits::single])),
     (&["superbpe"], of(&[digits::all, digits::thousands])),
     (
         &["gemma4", "granite-embed-multi-311m"],
-        Pre {
-            plain: true,
-            line_runs: true,
-            add_bos: true,
-            ..of(&[sets::lines])
-        },
+        Pre { plain: true, line_runs: true, add_bos: true, ..of(&[sets::lines]) },
     ),
-    (
-        &["sarvam-moe"],
-        Pre {
-            plain: true,
-            ..of(&[sets::lines])
-        },
-    ),
+    (&["sarvam-moe"], Pre { plain: true, ..of(&[sets::lines]) }),
 ];
 
 /// The rule with this name; the empty name is a file that does not say, an old one.
 pub(crate) fn find(name: &str) -> Option<Pre> {
-    TABLE
-        .iter()
-        .find(|(names, _)| names.contains(&name))
-        .map(|(_, pre)| *pre)
+    TABLE.iter().find(|(names, _)| names.contains(&name)).map(|(_, pre)| *pre)
 }
 
 /// All names, in the order of the table; the nameless rule of old files is `default`.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    TABLE
-        .iter()
-        .flat_map(|(names, _)| names.iter().copied())
-        .filter(|name| !name.is_empty())
+    TABLE.iter().flat_map(|(names, _)| names.iter().copied()).filter(|name| !name.is_empty())
 }

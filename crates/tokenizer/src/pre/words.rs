@@ -63,42 +63,19 @@ const LLAMA3: Rule = Rule {
     marks_are_other: true,
     tail: Tail::Breaks,
 };
-const QWEN2: Rule = Rule {
-    n_digits: 1,
-    ..LLAMA3
-};
-const QWEN35: Rule = Rule {
-    letters: Letters::Marked,
-    marks_are_other: false,
-    ..QWEN2
-};
-const UFAKZEKA: Rule = Rule {
-    contractions: Contractions::Never,
-    ..QWEN2
-};
-const SEED_CODER: Rule = Rule {
-    tail: Tail::Never,
-    ..QWEN2
-};
-const MINICPM5: Rule = Rule {
-    n_digits: usize::MAX,
-    ..LLAMA3
-};
-const EXAONE_MOE: Rule = Rule {
-    letters: Letters::Phrase,
-    tail: Tail::OneBreakOrSlash,
-    ..QWEN2
-};
+const QWEN2: Rule = Rule { n_digits: 1, ..LLAMA3 };
+const QWEN35: Rule = Rule { letters: Letters::Marked, marks_are_other: false, ..QWEN2 };
+const UFAKZEKA: Rule = Rule { contractions: Contractions::Never, ..QWEN2 };
+const SEED_CODER: Rule = Rule { tail: Tail::Never, ..QWEN2 };
+const MINICPM5: Rule = Rule { n_digits: usize::MAX, ..LLAMA3 };
+const EXAONE_MOE: Rule = Rule { letters: Letters::Phrase, tail: Tail::OneBreakOrSlash, ..QWEN2 };
 const YOUTU: Rule = Rule {
     contractions: Contractions::Joined,
     letters: Letters::Marked,
     tail: Tail::BreaksAndSlashes,
     ..QWEN2
 };
-const TINY_AYA: Rule = Rule {
-    n_digits: 3,
-    ..YOUTU
-};
+const TINY_AYA: Rule = Rule { n_digits: 3, ..YOUTU };
 
 macro_rules! stages {
     ($($(#[$doc:meta])* $name:ident = $rule:ident;)*) => {
@@ -135,11 +112,7 @@ pub(super) fn jais2(text: &str, emit: &mut dyn FnMut(&str)) {
     let mut start = 0;
     while start < text.len() {
         let end = run(text, start, |c| class(c) == Class::Space);
-        let cut = if end > start {
-            jais2_spaces(text, start, end, emit)
-        } else {
-            start
-        };
+        let cut = if end > start { jais2_spaces(text, start, end, emit) } else { start };
         // After the white space one word, which may begin with its last character.
         start = word(text, cut, &LLAMA3).unwrap_or(text.len());
         super::emit_range(text, cut, start, emit);
@@ -150,26 +123,16 @@ pub(super) fn jais2(text: &str, emit: &mut dyn FnMut(&str)) {
 /// returns the position where that word is looked for.
 fn jais2_spaces(text: &str, start: usize, end: usize, emit: &mut dyn FnMut(&str)) -> usize {
     let space = text.get(start..end).unwrap_or("");
-    let broken = space
-        .rfind(['\r', '\n'])
-        .map_or(start, |last| start + last + 1);
+    let broken = space.rfind(['\r', '\n']).map_or(start, |last| start + last + 1);
     super::emit_range(text, start, broken, emit);
     let rest = text.get(broken..end).unwrap_or("");
-    let mut positions = rest
-        .char_indices()
-        .map(|(at, _)| broken + at)
-        .skip(1)
-        .chain([end]);
+    let mut positions = rest.char_indices().map(|(at, _)| broken + at).skip(1).chain([end]);
     let mut n = rest.chars().count();
     let word_follows = end < text.len();
     let mut from = broken;
     while n > usize::from(word_follows) {
         let fits = |size: usize| n > size || (n == size && !word_follows);
-        let size = (0..=9)
-            .rev()
-            .map(|log| 1 << log)
-            .find(|size| fits(*size))
-            .unwrap_or(1);
+        let size = (0..=9).rev().map(|log| 1 << log).find(|size| fits(*size)).unwrap_or(1);
         let to = positions.nth(size - 1).unwrap_or(end);
         super::emit_range(text, from, to, emit);
         n -= size;
@@ -220,11 +183,7 @@ fn letters(text: &str, pos: usize, rule: &Rule) -> Option<usize> {
     if is_letter(first) {
         return Some(run(text, next, is_letter));
     }
-    if is_prefix {
-        some(text, next, is_letter)
-    } else {
-        None
-    }
+    if is_prefix { some(text, next, is_letter) } else { None }
 }
 
 /// Letters with their marks, and single spaces between letters.
@@ -233,9 +192,7 @@ fn phrase(text: &str, pos: usize) -> Option<usize> {
     let (_, mut end) = letter_at(pos)?;
     loop {
         end = run(text, end, |c| class(c) == Class::Mark);
-        let after_space = char_at(text, end)
-            .filter(|(c, _)| *c == ' ')
-            .map(|(_, next)| next);
+        let after_space = char_at(text, end).filter(|(c, _)| *c == ' ').map(|(_, next)| next);
         match letter_at(after_space.unwrap_or(end)) {
             Some((_, next)) => end = next,
             None => return Some(end),
@@ -246,9 +203,7 @@ fn phrase(text: &str, pos: usize) -> Option<usize> {
 /// The end of at most `n` digits at `pos`.
 pub(super) fn digits(text: &str, pos: usize, n: usize) -> usize {
     let rest = text.get(pos..).unwrap_or("").chars();
-    rest.take(n)
-        .take_while(|c| class(*c) == Class::Number)
-        .fold(pos, |end, c| end + c.len_utf8())
+    rest.take(n).take_while(|c| class(*c) == Class::Number).fold(pos, |end, c| end + c.len_utf8())
 }
 
 /// The end of a contraction right after a word that ends at `end`, or `end`.

@@ -1,10 +1,6 @@
 //! Where fixtures are, and a small vocabulary of our own for tests that need none.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a broken test is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken test is to fail")]
 #![allow(dead_code, reason = "every test file uses another part")]
 
 use std::path::{Path, PathBuf};
@@ -26,9 +22,7 @@ pub fn fixtures(folder: &str, test: &str) -> Option<PathBuf> {
 
 /// All files in a folder with this ending, sorted.
 pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let wanted = |path: &PathBuf| path.to_string_lossy().ends_with(ending);
     let mut files: Vec<_> = entries.filter(wanted).collect();
     files.sort();
@@ -37,9 +31,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 /// The metadata of a GGUF file.
 pub fn metadata(path: &Path) -> Metadata {
-    Gguf::open(Box::new(std::fs::read(path).unwrap()))
-        .unwrap()
-        .metadata
+    Gguf::open(Box::new(std::fs::read(path).unwrap())).unwrap().metadata
 }
 
 /// The tokenizer of a GGUF file.

@@ -11,10 +11,7 @@ fn site(name: &str) -> Result<Site> {
     fs::write(page.join("assets/a.wasm"), "0123456789")?;
     let model = page.with_extension("model one.gguf");
     fs::write(&model, "GGUF")?;
-    Ok(Site {
-        page,
-        model: Some(model),
-    })
+    Ok(Site { page, model: Some(model) })
 }
 
 fn remove(site: &Site) -> Result<()> {
@@ -26,11 +23,7 @@ fn remove(site: &Site) -> Result<()> {
 
 fn request(addr: SocketAddr, head: &str) -> Result<String> {
     let mut stream = TcpStream::connect(addr)?;
-    let host = if head.contains("Host:") {
-        String::new()
-    } else {
-        format!("Host: {addr}\r\n")
-    };
+    let host = if head.contains("Host:") { String::new() } else { format!("Host: {addr}\r\n") };
     stream.write_all(format!("{head}\r\n{host}Connection: close\r\n\r\n").as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
@@ -41,39 +34,17 @@ fn request(addr: SocketAddr, head: &str) -> Result<String> {
 fn pages_ranges_and_refusals() -> Result<()> {
     let site = site("http")?;
     let addr = start(site.clone(), 0)?.addr;
-    let name = site
-        .model
-        .as_ref()
-        .and_then(|m| m.file_name()?.to_str())
-        .context("name")?;
+    let name = site.model.as_ref().and_then(|m| m.file_name()?.to_str()).context("name")?;
     let model = format!("GET /models/{} HTTP/1.1", encode(name));
     let table = [
-        (
-            "GET / HTTP/1.1",
-            vec!["HTTP/1.1 200", "text/html", "<p>page</p>"],
-        ),
-        (
-            "GET /?model=x HTTP/1.1",
-            vec!["HTTP/1.1 200", "<p>page</p>"],
-        ),
+        ("GET / HTTP/1.1", vec!["HTTP/1.1 200", "text/html", "<p>page</p>"]),
+        ("GET /?model=x HTTP/1.1", vec!["HTTP/1.1 200", "<p>page</p>"]),
         (
             "GET /assets/a.wasm HTTP/1.1\r\nRange: bytes=2-4",
-            vec![
-                "HTTP/1.1 206",
-                "application/wasm",
-                "bytes 2-4/10",
-                "Content-Length: 3",
-                "234",
-            ],
+            vec!["HTTP/1.1 206", "application/wasm", "bytes 2-4/10", "Content-Length: 3", "234"],
         ),
-        (
-            "GET /assets/a.wasm HTTP/1.1\r\nRange: bytes=10-",
-            vec!["HTTP/1.1 416"],
-        ),
-        (
-            "HEAD /assets/a.wasm HTTP/1.1",
-            vec!["HTTP/1.1 200", "Content-Length: 10"],
-        ),
+        ("GET /assets/a.wasm HTTP/1.1\r\nRange: bytes=10-", vec!["HTTP/1.1 416"]),
+        ("HEAD /assets/a.wasm HTTP/1.1", vec!["HTTP/1.1 200", "Content-Length: 10"]),
         ("POST / HTTP/1.1", vec!["HTTP/1.1 405"]),
         ("GET /../Cargo.toml HTTP/1.1", vec!["HTTP/1.1 404"]),
         ("GET /%2e%2e/Cargo.toml HTTP/1.1", vec!["HTTP/1.1 404"]),

@@ -26,19 +26,12 @@ const STD_MODULES: [&str; 2] = ["fs", "net"];
 const STD_USERS: [&str; 3] = ["native-host", "xtask", "tests"];
 
 /// Where the choice between wasm and native may be made.
-const WASM_CFG_HOMES: [&str; 4] = [
-    "crates/web/",
-    "crates/cpu/",
-    "crates/gpu/src/platform",
-    "crates/xtask/",
-];
+const WASM_CFG_HOMES: [&str; 4] =
+    ["crates/web/", "crates/cpu/", "crates/gpu/src/platform", "crates/xtask/"];
 
 /// Manifests may choose dependencies by target for the same crates.
-const WASM_CFG_MANIFESTS: [&str; 3] = [
-    "crates/web/Cargo.toml",
-    "crates/cpu/Cargo.toml",
-    "crates/gpu/Cargo.toml",
-];
+const WASM_CFG_MANIFESTS: [&str; 3] =
+    ["crates/web/Cargo.toml", "crates/cpu/Cargo.toml", "crates/gpu/Cargo.toml"];
 
 /// Crates that may panic: programs for developers, whose panic is a message to them.
 const PANIC_HOMES: [&str; 2] = ["xtask", "tests"];
@@ -52,11 +45,7 @@ pub fn names(tree: &Tree) -> Vec<Finding> {
             let named = NAMES.iter().find(|(name, _)| *name == word);
             if named.is_some_and(|(_, owners)| !owners.contains(&owner)) {
                 let line = line_of(&masked.code, at);
-                findings.push(Finding::new(
-                    path,
-                    line,
-                    format!("{owner} must not name {word}"),
-                ));
+                findings.push(Finding::new(path, line, format!("{owner} must not name {word}")));
             }
         }
         if STD_USERS.contains(&owner) || tree.is_test_file(path) {
@@ -76,9 +65,7 @@ fn std_modules(code: &str) -> Vec<(usize, &'static str)> {
     let mut found = Vec::new();
     for (at, prefix) in code.match_indices("std::") {
         let rest = &code[at + prefix.len()..];
-        let group = rest
-            .strip_prefix('{')
-            .map(|rest| rest.split(';').next().unwrap_or(rest));
+        let group = rest.strip_prefix('{').map(|rest| rest.split(';').next().unwrap_or(rest));
         for module in STD_MODULES {
             let is_named = match group {
                 Some(group) => first_level(group).any(|name| name == module),
@@ -127,9 +114,7 @@ fn wasm_cfg_in(path: &str, text: &str) -> Vec<Finding> {
     let is_ours = |line: &str| says(line) && !line.contains("dev-dependencies");
     let lines = text.lines().enumerate().filter(|(_, line)| is_ours(line));
     let message = "the choice between wasm and native belongs into web, cpu or gpu/src/platform";
-    lines
-        .map(|(i, _)| Finding::new(path, i + 1, message))
-        .collect()
+    lines.map(|(i, _)| Finding::new(path, i + 1, message)).collect()
 }
 
 /// `unwrap` and `expect` outside of tests. clippy says so too, but only of code that this machine
@@ -159,19 +144,13 @@ mod tests {
     #[test]
     fn names_are_searched_in_code_only() {
         let tree = Tree::of(&[
-            (
-                "crates/model/src/lib.rs",
-                "//! wgpu\nfn a() { let wgpu_like = \"wgpu\"; }\n",
-            ),
+            ("crates/model/src/lib.rs", "//! wgpu\nfn a() { let wgpu_like = \"wgpu\"; }\n"),
             ("crates/gpu/src/lib.rs", "//! g\nuse wgpu::Device;\n"),
             ("crates/cpu/src/lib.rs", "//! c\nuse wgpu::Device;\n"),
             ("crates/engine/src/lib.rs", "//! e\nuse js_sys::Array;\n"),
         ]);
         let found: Vec<_> = names(&tree).into_iter().map(|f| (f.path, f.line)).collect();
-        let wanted = [
-            ("crates/cpu/src/lib.rs".into(), 2),
-            ("crates/engine/src/lib.rs".into(), 2),
-        ];
+        let wanted = [("crates/cpu/src/lib.rs".into(), 2), ("crates/engine/src/lib.rs".into(), 2)];
         assert_eq!(found, wanted);
     }
 
@@ -183,10 +162,7 @@ mod tests {
             ("crates/gguf/src/lib.rs", in_tests),
             ("crates/gguf/tests/read.rs", "//! t\nuse std::fs;\n"),
             ("crates/model/src/lib.rs", grouped),
-            (
-                "crates/chat/src/lib.rs",
-                "//! c\nfn f() { std::net::lookup(); std::fmt(); }\n",
-            ),
+            ("crates/chat/src/lib.rs", "//! c\nfn f() { std::net::lookup(); std::fmt(); }\n"),
             ("native-host/src/main.rs", "//! n\nuse std::fs;\n"),
         ]);
         let found: Vec<_> = names(&tree).into_iter().map(|f| f.path).collect();
@@ -202,49 +178,22 @@ mod tests {
             ("crates/gpu/src/platform/mod.rs", bad),
             ("crates/cpu/src/lib.rs", bad),
             ("crates/chat/src/lib.rs", "//! target_arch = \"wasm32\"\n"),
-            (
-                "crates/gguf/Cargo.toml",
-                "[target.'cfg(target_family = \"wasm\")'.dev-dependencies]",
-            ),
+            ("crates/gguf/Cargo.toml", "[target.'cfg(target_family = \"wasm\")'.dev-dependencies]"),
         ]);
-        let found: Vec<_> = wasm_cfg(&tree)
-            .into_iter()
-            .map(|f| (f.path, f.line))
-            .collect();
-        let wanted = [
-            ("crates/engine/src/lib.rs".into(), 2),
-            ("crates/gpu/src/lib.rs".into(), 2),
-        ];
+        let found: Vec<_> = wasm_cfg(&tree).into_iter().map(|f| (f.path, f.line)).collect();
+        let wanted = [("crates/engine/src/lib.rs".into(), 2), ("crates/gpu/src/lib.rs".into(), 2)];
         assert_eq!(found, wanted);
     }
 
     #[test]
     fn panics_are_for_tests() {
         let tree = Tree::of(&[
-            (
-                "crates/a/src/lib.rs",
-                "//! a\nfn a() { b.unwrap(); c.expect(Token::Comma); }\n",
-            ),
-            (
-                "crates/a/src/more.rs",
-                "//! a\n#[cfg(test)]\nmod tests { fn a() { b.unwrap(); } }\n",
-            ),
-            (
-                "crates/a/src/wasm.rs",
-                "//! a\nfn f() {\n  b.expect(\"x\");\n}\n",
-            ),
+            ("crates/a/src/lib.rs", "//! a\nfn a() { b.unwrap(); c.expect(Token::Comma); }\n"),
+            ("crates/a/src/more.rs", "//! a\n#[cfg(test)]\nmod tests { fn a() { b.unwrap(); } }\n"),
+            ("crates/a/src/wasm.rs", "//! a\nfn f() {\n  b.expect(\"x\");\n}\n"),
             ("tests/src/lib.rs", "//! t\nfn a() { b.unwrap(); }\n"),
         ]);
-        let found: Vec<_> = panics(&tree)
-            .into_iter()
-            .map(|f| (f.path, f.line))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                ("crates/a/src/lib.rs".into(), 2),
-                ("crates/a/src/wasm.rs".into(), 3)
-            ]
-        );
+        let found: Vec<_> = panics(&tree).into_iter().map(|f| (f.path, f.line)).collect();
+        assert_eq!(found, [("crates/a/src/lib.rs".into(), 2), ("crates/a/src/wasm.rs".into(), 3)]);
     }
 }

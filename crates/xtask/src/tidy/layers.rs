@@ -18,50 +18,23 @@ const EDGES: [(&str, u8, &[&str]); 14] = [
     ("model", 2, &["gguf", "kernels", "quant"]),
     ("cpu", 2, &["kernels", "quant"]),
     ("gpu", 2, &["kernels", "quant", "shaders"]),
-    (
-        "engine",
-        3,
-        &["chat", "gguf", "kernels", "model", "quant", "tokenizer"],
-    ),
+    ("engine", 3, &["chat", "gguf", "kernels", "model", "quant", "tokenizer"]),
     ("web", 5, HOST),
     ("native-host", 5, HOST),
     ("xtask", 6, &[]),
     ("tests", 6, TESTS),
 ];
 
-const HOST: &[&str] = &[
-    "chat",
-    "cpu",
-    "engine",
-    "gguf",
-    "gpu",
-    "kernels",
-    "model",
-    "quant",
-    "tokenizer",
-];
+const HOST: &[&str] =
+    &["chat", "cpu", "engine", "gguf", "gpu", "kernels", "model", "quant", "tokenizer"];
 
-const TESTS: &[&str] = &[
-    "chat",
-    "cpu",
-    "engine",
-    "gguf",
-    "gpu",
-    "kernels",
-    "model",
-    "quant",
-    "shaders",
-    "tokenizer",
-];
+const TESTS: &[&str] =
+    &["chat", "cpu", "engine", "gguf", "gpu", "kernels", "model", "quant", "shaders", "tokenizer"];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
 const OWNED: [(&str, &[&str], &str); 22] = [
     ("wgpu", &["gpu"], GPU),
-    (
-        "naga",
-        &["shaders", "tests"],
-        "shaders are text here; naga only checks it",
-    ),
+    ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
     ("wasm-bindgen-futures", &["web"], BROWSER),
     ("wasm-bindgen-cli-support", &["xtask"], "a build tool"),
@@ -76,32 +49,12 @@ const OWNED: [(&str, &[&str], &str); 22] = [
     ("ctrlc", &["native-host"], NATIVE),
     ("indicatif", &["native-host"], NATIVE),
     ("rustyline", &["native-host"], NATIVE),
-    (
-        "tiny_http",
-        &["xtask", "tests"],
-        "a developer's file server",
-    ),
-    (
-        "anyhow",
-        &["native-host", "xtask", "tests"],
-        "libraries have typed errors",
-    ),
+    ("tiny_http", &["xtask", "tests"], "a developer's file server"),
+    ("anyhow", &["native-host", "xtask", "tests"], "libraries have typed errors"),
     ("minijinja", &["chat"], "templates are the chat crate's"),
-    (
-        "minijinja-contrib",
-        &["chat"],
-        "templates are the chat crate's",
-    ),
-    (
-        "serde_json",
-        &["chat", "web", "native-host", "xtask", "tests"],
-        "JSON is for the edges",
-    ),
-    (
-        "serde",
-        &["web", "native-host", "xtask", "tests"],
-        "JSON is for the edges",
-    ),
+    ("minijinja-contrib", &["chat"], "templates are the chat crate's"),
+    ("serde_json", &["chat", "web", "native-host", "xtask", "tests"], "JSON is for the edges"),
+    ("serde", &["web", "native-host", "xtask", "tests"], "JSON is for the edges"),
 ];
 
 const GPU: &str = "only gpu talks to a GPU";
@@ -133,20 +86,12 @@ fn edges_of(manifest: &str) -> Vec<Edge<'_>> {
             section = header.trim_end_matches(']');
             // `[dependencies.name]`, the long form of one line.
             if let Some((kind, to)) = section.rsplit_once("dependencies.") {
-                edges.push(Edge {
-                    to,
-                    line,
-                    is_dev: kind.ends_with("dev-"),
-                });
+                edges.push(Edge { to, line, is_dev: kind.ends_with("dev-") });
             }
         } else if section.ends_with("dependencies") && text.starts_with(char::is_alphabetic) {
             let to = text.split(['.', '=', ' ']).next().unwrap_or_default();
             if !to.is_empty() {
-                edges.push(Edge {
-                    to,
-                    line,
-                    is_dev: section.ends_with("dev-dependencies"),
-                });
+                edges.push(Edge { to, line, is_dev: section.ends_with("dev-dependencies") });
             }
         }
     }
@@ -160,11 +105,7 @@ pub fn edges(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, name, text) in manifests(tree) {
         let Some((_, layer, allowed)) = row(name) else {
-            findings.push(Finding::new(
-                path,
-                0,
-                format!("{name} is not in the layer table"),
-            ));
+            findings.push(Finding::new(path, 0, format!("{name} is not in the layer table")));
             continue;
         };
         for Edge { to, line, is_dev } in edges_of(text) {
@@ -191,11 +132,7 @@ pub fn externals(tree: &Tree) -> Vec<Finding> {
                 && !owners.contains(&name)
                 && !is_dev
             {
-                findings.push(Finding::new(
-                    path,
-                    line,
-                    format!("{name} must not use {to}: {why}"),
-                ));
+                findings.push(Finding::new(path, line, format!("{name} must not use {to}: {why}")));
             }
             if bottom.is_some_and(|(_, allowed)| !is_dev && !allowed.contains(&to)) {
                 let message = format!("{name} stands at the bottom and must not use {to}");
@@ -208,11 +145,8 @@ pub fn externals(tree: &Tree) -> Vec<Finding> {
 
 /// Folder = crate = import name; nothing is published by accident; versions stand in one place.
 pub fn packages(tree: &Tree) -> Vec<Finding> {
-    const LINES: [&str; 3] = [
-        "publish.workspace = true",
-        "edition.workspace = true",
-        "license.workspace = true",
-    ];
+    const LINES: [&str; 3] =
+        ["publish.workspace = true", "edition.workspace = true", "license.workspace = true"];
     let mut findings = Vec::new();
     for (path, name, text) in manifests(tree) {
         let wanted = format!("name = \"{name}\"");
@@ -222,11 +156,7 @@ pub fn packages(tree: &Tree) -> Vec<Finding> {
             }
         }
         if !text.contains("[lints]\nworkspace = true") {
-            findings.push(Finding::new(
-                path,
-                0,
-                "lacks `[lints]` with `workspace = true`",
-            ));
+            findings.push(Finding::new(path, 0, "lacks `[lints]` with `workspace = true`"));
         }
         for Edge { to, line, .. } in edges_of(text) {
             let text = text.lines().nth(line - 1).unwrap_or_default();
@@ -253,10 +183,7 @@ mod tests {
                     [dev-dependencies]\nnaga.workspace = true\n\
                     [target.'cfg(unix)'.dependencies]\nwgpu.workspace = true\n\
                     [dependencies.quant]\nworkspace = true\n";
-        let edges: Vec<_> = edges_of(text)
-            .into_iter()
-            .map(|e| (e.to, e.line, e.is_dev))
-            .collect();
+        let edges: Vec<_> = edges_of(text).into_iter().map(|e| (e.to, e.line, e.is_dev)).collect();
         let wanted = [
             ("gguf", 5, false),
             ("half", 6, false),
@@ -270,21 +197,12 @@ mod tests {
     #[test]
     fn an_edge_upward_is_found() {
         let tree = Tree::of(&[
-            (
-                "crates/gguf/Cargo.toml",
-                "[dependencies]\nquant.workspace = true\n",
-            ),
-            (
-                "crates/quant/Cargo.toml",
-                "[dev-dependencies]\ngguf.workspace = true\n",
-            ),
+            ("crates/gguf/Cargo.toml", "[dependencies]\nquant.workspace = true\n"),
+            ("crates/quant/Cargo.toml", "[dev-dependencies]\ngguf.workspace = true\n"),
             ("crates/extra/Cargo.toml", ""),
         ]);
         let paths: Vec<_> = edges(&tree).into_iter().map(|f| (f.path, f.line)).collect();
-        let wanted = [
-            ("crates/extra/Cargo.toml".into(), 0),
-            ("crates/quant/Cargo.toml".into(), 2),
-        ];
+        let wanted = [("crates/extra/Cargo.toml".into(), 0), ("crates/quant/Cargo.toml".into(), 2)];
         assert_eq!(paths, wanted);
     }
 
@@ -293,31 +211,15 @@ mod tests {
         let bad = "[dependencies]\nwgpu.workspace = true\nserde_json.workspace = true\n";
         let tree = Tree::of(&[
             ("crates/engine/Cargo.toml", bad),
-            (
-                "crates/quant/Cargo.toml",
-                "[dependencies]\nthiserror.workspace = true\n",
-            ),
-            (
-                "crates/gpu/Cargo.toml",
-                "[dependencies]\nwgpu.workspace = true\n",
-            ),
-            (
-                "shaders/Cargo.toml",
-                "[dev-dependencies]\nnaga.workspace = true\n",
-            ),
+            ("crates/quant/Cargo.toml", "[dependencies]\nthiserror.workspace = true\n"),
+            ("crates/gpu/Cargo.toml", "[dependencies]\nwgpu.workspace = true\n"),
+            ("shaders/Cargo.toml", "[dev-dependencies]\nnaga.workspace = true\n"),
         ]);
-        let found: Vec<_> = externals(&tree)
-            .into_iter()
-            .map(|f| (f.path, f.line))
-            .collect();
+        let found: Vec<_> = externals(&tree).into_iter().map(|f| (f.path, f.line)).collect();
         let engine = "crates/engine/Cargo.toml".to_string();
         assert_eq!(
             found,
-            [
-                (engine.clone(), 2),
-                (engine, 3),
-                ("crates/quant/Cargo.toml".into(), 2)
-            ]
+            [(engine.clone(), 2), (engine, 3), ("crates/quant/Cargo.toml".into(), 2)]
         );
     }
 
@@ -325,13 +227,7 @@ mod tests {
     fn packages_are_named_after_their_folder() {
         let good = format!("[package]\nname = \"gguf\"\n{HEAD}");
         let bad = format!("[package]\nname = \"other\"\n{HEAD}\n[dependencies]\nhalf = \"2\"\n");
-        assert_eq!(
-            packages(&Tree::of(&[("crates/gguf/Cargo.toml", &good)])),
-            []
-        );
-        assert_eq!(
-            packages(&Tree::of(&[("crates/quant/Cargo.toml", &bad)])).len(),
-            2
-        );
+        assert_eq!(packages(&Tree::of(&[("crates/gguf/Cargo.toml", &good)])), []);
+        assert_eq!(packages(&Tree::of(&[("crates/quant/Cargo.toml", &bad)])).len(), 2);
     }
 }

@@ -39,13 +39,9 @@ impl Masked {
     /// True if the file says `#[cfg(test)] mod NAME;`.
     pub fn declares_test_module(&self, name: &str) -> bool {
         let declaration = format!("mod {name};");
-        self.code
-            .match_indices("#[cfg(test)]")
-            .any(|(at, attribute)| {
-                self.code[at + attribute.len()..]
-                    .trim_start()
-                    .starts_with(&declaration)
-            })
+        self.code.match_indices("#[cfg(test)]").any(|(at, attribute)| {
+            self.code[at + attribute.len()..].trim_start().starts_with(&declaration)
+        })
     }
 
     /// The code with everything under `#[cfg(test)]` blanked as well.
@@ -92,10 +88,7 @@ impl Masked {
 
 /// The line of a byte position, counted from 1.
 pub fn line_of(text: &str, at: usize) -> usize {
-    1 + text.as_bytes()[..at]
-        .iter()
-        .filter(|&&byte| byte == b'\n')
-        .count()
+    1 + text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count()
 }
 
 /// Words (identifiers) with their byte positions.
@@ -203,10 +196,7 @@ impl Scan<'_> {
         let last = piece.len().saturating_sub(1);
         let edge = |i: usize| i == 0 || i == last;
         self.code.extend(
-            piece
-                .iter()
-                .enumerate()
-                .map(|(i, byte)| if edge(i) { *byte } else { blank(byte) }),
+            piece.iter().enumerate().map(|(i, byte)| if edge(i) { *byte } else { blank(byte) }),
         );
         self.at += piece.len();
     }
@@ -252,11 +242,7 @@ fn string_len(rest: &[u8]) -> usize {
 fn char_len(rest: &[u8]) -> Option<usize> {
     const ESCAPE_BYTES_MAX: usize = 12; // '\u{10FFFF}'
     if rest.get(1) == Some(&b'\\') {
-        let close = rest
-            .iter()
-            .skip(3)
-            .take(ESCAPE_BYTES_MAX)
-            .position(|&byte| byte == b'\'');
+        let close = rest.iter().skip(3).take(ESCAPE_BYTES_MAX).position(|&byte| byte == b'\'');
         return close.map(|close| close + 4);
     }
     let text = std::str::from_utf8(rest.get(1..rest.len().min(5))?)
@@ -281,10 +267,7 @@ mod tests {
         assert_eq!(code("a /* x /* y */ z */ b"), "a                   b");
         assert_eq!(code(r#"f("std::fs \" x")"#), r#"f("            ")"#);
         assert_eq!(code(r##"r#"a"b"# c"##), r##"r#"    # c"##);
-        assert_eq!(
-            code("'a' '\"' '\\'' '\\u{41}' &'a str"),
-            "' ' ' ' '  ' '      ' &'a str"
-        );
+        assert_eq!(code("'a' '\"' '\\'' '\\u{41}' &'a str"), "' ' ' ' '  ' '      ' &'a str");
         assert_eq!(code("'ä' x"), "'  ' x");
     }
 
@@ -293,10 +276,7 @@ mod tests {
         let text = "fn a() {\n  let f: fn(u8) = b;\n}\n\ntrait T { fn c(&self); }\n\
                     fn d<const N: usize>(x: [u8; 4]) -> bool\nwhere\n{\n  \"}\"; true\n}\n";
         let functions = Masked::new(text).functions();
-        let shown: Vec<_> = functions
-            .iter()
-            .map(|f| (f.name.as_str(), f.first, f.last))
-            .collect();
+        let shown: Vec<_> = functions.iter().map(|f| (f.name.as_str(), f.first, f.last)).collect();
         assert_eq!(shown, [("a", 1, 3), ("d", 6, 10)]);
     }
 

@@ -33,11 +33,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Finding {
-        Finding {
-            path: path.into(),
-            line,
-            message: message.into(),
-        }
+        Finding { path: path.into(), line, message: message.into() }
     }
 }
 
@@ -53,10 +49,7 @@ const CHECKS: [(&str, Check); 12] = [
     ("invariants: no panics on input", invariants::panics),
     ("house: file, function and line sizes", sizes::sizes),
     ("house: headers and missing_docs", text::headers),
-    (
-        "house: nothing unfinished or switched off",
-        text::unfinished,
-    ),
+    ("house: nothing unfinished or switched off", text::unfinished),
     ("house: no machine, registry or work notes", text::machine),
     ("house: American spelling", text::spelling),
     ("house: WGSL lines that recur", wgsl::recurring),
@@ -74,17 +67,10 @@ pub fn run() -> Result<Tally> {
             continue;
         }
         println!("   {name}");
-        for Finding {
-            path,
-            line,
-            message,
-        } in &findings
-        {
+        for Finding { path, line, message } in &findings {
             println!("      {path}:{line}: {message}");
         }
-        tally
-            .failed
-            .push(format!("{name} ({} findings)", findings.len()));
+        tally.failed.push(format!("{name} ({} findings)", findings.len()));
     }
     println!("   {}", sizes::summary(&tree));
     Ok(tally)

@@ -8,11 +8,8 @@ use super::mask::Function;
 use super::tree::{Tree, crate_of};
 
 /// Kinds of files and the most lines they may have.
-const FILE_LINES_MAX: [(&[&str], usize); 3] = [
-    (&[".rs"], 600),
-    (&[".wgsl"], 400),
-    (&[".ts", ".tsx", ".mts", ".mjs", ".js"], 500),
-];
+const FILE_LINES_MAX: [(&[&str], usize); 3] =
+    [(&[".rs"], 600), (&[".wgsl"], 400), (&[".ts", ".tsx", ".mts", ".mjs", ".js"], 500)];
 
 /// Most lines of a function.
 const FUNCTION_LINES_MAX: usize = 100;
@@ -65,10 +62,7 @@ pub fn sizes(tree: &Tree) -> Vec<Finding> {
 
 /// How big the code is, in one line.
 pub fn summary(tree: &Tree) -> String {
-    let mut lines: Vec<usize> = tree
-        .rust()
-        .map(|(_, file, _)| file.text.lines().count())
-        .collect();
+    let mut lines: Vec<usize> = tree.rust().map(|(_, file, _)| file.text.lines().count()).collect();
     let mut functions: Vec<usize> = tree
         .rust()
         .flat_map(|(_, _, masked)| masked.functions())
@@ -94,10 +88,7 @@ mod tests {
     use super::*;
 
     fn rust_with(n_lines: usize, name: &str) -> String {
-        format!(
-            "//! a\nfn {name}() {{\n{}}}\n",
-            "    x();\n".repeat(n_lines - 2)
-        )
+        format!("//! a\nfn {name}() {{\n{}}}\n", "    x();\n".repeat(n_lines - 2))
     }
 
     #[test]

@@ -95,11 +95,7 @@ pub fn headers(tree: &Tree) -> Vec<Finding> {
     for path in tree.files.keys() {
         let top = path.split('/').next().unwrap_or_default();
         if !top.starts_with('.') && !TOP.contains(&top) {
-            findings.push(Finding::new(
-                path,
-                0,
-                format!("{top} has no place at the top"),
-            ));
+            findings.push(Finding::new(path, 0, format!("{top} has no place at the top")));
         }
     }
     findings
@@ -114,22 +110,14 @@ pub fn unfinished(tree: &Tree) -> Vec<Finding> {
             let is_ignore = word == "ignore" && masked.code[..at].ends_with("#[");
             if is_ignore || is_macro && MACROS.contains(&word) {
                 let line = line_of(&masked.code, at);
-                findings.push(Finding::new(
-                    path,
-                    line,
-                    format!("`{word}` has no place here"),
-                ));
+                findings.push(Finding::new(path, line, format!("`{word}` has no place here")));
             }
         }
     }
     for (path, file) in tree.ending(&[".ts", ".tsx", ".mts", ".mjs", ".js"]) {
         for (i, line) in file.text.lines().enumerate() {
             for switch in SWITCHES.iter().filter(|switch| line.contains(**switch)) {
-                findings.push(Finding::new(
-                    path,
-                    i + 1,
-                    format!("`{switch}` has no place here"),
-                ));
+                findings.push(Finding::new(path, i + 1, format!("`{switch}` has no place here")));
             }
         }
     }
@@ -144,9 +132,7 @@ pub fn machine(tree: &Tree) -> Vec<Finding> {
             continue;
         }
         for (i, line) in file.text.lines().enumerate() {
-            let named = MACHINE_FOLDERS
-                .iter()
-                .find(|folder| has_machine_path(line, folder));
+            let named = MACHINE_FOLDERS.iter().find(|folder| has_machine_path(line, folder));
             if let Some(folder) = named {
                 let message = format!("a path below /{folder} belongs to one machine");
                 findings.push(Finding::new(path, i + 1, message));
@@ -158,11 +144,7 @@ pub fn machine(tree: &Tree) -> Vec<Finding> {
                 }
             }
             if has_work_note(line) {
-                findings.push(Finding::new(
-                    path,
-                    i + 1,
-                    "a note about work, not about the code",
-                ));
+                findings.push(Finding::new(path, i + 1, "a note about work, not about the code"));
             }
         }
     }
@@ -182,12 +164,10 @@ fn has_machine_path(line: &str, folder: &str) -> bool {
 
 /// A numbered work item: the history belongs to the history.
 fn has_work_note(line: &str) -> bool {
-    line.to_ascii_lowercase()
-        .match_indices("issue ")
-        .any(|(at, word)| {
-            let rest = line[at + word.len()..].trim_start_matches('#');
-            rest.starts_with(|c: char| c.is_ascii_digit())
-        })
+    line.to_ascii_lowercase().match_indices("issue ").any(|(at, word)| {
+        let rest = line[at + word.len()..].trim_start_matches('#');
+        rest.starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// American spelling in everything that people read.
@@ -215,10 +195,7 @@ mod tests {
     use super::*;
 
     fn lines(findings: Vec<Finding>) -> Vec<(String, usize)> {
-        findings
-            .into_iter()
-            .map(|finding| (finding.path, finding.line))
-            .collect()
+        findings.into_iter().map(|finding| (finding.path, finding.line)).collect()
     }
 
     #[test]
@@ -257,10 +234,7 @@ mod tests {
 
     #[test]
     fn machines_and_registries_are_found() {
-        let bad = format!(
-            "x {}{}\ny {}{}\nz is{}7\n",
-            "/ro", "ot/x", "crates", ".io", "sue "
-        );
+        let bad = format!("x {}{}\ny {}{}\nz is{}7\n", "/ro", "ot/x", "crates", ".io", "sue ");
         let good = "https://x.org/home/a\n./work/x\n<root>/x\n/tmp/\nissue tracker\n";
         let tree = Tree::of(&[("README.md", &bad), ("ARCHITECTURE.md", good)]);
         let wanted = [1, 2, 3].map(|line| ("README.md".to_string(), line));

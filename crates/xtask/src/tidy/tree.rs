@@ -13,14 +13,7 @@ use super::mask::Masked;
 use crate::process::{self, program};
 
 /// Folders that are never part of the source, for walks without git.
-const OUTPUTS: [&str; 6] = [
-    ".git",
-    "target",
-    "node_modules",
-    "dist",
-    "wasm",
-    "test-results",
-];
+const OUTPUTS: [&str; 6] = [".git", "target", "node_modules", "dist", "wasm", "test-results"];
 
 /// Larger files are data and not text for people.
 const TEXT_BYTES_MAX: u64 = 2 << 20;
@@ -77,13 +70,7 @@ impl Tree {
 
     fn insert(&mut self, path: &str, text: &str) {
         let rust = path.ends_with(".rs").then(|| Masked::new(text));
-        self.files.insert(
-            path.to_string(),
-            File {
-                text: text.to_string(),
-                rust,
-            },
-        );
+        self.files.insert(path.to_string(), File { text: text.to_string(), rust });
     }
 
     /// Files whose name ends so, by path.
@@ -109,11 +96,7 @@ impl Tree {
         if folder.split('/').any(is_test_folder) {
             return true;
         }
-        let stem = path
-            .rsplit('/')
-            .next()
-            .unwrap_or(path)
-            .trim_end_matches(".rs");
+        let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".rs");
         let parents = match folder.rsplit_once('/') {
             Some((above, name)) => vec![
                 format!("{folder}/mod.rs"),
@@ -147,11 +130,7 @@ fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) -> Result<()> {
         if OUTPUTS.contains(&name.as_str()) {
             continue;
         }
-        let path = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}/{name}")
-        };
+        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), &path, paths)?;
         } else {
@@ -168,10 +147,7 @@ mod tests {
     #[test]
     fn test_files_are_known_by_folder_or_declaration() {
         let tree = Tree::of(&[
-            (
-                "crates/a/src/lib.rs",
-                "//! a\n#[cfg(test)]\nmod cases;\nmod code;\n",
-            ),
+            ("crates/a/src/lib.rs", "//! a\n#[cfg(test)]\nmod cases;\nmod code;\n"),
             ("crates/a/src/cases.rs", ""),
             ("crates/a/src/code.rs", "//! c\n#[cfg(test)]\nmod deep;\n"),
             ("crates/a/src/code/deep.rs", ""),

@@ -46,11 +46,8 @@ pub fn recurring(tree: &Tree) -> Vec<Finding> {
     if n_extra * 100 <= n_lines * PERCENT_MAX {
         return Vec::new();
     }
-    let most: Vec<String> = common
-        .iter()
-        .take(5)
-        .map(|(extra, line)| format!("{} × `{line}`", extra + 1))
-        .collect();
+    let most: Vec<String> =
+        common.iter().take(5).map(|(extra, line)| format!("{} × `{line}`", extra + 1)).collect();
     let percent = n_extra * 100 / n_lines.max(1);
     let message = format!(
         "{percent} % of {n_lines} lines are extra copies (at most {PERCENT_MAX} %): {}",
@@ -70,17 +67,10 @@ mod tests {
         let (a, b, c) = (own(1), own(2), own(3));
         let two = Tree::of(&[("shaders/a.wgsl", &a), ("shaders/b.wgsl", &b)]);
         assert_eq!(recurring(&two), []);
-        let three = Tree::of(&[
-            ("shaders/a.wgsl", &a),
-            ("shaders/b.wgsl", &b),
-            ("shaders/c.wgsl", &c),
-        ]);
+        let three =
+            Tree::of(&[("shaders/a.wgsl", &a), ("shaders/b.wgsl", &b), ("shaders/c.wgsl", &c)]);
         let found = recurring(&three);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].message.starts_with("33 % of 6 lines"),
-            "{}",
-            found[0].message
-        );
+        assert!(found[0].message.starts_with("33 % of 6 lines"), "{}", found[0].message);
     }
 }

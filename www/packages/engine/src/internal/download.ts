@@ -76,7 +76,7 @@ export async function openDownload(
       cancel();
     }
   }
-  return { name: fileName(url), total: size(response), chunks: chunks(), cancel };
+  return { name: nameOf(url), total: size(response), chunks: chunks(), cancel };
 }
 
 function broken(host: string, error: unknown): EngineError {
@@ -124,7 +124,8 @@ function size(response: Response): number | null {
   return Number.isSafeInteger(length) && length > 0 && coded === "identity" ? length : null;
 }
 
-function fileName(url: string): string {
+/** The last part of an address, as a file name. */
+export function nameOf(url: string): string {
   const last = new URL(url).pathname.split("/").pop() ?? "";
   try {
     return decodeURIComponent(last);

@@ -8,7 +8,7 @@ import { BlobFile, type SyncFile } from "./files.js";
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
 import { nextTask } from "./task.js";
-import { type Stored, transfer } from "./transfer.js";
+import { inOrder, type Stored, transfer } from "./transfer.js";
 
 type Requests = { host: string; bytes: number }[];
 /** Only the last few requests are kept: the list is for people. */
@@ -108,7 +108,8 @@ export class Session {
 
   /** Reads the header of local files where they are, before gigabytes of them are copied. */
   #check(source: SourceBody): void {
-    if (source.kind === "files") this.engine.check(source.files.map((file) => new BlobFile(file)));
+    if (source.kind !== "files") return;
+    this.engine.check(inOrder(source.files).map((file) => new BlobFile(file)));
   }
 
   /** A file that turned out not to be a usable model is not kept, unless it was here before. */

@@ -1,12 +1,14 @@
 import { EngineError } from "../public/errors.js";
 import type { Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import { type Download, openDownload } from "./download.js";
+import { type Download, nameOf, openDownload } from "./download.js";
 import type { SourceBody } from "./protocol.js";
 import { MemoryStore, type Store, type Writer } from "./store.js";
 
 /** Private storage is slow in small pieces (86 MB/s as they come, several hundred in megabytes). */
 const PIECE_BYTES = 4 << 20;
+/** A name that promises more parts is not the name of a split model. */
+const MAX_PARTS = 1024;
 /** A progress report per piece would be too many on a fast disk. */
 const REPORT_EVERY_MS = 50;
 
@@ -25,11 +27,43 @@ export interface Stored {
 
 /** Brings everything `source` names into the store and returns the names, in order. */
 export async function transfer(source: SourceBody, context: TransferContext): Promise<Stored[]> {
-  if (source.kind === "name") return [{ name: source.name, fresh: false }];
-  if (source.kind === "url") return [await fromUrl(source.url, source.name, context)];
+  if (source.kind === "name") {
+    return parts(source.name).map((name) => ({ name, fresh: false }));
+  }
   const stored: Stored[] = [];
-  for (const file of source.files) stored.push(await fromFile(file, context));
+  if (source.kind === "url") {
+    for (const { url, name } of partsOf(source.url, source.name)) {
+      stored.push(await fromUrl(url, name, context));
+    }
+  } else {
+    for (const file of inOrder(source.files)) stored.push(await fromFile(file, context));
+  }
   return stored;
+}
+
+/** A part of a split model is named `x-00002-of-00003.gguf`; this gives the names of all parts. */
+function parts(name: string): string[] {
+  const [, prefix, count] = /^(.+)-\d{5}-of-(\d{5})\.gguf$/.exec(name) ?? [];
+  const n = Number(count);
+  if (prefix === undefined || count === undefined || n === 0 || n > MAX_PARTS) return [name];
+  const no = (i: number) => String(i + 1).padStart(5, "0");
+  return Array.from({ length: n }, (_, i) => `${prefix}-${no(i)}-of-${count}.gguf`);
+}
+
+/** The addresses of all parts, side by side on the same server. */
+function partsOf(address: string, name: string | null): { url: string; name: string | null }[] {
+  const names = parts(nameOf(address));
+  if (names.length === 1) return [{ url: address, name }];
+  const { search } = new URL(address);
+  return names.map((part) => ({
+    url: new URL(encodeURIComponent(part) + search, address).href,
+    name: part,
+  }));
+}
+
+/** File pickers give several files in any order. */
+export function inOrder(files: readonly File[]): File[] {
+  return [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 async function fromFile(file: File, context: TransferContext): Promise<Stored> {
