@@ -276,10 +276,23 @@ cases["a file that is no model is a card with one way on"] = async () => {
     await page.setInputFiles("#file", textFile);
     const card = page.locator("section.alert");
     await card.waitFor();
-    assert.match(await card.textContent(), /not a (complete )?model/i);
+    assert.match(await card.textContent(), /This is not a model file/);
     assert.equal(await card.locator("button").count(), 1);
     await page.waitForFunction(() => /model/.test(document.querySelector("#shout").textContent));
     await loadFile(page);
+  });
+};
+
+cases["a bad file or a cancelled download leaves the model in use"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await loadFile(page);
+    await page.setInputFiles("#file", textFile);
+    await page.locator('[data-ui="alert.file.type"]').waitFor();
+    await page.waitForFunction(() => /stories/.test(document.querySelector("#model").textContent));
+    await setup(page, "", 256);
+    await ask(page, "One day");
+    await page.waitForSelector("main article:not(.me) p");
+    await finished(page);
   });
 };
 

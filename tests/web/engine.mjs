@@ -289,6 +289,43 @@ for (const device of ["cpu", "gpu"]) {
   };
 }
 
+cases["gpu: a lost device is a sentence, during a load and after it"] = async () => {
+  const { name } = need(STORIES);
+  const page = await enginePage(browser, server);
+  const errors = await page.evaluate(async (url) => {
+    const { openGraphics } = await import("/deep/er/lib/internal/features.js");
+    const { nextTask } = await import("/deep/er/lib/internal/task.js");
+    const glue = await import("/deep/er/lib/wasm/ingle.js");
+    await glue.default({ module_or_path: "/deep/er/lib/wasm/ingle_bg.wasm" });
+    const { name, subgroups } = await openGraphics();
+    const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+    const source = {
+      getSize: () => bytes.length,
+      read: (into, { at }) => {
+        const part = bytes.subarray(at, at + into.length);
+        into.set(part);
+        return part.length;
+      },
+    };
+    const open = () => glue.WasmEngine.open("gpu", name, subgroups, nextTask);
+    const load = (engine, onProgress) =>
+      engine.load({ names: ["m.gguf"] }, [source], onProgress, new glue.CancelFlag());
+    const early = await open();
+    const during = await failure(load(early, () => early.loseDevice()));
+    const late = await open();
+    await load(late, () => {});
+    late.loseDevice();
+    const settings = { prompt: "Once", maxTokens: 5 };
+    const after = await failure(late.generate(settings, () => {}, new glue.CancelFlag()));
+    return { during, after };
+  }, `/models/${name}`);
+  for (const [when, error] of Object.entries(errors)) {
+    assert.equal(error?.code, "gpu.lost", `${when}: ${JSON.stringify(error)}`);
+    assert.match(error.message, /^The GPU went away.*load the model again\.$/s);
+  }
+  await page.close();
+};
+
 cases["both devices write the same for the seeded model"] = async () => {
   const file = seeded() ?? skip("the seeded models are not built");
   const tokens = [];

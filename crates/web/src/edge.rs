@@ -254,7 +254,7 @@ async fn load(
     let make = |plan: &Plan, config| inner.loader(plan, config);
     let mut session = opened.load(config, make, env, progress).await?;
     if matches!(inner.device, Device::Gpu(_)) {
-        warm_up(&mut session).await?;
+        warm_up(&mut session, cancel).await?;
     }
     let name = settings.names.into_iter().next().unwrap_or_default();
     let device = (inner.device_kind(), inner.device_name());
@@ -265,8 +265,11 @@ async fn load(
 
 /// Runs one job of a single row and one of several, because browsers compile a shader when it is
 /// first used: the seconds that takes belong to the loading, not to the first answer.
-async fn warm_up(session: &mut Session) -> Result<(), EdgeError> {
+async fn warm_up(session: &mut Session, cancel: &Cell<bool>) -> Result<(), EdgeError> {
     session.step_raw(&[0], 0, true).await?;
+    if cancel.get() {
+        return Err(engine::Error::LoadCancelled.into());
+    }
     let n_rows = WARM_UP_ROWS.min(session.max_rows()).min(session.n_ctx());
     session.logits(&vec![0; n_rows], false, |_| {}).await?;
     session.clear();

@@ -52,6 +52,7 @@ export class Host {
   async load(source: Source, onProgress: (progress: Progress) => void): Promise<Model> {
     this.cancelLoad();
     const stop = new AbortController();
+    const before = this.model;
     this.#loading = stop;
     try {
       const engine = await this.engine();
@@ -60,6 +61,14 @@ export class Host {
       this.lastName = this.model.info.name;
       this.info = await engine.info();
       return this.model;
+    } catch (error) {
+      // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
+      if (before && this.#engine)
+        this.model = await before.tokenize("").then(
+          () => before,
+          () => null,
+        );
+      throw error;
     } finally {
       if (this.#loading === stop) this.#loading = null;
     }

@@ -8,7 +8,7 @@ import { BlobFile, type SyncFile } from "./files.js";
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
 import { nextTask } from "./task.js";
-import { inOrder, type Stored, transfer } from "./transfer.js";
+import { inOrder, requireModelFile, type Stored, transfer } from "./transfer.js";
 
 type Requests = { host: string; bytes: number }[];
 /** Only the last few requests are kept: the list is for people. */
@@ -109,7 +109,13 @@ export class Session {
   /** Reads the header of local files where they are, before gigabytes of them are copied. */
   #check(source: SourceBody): void {
     if (source.kind !== "files") return;
-    this.engine.check(inOrder(source.files).map((file) => new BlobFile(file)));
+    const files = inOrder(source.files);
+    for (const file of files) {
+      const start = new Uint8Array(Math.min(4, file.size));
+      new BlobFile(file).read(start, { at: 0 });
+      requireModelFile(start, file.name);
+    }
+    this.engine.check(files.map((file) => new BlobFile(file)));
   }
 
   /** A file that turned out not to be a usable model is not kept, unless it was here before. */

@@ -180,7 +180,8 @@ function cut(name: string, loaded: number, total: number): EngineError {
   );
 }
 
-function requireModelFile(start: Uint8Array, name: string): void {
+/** Every model file begins with the same four letters. */
+export function requireModelFile(start: Uint8Array, name: string): void {
   const magic = start.subarray(0, 4);
   if (String.fromCharCode(...magic) === "GGUF") return;
   const hex = [...magic].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
