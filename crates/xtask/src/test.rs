@@ -235,14 +235,27 @@ fn e2e(built: &Built) -> Result<Tally> {
     let Some(chromium) = setup::chromium() else {
         return Ok(Tally::skip("e2e: no Chromium, Chrome or Edge on this machine"));
     };
+    let mut envs = built.envs()?;
+    envs.push(("INGLE_SEEDED".into(), seeded_models(built)?));
     let mut tally = Tally::default();
     for script in scripts(&process::root().join("tests/web"))? {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut command = process::program("node");
-        command.arg(&script).env("CHROMIUM", &chromium).envs(built.envs()?);
+        command.arg(&script).env("CHROMIUM", &chromium);
+        command.envs(envs.iter().map(|(key, value)| (key, value)));
         tally.add(harness::run_script(&name, &mut command, E2E_LIMIT)?);
     }
     Ok(tally)
+}
+
+/// Writes the seeded models beside the program that makes them.
+fn seeded_models(built: &Built) -> Result<PathBuf> {
+    let program = &built.program("fixtures")?.path;
+    let folder = program.with_file_name("seeded-models");
+    let mut command = process::program(program);
+    command.args([tools::SUMS, "--out"]).arg(&folder);
+    process::run(&mut command)?;
+    Ok(folder)
 }
 
 fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -1,5 +1,6 @@
-// Models of the project's own making, for machines without the outside fixtures: the generator of
-// the `tests` package writes them to a folder that is removed when this process ends.
+// Models of the project's own making, for machines without the outside fixtures. `INGLE_SEEDED` is
+// their folder (`cargo xtask test` sets it); without it the generator of the `tests` package writes
+// them to a folder that is removed when this process ends.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -17,7 +18,7 @@ export function seeded(name = "llama-tied") {
 
 /** The folder with all seeded models, or null. */
 export function seededFolder() {
-  folder ??= generate();
+  folder ??= process.env.INGLE_SEEDED ?? generate();
   return folder;
 }
 
