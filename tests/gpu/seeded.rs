@@ -90,7 +90,9 @@ fn split_tensors_equal_the_reference() {
 
 #[test]
 fn all_logits_and_chunks_equal_the_reference() {
-    let Some(gpu) = open(&any()) else { return };
+    // Bindings so small that the logits of all rows come in several pieces.
+    let options = Options { max_binding_bytes: Some(40_000), ..any() };
+    let Some(gpu) = open(&options) else { return };
     let (gguf, model) = model_of(&Spec::tiny("qwen3"));
     let plan = &model.plan;
     let mut reference = load(&gguf, plan, kernels::reference::loader(plan, CONFIG).unwrap());
@@ -106,6 +108,13 @@ fn all_logits_and_chunks_equal_the_reference() {
     assert_eq!(player.logits().len(), 50 * plan.dims.n_vocab);
     let error = nmse(player.logits(), reference.logits());
     assert!(error <= F16_TILE, "{error:.1e}");
+    // The wide result must not be taken for that of the next, small one.
+    for player in [reference.as_mut(), player.as_mut()] {
+        let job = Job { input: Input::Tokens(&[7]), pos: 40, want: Want::LastLogits };
+        run(player, &job).unwrap();
+    }
+    let error = nmse(player.logits(), reference.logits());
+    assert!(error <= F16_TILE, "after all rows, one: {error:.1e}");
 }
 
 /// The first layers on one player, the rest on another: the hidden rows pass between them.

@@ -85,7 +85,7 @@ impl GpuPlayer {
             Want::LastLogits | Want::AllLogits => {
                 let outcome = Outcome::Logits { n_rows: 1 };
                 self.evaluate(step, &[Part::Head], |player, encoder| {
-                    player.copy_logits(encoder, 0, 1);
+                    player.copy_logits(encoder, 0..1, 1);
                 });
                 Ok(outcome)
             }
@@ -176,7 +176,7 @@ impl GpuPlayer {
             let piece = Step { n_rows: n as u32, row: row as u32, ..step };
             self.write_step(HEAD + i, &piece);
             self.pass(&mut encoder, &[(Part::RowsHead, piece, HEAD + i)]);
-            self.copy_logits(&mut encoder, row, n);
+            self.copy_logits(&mut encoder, row..row + n, n_rows);
         }
         self.submit(encoder);
         Ok(outcome)

@@ -179,12 +179,18 @@ impl GpuPlayer {
         encoder.copy_buffer_to_buffer(from, 4 * MAX_RECENT as u64, to, 0, 4 * n as u64);
     }
 
-    /// `n` rows of the logits buffer become rows `row..` of the result.
-    pub(crate) fn copy_logits(&self, encoder: &mut wgpu::CommandEncoder, row: usize, n: usize) {
+    /// The first `rows.len()` rows of the logits buffer become these rows of a result of `n_rows`.
+    pub(crate) fn copy_logits(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        rows: std::ops::Range<usize>,
+        n_rows: usize,
+    ) {
         let row_bytes = 4 * self.plan.dims.n_vocab as u64;
-        let to = self.wide.as_ref().unwrap_or(&self.store.readback);
-        let size = n as u64 * row_bytes;
-        encoder.copy_buffer_to_buffer(&self.store.logits, 0, to, row as u64 * row_bytes, size);
+        let to = self.readback(n_rows as u64 * row_bytes);
+        let size = rows.len() as u64 * row_bytes;
+        let offset = rows.start as u64 * row_bytes;
+        encoder.copy_buffer_to_buffer(&self.store.logits, 0, to, offset, size);
     }
 
     pub(crate) fn copy_hidden(&self, encoder: &mut wgpu::CommandEncoder, n_rows: usize) {

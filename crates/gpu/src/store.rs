@@ -70,7 +70,7 @@ pub struct Store {
 }
 
 /// Widest rows over all layers.
-pub fn widths(plan: &Plan, max_rows: usize) -> Widths {
+pub fn widths(plan: &Plan, max_rows: usize, max_binding_bytes: u64) -> Widths {
     let pad = |n: usize| n.next_multiple_of(UNIT);
     let mut widths = Widths { x: pad(plan.dims.dim), qkv: 0, a: 0, h: 0, logits_rows: 1 };
     for op in &plan.ops {
@@ -87,7 +87,8 @@ pub fn widths(plan: &Plan, max_rows: usize) -> Widths {
         }
     }
     let row_bytes = (plan.dims.n_vocab * 4).max(1);
-    widths.logits_rows = (LOGITS_BYTES / row_bytes).clamp(1, max_rows);
+    let logits_bytes = usize::try_from(max_binding_bytes).unwrap_or(usize::MAX).min(LOGITS_BYTES);
+    widths.logits_rows = (logits_bytes / row_bytes).clamp(1, max_rows);
     widths
 }
 
@@ -186,7 +187,7 @@ impl Store {
         config: PlayerConfig,
         max_spans: usize,
     ) -> Result<Store, PlayerError> {
-        let w = widths(plan, MAX_ROWS);
+        let w = widths(plan, MAX_ROWS, gpu.limits.max_storage_buffer_binding_size);
         let needs = needs(plan, placement, config, w);
         check(gpu, &needs)?;
         let total = needs.weights + needs.kv + needs.scratch;
