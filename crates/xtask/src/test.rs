@@ -59,7 +59,7 @@ const STEPS: [Step; 14] = [
     Step { name: "serve", what: "the built page over HTTP", needs: &["www"], run: served },
     Step {
         name: "tests",
-        what: "kernels, goldens and the command line",
+        what: "goldens, players, the command line",
         needs: &["build"],
         run: integration,
     },
