@@ -100,6 +100,31 @@ pub struct Counters {
     pub bytes_read_back: u64,
 }
 
+/// Time spent in one kind of kernel since profiling was switched on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpTime {
+    /// The Plan's op: "qkv", "attention", "gate_up", …
+    pub op: &'static str,
+    /// The kernel and its form: "matvec Q4_K, 4 rows, subgroups".
+    pub kernel: String,
+    /// How often it ran.
+    pub calls: u64,
+    /// Seconds in all.
+    pub seconds: f64,
+}
+
+/// What a device can do at best, measured on it with the player's own threads or queue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Peaks {
+    /// Bytes per second read from main (or graphics) memory, by a loop that only reads.
+    pub read_bytes_per_s: f64,
+    /// Operations (a multiply and an add are two) per second of the product that prefill uses,
+    /// on data in the caches.
+    pub op_per_s: f64,
+    /// What kind of operation that is: "8-bit integer dot product", "f16 tile".
+    pub op_kind: String,
+}
+
 /// What a player is, for people.
 #[derive(Clone, Debug, Default)]
 pub struct PlayerInfo {
@@ -186,4 +211,25 @@ pub trait Player {
 
     /// Counts since the player was made.
     fn counters(&self) -> Counters;
+
+    /// Starts (from zero) or stops timing every kernel. Timing may slow the player: a device that
+    /// can only time whole passes gets one pass per kernel meanwhile.
+    fn set_profiling(&mut self, _on: bool) {}
+
+    /// Times since [`Player::set_profiling`], in the Plan's order. Empty where the device has no
+    /// timers.
+    fn profile(&self) -> Vec<OpTime> {
+        Vec::new()
+    }
+
+    /// Starts to measure the device's peaks; `poll` until ready, then see [`Player::peaks`]. Takes
+    /// below a second and leaves the cache as it is.
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        Ok(())
+    }
+
+    /// Peaks of the last [`Player::submit_peaks`]; `None` where a player cannot measure them.
+    fn peaks(&self) -> Option<&Peaks> {
+        None
+    }
 }
