@@ -17,9 +17,6 @@ const FUNCTION_LINES_MAX: usize = 100;
 /// Most lines of a model's `forward`: it reads top to bottom like the paper.
 const FORWARD_LINES_MAX: usize = 150;
 
-/// Most lines of a test's table of cases.
-const TABLE_LINES_MAX: usize = 300;
-
 /// Most columns of a line, counted in characters.
 const COLUMNS_MAX: usize = 100;
 
@@ -46,8 +43,6 @@ pub fn sizes(tree: &Tree) -> Vec<Finding> {
         for Function { name, first, last } in masked.functions() {
             let max = match name.as_str() {
                 "forward" if crate_of(path) == "model" => FORWARD_LINES_MAX,
-                // Cases of a test, one per line.
-                "table" if tree.is_test_file(path) => TABLE_LINES_MAX,
                 _ => FUNCTION_LINES_MAX,
             };
             let n_lines = last - first + 1;
