@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
+use super::stamp_tile::{isa_table, stamp_pack_tile, stamp_tile, tiles};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
@@ -22,42 +23,16 @@ type F = [__m256; 2];
 /// Wide codes are multiplied as signed numbers.
 const WIDE_ZERO: i32 = 0;
 const USES_Q16: bool = false;
+const TILE_CODE_BYTES: usize = 1;
+const TILE_CODE_FLIP: u32 = 0;
 const MAX_FLOAT_ROWS: usize = 4;
 /// How far ahead of the kernel lines are fetched: a few microseconds of one core's stream.
 const PREFETCH_BYTES: usize = 4096;
 
 /// The AVX2 set.
-pub static ISA: Isa = Isa {
-    name: "AVX2",
-    uses_q16: USES_Q16,
-    tile_code_bytes: 1,
-    matvec: for_all_formats!(matvec),
-    unpack: for_all_formats!(unpack),
-    tile: [
-        tile::<false, false, false>,
-        tile::<false, false, true>,
-        tile::<false, true, false>,
-        tile::<false, true, true>,
-        tile::<true, false, false>,
-        tile::<true, false, true>,
-        tile::<true, true, false>,
-        tile::<true, true, true>,
-        tile::<false, false, false>,
-        tile::<false, false, true>,
-        tile::<false, true, false>,
-        tile::<false, true, true>,
-        tile::<true, false, false>,
-        tile::<true, false, true>,
-        tile::<true, true, false>,
-        tile::<true, true, true>,
-    ],
-    float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
-    pack_tile,
-    quantize,
-    rms_norm,
-    silu_mul,
-    gelu_mul,
-    exp_sum,
+pub static ISA: Isa = {
+    let (small, wide) = (tiles!(tile, false), tiles!(tile, true));
+    isa_table!("AVX2", [small, wide, small, wide])
 };
 
 /// True if this machine runs these kernels.
@@ -298,46 +273,26 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 stamp_quantized!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_dots!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_floats!(#[target_feature(enable = "avx2,fma,f16c")]);
+stamp_tile!(WIDE, #[target_feature(enable = "avx2,fma,f16c")]);
+stamp_pack_tile!(#[target_feature(enable = "avx2,fma,f16c")]);
 
 /// Signed codes: magnitude times sign-adjusted activation. Codes of 6 bits and less are within ±32,
-/// so four steps fit in 16 bits (4·2·32·127 = 32 512); wide ones widen every step. The running sums
-/// live in `c`, because eight of them would not fit in sixteen registers.
+/// so four steps fit in 16 bits (4·2·32·127 = 32 512); wide ones widen every step.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn tile<const WIDE: bool, const SUB16: bool, const HAS_MIN: bool>(
-    n_blocks: usize,
+unsafe fn side_dots<const WIDE: bool>(
+    first: usize,
+    n: usize,
+    side: usize,
     panel: &Panel,
     act: &TileAct,
-    c: *mut f32,
-    add: bool,
-) {
-    let n_parts = if SUB16 { 2 } else { 1 };
-    let sums = if SUB16 { act.sums16 } else { act.sums32 };
-    // SAFETY: the caller's panel and tile hold `n_blocks` blocks, `c` is [4][32].
-    unsafe {
-        if !add {
-            std::slice::from_raw_parts_mut(c, TILE_ROWS * TILE_COLS).fill(0.0);
-        }
-        for part in 0..n_blocks * n_parts {
-            for side in 0..2 {
-                let mut dots = [[_mm256_setzero_si256(); 2]; TILE_ROWS];
-                for chain in part * (2 / n_parts)..(part + 1) * (2 / n_parts) {
-                    tile_chain::<WIDE>(chain, side, panel, act, &mut dots);
-                }
-                let at = (2 * part + side) * STRIP;
-                let scale = f_load(panel.scales.add(at));
-                for (t, dots) in dots.iter().enumerate() {
-                    let c = c.add(t * TILE_COLS + side * STRIP);
-                    let d = f_splat(*act.d.add(part / n_parts * TILE_ROWS + t));
-                    let mut sum = f_fma(f_from_i(*dots), f_mul(scale, d), f_load(c));
-                    if HAS_MIN {
-                        let act_sum = f_splat(*sums.add(part * TILE_ROWS + t));
-                        sum = f_fnma(f_load(panel.mins.add(at)), act_sum, sum);
-                    }
-                    f_store(c, sum);
-                }
-            }
-        }
+) -> [I; TILE_ROWS] {
+    let mut dots = [[_mm256_setzero_si256(); 2]; TILE_ROWS];
+    for chain in first / 4..(first + n) / 4 {
+        // SAFETY: the groups are inside the caller's panel and tile.
+        unsafe { tile_chain::<WIDE>(chain, side, panel, act, &mut dots) };
     }
+    dots
 }
 
 /// Four groups (16 columns) of one side against four rows.
@@ -375,20 +330,6 @@ unsafe fn tile_chain<const WIDE: bool>(
         for (dots, sums) in dots.iter_mut().zip(&sums) {
             for (dot, sum) in dots.iter_mut().zip(sums) {
                 *dot = _mm256_add_epi32(*dot, widen(*sum));
-            }
-        }
-    }
-}
-
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
-    // SAFETY: each row has `n_blocks` blocks; `out` holds 128 bytes per block.
-    unsafe {
-        for t in 0..TILE_ROWS {
-            for g in 0..n_blocks * 8 {
-                let codes =
-                    acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes);
             }
         }
     }

@@ -9,6 +9,7 @@ use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
+use super::stamp_tile::{isa_table, stamp_pack_tile, tiles};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
@@ -20,42 +21,17 @@ type F = __m512;
 /// Wide codes are multiplied as unsigned bytes.
 const WIDE_ZERO: i32 = 128;
 const USES_Q16: bool = false;
+const TILE_CODE_BYTES: usize = 1;
+/// Adding 128 to a byte is flipping its top bit.
+const TILE_CODE_FLIP: u32 = 0x8080_8080;
 const MAX_FLOAT_ROWS: usize = 8;
 /// How far ahead of the kernel lines are fetched: a few microseconds of one core's stream.
 const PREFETCH_BYTES: usize = 4096;
 
 /// The AVX-512 set.
-pub static ISA: Isa = Isa {
-    name: "AVX-512 VNNI",
-    uses_q16: USES_Q16,
-    tile_code_bytes: 1,
-    matvec: for_all_formats!(matvec),
-    unpack: for_all_formats!(unpack),
-    tile: [
-        tile::<false, false, false>,
-        tile::<false, false, true>,
-        tile::<false, true, false>,
-        tile::<false, true, true>,
-        tile::<false, false, false>,
-        tile::<false, false, true>,
-        tile::<false, true, false>,
-        tile::<false, true, true>,
-        tile::<true, false, false>,
-        tile::<true, false, true>,
-        tile::<true, true, false>,
-        tile::<true, true, true>,
-        tile::<true, false, false>,
-        tile::<true, false, true>,
-        tile::<true, true, false>,
-        tile::<true, true, true>,
-    ],
-    float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
-    pack_tile,
-    quantize,
-    rms_norm,
-    silu_mul,
-    gelu_mul,
-    exp_sum,
+pub static ISA: Isa = {
+    let (flat, by_super) = (tiles!(tile, false), tiles!(tile, true));
+    isa_table!("AVX-512 VNNI", [flat, flat, by_super, by_super])
 };
 
 /// True if this machine runs these kernels.
@@ -255,7 +231,9 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 stamp_quantized!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 stamp_dots!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 stamp_floats!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
+stamp_pack_tile!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 
+/// Two strips against four rows with all sums in registers.
 #[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
 unsafe fn tile<const SUPER: bool, const SUB16: bool, const HAS_MIN: bool>(
     n_blocks: usize,
@@ -321,21 +299,6 @@ unsafe fn tile<const SUPER: bool, const SUB16: bool, const HAS_MIN: bool>(
                 let d = f_splat(*act.d.add(t));
                 let scaled = f_fma(unscaled[t][side], d, total[side]);
                 f_store(c_at(t, side), if SUPER { scaled } else { total[side] });
-            }
-        }
-    }
-}
-
-#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]
-unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
-    // SAFETY: each row has `n_blocks` blocks; `out` holds 128 bytes per block.
-    unsafe {
-        for t in 0..TILE_ROWS {
-            for g in 0..n_blocks * 8 {
-                // Adding 128 to a byte is flipping its top bit.
-                let codes =
-                    acts.get(t).map_or(0, |act| act.q.cast::<u32>().add(g).read_unaligned());
-                out.cast::<u32>().add(g * TILE_ROWS + t).write_unaligned(codes ^ 0x8080_8080);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! The inner loops, one set per instruction set, chosen once at run time.
 //!
 //! Each instruction set gives a small vocabulary (a 64-byte line, a dot step, 16 floats) in its own
-//! file; [`stamp`] and [`stamp_float`] write the kernels once over that vocabulary, as macros.
-//! Generic functions would not do: intrinsics inlined across a `target_feature` boundary silently
-//! become calls. What differs in more than vocabulary (the tile of the matrix product) is written
-//! per instruction set.
+//! file; [`stamp`], [`stamp_float`] and [`stamp_tile`] write the kernels and their table once over
+//! that vocabulary, as macros. Generic functions would not do: intrinsics inlined across a
+//! `target_feature` boundary silently become calls. Where the best order of work differs in more
+//! than vocabulary (a tile that fits in the registers), an instruction set has its own form.
 
 mod stamp;
 mod stamp_float;
+mod stamp_tile;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -116,8 +117,8 @@ pub struct Isa {
     pub tile_code_bytes: usize,
     pub matvec: [MatVec; N_FORMATS],
     pub unpack: [Unpack; N_FORMATS],
-    /// By super-blocks, wide codes, 16-column sub-blocks, minimums (bits 3, 2, 1, 0).
-    pub tile: [Tile; 16],
+    /// By super-blocks and wide codes (bits 1, 0), then 16-column sub-blocks and minimums.
+    pub tile: [[Tile; 4]; 4],
     /// By [`FloatType`].
     pub float_gemm: [FloatGemm; 3],
     /// Interleaves rows `0..n` (at most 4, the rest zero) of activations into a tile.
@@ -134,16 +135,12 @@ pub struct Isa {
     pub exp_sum: unsafe fn(&mut [f32], f32) -> f32,
 }
 
-/// The table of [`Isa::tile`] from tiles that only tell sub-blocks and minimums apart.
-const fn tile_table(t: [Tile; 4]) -> [Tile; 16] {
-    [t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3], t[0], t[1], t[2], t[3]]
-}
-
 impl Isa {
     /// The tile kernel for panels of `layout`.
     pub fn tile(&self, layout: Layout) -> Tile {
-        let bits = [layout.is_super, layout.codes.is_wide(), layout.sub == 16, layout.has_min];
-        self.tile[bits.iter().fold(0, |index, &bit| index * 2 + usize::from(bit))]
+        let index = |high: bool, low: bool| 2 * usize::from(high) + usize::from(low);
+        let codes = index(layout.is_super, layout.codes.is_wide());
+        self.tile[codes][index(layout.sub == 16, layout.has_min)]
     }
 
     /// The matrix-vector kernel of `format`.

@@ -2,7 +2,8 @@
 
 use super::stamp::{stamp_dots, stamp_quantized};
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct, tile_table};
+use super::stamp_tile::{isa_table, stamp_pack_tile, stamp_tile, tiles};
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = [u8; LINE];
@@ -13,29 +14,12 @@ type F = [f32; STRIP];
 /// Wide codes are multiplied as signed numbers.
 const WIDE_ZERO: i32 = 0;
 const USES_Q16: bool = false;
+const TILE_CODE_BYTES: usize = 1;
+const TILE_CODE_FLIP: u32 = 0;
 const MAX_FLOAT_ROWS: usize = 4;
 
 /// The portable set.
-pub static ISA: Isa = Isa {
-    name: "portable",
-    uses_q16: USES_Q16,
-    tile_code_bytes: 1,
-    matvec: for_all_formats!(matvec),
-    unpack: for_all_formats!(unpack),
-    tile: tile_table([
-        tile::<false, false>,
-        tile::<false, true>,
-        tile::<true, false>,
-        tile::<true, true>,
-    ]),
-    float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
-    pack_tile,
-    quantize,
-    rms_norm,
-    silu_mul,
-    gelu_mul,
-    exp_sum,
-};
+pub static ISA: Isa = isa_table!("portable", [tiles!(tile); 4]);
 
 #[inline(always)]
 unsafe fn l_load(p: *const u8) -> L {
@@ -197,66 +181,34 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
     unsafe { p.cast::<[u16; STRIP]>().read() }.map(|bits| f32::from_bits(u32::from(bits) << 16))
 }
 
-stamp_quantized!(#[allow(unused_unsafe)]);
-stamp_dots!(#[allow(unused_unsafe)]);
-stamp_floats!(#[allow(unused_unsafe)]);
+stamp_quantized!();
+stamp_dots!();
+stamp_floats!();
+stamp_tile!();
+stamp_pack_tile!();
 
-unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
-    n_blocks: usize,
+/// Dots of one side of a panel with four rows: groups of 4 columns `first..first + n`.
+#[inline(always)]
+unsafe fn side_dots<const WIDE: bool>(
+    first: usize,
+    n: usize,
+    side: usize,
     panel: &Panel,
     act: &TileAct,
-    c: *mut f32,
-    add: bool,
-) {
-    let n_parts = if SUB16 { 2 } else { 1 };
-    let n_groups = 8 / n_parts;
-    // SAFETY: the caller's panel and tile hold `n_blocks` blocks, `c` is [4][32].
-    unsafe {
-        if !add {
-            std::slice::from_raw_parts_mut(c, TILE_ROWS * TILE_COLS).fill(0.0);
-        }
-        for part in 0..n_blocks * n_parts {
-            let block = part / n_parts;
-            for side in 0..2 {
-                let mut dots = [[0i32; STRIP]; TILE_ROWS];
-                for g in part * n_groups..(part + 1) * n_groups {
-                    let line = panel.codes.add((2 * g + side) * LINE).cast::<[i8; LINE]>().read();
-                    for (t, dots) in dots.iter_mut().enumerate() {
-                        let a = act.q.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().read();
-                        for (r, dot) in dots.iter_mut().enumerate() {
-                            for i in 0..4 {
-                                *dot += i32::from(line[4 * r + i]) * i32::from(a[i]);
-                            }
-                        }
-                    }
-                }
-                let at = (2 * part + side) * STRIP;
-                let scale = f_load(panel.scales.add(at));
-                for (t, dots) in dots.iter().enumerate() {
-                    let c = c.add(t * TILE_COLS + side * STRIP);
-                    let d = f_splat(*act.d.add(block * TILE_ROWS + t));
-                    let mut sum = f_fma(f_from_i(*dots), f_mul(scale, d), f_load(c));
-                    if HAS_MIN {
-                        let sums = if SUB16 { act.sums16 } else { act.sums32 };
-                        let act_sum = f_splat(*sums.add(part * TILE_ROWS + t));
-                        sum = f_fnma(f_load(panel.mins.add(at)), act_sum, sum);
-                    }
-                    f_store(c, sum);
+) -> [I; TILE_ROWS] {
+    let mut dots = [[0; STRIP]; TILE_ROWS];
+    for g in first..first + n {
+        // SAFETY: the groups are inside the caller's panel and tile.
+        let line = unsafe { panel.codes.add((2 * g + side) * LINE).cast::<[i8; LINE]>().read() };
+        for (t, dots) in dots.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let a = unsafe { act.q.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().read() };
+            for (r, dot) in dots.iter_mut().enumerate() {
+                for i in 0..4 {
+                    *dot += i32::from(line[4 * r + i]) * i32::from(a[i]);
                 }
             }
         }
     }
-}
-
-unsafe fn pack_tile(acts: &[Act], n_blocks: usize, out: *mut u8) {
-    // SAFETY: each row has `n_blocks` blocks; `out` holds 128 bytes per block.
-    unsafe {
-        for g in 0..n_blocks * 8 {
-            for t in 0..TILE_ROWS {
-                let codes =
-                    acts.get(t).map_or([0; 4], |act| act.q.add(4 * g).cast::<[i8; 4]>().read());
-                out.add((g * TILE_ROWS + t) * 4).cast::<[i8; 4]>().write(codes);
-            }
-        }
-    }
+    dots
 }

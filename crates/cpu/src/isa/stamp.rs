@@ -14,10 +14,10 @@
 //! through `Σ min·Σa`. Both are exact, and sums over a super-block stay far below 2³¹.
 
 macro_rules! stamp_quantized {
-    (#[$attr:meta]) => {
+    ($(#[$attr:meta])*) => {
         /// Lines `g` (columns `4g..`) and `g + 4` (columns `16 + 4g..`) of a block, as codes.
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn expand<T: Format>(block: *const u8, g: usize) -> (L, L) {
             let codes = T::LAYOUT.codes;
             // SAFETY: the caller gives a whole block; all offsets are below its size.
@@ -71,7 +71,7 @@ macro_rules! stamp_quantized {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn matvec<T: Format>(strip: *const u8, n_units: usize, act: &Act, out: *mut f32) {
             // SAFETY: the caller gives a strip of `n_units` units and as many activations.
             unsafe {
@@ -85,7 +85,7 @@ macro_rules! stamp_quantized {
         }
 
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn matvec_flat<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
             let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
@@ -119,7 +119,7 @@ macro_rules! stamp_quantized {
         }
 
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn matvec_super<T: Format>(strip: *const u8, n_units: usize, act: &Act) -> F {
             let layout = T::LAYOUT;
             let zero = if layout.codes.is_wide() { WIDE_ZERO } else { layout.zero };
@@ -176,7 +176,7 @@ macro_rules! stamp_quantized {
             sum
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn unpack<T: Format>(
             strip: *const u8,
             first: usize,
@@ -249,10 +249,10 @@ pub(crate) use stamp_quantized;
 
 /// The dots of a block, line by line; an instruction set may have its own instead.
 macro_rules! stamp_dots {
-    (#[$attr:meta]) => {
+    ($(#[$attr:meta])*) => {
         /// Dots of a block with activations `k..k + 32`: columns 0-15 and columns 16-31.
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
             let (mut low, mut high) = (d_zero(), d_zero());
             for i in 0..T::LAYOUT.codes.block_bytes() / LINE {

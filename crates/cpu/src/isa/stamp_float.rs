@@ -5,9 +5,9 @@
 //! vectorizes them for whatever features they are stamped with.
 
 macro_rules! stamp_floats {
-    (#[$attr:meta]) => {
+    ($(#[$attr:meta])*) => {
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn load_b<const TY: u8>(b: *const u8) -> F {
             // SAFETY: 16 numbers of the type from the caller.
             unsafe {
@@ -22,7 +22,7 @@ macro_rules! stamp_floats {
         /// `M` rows of the product, all in registers. Each row is one sum in ascending `k`, so
         /// that its bits do not depend on how many rows are computed together.
         #[inline]
-        #[$attr]
+        $(#[$attr])*
         unsafe fn float_rows<const M: usize, const TY: u8>(x: &FloatArgs, first: usize) {
             // SAFETY: the caller's matrices hold what `FloatArgs` says; `first + M <= m`.
             unsafe {
@@ -46,7 +46,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn float_gemm<const TY: u8>(x: &FloatArgs) {
             let mut row = 0;
             // SAFETY: rows below `m`.
@@ -69,7 +69,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn quantize(x: &[f32], group: usize, out: ActMut) {
             // SAFETY: the caller's arrays hold `x.len()` padded to 64 columns.
             unsafe {
@@ -129,7 +129,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn rms_norm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
             let mut lanes = [0.0f32; 16];
             let (whole, rest) = x.as_chunks::<16>();
@@ -148,7 +148,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
             // Strips come 16 at a time: a fixed length becomes straight code.
             if let (Ok(gate), Ok(up), Ok(out)) = (
@@ -166,7 +166,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
             if let (Ok(gate), Ok(up), Ok(out)) = (
                 <&[f32; 16]>::try_from(gate),
@@ -183,7 +183,7 @@ macro_rules! stamp_floats {
             }
         }
 
-        #[$attr]
+        $(#[$attr])*
         unsafe fn exp_sum(x: &mut [f32], max: f32) -> f32 {
             let mut lanes = [0.0f32; 16];
             let (whole, rest) = x.as_chunks_mut::<16>();

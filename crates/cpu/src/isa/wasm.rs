@@ -9,7 +9,8 @@ use std::arch::wasm32::*;
 
 use super::stamp::stamp_quantized;
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct, tile_table};
+use super::stamp_tile::{isa_table, tiles};
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 type L = [v128; 4];
@@ -19,29 +20,11 @@ type F = [v128; 4];
 /// Wide codes are multiplied as unsigned numbers (of 16 bits).
 const WIDE_ZERO: i32 = 128;
 const USES_Q16: bool = true;
+const TILE_CODE_BYTES: usize = 2;
 const MAX_FLOAT_ROWS: usize = 2;
 
 /// The WebAssembly set.
-pub static ISA: Isa = Isa {
-    name: "simd128",
-    uses_q16: USES_Q16,
-    tile_code_bytes: 2,
-    matvec: for_all_formats!(matvec),
-    unpack: for_all_formats!(unpack),
-    tile: tile_table([
-        tile::<false, false>,
-        tile::<false, true>,
-        tile::<true, false>,
-        tile::<true, true>,
-    ]),
-    float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
-    pack_tile,
-    quantize,
-    rms_norm,
-    silu_mul,
-    gelu_mul,
-    exp_sum,
-};
+pub static ISA: Isa = isa_table!("simd128", [tiles!(tile); 4]);
 
 #[inline(always)]
 unsafe fn l_load(p: *const u8) -> L {
@@ -278,8 +261,8 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
     }
 }
 
-stamp_quantized!(#[allow(unused_unsafe)]);
-stamp_floats!(#[allow(unused_unsafe)]);
+stamp_quantized!();
+stamp_floats!();
 
 /// Eight rows at a time: 8 sums and 2 × 2 halves of codes are what 16 registers hold.
 unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
