@@ -19,6 +19,7 @@ fn used(before: Counters, after: Counters) -> Counters {
         dispatches: after.dispatches - before.dispatches,
         objects_created: after.objects_created - before.objects_created,
         bytes_read_back: after.bytes_read_back - before.bytes_read_back,
+        encode_ns: after.encode_ns - before.encode_ns,
     }
 }
 

@@ -241,6 +241,7 @@ impl Player for Split {
             dispatches: a.dispatches + b.dispatches,
             objects_created: a.objects_created + b.objects_created,
             bytes_read_back: a.bytes_read_back + b.bytes_read_back,
+            encode_ns: a.encode_ns + b.encode_ns,
         }
     }
 }

@@ -138,6 +138,22 @@ pub enum Op {
     Head { norm: Norm, w: Linear },
 }
 
+impl Op {
+    /// For profiles and messages: "qkv", "gate_up", …
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Embed { .. } => "embed",
+            Op::Qkv { .. } => "qkv",
+            Op::RopeKv { .. } => "rope_kv",
+            Op::Attention { .. } => "attention",
+            Op::Output { .. } => "output",
+            Op::GateUp { .. } => "gate_up",
+            Op::Down { .. } => "down",
+            Op::Head { .. } => "head",
+        }
+    }
+}
+
 /// What a model computes, ready to be played. Immutable after `model` built it.
 #[derive(Clone, Debug)]
 pub struct Plan {

@@ -98,6 +98,9 @@ pub struct Counters {
     pub objects_created: u64,
     /// Bytes copied from the device to the host.
     pub bytes_read_back: u64,
+    /// Nanoseconds the host spent to write, encode and submit jobs, without waiting for the device.
+    /// 0 for players that compute inside of `submit`.
+    pub encode_ns: u64,
 }
 
 /// Time spent in one kind of kernel since profiling was switched on.
@@ -183,7 +186,8 @@ pub trait Loader {
 /// Granularity of [`Loader::write`], so that row-interleaved layouts see whole strips.
 pub const LOAD_ROWS: usize = 64;
 
-/// Runs a Plan. One job at a time: `submit`, then `poll` until ready, then read the results.
+/// Runs a Plan: `submit`, then `poll` until ready, then read the results. One job at a time, but
+/// for [`Player::submit_next`].
 pub trait Player {
     /// Who plays, with which kernels, in how much memory.
     fn info(&self) -> PlayerInfo;
@@ -197,7 +201,16 @@ pub trait Player {
     /// Checks the job and starts it.
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError>;
 
-    /// Ready when the job of the last `submit` is done and its results can be read.
+    /// Queues `n_tokens` more tokens behind the [`Want::Tokens`] job submitted last, fed on the
+    /// device by its last token, before its own tokens are read: the device never waits for the
+    /// host. Jobs are polled and read in order, one `poll` each. False if this player does not do
+    /// that, or its queue or the context is full now. A [`Player::submit`] drops the results of
+    /// jobs that are still queued; the cache rows they wrote are not before those of the chain.
+    fn submit_next(&mut self, _n_tokens: usize) -> Result<bool, PlayerError> {
+        Ok(false)
+    }
+
+    /// Ready when the oldest job that was submitted is done and its results can be read.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
 
     /// Logits of the last job: `[n_vocab]` or `[n_rows, n_vocab]`.
