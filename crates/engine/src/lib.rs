@@ -11,6 +11,7 @@
 #![deny(missing_docs)]
 
 pub mod actor;
+pub mod bench;
 mod env;
 mod error;
 mod generate;

@@ -10,6 +10,7 @@ use kernels::{Dims, Loader, Plan, PlayerConfig, PlayerError};
 use model::Model;
 use tokenizer::Tokenizer;
 
+use crate::bench::Cost;
 use crate::env::Env;
 use crate::error::Error;
 use crate::load;
@@ -118,7 +119,8 @@ impl Opened {
         let player = load::stream(&self.gguf, &self.model.plan, loader, &env, progress).await?;
         let load_ms = (env.now_ms)() - start;
         let info = self.info();
+        let cost = Cost::of(&self.model.plan, config.kv);
         let text = crate::session::Text::new(self.tokenizer, self.template);
-        Ok(Session::new(player, text, info, config.n_ctx, env, load_ms))
+        Ok(Session::new(player, text, info, cost, config.n_ctx, env, load_ms))
     }
 }

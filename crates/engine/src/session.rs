@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use chat::{ChatTemplate, Guard, RenderOptions};
 use kernels::sampling::MAX_RECENT;
-use kernels::{Counters, Input, Job, Player, PlayerInfo, Sampling, Want};
+use kernels::{Counters, Input, Job, OpTime, Peaks, Player, PlayerInfo, Sampling, Want};
 use tokenizer::{Encode, Tokenizer};
 
+use crate::bench::Cost;
 use crate::env::Env;
 use crate::error::Error;
 use crate::generate::Generation;
@@ -48,6 +49,7 @@ pub struct Session {
     /// How many of `ids` have their keys and values in the cache.
     pub(crate) n_cached: usize,
     info: ModelInfo,
+    cost: Cost,
     n_ctx: usize,
     load_ms: f64,
 }
@@ -66,12 +68,13 @@ impl Session {
         player: Box<dyn Player>,
         text: Text,
         info: ModelInfo,
+        cost: Cost,
         n_ctx: usize,
         env: Env,
         load_ms: f64,
     ) -> Session {
         let ids = Vec::with_capacity(n_ctx);
-        Session { player, text, env, ids, n_cached: 0, info, n_ctx, load_ms }
+        Session { player, text, env, ids, n_cached: 0, info, cost, n_ctx, load_ms }
     }
 
     /// Capacity of the context, in tokens.
@@ -97,6 +100,37 @@ impl Session {
     /// The player's counts so far.
     pub fn counters(&self) -> Counters {
         self.player.counters()
+    }
+
+    /// What its tokens cost.
+    pub fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    /// The host's clock.
+    pub(crate) fn now_ms(&self) -> f64 {
+        (self.env.now_ms)()
+    }
+
+    /// Measures what the device can do at best; `None` where it cannot be measured. The cache stays
+    /// as it is. Takes below a second.
+    ///
+    /// # Errors
+    /// Whatever the player reports.
+    pub async fn measure_peaks(&mut self) -> Result<Option<Peaks>, Error> {
+        self.player.submit_peaks()?;
+        std::future::poll_fn(|cx| self.player.poll(cx)).await?;
+        Ok(self.player.peaks().cloned())
+    }
+
+    /// Starts (from zero) or stops timing every kernel; see [`Player::set_profiling`].
+    pub fn set_profiling(&mut self, on: bool) {
+        self.player.set_profiling(on);
+    }
+
+    /// Times since [`Session::set_profiling`]; empty where the device has no timers.
+    pub fn profile(&self) -> Vec<OpTime> {
+        self.player.profile()
     }
 
     /// Text to ids and back.

@@ -10,7 +10,8 @@
 use std::task::{Context, Poll, ready};
 
 use kernels::{
-    Counters, Input, Job, Loader, Plan, Player, PlayerError, PlayerInfo, Sampling, Want, WeightId,
+    Counters, Input, Job, Loader, OpTime, Peaks, Plan, Player, PlayerError, PlayerInfo, Sampling,
+    Want, WeightId,
 };
 
 /// Sends each weight to the half (or halves) that read it.
@@ -72,6 +73,8 @@ enum Stage {
     Idle,
     First,
     Second,
+    FirstPeaks,
+    SecondPeaks,
 }
 
 /// An owned [`Want`], because the job outlives the call that brought it.
@@ -98,6 +101,7 @@ pub struct Split {
     n_rows: usize,
     recent: Vec<u32>,
     tokens: Vec<u32>,
+    peaks: Option<Peaks>,
 }
 
 impl Split {
@@ -112,7 +116,25 @@ impl Split {
             n_rows: 0,
             recent: Vec::new(),
             tokens: Vec::new(),
+            peaks: None,
         }
+    }
+
+    /// Peaks of the pair: the halves work after each other, so what a pass takes at best is the
+    /// sum of what its halves take. Halves are weighted by their weights' bytes.
+    fn joint_peaks(&self) -> Option<Peaks> {
+        let (first, second) = (self.first.peaks()?, self.second.peaks()?);
+        let weights = [self.first.info().weight_bytes, self.second.info().weight_bytes];
+        let joint = |a: f64, b: f64| {
+            let [wa, wb] = weights.map(|bytes| bytes as f64);
+            let seconds = wa / a + wb / b;
+            if seconds > 0.0 && seconds.is_finite() { (wa + wb) / seconds } else { 0.0 }
+        };
+        Some(Peaks {
+            read_bytes_per_s: joint(first.read_bytes_per_s, second.read_bytes_per_s),
+            op_per_s: joint(first.op_per_s, second.op_per_s),
+            op_kind: format!("{} + {}", first.op_kind, second.op_kind),
+        })
     }
 
     fn submit_second(&mut self) -> Result<(), PlayerError> {
@@ -163,6 +185,16 @@ impl Split {
                     ready!(self.second.poll(cx))?;
                     let again = self.feed_back()?;
                     self.stage = if again { Stage::First } else { Stage::Idle };
+                }
+                Stage::FirstPeaks => {
+                    ready!(self.first.poll(cx))?;
+                    self.second.submit_peaks()?;
+                    self.stage = Stage::SecondPeaks;
+                }
+                Stage::SecondPeaks => {
+                    ready!(self.second.poll(cx))?;
+                    self.peaks = self.joint_peaks();
+                    self.stage = Stage::Idle;
                 }
             }
         }
@@ -243,5 +275,27 @@ impl Player for Split {
             bytes_read_back: a.bytes_read_back + b.bytes_read_back,
             encode_ns: a.encode_ns + b.encode_ns,
         }
+    }
+
+    fn set_profiling(&mut self, on: bool) {
+        self.first.set_profiling(on);
+        self.second.set_profiling(on);
+    }
+
+    fn profile(&self) -> Vec<OpTime> {
+        let mut times = self.first.profile();
+        times.extend(self.second.profile());
+        times
+    }
+
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        self.peaks = None;
+        self.first.submit_peaks()?;
+        self.stage = Stage::FirstPeaks;
+        Ok(())
+    }
+
+    fn peaks(&self) -> Option<&Peaks> {
+        self.peaks.as_ref()
     }
 }

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, Waker};
 use engine::{Env, Generation, Request, Session, Step, Summary};
 use gguf::{Array, Gguf, Metadata, Value, Writer};
 use kernels::{
-    Counters, Input, Job, Loader, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
-    Want, WeightId,
+    Counters, Input, Job, Loader, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
+    Sampling, Want, WeightId,
 };
 use quant::TensorType;
 
@@ -169,6 +169,10 @@ pub struct Fake {
     pub log: JobLog,
     /// Bytes written by weight.
     pub written: Rc<RefCell<Vec<u64>>>,
+    /// What measuring the peaks gives, in turn; nothing when it is empty.
+    pub peaks: Rc<RefCell<Vec<Peaks>>>,
+    /// The device goes away when this many jobs were done.
+    pub max_jobs: Option<usize>,
 }
 
 impl Default for Fake {
@@ -181,6 +185,8 @@ impl Default for Fake {
             can_sample: false,
             log: JobLog::default(),
             written: Rc::default(),
+            peaks: Rc::default(),
+            max_jobs: None,
         }
     }
 }
@@ -257,6 +263,7 @@ impl Loader for FakeLoader {
             logits: vec![],
             tokens: vec![],
             pending: false,
+            peaks: None,
         }))
     }
 }
@@ -269,6 +276,7 @@ struct FakePlayer {
     tokens: Vec<u32>,
     /// One `Pending` per job, so that waiting is tested.
     pending: bool,
+    peaks: Option<Peaks>,
 }
 
 impl FakePlayer {
@@ -311,6 +319,9 @@ impl Player for FakePlayer {
             Want::AllLogits => "all",
             Want::Tokens { .. } => "tokens",
         };
+        if self.fake.max_jobs.is_some_and(|max| self.fake.log.borrow().len() >= max) {
+            return Err(PlayerError::DeviceLost { reason: "unplugged".into() });
+        }
         self.fake.log.borrow_mut().push((job.pos, ids.len(), want));
         for &id in ids {
             self.cache.push(id);
@@ -360,6 +371,16 @@ impl Player for FakePlayer {
 
     fn counters(&self) -> Counters {
         Counters::default()
+    }
+
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        let mut peaks = self.fake.peaks.borrow_mut();
+        self.peaks = (!peaks.is_empty()).then(|| peaks.remove(0));
+        Ok(())
+    }
+
+    fn peaks(&self) -> Option<&Peaks> {
+        self.peaks.as_ref()
     }
 }
 
