@@ -8,12 +8,22 @@
 
 mod stamp;
 mod stamp_float;
+#[cfg(target_arch = "aarch64")]
+mod stamp_neon;
 mod stamp_tile;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_dotprod;
+#[cfg(target_arch = "aarch64")]
+mod neon_i8mm;
+#[cfg(target_arch = "aarch64")]
+mod neon_lines;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -161,38 +171,44 @@ impl Isa {
 
 /// Every instruction set this machine can run, best first.
 pub fn available() -> Vec<&'static Isa> {
-    let all: [Option<&'static Isa>; 4] = [
-        #[cfg(target_arch = "x86_64")]
-        avx512::is_available().then_some(&avx512::ISA),
-        #[cfg(not(target_arch = "x86_64"))]
-        None,
-        #[cfg(target_arch = "x86_64")]
-        avx2::is_available().then_some(&avx2::ISA),
-        #[cfg(not(target_arch = "x86_64"))]
-        None,
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        Some(&wasm::ISA),
-        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-        None,
-        Some(&scalar::ISA),
-    ];
-    all.into_iter().flatten().collect()
+    let mut sets: Vec<&'static Isa> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        sets.extend(avx512::is_available().then_some(&avx512::ISA));
+        sets.extend(avx2::is_available().then_some(&avx2::ISA));
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        sets.extend(neon_i8mm::is_available().then_some(&neon_i8mm::ISA));
+        sets.extend(neon_dotprod::is_available().then_some(&neon_dotprod::ISA));
+        sets.push(&neon::ISA);
+    }
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    sets.push(&wasm::ISA);
+    sets.push(&scalar::ISA);
+    sets
 }
 
-/// The best instruction set, or the one named by `INGLE_CPU` (`scalar`, `avx2`, `avx512`) if the
-/// machine has it, so that every path can be tested on one machine.
+/// What `INGLE_CPU` calls the sets, and their own names.
+const NAMES: [(&str, &str); 7] = [
+    ("scalar", "portable"),
+    ("simd128", "simd128"),
+    ("avx2", "AVX2"),
+    ("avx512", "AVX-512 VNNI"),
+    ("neon", "NEON"),
+    ("dotprod", "NEON dotprod"),
+    ("i8mm", "NEON i8mm"),
+];
+
+/// The best instruction set, or the one named by `INGLE_CPU` (see [`NAMES`]) if the machine has it,
+/// so that every path can be tested on one machine.
 pub fn best() -> &'static Isa {
     static BEST: OnceLock<&'static Isa> = OnceLock::new();
     BEST.get_or_init(|| {
         let sets = available();
         let wanted = std::env::var("INGLE_CPU").unwrap_or_default().to_ascii_lowercase();
-        let wanted = match wanted.as_str() {
-            "scalar" => scalar::ISA.name,
-            "avx2" => "AVX2",
-            "avx512" => "AVX-512 VNNI",
-            _ => "",
-        };
-        let named = sets.iter().find(|isa| isa.name == wanted);
+        let wanted = NAMES.iter().find(|(short, _)| *short == wanted).map(|(_, name)| *name);
+        let named = sets.iter().find(|isa| Some(isa.name) == wanted);
         named.or(sets.first()).copied().unwrap_or(&scalar::ISA)
     })
 }

@@ -5,15 +5,18 @@
 //! `TILE_CODE_BYTES` and `TILE_CODE_FLIP` the form of activation codes it reads. Sets with enough
 //! registers for the whole tile, or with other code sizes, have their own `tile` and `pack_tile`.
 
-/// An [`super::Isa`] of the kernels in scope: its name and its tiles.
+/// An [`super::Isa`] of the kernels in scope: its name, its tiles, its own `unpack` if it has one.
 macro_rules! isa_table {
     ($name:literal, $tile:expr) => {
+        isa_table!($name, $tile, unpack)
+    };
+    ($name:literal, $tile:expr, $unpack:ident) => {
         Isa {
             name: $name,
             uses_q16: USES_Q16,
             tile_code_bytes: TILE_CODE_BYTES,
             matvec: for_all_formats!(matvec),
-            unpack: for_all_formats!(unpack),
+            unpack: for_all_formats!($unpack),
             tile: $tile,
             float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
             pack_tile,
@@ -29,12 +32,12 @@ pub(crate) use isa_table;
 
 /// A tile kernel by 16-column sub-blocks and minimums (bits 1, 0), after what else tells it apart.
 macro_rules! tiles {
-    ($tile:ident $(, $first:literal)?) => {
+    ($tile:ident $(, $first:literal)*) => {
         [
-            $tile::<$($first,)? false, false>,
-            $tile::<$($first,)? false, true>,
-            $tile::<$($first,)? true, false>,
-            $tile::<$($first,)? true, true>,
+            $tile::<$($first,)* false, false>,
+            $tile::<$($first,)* false, true>,
+            $tile::<$($first,)* true, false>,
+            $tile::<$($first,)* true, true>,
         ]
     };
 }

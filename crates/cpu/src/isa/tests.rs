@@ -198,6 +198,20 @@ fn assert_close(case: &Case, isa: &Isa, what: &str, got: f32, (want, size): (f64
     );
 }
 
+/// Under an emulator the runner knows which sets the emulated processor has, best first.
+#[test]
+fn the_sets_of_this_machine_are_found() {
+    let names: Vec<&str> = available().iter().map(|isa| isa.name).collect();
+    println!("instruction sets: {}", names.join(", "));
+    assert_eq!(names.last(), Some(&"portable"));
+    if let Ok(expected) = std::env::var("INGLE_EXPECT_SETS") {
+        assert_eq!(names.join(", "), expected);
+    }
+    for name in &names {
+        assert!(super::NAMES.iter().any(|(_, of_set)| of_set == name), "{name} has no short name");
+    }
+}
+
 #[test]
 fn packed_rows_read_back_as_the_file_says() {
     for ty in types() {
