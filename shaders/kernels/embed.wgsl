@@ -13,9 +13,7 @@ struct Params {
     pad0: u32, pad1: u32,
 }
 
-@group(0) @binding(0) var<uniform> P: Params;
 //@use lib/step
-@group(0) @binding(2) var<storage, read> w: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> token_ids: array<u32>;
 @group(0) @binding(5) var<storage, read_write> x: array<vec4<f32>>;
 //@slot quant_a as A
@@ -27,10 +25,9 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     if (g >= 2u * P.n_units || id >= P.n_rows) {
         return;
     }
-    let s = scale_A(id * P.stride, g) * P.scale;
-    let q = quants_A(id * P.stride, g);
+    let v = weights_A(id * P.stride, g);
     let to = at.y * P.x_stride + 4u * g;
     for (var i = 0u; i < 4u; i++) {
-        x[to + i] = s.x * q[i] + s.y;
+        x[to + i] = (v.s.x * v.q[i] + v.s.y) * P.scale;
     }
 }

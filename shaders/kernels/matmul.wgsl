@@ -18,15 +18,11 @@ struct Params {
     bias: u32,       // float index in vecs, NONE without
 }
 
-const NONE: u32 = 0xffffffffu;
 const ROW4: u32 = 5u;
 
-@group(0) @binding(0) var<uniform> P: Params;
 //@use lib/step
-@group(0) @binding(2) var<storage, read> w: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read> vecs: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+//@use lib/out
 //@slot quant_a as A
 //@slot tile
 //@slot put
@@ -43,11 +39,10 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let tx = lane % 8u;
     var acc: array<f32, TM * 8u>;
     for (var g = 0u; g < 2u * P.n_units; g++) {
-        let s = scale_A(w_row, g);
-        let q = quants_A(w_row, g);
+        let v = weights_A(w_row, g);
         workgroupBarrier();
         for (var i = 0u; i < 4u; i++) {
-            w_tile[lane * ROW4 + i] = tile_in(s.x * q[i] + s.y);
+            w_tile[lane * ROW4 + i] = tile_in(v.s.x * v.q[i] + v.s.y);
         }
         for (var i = lane; i < 32u * TM; i += 64u) {
             let t = S.row + min(token0 + i / 4u, S.n_rows - 1u);
@@ -72,11 +67,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         for (var r = 0u; r < 8u; r++) {
             let row = row0 + tx + 8u * r;
             if (token < S.n_rows && row < P.n_rows) {
-                var b = 0.0;
-                if (P.bias != NONE) {
-                    b = vecs[(P.bias + row) >> 2u][(P.bias + row) & 3u];
-                }
-                put(token * P.out_stride + P.out + row, acc[t * 8u + r] + b);
+                let v = acc[t * 8u + r] + bias(P.bias, row);
+                put(token * P.out_stride + P.out + row, v);
             }
         }
     }

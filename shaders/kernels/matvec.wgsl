@@ -5,7 +5,8 @@
 // end. Up to three matrices that read the same x share a dispatch (Q, K and V): a workgroup stays
 // inside one of them. With MATS = 2, each workgroup computes the same rows of two (gate and up).
 //
-// Slots: product (tensor types), input (norms), output (residual, activation), reduce.
+// Slots: product (tensor types), unit and held (float or integer products), input (norms), output
+// (residual, activation), reduce.
 
 struct Matrix {
     base: u32,       // first 16-byte word
@@ -33,25 +34,11 @@ struct Params {
     pad0: u32, pad1: u32,
 }
 
-const NONE: u32 = 0xffffffffu;
-
-@group(0) @binding(0) var<uniform> P: Params;
 //@use lib/step
-@group(0) @binding(2) var<storage, read> w: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read> vecs: array<vec4<f32>>;
-
+//@use lib/out
 //@slot reduce
 //@slot input
 //@slot product
-
-fn bias(m: Matrix, row: u32) -> f32 {
-    if (m.bias == NONE) {
-        return 0.0;
-    }
-    let i = m.bias + row;
-    return vecs[i >> 2u][i & 3u];
-}
-
 //@slot output
 
 @compute @workgroup_size(WG)
@@ -79,7 +66,7 @@ fn main(
             let mk = P.m[which + k];
             for (var r = 0u; r < ROWS; r++) {
                 let start = mk.base + min(row + r, mk.n_rows - 1u) * mk.stride;
-                acc[k * ROWS + r] += dot_unit(mk.slot, start, u, x);
+                acc[k * ROWS + r] += times(held(mk.slot, start, u), x);
             }
         }
     }

@@ -15,7 +15,6 @@ struct Params {
     eps: f32,
 }
 
-@group(0) @binding(0) var<uniform> P: Params;
 //@use lib/step
 @group(0) @binding(3) var<storage, read> vecs: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> qkv: array<f32>;

@@ -5,12 +5,11 @@
 //@use lib/sample_params
 @group(0) @binding(4) var<storage, read> lists: array<vec2<u32>>;
 @group(0) @binding(5) var<storage, read_write> token_ids: array<u32>;
-//@use lib/sort_key
+//@use lib/best
 
 const MAX_K: u32 = 256u;
 const MAX_LISTS: u32 = 4u;           // per thread: a vocabulary of 2^20 tokens
 
-var<workgroup> best: array<vec2<u32>, 256>;
 var<workgroup> kept: array<vec2<u32>, MAX_K>;
 
 fn pcg(v: u32) -> u32 {
@@ -73,7 +72,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     var heads: array<vec2<u32>, MAX_LISTS>;
     var taken: array<u32, MAX_LISTS>;
     for (var i = 0u; i < MAX_LISTS; i++) {
-        heads[i] = vec2<u32>(0u, 0xffffffffu);
+        heads[i] = NOTHING;
         if (lane + 256u * i < P.n_lists) {
             heads[i] = lists[(lane + 256u * i) * MAX_K];
         }
@@ -85,22 +84,14 @@ fn main(@builtin(local_invocation_index) lane: u32) {
                 mine = heads[i];
             }
         }
-        best[lane] = mine;
-        workgroupBarrier();
-        for (var half = 128u; half > 0u; half >>= 1u) {
-            if (lane < half && is_before(best[lane + half], best[lane])) {
-                best[lane] = best[lane + half];
-            }
-            workgroupBarrier();
-        }
-        let winner = best[0];
+        let winner = best_of(lane, mine);
         if (lane == 0u) {
             kept[round] = winner;
         }
         for (var i = 0u; i < MAX_LISTS; i++) {
             if (winner.x != 0u && heads[i].y == winner.y) {
                 taken[i]++;
-                heads[i] = vec2<u32>(0u, 0xffffffffu);
+                heads[i] = NOTHING;
                 if (taken[i] < S.top_k) {
                     heads[i] = lists[(lane + 256u * i) * MAX_K + taken[i]];
                 }

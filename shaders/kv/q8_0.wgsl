@@ -6,10 +6,7 @@
 
 alias KvWord = u32;
 const KV_SCALED: bool = true;
-
-fn kv_at(pos: u32, head: u32, d4: u32) -> u32 {
-    return (pos * P.n_kv_heads + head) * HD4 + d4;
-}
+//@use kv/row
 
 fn kv_scale_at(pos: u32, head: u32, d4: u32) -> u32 {
     let block = (pos * P.n_kv_heads + head) * (HD4 / 8u) + d4 / 8u;

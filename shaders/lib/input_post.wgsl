@@ -3,7 +3,7 @@
 // The residual add is left pending by the op before (it only knows Σ y² once all its workgroups
 // are done), and done here on the fly. The new x goes to another buffer, each workgroup writing its
 // share, because other workgroups still read the old one.
-//@use lib/unit
+//@use lib/vec16
 
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> y: array<vec4<f32>>;
@@ -19,10 +19,6 @@ fn begin(ids: Ids) {
     }
     sum_all(ids, v);
     post_scale = 1.0 / sqrt(totals[0] / f32(P.n_cols) + P.post_eps);
-}
-
-fn gain16(i: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(vecs[i], vecs[i + 1u], vecs[i + 2u], vecs[i + 3u]);
 }
 
 fn x16(i: u32) -> mat4x4<f32> {
@@ -45,11 +41,5 @@ fn load(u: u32, group: u32) -> Unit {
         keep(8u * u, a);
         keep(8u * u + 4u, b);
     }
-    let ag = scaled(a, gain16(P.gain + 8u * u));
-    let bg = scaled(b, gain16(P.gain + 8u * u + 4u));
-    return Unit(ag, bg, vec2<f32>(sum16(ag), sum16(bg)), squares16(a) + squares16(b));
-}
-
-fn norm_scale() -> f32 {
-    return 1.0 / sqrt(totals[N_SUMS - 1u] / f32(P.n_cols) + P.eps);
+    return normed_unit(a, b, u);
 }

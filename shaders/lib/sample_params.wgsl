@@ -6,5 +6,4 @@ struct Params {
     pad0: u32, pad1: u32,
 }
 
-@group(0) @binding(0) var<uniform> P: Params;
 //@use lib/step

@@ -1,6 +1,7 @@
-// What changes from token to token, written once per submit.
-//
-// Static sizes live in each kernel's own `Params` (`P`), built when the model is loaded.
+// The uniforms of every kernel: `P`, its own static sizes, built when the model is loaded, and `S`,
+// what changes from token to token, written once per submit.
+
+@group(0) @binding(0) var<uniform> P: Params;
 
 struct Step {
     n_rows: u32,      // rows (tokens) of this submit

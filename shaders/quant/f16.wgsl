@@ -2,18 +2,15 @@
 //
 //   w[i] = q[i]
 // `unpack2x16float` is in core WGSL: no shader-f16 is needed to read them.
-
-fn scale_Q(row: u32, g: u32) -> vec2<f32> {
-    return vec2<f32>(1.0, 0.0);
-}
+//@use lib/weights
 
 fn halves_Q(lo: u32, hi: u32) -> vec4<f32> {
     return vec4<f32>(unpack2x16float(lo), unpack2x16float(hi));
 }
 
-fn quants_Q(row: u32, g: u32) -> mat4x4<f32> {
+fn weights_Q(row: u32, g: u32) -> Weights {
     let a = w[row + 2u * g];
     let b = w[row + 2u * g + 1u];
-    return mat4x4<f32>(halves_Q(a.x, a.y), halves_Q(a.z, a.w),
-                       halves_Q(b.x, b.y), halves_Q(b.z, b.w));
+    return Weights(mat4x4<f32>(halves_Q(a.x, a.y), halves_Q(a.z, a.w),
+                               halves_Q(b.x, b.y), halves_Q(b.z, b.w)), AS_THEY_ARE);
 }

@@ -3,15 +3,12 @@
 //   word 0: d, dmin and the 6-bit scales and mins
 //   words 1..9: nibbles; every 32 bytes hold 64 weights, 32 low nibbles first
 //   w[i] = d · scale[i / 32] · q[i] − dmin · min[i / 32]
-//@use lib/word
+//@use lib/codes as Q
 //@use lib/k_scales
 
-fn scale_Q(row: u32, g: u32) -> vec2<f32> {
-    return k_scale(w[row + 9u * (g >> 4u)], (g >> 1u) & 7u);
-}
-
-fn quants_Q(row: u32, g: u32) -> mat4x4<f32> {
+fn codes_Q(row: u32, g: u32) -> Codes {
+    let block = row + 9u * (g >> 4u);
     let i = g & 15u;
-    let v = w[row + 9u * (g >> 4u) + 1u + 2u * (i >> 2u) + (i & 1u)];
-    return nibbles16(v >> vec4<u32>(2u * (i & 2u)));
+    let v = w[block + 1u + 2u * (i >> 2u) + (i & 1u)];
+    return Codes(low_nibbles(v >> vec4<u32>(2u * (i & 2u))), k_scale(w[block], i >> 1u));
 }

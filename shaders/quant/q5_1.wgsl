@@ -4,14 +4,10 @@
 //   plane 1: 32 bits per block; bit i is the fifth bit of weight i
 //   plane 2: d and m (f16 each) per block
 //   w[i] = d · q[i] + m
-//@use lib/word
+//@use lib/codes as Q
+//@use lib/five_bits
 
-fn scale_Q(row: u32, g: u32) -> vec2<f32> {
-    return unpack2x16float(word(row + P.n_units + words16(4u * P.n_units), g >> 1u));
-}
-
-fn quants_Q(row: u32, g: u32) -> mat4x4<f32> {
-    let low = (w[row + (g >> 1u)] >> vec4<u32>(4u * (g & 1u))) & vec4<u32>(0x0f0f0f0fu);
-    let fifth = bits16(word(row + P.n_units, g >> 1u) >> (16u * (g & 1u)));
-    return bytes16(low | (fifth << vec4<u32>(4u)));
+fn codes_Q(row: u32, g: u32) -> Codes {
+    let s = unpack2x16float(word(row + P.n_units + words16(4u * P.n_units), g >> 1u));
+    return Codes(five_bits(row, g), s);
 }

@@ -136,7 +136,7 @@ mod tests {
     fn parts_stand_once_and_suffixes_are_replaced() {
         let text = source().compose(Dialect::Native).unwrap();
         assert_eq!(text.matches("fn half_at").count(), 1);
-        assert!(text.contains("fn scale_A(") && !text.contains("_Q("), "{text}");
+        assert!(text.contains("fn codes_A(") && !text.contains("_Q("), "{text}");
         assert!(text.starts_with("const WG = 64u;\n"));
     }
 

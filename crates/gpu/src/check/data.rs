@@ -113,6 +113,16 @@ pub fn padded(rows: &[f32], width: usize) -> Vec<f32> {
     out
 }
 
+/// Inputs as integer products see them: units of 32 as signed bytes with one scale.
+pub fn quantized(x: &[f32]) -> Vec<f32> {
+    let unit = |unit: &[f32]| -> Vec<f32> {
+        let largest = unit.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let k = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        unit.iter().map(|v| (v * k).round_ties_even() * (largest / 127.0)).collect()
+    };
+    x.chunks(UNIT).flat_map(unit).collect()
+}
+
 /// `Σ(a−b)² / Σb²`; infinite if the lengths differ.
 pub fn nmse(got: &[f32], want: &[f32]) -> f64 {
     if got.len() != want.len() {

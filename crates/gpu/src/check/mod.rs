@@ -45,6 +45,10 @@ const F32_SUMS: f64 = 4e-11;
 /// As above after each weight was rounded to f16: relative 2^-11/√3, its square 8e-8; a sum of few
 /// results may be ten times smaller than its terms.
 const F16_TILE: f64 = 2e-6;
+/// Sums of integers are exact, but an input near the middle of two steps may go to the other one: a
+/// quotient on a GPU is off by up to 2.5 units in the last place. One step of one input in a row of
+/// 32 is (1 / 127 / 0.58)² / 32.
+const INT_INPUTS: f64 = 6e-6;
 /// `exp` of WGSL may err by 3 + 2·|x| units in the last place: 1e-6 relative at the scores here.
 const WITH_EXP: f64 = 1e-10;
 /// Equal values.

@@ -3,37 +3,52 @@
 use bytemuck::cast_slice;
 use kernels::shader::layout::{UNIT, WORD_BYTES};
 use kernels::shader::params::{self, NONE, Step};
-use kernels::shader::{Input, Kernel, Output, Put};
+use kernels::shader::{Dot, Input, Kernel, Output, Put};
 use kernels::{Activation, PlayerError, twin};
 use quant::TensorType;
 
-use super::data::{Random, Weights, nmse, padded};
+use super::data::{Random, Weights, nmse, padded, quantized};
 use super::run::{Checker, Run, floats};
-use super::{F16_TILE, F32_SUMS};
+use super::{F16_TILE, F32_SUMS, INT_INPUTS};
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
         // Columns: one block; several; for plain numbers also tails that fill no unit.
         let block = ty.block_len().max(UNIT);
         embed(checker, ty, 3 * block).await?;
-        let mut shapes = vec![(1, block), (7, 3 * block), (70, 5 * block)];
+        let mut shapes = vec![(1, block, 32, 1), (13, 3 * block, 32, 8), (70, 5 * block, 64, 4)];
         if ty.block_len() == 1 {
-            shapes.extend([(3, 172), (5, 36)]);
+            shapes.extend([(3, 172, 128, 2), (5, 36, 32, 4)]);
         }
-        for (n_rows, n_cols) in shapes {
-            vector(checker, ty, n_rows, n_cols).await?;
+        for dot in [Dot::Float, Dot::Int].into_iter().filter(|dot| dot.suits(ty)) {
+            for &(n_rows, n_cols, wg, rows) in &shapes {
+                vector(checker, Shape { ty, n_rows, n_cols, dot, wg, rows }).await?;
+            }
         }
         for (n_rows, n_tokens, tm) in [(1, 5, 2), (70, 17, 2), (65, 9, 8), (130, 70, 8)] {
             rows(checker, ty, n_rows, 2 * block, n_tokens, tm).await?;
         }
     }
-    two_types(checker).await?;
-    fused(checker).await?;
+    for dot in [Dot::Float, Dot::Int] {
+        two_types(checker, dot).await?;
+        fused(checker, dot).await?;
+    }
     for ty in [TensorType::F16, TensorType::Q4_0] {
-        vector(checker, ty, 151_936, UNIT).await?;
-        vector(checker, ty, 151_936 * 2, UNIT).await?;
+        for n_rows in [151_936, 151_936 * 2] {
+            let (dot, wg, rows) = (Dot::Float, 32, 2);
+            vector(checker, Shape { ty, n_rows, n_cols: UNIT, dot, wg, rows }).await?;
+        }
     }
     Ok(())
+}
+
+/// What the twin multiplies and how near the kernel must come. A twin of integer products has the
+/// quantized inputs, not their values before: so a wrong scale or offset still shows.
+fn twin_input(dot: Dot, x: Vec<f32>) -> (Vec<f32>, f64) {
+    match dot {
+        Dot::Float => (x, F32_SUMS),
+        Dot::Int => (quantized(&x), INT_INPUTS),
+    }
 }
 
 async fn embed(
@@ -88,13 +103,19 @@ fn groups(n: u32) -> [u32; 2] {
     [n.div_ceil(y), y]
 }
 
-async fn vector(
-    checker: &mut Checker<'_>,
+/// One matrix–vector product.
+struct Shape {
     ty: TensorType,
     n_rows: usize,
     n_cols: usize,
-) -> Result<(), PlayerError> {
-    let name = format!("matvec {ty} {n_rows}x{n_cols}");
+    dot: Dot,
+    wg: u32,
+    rows: u32,
+}
+
+async fn vector(checker: &mut Checker<'_>, shape: Shape) -> Result<(), PlayerError> {
+    let Shape { ty, n_rows, n_cols, dot, wg, rows } = shape;
+    let name = format!("matvec {dot:?} {ty} {n_rows}x{n_cols}, {rows} rows of {wg} threads");
     let Some(w) = Weights::new(ty, n_rows, n_cols, 2).filter(|_| checker.wants(&name)) else {
         return Ok(());
     };
@@ -102,7 +123,6 @@ async fn vector(
     let x = random.floats(n_cols);
     let bias = random.floats(n_rows.next_multiple_of(UNIT));
     let before = random.floats(n_rows);
-    let (wg, rows) = if n_cols > 1024 { (64, 4) } else { (32, 2) };
     let (mut m, n_groups) = matrix(&w, rows);
     m.bias = 0;
     let mut p = params::MatVec { n_groups, ..Default::default() };
@@ -110,8 +130,8 @@ async fn vector(
     p.n_units = w.layout.n_units as u32;
     p.n_cols = n_cols as u32;
     let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
-    let kernel =
-        Kernel::MatVec { a: ty, b: None, input: Input::Plain, output: Output::Add, wg, rows };
+    let (input, output) = (Input::Plain, Output::Add);
+    let kernel = Kernel::MatVec { a: ty, b: None, input, output, dot, wg, rows };
     let buffers = vec![
         (2, weights.as_slice()),
         (3, cast_slice(&bias)),
@@ -121,9 +141,10 @@ async fn vector(
     let (step, grid) = (Step { n_rows: 1, ..Step::default() }, groups(n_groups));
     let run = Run { kernel, params: p, step, buffers, outputs: vec![5], grid };
     let outputs = checker.run(run).await?;
+    let (x, tolerance) = twin_input(dot, x);
     let sums = w.times(&x).into_iter().zip(&bias).zip(&before);
     let want: Vec<f32> = sums.map(|((y, b), x)| y + b + x).collect();
-    checker.record(name, nmse(&floats(&outputs, 5), &want), F32_SUMS);
+    checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
     Ok(())
 }
 
@@ -176,10 +197,11 @@ async fn rows(
 }
 
 /// Three matrices of two types in one dispatch, with the deferred norm.
-async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
+async fn two_types(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
     use TensorType as T;
-    for (a, b) in [(T::Q4_K, T::Q6_K), (T::Q8_0, T::Q5_0), (T::F16, T::F32)] {
-        let name = format!("qkv {a} {a} {b}");
+    let pairs = [(T::Q4_K, T::Q6_K), (T::Q8_0, T::Q5_0), (T::F16, T::F32)];
+    for (a, b) in pairs.into_iter().filter(|&(a, b)| dot.suits(a) && dot.suits(b)) {
+        let name = format!("qkv {dot:?} {a} {a} {b}");
         let n_cols = 512;
         let parts =
             [(a, 9, 6), (a, 4, 7), (b, 3, 8)].map(|(ty, n, s)| Weights::new(ty, n, n_cols, s));
@@ -206,7 +228,7 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         let out = vec![0.0f32; out_at as usize];
         let (input, output) = (Input::Norm, Output::Store);
         let run = Run {
-            kernel: Kernel::MatVec { a, b: Some(b), input, output, wg, rows },
+            kernel: Kernel::MatVec { a, b: Some(b), input, output, dot, wg, rows },
             params: p,
             step: Step { n_rows: 1, ..Step::default() },
             buffers: vec![
@@ -221,17 +243,18 @@ async fn two_types(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         let outputs = checker.run(run).await?;
         let mut normed = vec![0.0; n_cols];
         twin::rms_norm(&x, &gain, 1e-5, &mut normed);
+        let (normed, tolerance) = twin_input(dot, normed);
         let want: Vec<f32> = [&q, &k, &v].iter().flat_map(|w| w.times(&normed)).collect();
-        checker.record(name, nmse(&floats(&outputs, 5), &want), F32_SUMS);
+        checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
     }
     Ok(())
 }
 
 /// A pending normed residual, norm, gate and up and activation in one dispatch; and the products
 /// that leave such a residual.
-async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
+async fn fused(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
     let (ty, n_cols, n_rows, rows) = (TensorType::Q8_0, 160, 11, 2);
-    let name = format!("gate·up with post-norm {ty} {n_rows}x{n_cols}");
+    let name = format!("gate·up {dot:?} with post-norm {ty} {n_rows}x{n_cols}");
     let (gate, up) = (Weights::new(ty, n_rows, n_cols, 10), Weights::new(ty, n_rows, n_cols, 11));
     let (Some(gate), Some(up)) = (gate, up) else {
         return Ok(());
@@ -262,7 +285,7 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let (zeros, next) = (vec![0.0f32; n_rows + 1], vec![0.0f32; n_cols]);
     let (input, output) = (Input::Post, Output::Glu(1));
     let run = Run {
-        kernel: Kernel::MatVec { a: ty, b: None, input, output, wg: 32, rows },
+        kernel: Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 32, rows },
         params,
         step: Step { n_rows: 1, ..Step::default() },
         buffers: vec![
@@ -283,9 +306,10 @@ async fn fused(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let sum: Vec<f32> = x.iter().zip(&post).map(|(a, b)| a + b).collect();
     let mut normed = vec![0.0; n_cols];
     twin::rms_norm(&sum, &gains[..n_cols], 1e-6, &mut normed);
+    let (normed, tolerance) = twin_input(dot, normed);
     let pairs = gate.times(&normed).into_iter().zip(up.times(&normed));
     let want: Vec<f32> = pairs.map(|(g, u)| twin::activate(Activation::GeluTanh, g) * u).collect();
-    checker.record(name.clone(), nmse(&floats(&outputs, 5)[..n_rows], &want), F32_SUMS);
+    checker.record(name.clone(), nmse(&floats(&outputs, 5)[..n_rows], &want), tolerance);
     checker.record(format!("{name}: residual"), nmse(&floats(&outputs, 8), &sum), F32_SUMS);
     Ok(())
 }

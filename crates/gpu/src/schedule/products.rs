@@ -1,7 +1,7 @@
 //! Matrix–vector products: which matrices share a dispatch, and its parameters.
 
 use kernels::shader::layout::WORD_BYTES;
-use kernels::shader::{Input, Kernel, Output, params};
+use kernels::shader::{Dot, Input, Kernel, Output, params};
 use kernels::{Linear, PlayerError};
 use wgpu::Buffer;
 
@@ -69,7 +69,12 @@ impl<'a> Builder<'a> {
         let mut buffers = buffers.to_vec();
         buffers.extend([(2, buffer), (3, &self.store.vectors)]);
         let grid = self.groups(p.n_groups);
-        self.dispatch(Kernel::MatVec { a, b, input, output, wg, rows }, &p, &buffers, grid)
+        self.dispatch(
+            Kernel::MatVec { a, b, input, output, dot: Dot::Float, wg, rows },
+            &p,
+            &buffers,
+            grid,
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use quant::TensorType;
 use shaders::{ComposeError, Dialect};
 
 use crate::player::KvType;
-use crate::shader::key::{Forms, Input, Kernel, Output, Put, Reduced};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
 
 /// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
 const PAIRS: &[(TensorType, TensorType)] = {
@@ -43,7 +43,9 @@ pub fn all_kernels() -> Vec<Kernel> {
             (Input::Post, Output::Glu(1)),
             (Input::Norm, Output::Gated(0)),
         ] {
-            out.push(Kernel::MatVec { a: ty, b: None, input, output, wg: 64, rows: 4 });
+            for dot in [Dot::Float, Dot::Int].into_iter().filter(|dot| dot.suits(ty)) {
+                out.push(Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 64, rows: 4 });
+            }
         }
         for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {
             for tm in [2, 8] {
@@ -55,7 +57,9 @@ pub fn all_kernels() -> Vec<Kernel> {
         for (a, b) in [(a, b), (b, a)] {
             for input in [Input::Norm, Input::Post] {
                 let (b, output) = (Some(b), Output::Store);
-                out.push(Kernel::MatVec { a, b, input, output, wg: 32, rows: 2 });
+                for dot in [Dot::Float, Dot::Int] {
+                    out.push(Kernel::MatVec { a, b, input, output, dot, wg: 32, rows: 2 });
+                }
             }
         }
     }

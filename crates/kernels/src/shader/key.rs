@@ -13,6 +13,25 @@ pub struct Forms {
     pub f16: bool,
 }
 
+/// How products are summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dot {
+    /// Weights and inputs as floats.
+    #[default]
+    Float,
+    /// Inputs quantized to signed bytes, 32 to a scale, and `dot4I8Packed`: only for integer formats
+    /// (see [`Dot::suits`]).
+    Int,
+}
+
+impl Dot {
+    /// True if there is such a product for weights of the type.
+    pub fn suits(self, ty: TensorType) -> bool {
+        let is_plain = matches!(ty, TensorType::F32 | TensorType::F16 | TensorType::BF16);
+        self == Dot::Float || !is_plain
+    }
+}
+
 /// What a matrix–vector product does to its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
@@ -83,6 +102,8 @@ pub enum Kernel {
         input: Input,
         /// What happens to the result.
         output: Output,
+        /// How products are summed.
+        dot: Dot,
         /// Threads of a workgroup, a power of two.
         wg: u32,
         /// Rows of a workgroup.

@@ -18,4 +18,4 @@ pub use all::{Variant, all_kernels, all_variants};
 pub use attention::{AttnShape, attn_shape};
 pub use shaders::{ComposeError, Dialect};
 
-pub use key::{Forms, Input, Kernel, Output, Put, Reduced};
+pub use key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};

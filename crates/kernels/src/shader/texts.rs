@@ -5,7 +5,7 @@ use shaders::{ComposeError, Dialect, Source};
 
 use crate::player::KvType;
 use crate::shader::attention::ATTN_WG;
-use crate::shader::key::{Forms, Input, Kernel, Output, Put, Reduced};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
 
 /// Threads of a workgroup of the norm and rope kernels.
 const NORM_WG: u32 = 64;
@@ -82,6 +82,50 @@ impl Builder {
         let part = if self.forms.subgroups { "lib/reduce_subgroup" } else { "lib/reduce_shared" };
         self.u32("WG", wg).u32("N_SUMS", n_sums).slot("reduce", part)
     }
+
+    /// Weights of one or two types, and how they are multiplied.
+    fn products(self, a: TensorType, b: Option<TensorType>, dot: Dot) -> Self {
+        let (unit, held) = match dot {
+            Dot::Float => ("lib/unit_float", "lib/held_float"),
+            Dot::Int => ("lib/quantize", "lib/held_int"),
+        };
+        let builder = self.slot("quant_a", quant_part(a)).slot("unit", unit).slot("held", held);
+        match b {
+            None => builder.slot("product", "lib/one_type"),
+            Some(b) => builder.slot("product", "lib/two_types").slot("quant_b", quant_part(b)),
+        }
+    }
+
+    fn input(self, input: Input) -> Self {
+        let part = match input {
+            Input::Plain | Input::Norm => "lib/input_row",
+            Input::Post => "lib/input_post",
+        };
+        self.bool("NORMED", input != Input::Plain).slot("input", part)
+    }
+
+    fn put(self, put: Put) -> Self {
+        match put {
+            Put::Store => self.slot("put", "lib/put_store"),
+            Put::Add => self.slot("put", "lib/put_add"),
+            Put::Glu(act) => self.slot("put", "lib/put_glu").u32("ACT", act),
+        }
+    }
+
+    fn matvec(self, output: Output, wg: u32, rows: u32) -> Self {
+        let n_mats = if matches!(output, Output::Glu(_)) { 2 } else { 1 };
+        let builder = self.reduce(wg, n_mats * rows + 1).u32("ROWS", rows).u32("MATS", n_mats);
+        let each = |put| ("lib/output_each", Some(put));
+        let (part, put) = match output {
+            Output::Store => each(Put::Store),
+            Output::Add => each(Put::Add),
+            Output::Gated(act) => each(Put::Glu(act)),
+            Output::Squares => ("lib/output_squares", None),
+            Output::Glu(act) => return builder.slot("output", "lib/output_glu").u32("ACT", act),
+        };
+        let builder = builder.slot("output", part);
+        if let Some(put) = put { builder.put(put) } else { builder }
+    }
 }
 
 impl Kernel {
@@ -102,8 +146,9 @@ impl Kernel {
             Kernel::Embed { table } => Builder::new("kernels/embed", forms)
                 .u32("WG", EMBED_WG)
                 .slot("quant_a", quant_part(table)),
-            Kernel::MatVec { a, b, input, output, wg, rows } => {
-                matvec(forms, a, b, input, output, wg, rows)
+            Kernel::MatVec { a, b, input, output, dot, wg, rows } => {
+                let builder = Builder::new("kernels/matvec", forms);
+                builder.products(a, b, dot).input(input).matvec(output, wg, rows)
             }
             Kernel::MatMul { w, put, tm } => matmul(forms, w, put, tm),
             Kernel::Norm { post, norm } => Builder::new("kernels/norm", forms)
@@ -158,66 +203,13 @@ impl Kernel {
     }
 }
 
-fn matvec(
-    forms: Forms,
-    a: TensorType,
-    b: Option<TensorType>,
-    input: Input,
-    output: Output,
-    wg: u32,
-    rows: u32,
-) -> Builder {
-    let n_mats = if matches!(output, Output::Glu(_)) { 2 } else { 1 };
-    let mut builder = Builder::new("kernels/matvec", forms)
-        .reduce(wg, n_mats * rows + 1)
-        .u32("ROWS", rows)
-        .u32("MATS", n_mats)
-        .slot("quant_a", quant_part(a))
-        .slot("product", if b.is_some() { "lib/two_types" } else { "lib/one_type" })
-        .slot(
-            "input",
-            match input {
-                Input::Plain => "lib/input_plain",
-                Input::Norm => "lib/input_norm",
-                Input::Post => "lib/input_post",
-            },
-        )
-        .slot(
-            "output",
-            match output {
-                Output::Store => "lib/output_store",
-                Output::Add => "lib/output_add",
-                Output::Squares => "lib/output_squares",
-                Output::Glu(_) => "lib/output_glu",
-                Output::Gated(_) => "lib/output_gated",
-            },
-        );
-    if let Some(b) = b {
-        builder = builder.slot("quant_b", quant_part(b));
-    }
-    match output {
-        Output::Glu(act) | Output::Gated(act) => builder.u32("ACT", act),
-        _ => builder,
-    }
-}
-
 fn matmul(forms: Forms, w: TensorType, put: Put, tm: u32) -> Builder {
     let f16 = forms.f16 && fits_f16(w);
     let mut builder = Builder::new("kernels/matmul", forms)
         .u32("TM", tm)
         .slot("quant_a", quant_part(w))
         .slot("tile", if f16 { "lib/tile_f16" } else { "lib/tile_f32" })
-        .slot(
-            "put",
-            match put {
-                Put::Store => "lib/mm_store",
-                Put::Add => "lib/mm_add",
-                Put::Glu(_) => "lib/mm_glu",
-            },
-        );
+        .put(put);
     builder.source.f16 = f16;
-    match put {
-        Put::Glu(act) => builder.u32("ACT", act),
-        _ => builder,
-    }
+    builder
 }
