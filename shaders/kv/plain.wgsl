@@ -1,4 +1,4 @@
-// KV cache of plain numbers: row `pos` is [n_kv_heads][head_dim], four elements per word, no scales.
+// KV cache of plain numbers, [n_kv_heads][head_dim] per position, without scales.
 //@use kv/row
 
 const KV_SCALED: bool = false;

@@ -14,7 +14,8 @@ fn rounded4(v: vec4<f32>) -> u32 {
 }
 
 fn rounded16(m: mat4x4<f32>, k: f32) -> vec4<u32> {
-    return vec4<u32>(rounded4(m[0] * k), rounded4(m[1] * k), rounded4(m[2] * k), rounded4(m[3] * k));
+    return vec4<u32>(rounded4(m[0] * k), rounded4(m[1] * k),
+                     rounded4(m[2] * k), rounded4(m[3] * k));
 }
 
 fn unit_of(a: mat4x4<f32>, b: mat4x4<f32>, squares: f32) -> Unit {

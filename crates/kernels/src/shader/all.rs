@@ -43,8 +43,18 @@ pub fn all_kernels() -> Vec<Kernel> {
             (Input::Post, Output::Glu(1)),
             (Input::Norm, Output::Gated(0)),
         ] {
-            for dot in [Dot::Float, Dot::Int].into_iter().filter(|dot| dot.suits(ty)) {
-                out.push(Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 64, rows: 4 });
+            let dot = Dot::Float;
+            out.push(Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 64, rows: 4 });
+        }
+        // Results do not depend on how products are summed: integers with one output per input.
+        for (input, output) in [
+            (Input::Norm, Output::Store),
+            (Input::Post, Output::Glu(0)),
+            (Input::Plain, Output::Add),
+        ] {
+            if Dot::Int.suits(ty) {
+                let dot = Dot::Int;
+                out.push(Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 128, rows: 8 });
             }
         }
         for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {

@@ -19,8 +19,8 @@ pub enum Dot {
     /// Weights and inputs as floats.
     #[default]
     Float,
-    /// Inputs quantized to signed bytes, 32 to a scale, and `dot4I8Packed`: only for integer formats
-    /// (see [`Dot::suits`]).
+    /// Inputs quantized to signed bytes, 32 to a scale, and `dot4I8Packed`: for integer formats (see
+    /// [`Dot::suits`]).
     Int,
 }
 
