@@ -19,8 +19,7 @@ pub enum Dot {
     /// Weights and inputs as floats.
     #[default]
     Float,
-    /// Inputs quantized to signed bytes, 32 to a scale, and `dot4I8Packed`: for integer formats (see
-    /// [`Dot::suits`]).
+    /// Inputs as signed bytes, 32 to a scale, and `dot4I8Packed`: for integer formats only.
     Int,
 }
 
