@@ -9,6 +9,7 @@
 mod acts;
 mod attention;
 mod check;
+mod clock;
 mod format;
 mod heads;
 mod isa;
@@ -20,10 +21,14 @@ mod memory;
 mod name;
 mod ops;
 mod pack;
+mod peaks;
 mod player;
 mod pool;
+mod profile;
 mod raw;
+mod read;
 
+pub use clock::set_clock;
 pub use name::cpu_name;
 
 use ::kernels::{Loader, Plan, PlayerConfig, PlayerError};

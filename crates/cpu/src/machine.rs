@@ -14,6 +14,7 @@ use crate::kv::KvLayer;
 use crate::linear::PanelScratch;
 use crate::memory::{self, Buffer};
 use crate::pack::{Matrix, Packing};
+use crate::profile::Profile;
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
@@ -64,6 +65,7 @@ pub struct Machine {
     pub weights: Vec<Stored>,
     pub kv: Vec<KvLayer>,
     pub buffers: Buffers,
+    pub profile: Profile,
     /// Floats per row in [`Buffers::rotations`], per table.
     pub max_pairs: usize,
 }
@@ -100,7 +102,8 @@ impl Machine {
         let max_cols = widest_input(&plan);
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
         let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
-        Ok(Machine { isa, plan, config, weights, kv, buffers, max_pairs })
+        let profile = Profile::new(&plan);
+        Ok(Machine { isa, plan, config, weights, kv, buffers, profile, max_pairs })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.

@@ -53,9 +53,11 @@ pub fn run(machine: &Machine, team: &Team<'_>, pass: &Pass<'_>) {
     let own = &machine.buffers.threads[team.thread];
     let walk = Walk { m: machine, team, own, pass };
     walk.rotations();
-    for op in &machine.plan.ops {
+    for (i, op) in machine.plan.ops.iter().enumerate() {
+        let start = machine.profile.mark(team);
         walk.op(op);
         team.barrier();
+        machine.profile.add(i, pass.n_rows, start);
     }
 }
 

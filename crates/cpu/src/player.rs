@@ -7,7 +7,9 @@
 use std::task::{Context, Poll};
 
 use kernels::sampling::{MAX_RECENT, Scratch, choose, penalize};
-use kernels::{Counters, Input, Job, Op, Player, PlayerError, PlayerInfo, Sampling, Want};
+use kernels::{
+    Counters, Input, Job, Op, OpTime, Peaks, Player, PlayerError, PlayerInfo, Sampling, Want,
+};
 
 use crate::machine::{MAX_ROWS, Machine, Stored};
 use crate::memory::Buffer;
@@ -29,6 +31,7 @@ pub struct CpuPlayer {
     recent: Vec<u32>,
     scratch: Scratch,
     counters: Counters,
+    peaks: Option<Peaks>,
 }
 
 impl CpuPlayer {
@@ -58,6 +61,7 @@ impl CpuPlayer {
             recent: Vec::with_capacity(2 * MAX_RECENT),
             scratch,
             counters: Counters::default(),
+            peaks: None,
         })
     }
 
@@ -243,5 +247,23 @@ impl Player for CpuPlayer {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn set_profiling(&mut self, on: bool) {
+        self.machine.profile.set(on);
+    }
+
+    fn profile(&self) -> Vec<OpTime> {
+        let machine = &self.machine;
+        machine.profile.times(&machine.plan, machine.config.kv, machine.isa.name)
+    }
+
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        self.peaks = crate::peaks::measure(&self.machine, &mut self.pool)?;
+        Ok(())
+    }
+
+    fn peaks(&self) -> Option<&Peaks> {
+        self.peaks.as_ref()
     }
 }

@@ -5,6 +5,8 @@
 //! token, the token fed back. Ids are random, so that no text is special. The cache is filled to a
 //! test's depth once, before its runs, because runs overwrite only what lies behind it.
 
+use std::collections::VecDeque;
+
 use kernels::{Input, Job, Peaks, PlayerError, Sampling, Want};
 
 use super::progress::{Pace, Progress, Step, Watch};
@@ -84,6 +86,7 @@ pub async fn run(
         step_start: now,
         step_left: None,
         last_yield: now,
+        queue: VecDeque::new(),
     };
     let mut rows = Vec::new();
     for (index, test) in settings.tests.iter().enumerate() {
@@ -115,6 +118,15 @@ pub async fn run(
     rows
 }
 
+/// What a job starts from.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// This id.
+    One(u32),
+    /// So many of our ids.
+    Many(usize),
+}
+
 struct Bench<'a> {
     session: &'a mut Session,
     settings: &'a Settings,
@@ -131,6 +143,8 @@ struct Bench<'a> {
     /// Seconds left when the step began.
     step_left: Option<f64>,
     last_yield: f64,
+    /// For each job that was submitted: how many tokens are written when it is done.
+    queue: VecDeque<usize>,
 }
 
 impl Bench<'_> {
@@ -243,35 +257,43 @@ impl Bench<'_> {
             self.look().await?;
             let n_rows = self.n_batch.min(n - at);
             let chooses = choose && at + n_rows == n;
-            self.job(n_rows, None, pos + at, usize::from(chooses)).await?;
+            self.submit(Rows::Many(n_rows), pos + at, usize::from(chooses))?;
+            self.wait().await?;
         }
         Ok(())
     }
 
-    /// Writes `n` tokens from `pos` on, each fed back.
+    /// Writes `n` tokens from `pos` on, each fed back; a device that can is never kept waiting.
     async fn write(&mut self, pos: usize, n: usize) -> Result<(), Stop> {
+        self.queue.clear();
         let many = self.settings.tokens_per_job.clamp(1, MAX_TOKENS_PER_JOB);
         let mut last = self.ids.first().copied().unwrap_or(0);
-        let mut done = 0;
+        let (mut done, mut submitted) = (0, 0);
         while done < n {
             self.look().await?;
-            let n_tokens = many.min(n - done);
-            let n_done = self.job(1, Some(last), pos + done, n_tokens).await?;
+            if submitted == done {
+                let n_tokens = many.min(n - done);
+                submitted += self.submit(Rows::One(last), pos + done, n_tokens)?;
+                self.queue.push_back(submitted);
+            }
+            while submitted < n {
+                let n_tokens = many.min(n - submitted);
+                if !self.session.player.submit_next(n_tokens)? {
+                    break;
+                }
+                submitted += n_tokens;
+                self.queue.push_back(submitted);
+            }
+            self.wait().await?;
             last = self.session.player.tokens().last().copied().unwrap_or(last);
-            done += n_done;
+            done = self.queue.pop_front().unwrap_or(submitted);
         }
         Ok(())
     }
 
-    /// One job: `n_rows` of our ids, or the one given; then `n_tokens` are chosen, or none. Gives
-    /// how many tokens it wrote: 1 where the device cannot choose, and only computes the logits.
-    async fn job(
-        &mut self,
-        n_rows: usize,
-        id: Option<u32>,
-        pos: usize,
-        n_tokens: usize,
-    ) -> Result<usize, Stop> {
+    /// Starts a job; `n_tokens` are chosen after its rows, or none. Gives how many tokens it
+    /// writes: 1 where the device cannot choose, and only computes the logits.
+    fn submit(&mut self, rows: Rows, pos: usize, n_tokens: usize) -> Result<usize, Stop> {
         let sampling = Sampling::default();
         let player = &mut self.session.player;
         let can_choose = player.can_sample(&sampling);
@@ -280,11 +302,21 @@ impl Bench<'_> {
             _ if can_choose => Want::Tokens { sampling: &sampling, recent: &[], n_tokens },
             _ => Want::LastLogits,
         };
-        let one = id.map(|id| [id]);
-        let input = one.as_ref().map_or(&self.ids[..n_rows.min(self.ids.len())], |one| &one[..]);
-        player.submit(&Job { input: Input::Tokens(input), pos, want })?;
-        std::future::poll_fn(|cx| player.poll(cx)).await?;
+        let one;
+        let ids = match rows {
+            Rows::One(id) => {
+                one = [id];
+                &one[..]
+            }
+            Rows::Many(n) => &self.ids[..n.min(self.ids.len())],
+        };
+        player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
         Ok(if can_choose { n_tokens } else { n_tokens.min(1) })
+    }
+
+    async fn wait(&mut self) -> Result<(), Stop> {
+        let player = &mut self.session.player;
+        Ok(std::future::poll_fn(|cx| player.poll(cx)).await?)
     }
 
     /// A step begins: `n_done` timed runs of the test are over.
