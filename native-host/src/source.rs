@@ -30,6 +30,10 @@ impl ByteSource for FileSource {
             _ => SourceError::new(error.to_string()),
         })
     }
+
+    fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+        Some(self)
+    }
 }
 
 #[cfg(unix)]

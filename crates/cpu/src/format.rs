@@ -111,6 +111,7 @@ impl Layout {
 
 /// A packed quantized type, known to the compiler.
 pub trait Format {
+    const ID: FormatId;
     const LAYOUT: Layout;
     /// Values of the 16 codes plus 128, for [`Codes::Table`].
     const TABLE: [u8; 16] = [0; 16];
@@ -155,6 +156,7 @@ macro_rules! formats {
             #[derive(Clone, Copy, Debug)]
             pub struct $name;
             impl Format for $name {
+                const ID: FormatId = FormatId::$name;
                 const LAYOUT: Layout = Layout {
                     codes: Codes::$codes, sub: $sub, is_super: $is_super, has_min: $has_min,
                     zero: $zero, bf16_scale: false $(|| $bf16)?,

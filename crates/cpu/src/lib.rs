@@ -78,7 +78,7 @@ fn loader_with(
     };
     let pool = pool::Pool::new(n_threads);
     let machine = machine::Machine::new(plan, config, isa, pool.n_threads())?;
-    Ok(Box::new(loader::CpuLoader { machine, pool }))
+    Ok(Box::new(loader::CpuLoader::new(machine, pool)?))
 }
 
 /// More threads than any machine has cores would only add scratch memory.

@@ -4,7 +4,7 @@
 //! Why not `Vec<f32>` behind locks: every op writes disjoint rows from all threads between two
 //! barriers, so a lock would guard nothing and split borrows cannot be expressed per op.
 
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -29,6 +29,8 @@ impl Number for u8 {}
 pub struct Buffer<T: Number> {
     start: NonNull<T>,
     len: usize,
+    /// What was allocated, `start` being the first aligned byte in it.
+    block: NonNull<u8>,
     layout: Layout,
 }
 
@@ -44,18 +46,20 @@ impl<T: Number> Buffer<T> {
         let memory = |need: usize| shortage(need as u64, what);
         let n_bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| memory(usize::MAX))?;
         let align = if n_bytes >= 2 * HUGE_PAGE { HUGE_PAGE } else { LINE_ALIGN };
-        // One line at least: a layout of zero bytes may not be allocated.
-        let layout = Layout::from_size_align(n_bytes.max(1), align)
-            .map(|layout| layout.pad_to_align())
-            .map_err(|_| memory(n_bytes))?;
+        // Aligned by hand: asked for an alignment, the allocator writes the zeros itself, on one
+        // thread; without one, large blocks are fresh pages, zeroed when a thread first writes.
+        let n_block = n_bytes.checked_next_multiple_of(align).and_then(|n| n.checked_add(align));
+        let layout = n_block.and_then(|n| Layout::from_size_align(n, 1).ok());
+        let layout = layout.ok_or_else(|| memory(n_bytes))?;
         // SAFETY: the layout is not empty.
-        let start = NonNull::new(unsafe { alloc(layout) }).ok_or_else(|| memory(n_bytes))?;
+        let block = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(|| memory(n_bytes))?;
+        let skip = block.addr().get().next_multiple_of(align) - block.addr().get();
+        // SAFETY: the block is `align` bytes longer than what is used of it.
+        let start = unsafe { block.add(skip) };
         if align == HUGE_PAGE {
-            ask_for_huge_pages(start, layout.size());
+            ask_for_huge_pages(start, layout.size() - align);
         }
-        // SAFETY: just allocated with this size.
-        unsafe { start.write_bytes(0, layout.size()) };
-        Ok(Buffer { start: start.cast(), len, layout })
+        Ok(Buffer { start: start.cast(), len, block, layout })
     }
 
     /// Elements.
@@ -65,7 +69,7 @@ impl<T: Number> Buffer<T> {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        self.layout.size() as u64
+        (self.len * size_of::<T>()) as u64
     }
 
     /// Start of the array. Writing through it follows the rule of [`Buffer::slice_mut`].
@@ -104,7 +108,7 @@ impl<T: Number> Buffer<T> {
 impl<T: Number> Drop for Buffer<T> {
     fn drop(&mut self) {
         // SAFETY: allocated by `new` with this layout.
-        unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
+        unsafe { dealloc(self.block.as_ptr(), self.layout) };
     }
 }
 

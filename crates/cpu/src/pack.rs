@@ -8,7 +8,7 @@
 use kernels::PlayerError;
 use quant::TensorType;
 
-use crate::format::{BLOCK, Codes, FormatId, LINE, STRIP};
+use crate::format::{BLOCK, Codes, Format, FormatId, LINE, N_FORMATS, STRIP, for_all_formats};
 use crate::memory::Buffer;
 use crate::raw::RawBlock;
 
@@ -119,15 +119,9 @@ impl Matrix {
         // SAFETY: the caller's promise.
         let out = unsafe { self.data.slice_mut(range) };
         match self.packing {
-            Packing::Quantized(format) => write_quantized(format, bytes, row_bytes, out),
-            Packing::Float(ty) => {
-                let n = ty.n_bytes();
-                for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
-                    for (k, number) in row.chunks_exact(n).enumerate() {
-                        out[(k * STRIP + r) * n..][..n].copy_from_slice(number);
-                    }
-                }
-            }
+            Packing::Quantized(format) => WRITE[format as usize](bytes, row_bytes, out),
+            Packing::Float(FloatType::F32) => write_numbers::<4>(bytes, row_bytes, out),
+            Packing::Float(_) => write_numbers::<2>(bytes, row_bytes, out),
         }
     }
 
@@ -161,57 +155,72 @@ fn number(ty: FloatType, bytes: &[u8]) -> f32 {
     }
 }
 
-fn write_quantized(format: FormatId, bytes: &[u8], row_bytes: usize, out: &mut [u8]) {
-    let layout = format.layout();
-    let ty = format.tensor_type();
+/// Packs a strip from up to 16 rows; one per format, so that the compiler knows every size.
+type WriteStrip = fn(&[u8], usize, &mut [u8]);
+static WRITE: [WriteStrip; N_FORMATS] = for_all_formats!(write_quantized);
+
+/// Unit by unit, so that what is written stays in the first-level cache while 16 rows go over it.
+fn write_quantized<T: Format>(bytes: &[u8], row_bytes: usize, out: &mut [u8]) {
+    let (layout, ty) = (T::LAYOUT, T::ID.tensor_type());
+    // One block of a super type fills a unit, two of a flat one.
+    let unit_blocks = layout.unit_cols() / ty.block_len();
     let mut raw = RawBlock::zero();
-    for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
-        for (i, block) in row.chunks_exact(ty.block_bytes()).enumerate() {
-            raw.read(format, block);
-            let unit = i * ty.block_len() / layout.unit_cols();
-            let unit = &mut out[unit * layout.unit_bytes()..][..layout.unit_bytes()];
-            let (header, blocks) = unit.split_at_mut(layout.header_bytes());
-            let block_bytes = layout.codes.block_bytes();
-            if layout.is_super {
-                put_word(header, r, raw.d);
-                put_word(header, STRIP + r, raw.m);
-                let n_sub = 256 / layout.sub;
-                for s in 0..n_sub {
-                    header[LINE + s * STRIP + r] = raw.scales[s] as u8;
+    for (i, unit) in out.chunks_exact_mut(layout.unit_bytes()).enumerate() {
+        let (header, blocks) = unit.split_at_mut(layout.header_bytes());
+        let at = i * unit_blocks * ty.block_bytes();
+        for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
+            let raw_blocks = row.get(at..).unwrap_or(&[]).chunks_exact(ty.block_bytes());
+            for (j, block) in raw_blocks.take(unit_blocks).enumerate() {
+                raw.read(T::ID, block);
+                if layout.is_super {
+                    write_super::<T>(&raw, r, header, blocks);
+                } else {
+                    put_word(header, j * STRIP + r, raw.d);
                     if layout.has_min {
-                        header[LINE + (n_sub + s) * STRIP + r] = raw.mins[s];
+                        put_word(header, (2 + j) * STRIP + r, raw.m);
                     }
+                    let codes = &raw.codes.as_chunks().0[0];
+                    let block_bytes = layout.codes.block_bytes();
+                    write_codes::<T>(codes, r, &mut blocks[j * block_bytes..][..block_bytes]);
                 }
-                let codes = raw.codes.as_chunks::<BLOCK>().0;
-                for (codes, out) in codes.iter().zip(blocks.chunks_mut(block_bytes)) {
-                    write_codes(layout.codes, codes, r, out);
-                }
-            } else {
-                let half = i % 2;
-                put_word(header, half * STRIP + r, raw.d);
-                if layout.has_min {
-                    put_word(header, (2 + half) * STRIP + r, raw.m);
-                }
-                let out = &mut blocks[half * block_bytes..][..block_bytes];
-                write_codes(layout.codes, &raw.codes.as_chunks().0[0], r, out);
             }
         }
     }
 }
 
+#[inline(always)]
+fn write_super<T: Format>(raw: &RawBlock, r: usize, header: &mut [u8], blocks: &mut [u8]) {
+    let layout = T::LAYOUT;
+    put_word(header, r, raw.d);
+    put_word(header, STRIP + r, raw.m);
+    let n_sub = 256 / layout.sub;
+    for s in 0..n_sub {
+        header[LINE + s * STRIP + r] = raw.scales[s] as u8;
+        if layout.has_min {
+            header[LINE + (n_sub + s) * STRIP + r] = raw.mins[s];
+        }
+    }
+    let codes = raw.codes.as_chunks::<BLOCK>().0;
+    for (codes, out) in codes.iter().zip(blocks.chunks_exact_mut(layout.codes.block_bytes())) {
+        write_codes::<T>(codes, r, out);
+    }
+}
+
+#[inline(always)]
 fn put_word(header: &mut [u8], at: usize, word: u16) {
     header[2 * at..][..2].copy_from_slice(&word.to_le_bytes());
 }
 
 /// Writes 32 codes of row `r` into a block, four columns (one 32-bit lane) at a time.
-fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
+#[inline(always)]
+fn write_codes<T: Format>(codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
+    let kind = T::LAYOUT.codes;
     let mut words = [0u32; 8];
     for (word, bytes) in words.iter_mut().zip(codes.as_chunks::<4>().0) {
         *word = u32::from_le_bytes(*bytes);
     }
-    let mut put = |line: usize, word: u32| {
-        out[line * LINE + 4 * r..][..4].copy_from_slice(&word.to_le_bytes());
-    };
+    let lines = out.as_chunks_mut::<4>().0.as_chunks_mut::<STRIP>().0;
+    let mut put = |line: usize, word: u32| lines[line][r % STRIP] = word.to_le_bytes();
     // Bits `shift..` of each code under `mask`, group `g` of `groups` moved up by `g · width`.
     let plane = |groups: std::ops::Range<usize>, shift: u32, mask: u32, width: usize| {
         let first = groups.start;
@@ -238,6 +247,20 @@ fn write_codes(kind: Codes, codes: &[u8; BLOCK], r: usize, out: &mut [u8]) {
         for g in 0..4 {
             let (low, high) = (words[g] & (15 * ONE), words[4 + g] & (15 * ONE));
             put(kind.n_planes() + g, low | high << 4);
+        }
+    }
+}
+
+/// As [`write_quantized`] for numbers of `N` bytes: columns of 16 rows side by side.
+fn write_numbers<const N: usize>(bytes: &[u8], row_bytes: usize, out: &mut [u8]) {
+    let columns = out.as_chunks_mut::<N>().0.as_chunks_mut::<STRIP>().0;
+    // A few columns of all rows at a time, for the same reason.
+    for (i, columns) in columns.chunks_mut(STRIP).enumerate() {
+        for (r, row) in bytes.chunks_exact(row_bytes).enumerate().take(STRIP) {
+            let numbers = row.as_chunks::<N>().0.get(i * STRIP..).unwrap_or(&[]);
+            for (column, number) in columns.iter_mut().zip(numbers) {
+                column[r] = *number;
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ impl RawBlock {
     }
 
     /// Takes one block apart. `bytes` is one whole block of `format`'s tensor type.
+    #[inline(always)]
     pub fn read(&mut self, format: FormatId, bytes: &[u8]) {
         match format {
             FormatId::Q4_0 | FormatId::IQ4_NL => {

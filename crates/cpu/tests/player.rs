@@ -60,6 +60,26 @@ fn logits_equal_the_reference_player() {
 }
 
 #[test]
+fn pulled_weights_are_the_written_ones() {
+    let plan = plan(DIMS, TYPES, Some(20));
+    let ids = ids(10);
+    let written = run(&mut *player_of(&plan, config(1)), &ids, 0, Want::AllLogits);
+    for n_threads in [1, 3] {
+        let loader = cpu::loader(&plan, config(n_threads)).unwrap();
+        let mut player = synthetic::load_by_pull(&plan, loader);
+        assert_eq!(run(&mut *player, &ids, 0, Want::AllLogits), written, "{n_threads} threads");
+    }
+    let mut loader = cpu::loader(&plan, config(2)).unwrap();
+    let table = plan.weights.iter().position(|weight| weight.n_rows == DIMS.n_vocab).unwrap();
+    // A failed read is the reader's to report; rows that are not there are the caller's mistake.
+    assert!(loader.pull(WeightId(table), 0..64, &|_, _| false).unwrap());
+    for rows in [1..64, 0..63, 0..DIMS.n_vocab + 64] {
+        assert!(loader.pull(WeightId(table), rows, &|_, _| true).is_err());
+    }
+    assert!(loader.pull(WeightId(plan.weights.len()), 0..64, &|_, _| true).is_err());
+}
+
+#[test]
 fn cache_types_agree() {
     let plan = plan(DIMS, FLOATS, None);
     let ids = ids(100);

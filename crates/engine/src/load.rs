@@ -5,10 +5,14 @@
 //! to the loader, and their memory is used again. File order and not Plan order, because
 //! sequential reads are what disks and OPFS are fast at.
 //!
+//! Where the source can be read by several threads and the loader has them, the loader reads the
+//! same pieces itself ([`Loader::pull`]): one thread alone copies slower than two pack.
+//!
 //! How far reading may run ahead of the device is bounded too: a GPU queue copies what it is
 //! given, and without a bound that copy would be the whole model.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::sync::{Mutex, PoisonError};
 
 use gguf::{Gguf, TensorInfo};
 use kernels::{LOAD_ROWS, Loader, Plan, Player, Weight, WeightId};
@@ -54,11 +58,15 @@ pub async fn stream(
     for source in &sources {
         let mut row = 0;
         while row < source.weight.n_rows {
-            let piece = read_piece(gguf, source, row, &mut staging)?;
-            loader.write(source.id, row, piece)?;
-            row += rows_per_piece(source.row_bytes);
-            done += piece.len() as u64;
-            in_flight += piece.len();
+            let rows = row..source.weight.n_rows.min(row + rows_per_piece(source.row_bytes));
+            let n_bytes = rows.len() * source.row_bytes as usize;
+            row = rows.end;
+            if !pull_piece(gguf, source, rows.clone(), &mut *loader)? {
+                let piece = read_piece(gguf, source, &rows, &mut staging)?;
+                loader.write(source.id, rows.start, piece)?;
+            }
+            done += n_bytes as u64;
+            in_flight += n_bytes;
             if in_flight + STAGING_BYTES > IN_FLIGHT_BYTES {
                 flush(&mut *loader).await?;
                 in_flight = 0;
@@ -111,22 +119,47 @@ fn staging_len(sources: &[Source<'_>]) -> usize {
     largest.min(STAGING_BYTES as u64) as usize
 }
 
-/// Reads the rows from `row` on into the front of `staging`.
+/// Lets the loader read the rows itself; false if it or the source cannot.
+fn pull_piece(
+    gguf: &Gguf,
+    source: &Source<'_>,
+    rows: Range<usize>,
+    loader: &mut dyn Loader,
+) -> Result<bool, Error> {
+    let Some(reader) = gguf.shared_tensor(source.info) else {
+        return Ok(false);
+    };
+    let failure = Mutex::new(None);
+    let read = |row: usize, buf: &mut [u8]| {
+        let result = reader.read(row as u64 * source.row_bytes, buf);
+        let is_ok = result.is_ok();
+        if let Err(error) = result {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        is_ok
+    };
+    let pulled = loader.pull(source.id, rows, &read)?;
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(Error::Read { tensor: source.weight.name.clone(), source: error }),
+        None => Ok(pulled),
+    }
+}
+
+/// Reads the rows into the front of `staging`.
 fn read_piece<'b>(
     gguf: &Gguf,
     source: &Source<'_>,
-    row: usize,
+    rows: &Range<usize>,
     staging: &'b mut [u8],
 ) -> Result<&'b [u8], Error> {
-    let rows = rows_per_piece(source.row_bytes).min(source.weight.n_rows - row);
-    let n_bytes = rows * source.row_bytes as usize;
+    let n_bytes = rows.len() * source.row_bytes as usize;
     let too_short = Error::RowTooLong {
         tensor: source.weight.name.clone(),
         row_bytes: source.row_bytes,
         limit: (STAGING_BYTES / LOAD_ROWS) as u64,
     };
     let piece = staging.get_mut(..n_bytes).ok_or(too_short)?;
-    let at = row as u64 * source.row_bytes;
+    let at = rows.start as u64 * source.row_bytes;
     gguf.read_tensor(source.info, at, piece)
         .map_err(|error| Error::Read { tensor: source.weight.name.clone(), source: error })?;
     Ok(piece)

@@ -7,11 +7,12 @@
 //! Sampling with feedback crosses the seam for every token, so [`Want::Tokens`] is played here one
 //! token at a time.
 
+use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
 use kernels::{
-    Counters, Input, Job, Loader, OpTime, Peaks, Plan, Player, PlayerError, PlayerInfo, Sampling,
-    Want, WeightId,
+    Counters, Input, Job, Loader, OpTime, Peaks, Plan, Player, PlayerError, PlayerInfo, ReadRows,
+    Sampling, Want, WeightId,
 };
 
 /// Sends each weight to the half (or halves) that read it.
@@ -53,6 +54,20 @@ impl Loader for SplitLoader {
             self.second.write(id, row, bytes)?;
         }
         Ok(())
+    }
+
+    fn pull(
+        &mut self,
+        id: WeightId,
+        rows: Range<usize>,
+        read: &ReadRows<'_>,
+    ) -> Result<bool, PlayerError> {
+        match self.routes.get(id.0).copied().unwrap_or_default() {
+            (Some(id), None) => self.first.pull(id, rows, read),
+            (None, Some(id)) => self.second.pull(id, rows, read),
+            // Reading twice costs more than writing twice.
+            _ => Ok(false),
+        }
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {

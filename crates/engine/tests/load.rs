@@ -3,9 +3,9 @@
 
 mod common;
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
 use engine::Error;
@@ -14,11 +14,11 @@ use kernels::{KvType, Plan, PlayerConfig};
 
 const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 32, kv: KvType::F32, n_threads: 1 };
 
-/// A file that can be told to fail, and that counts its largest read.
+/// A file that can be told to fail, for one thread or for several.
 struct Fragile {
     bytes: Vec<u8>,
-    broken: Rc<Cell<bool>>,
-    largest: Rc<Cell<usize>>,
+    broken: Arc<AtomicBool>,
+    is_shared: bool,
 }
 
 impl ByteSource for Fragile {
@@ -27,11 +27,14 @@ impl ByteSource for Fragile {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
-        if self.broken.get() {
+        if self.broken.load(Ordering::Relaxed) {
             return Err(SourceError::new("gone"));
         }
-        self.largest.set(self.largest.get().max(buf.len()));
         self.bytes.as_slice().read_at(offset, buf)
+    }
+
+    fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+        self.is_shared.then_some(self)
     }
 }
 
@@ -60,19 +63,22 @@ fn progress_ends_with_everything_and_can_stop_it() {
 
 #[test]
 fn a_file_that_goes_away_is_named() {
-    let (broken, largest) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
-    let bytes = model_file(None);
-    let source = Fragile { bytes, broken: broken.clone(), largest };
-    let opened = engine::open(Gguf::open(Box::new(source)).unwrap()).unwrap();
-    let fake = Fake::default();
-    let make = |plan: &Plan, config| Ok(fake.loader(plan, config));
-    let progress = |done, total| {
-        broken.set(done > total / 2);
-        ControlFlow::Continue(())
-    };
-    let error = block_on(opened.load(CONFIG, make, env(), progress)).err().unwrap();
-    assert!(matches!(&error, Error::Read { tensor, .. } if tensor.starts_with("blk.")), "{error}");
-    assert!(error.to_string().contains("load it again"), "{error}");
+    // Every share of the file: pieces that are read here and pieces that the loader reads.
+    for (is_shared, share) in [(false, 2), (true, 2), (true, 3), (true, 4), (true, 5)] {
+        let broken = Arc::new(AtomicBool::new(false));
+        let source = Fragile { bytes: model_file(None), broken: broken.clone(), is_shared };
+        let opened = engine::open(Gguf::open(Box::new(source)).unwrap()).unwrap();
+        let fake = Fake::default();
+        let make = |plan: &Plan, config| Ok(fake.loader(plan, config));
+        let progress = |done, total| {
+            broken.store(done > total / share, Ordering::Relaxed);
+            ControlFlow::Continue(())
+        };
+        let error = block_on(opened.load(CONFIG, make, env(), progress)).err().unwrap();
+        let named = |tensor: &str| tensor.starts_with("blk.");
+        assert!(matches!(&error, Error::Read { tensor, .. } if named(tensor)), "{error}");
+        assert!(error.to_string().contains("load it again"), "{error}");
+    }
 }
 
 #[test]

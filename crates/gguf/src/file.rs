@@ -115,20 +115,14 @@ impl Gguf {
     /// # Errors
     /// [`Error::TensorRange`] for bytes outside the tensor, [`Error::Io`] if the source fails.
     pub fn read_tensor(&self, info: &TensorInfo, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-        let n = buf.len() as u64;
-        let inside = offset.checked_add(n).is_some_and(|end| end <= info.n_bytes);
-        let position = info.offset.checked_add(offset);
-        match (inside, position, self.sources.get(info.shard)) {
-            (true, Some(position), Some(source)) => source
-                .read_at(position, buf)
-                .map_err(|source| Error::Io { offset: position, source }),
-            _ => Err(Error::TensorRange {
-                tensor: info.name.clone(),
-                start: offset,
-                n,
-                n_bytes: info.n_bytes,
-            }),
-        }
+        let source = self.sources.get(info.shard).ok_or_else(|| out_of_range(info, offset, buf))?;
+        read_tensor(&**source, info, offset, buf)
+    }
+
+    /// Reads a tensor from several threads at once; `None` where its source cannot.
+    pub fn shared_tensor<'a>(&'a self, info: &'a TensorInfo) -> Option<TensorReader<'a>> {
+        let source = self.sources.get(info.shard)?.shared()?;
+        Some(TensorReader { source, info })
     }
 
     /// Bytes of all tensors, without padding.
@@ -140,6 +134,43 @@ impl Gguf {
     pub fn file_bytes(&self) -> impl Iterator<Item = u64> {
         self.sources.iter().map(|source| source.len())
     }
+}
+
+/// One tensor's bytes, for several threads; made by [`Gguf::shared_tensor`].
+#[derive(Clone, Copy)]
+pub struct TensorReader<'a> {
+    source: &'a (dyn ByteSource + Sync),
+    info: &'a TensorInfo,
+}
+
+impl TensorReader<'_> {
+    /// As [`Gguf::read_tensor`].
+    ///
+    /// # Errors
+    /// As [`Gguf::read_tensor`].
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+        read_tensor(self.source, self.info, offset, buf)
+    }
+}
+
+fn read_tensor(
+    source: &dyn ByteSource,
+    info: &TensorInfo,
+    offset: u64,
+    buf: &mut [u8],
+) -> Result<(), Error> {
+    let inside = offset.checked_add(buf.len() as u64).is_some_and(|end| end <= info.n_bytes);
+    match info.offset.checked_add(offset) {
+        Some(offset) if inside => {
+            source.read_at(offset, buf).map_err(|source| Error::Io { offset, source })
+        }
+        _ => Err(out_of_range(info, offset, buf)),
+    }
+}
+
+fn out_of_range(info: &TensorInfo, start: u64, buf: &[u8]) -> Error {
+    let (tensor, n, n_bytes) = (info.name.clone(), buf.len() as u64, info.n_bytes);
+    Error::TensorRange { tensor, start, n, n_bytes }
 }
 
 impl fmt::Debug for Gguf {

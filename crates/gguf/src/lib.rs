@@ -31,7 +31,7 @@ mod verdict;
 mod writer;
 
 pub use error::Error;
-pub use file::Gguf;
+pub use file::{Gguf, TensorReader};
 pub use layout::{MAX_EXTENT, align_up, tensor_bytes};
 pub use limits::{Limit, Limits};
 pub use metadata::Metadata;

@@ -32,6 +32,11 @@ pub trait ByteSource {
 
     /// Fills `buf` with the bytes from `offset` on, or fails; never a partial success.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
+
+    /// The same bytes for several threads at once, where the host allows that.
+    fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+        None
+    }
 }
 
 impl ByteSource for [u8] {
@@ -57,6 +62,10 @@ impl ByteSource for Vec<u8> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         self.as_slice().read_at(offset, buf)
     }
+
+    fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+        Some(self)
+    }
 }
 
 macro_rules! forward {
@@ -68,6 +77,10 @@ macro_rules! forward {
 
             fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
                 (**self).read_at(offset, buf)
+            }
+
+            fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+                (**self).shared()
             }
         }
     )*};

@@ -14,7 +14,7 @@ pub mod twin;
 pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
 pub use player::{
     Counters, Input, Job, KvType, LOAD_ROWS, Loader, OpTime, Peaks, Player, PlayerConfig,
-    PlayerError, PlayerInfo, Want,
+    PlayerError, PlayerInfo, ReadRows, Want,
 };
 pub use rope::{RopeStyle, RopeTable};
 pub use sampling::Sampling;

@@ -7,6 +7,7 @@
 //! player in a browser wakes the task when the read-back has been mapped; natively `poll` blocks on
 //! the device and returns ready.
 
+use std::ops::Range;
 use std::task::{Context, Poll};
 
 use crate::plan::WeightId;
@@ -176,12 +177,27 @@ pub trait Loader {
     /// [`LOAD_ROWS`] of them except at the tensor's end. `bytes` may be reused after the call.
     fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError>;
 
+    /// As [`Loader::write`] for `rows`, which the loader reads itself, with several threads. True
+    /// if it did (or if `read` failed), false if this weight is to be written.
+    fn pull(
+        &mut self,
+        _id: WeightId,
+        _rows: Range<usize>,
+        _read: &ReadRows<'_>,
+    ) -> Result<bool, PlayerError> {
+        Ok(false)
+    }
+
     /// Ready when the device has taken what was written, so that staging memory stays bounded.
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
 
     /// All weights are written.
     fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError>;
 }
+
+/// Fills memory with whole rows of a weight, from the given row on; false if that failed, which the
+/// one who gave this knows. For [`Loader::pull`].
+pub type ReadRows<'a> = dyn Fn(usize, &mut [u8]) -> bool + Sync + 'a;
 
 /// Granularity of [`Loader::write`], so that row-interleaved layouts see whole strips.
 pub const LOAD_ROWS: usize = 64;

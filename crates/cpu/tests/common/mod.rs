@@ -3,33 +3,50 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fs::File;
+#[cfg(not(unix))]
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::task::{Context, Waker};
 
 use gguf::{ByteSource, Gguf, SourceError};
 use kernels::{Input, Job, LOAD_ROWS, Loader, Plan, Player, Want, WeightId};
 
 /// A file read by position.
-pub struct FileSource(std::sync::Mutex<File>, u64);
+pub struct FileSource {
+    file: File,
+    len: u64,
+    /// For systems whose reads move a position that all threads share.
+    lock: Mutex<()>,
+}
 
 impl FileSource {
     pub fn open(path: &Path) -> Self {
         let file = File::open(path).unwrap();
         let len = file.metadata().unwrap().len();
-        FileSource(std::sync::Mutex::new(file), len)
+        FileSource { file, len, lock: Mutex::new(()) }
     }
 }
 
 impl ByteSource for FileSource {
     fn len(&self) -> u64 {
-        self.1
+        self.len
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
-        let mut file = self.0.lock().unwrap();
-        let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buf));
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_exact_at(&self.file, buf, offset);
+        #[cfg(not(unix))]
+        let read = {
+            let _alone = self.lock.lock().unwrap();
+            let mut file = &self.file;
+            file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buf))
+        };
         read.map_err(|e| SourceError::new(e.to_string()))
+    }
+
+    fn shared(&self) -> Option<&(dyn ByteSource + Sync)> {
+        Some(self)
     }
 }
 
@@ -46,17 +63,38 @@ pub fn fixtures(test: &str) -> Option<PathBuf> {
     }
 }
 
-/// Reads every weight of the plan from the file into the loader.
-pub fn fill(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
+/// Bytes of a piece, as the engine has them.
+const PIECE_BYTES: usize = 16 << 20;
+
+/// Reads every weight of the plan from the file into the loader, as the engine does.
+pub fn fill(gguf: &Gguf, plan: &Plan, loader: Box<dyn Loader>) -> Box<dyn Player> {
+    fill_by(gguf, plan, loader, true)
+}
+
+/// As [`fill`]; `pulls` lets the loader read.
+pub fn fill_by(
+    gguf: &Gguf,
+    plan: &Plan,
+    mut loader: Box<dyn Loader>,
+    pulls: bool,
+) -> Box<dyn Player> {
     for (i, weight) in plan.weights.iter().enumerate() {
         let info = gguf.tensor(&weight.name).unwrap();
         let row_bytes = weight.row_bytes();
-        let step = LOAD_ROWS * (1usize << 20).div_ceil(row_bytes * LOAD_ROWS);
-        let mut bytes = vec![0; step.min(weight.n_rows) * row_bytes];
+        let at = |row: usize| (row * row_bytes) as u64;
+        let step = LOAD_ROWS * (PIECE_BYTES / (row_bytes * LOAD_ROWS)).max(1);
         for row in (0..weight.n_rows).step_by(step) {
-            let n = step.min(weight.n_rows - row) * row_bytes;
-            gguf.read_tensor(info, (row * row_bytes) as u64, &mut bytes[..n]).unwrap();
-            loader.write(WeightId(i), row, &bytes[..n]).unwrap();
+            let rows = row..weight.n_rows.min(row + step);
+            let reader = gguf.shared_tensor(info).filter(|_| pulls);
+            let pulled = reader.is_some_and(|reader| {
+                let read = |row: usize, buf: &mut [u8]| reader.read(at(row), buf).is_ok();
+                loader.pull(WeightId(i), rows.clone(), &read).unwrap()
+            });
+            if !pulled {
+                let mut bytes = vec![0; rows.len() * row_bytes];
+                gguf.read_tensor(info, at(row), &mut bytes).unwrap();
+                loader.write(WeightId(i), row, &bytes).unwrap();
+            }
         }
     }
     loader.finish().unwrap()

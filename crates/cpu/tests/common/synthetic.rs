@@ -119,6 +119,23 @@ pub fn bytes(weight: &Weight, seed: u64) -> Vec<u8> {
     bytes
 }
 
+/// As [`load`] where the loader reads what it can, in the engine's way.
+#[allow(dead_code, reason = "each test uses its part")]
+#[allow(clippy::expect_used, reason = "test model")]
+pub fn load_by_pull(plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
+    for (i, weight) in plan.weights.iter().enumerate() {
+        let (bytes, row_bytes) = (bytes(weight, i as u64 + 1), weight.row_bytes());
+        let read = |row: usize, buf: &mut [u8]| {
+            buf.copy_from_slice(&bytes[row * row_bytes..][..buf.len()]);
+            true
+        };
+        if !loader.pull(WeightId(i), 0..weight.n_rows, &read).expect("pull") {
+            loader.write(WeightId(i), 0, &bytes).expect("write");
+        }
+    }
+    loader.finish().expect("finish")
+}
+
 /// Writes every weight. Panics on a loader's error, since the plan is sound.
 #[allow(clippy::expect_used, reason = "test model")]
 pub fn load(plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {

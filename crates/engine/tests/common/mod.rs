@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code, reason = "shared by tests")]
 
 use std::cell::RefCell;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +13,7 @@ use engine::{Env, Generation, Request, Session, Step, Summary};
 use gguf::{Array, Gguf, Metadata, Value, Writer};
 use kernels::{
     Counters, Input, Job, Loader, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
-    Sampling, Want, WeightId,
+    ReadRows, Sampling, Want, WeightId,
 };
 use quant::TensorType;
 
@@ -245,6 +245,20 @@ impl Loader for FakeLoader {
         assert!(rows.is_multiple_of(kernels::LOAD_ROWS) || row + rows == n_rows, "whole strips");
         *written += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Every other weight, so that both ways are used.
+    fn pull(
+        &mut self,
+        id: WeightId,
+        rows: Range<usize>,
+        read: &ReadRows<'_>,
+    ) -> Result<bool, PlayerError> {
+        let mut bytes = vec![0; rows.len() * self.rows[id.0].0];
+        if id.0.is_multiple_of(2) && read(rows.start, &mut bytes) {
+            self.write(id, rows.start, &bytes)?;
+        }
+        Ok(id.0.is_multiple_of(2))
     }
 
     fn poll_flushed(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
