@@ -47,9 +47,27 @@ fn play(player: &mut dyn Player, ids: &[u32], pos: usize) {
     assert!(player.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
-/// NMSE of the best instruction set against the portable one, worst of a prompt and a token.
+/// Instruction sets here, best first; the last is the portable one.
 #[unsafe(no_mangle)]
-pub extern "C" fn check() -> f64 {
+pub extern "C" fn n_sets() -> u32 {
+    cpu::instruction_sets().len() as u32
+}
+
+/// Name of set `i`, for the script to read from memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn set_name(i: u32) -> *const u8 {
+    cpu::instruction_sets()[i as usize].as_ptr()
+}
+
+/// Its bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn set_name_len(i: u32) -> usize {
+    cpu::instruction_sets()[i as usize].len()
+}
+
+/// NMSE of instruction set `i` against the portable one, over a prompt and a token.
+#[unsafe(no_mangle)]
+pub extern "C" fn check(i: u32) -> f64 {
     let plan = synthetic::plan(synthetic::DIMS, &TYPES, Some(20));
     let run = |isa: &str| {
         let mut player = load(&plan, isa);
@@ -61,23 +79,28 @@ pub extern "C" fn check() -> f64 {
         logits
     };
     let sets = cpu::instruction_sets();
-    if sets.len() < 2 {
-        return f64::NAN;
-    }
-    let (a, b) = (run(sets[0]), run(sets[sets.len() - 1]));
+    let (a, b) = (run(sets[i as usize]), run(sets[sets.len() - 1]));
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
         a.iter().zip(&b).map(|(&a, &b)| f(f64::from(a), f64::from(b))).sum()
     };
     sum(&|a, b| (a - b) * (a - b)) / sum(&|_, b| b * b)
 }
 
-/// Loads a model of about 1/4 of a 1B model's layers, in type 0: Q4_0, 1: Q8_0, 2: Q4_K, 3: Q6_K.
+/// Loads a model of about 1/4 of a 1B model's layers for set `i`, in type 0: Q4_0, 1: Q8_0,
+/// 2: Q4_K, 3: Q6_K, 4: Q5_0, 5: F16.
 #[unsafe(no_mangle)]
-pub extern "C" fn prepare(ty: u32) {
-    let types = [TensorType::Q4_0, TensorType::Q8_0, TensorType::Q4_K, TensorType::Q6_K];
-    let plan = synthetic::plan(LARGE, &[types[ty as usize % 4]], None);
+pub extern "C" fn prepare(i: u32, ty: u32) {
+    const TIMED: [TensorType; 6] = [
+        TensorType::Q4_0,
+        TensorType::Q8_0,
+        TensorType::Q4_K,
+        TensorType::Q6_K,
+        TensorType::Q5_0,
+        TensorType::F16,
+    ];
+    let plan = synthetic::plan(LARGE, &[TIMED[ty as usize % TIMED.len()]], None);
     PLAYER.with_borrow_mut(|player| *player = None);
-    let loaded = load(&plan, cpu::instruction_sets()[0]);
+    let loaded = load(&plan, cpu::instruction_sets()[i as usize]);
     PLAYER.with_borrow_mut(|player| *player = Some(loaded));
 }
 

@@ -49,6 +49,7 @@ pub struct RowAct {
     q16: Buffer<i16>,
     d: Buffer<f32>,
     sums: Buffer<i32>,
+    pairs: Buffer<i32>,
 }
 
 impl RowAct {
@@ -59,16 +60,19 @@ impl RowAct {
             q16: Buffer::new(if isa.uses_q16 { n } else { 0 }, "activations")?,
             d: Buffer::new(n / 32, "activations")?,
             sums: Buffer::new(n / 16, "activations")?,
+            pairs: Buffer::new(if isa.uses_q16 { n / 16 } else { 0 }, "activations")?,
         })
     }
 
     /// For kernels to read.
     pub fn view(&self) -> Act {
-        Act { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
+        let Self { q, q16, d, sums, pairs } = self;
+        Act { q: q.ptr(), q16: q16.ptr(), d: d.ptr(), sums: sums.ptr(), pairs: pairs.ptr() }
     }
 
     fn view_mut(&self) -> ActMut {
-        ActMut { q: self.q.ptr(), q16: self.q16.ptr(), d: self.d.ptr(), sums: self.sums.ptr() }
+        let Self { q, q16, d, sums, pairs } = self;
+        ActMut { q: q.ptr(), q16: q16.ptr(), d: d.ptr(), sums: sums.ptr(), pairs: pairs.ptr() }
     }
 }
 
@@ -88,7 +92,10 @@ impl ThreadActs {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        let row = |r: &RowAct| r.q.n_bytes() + r.q16.n_bytes() + r.d.n_bytes() + r.sums.n_bytes();
+        let row = |r: &RowAct| {
+            let codes = r.q.n_bytes() + r.q16.n_bytes();
+            codes + r.d.n_bytes() + r.sums.n_bytes() + r.pairs.n_bytes()
+        };
         self.normed.n_bytes() + self.rows.iter().flatten().map(row).sum::<u64>()
     }
 
@@ -112,6 +119,8 @@ pub struct Tiles {
     d: Buffer<f32>,
     sums32: Buffer<f32>,
     sums16: Buffer<f32>,
+    /// Empty where the instruction set has no use for it.
+    pairs: Buffer<i32>,
     /// Blocks a tile has room for.
     n_blocks: usize,
     code_bytes: usize,
@@ -128,6 +137,7 @@ impl Tiles {
             d: Buffer::new(n, "activations")?,
             sums32: Buffer::new(n, "activations")?,
             sums16: Buffer::new(2 * n, "activations")?,
+            pairs: Buffer::new(if isa.uses_q16 { 2 * n } else { 0 }, "activations")?,
             n_blocks,
             code_bytes: isa.tile_code_bytes,
         })
@@ -135,7 +145,8 @@ impl Tiles {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        self.q.n_bytes() + self.d.n_bytes() + self.sums32.n_bytes() + self.sums16.n_bytes()
+        let sums = self.sums32.n_bytes() + self.sums16.n_bytes() + self.pairs.n_bytes();
+        self.q.n_bytes() + self.d.n_bytes() + sums
     }
 
     /// Tile `tile` from block `block` on.
@@ -149,6 +160,7 @@ impl Tiles {
                 d: self.d.ptr().add(at),
                 sums32: self.sums32.ptr().add(at),
                 sums16: self.sums16.ptr().add(2 * at),
+                pairs: self.pairs.ptr().wrapping_add(2 * at),
             }
         }
     }
@@ -166,6 +178,7 @@ impl Tiles {
             q16: std::ptr::null(),
             d: std::ptr::null(),
             sums: std::ptr::null(),
+            pairs: std::ptr::null(),
         };
         let mut acts = [none; TILE_ROWS];
         for (act, row) in acts.iter_mut().zip(rows) {
@@ -188,6 +201,13 @@ impl Tiles {
                     sums32[b * TILE_ROWS + t] = scale * (sums[0] + sums[1]);
                     sums16[2 * b * TILE_ROWS + t] = scale * sums[0];
                     sums16[(2 * b + 1) * TILE_ROWS + t] = scale * sums[1];
+                }
+            }
+            if isa.uses_q16 {
+                let pairs = self.pairs.slice_mut(2 * at..2 * (at + n));
+                for (i, out) in pairs.iter_mut().enumerate() {
+                    let (part, t) = (i / TILE_ROWS, i % TILE_ROWS);
+                    *out = rows.get(t).map_or(0, |row| row.pairs.slice(part..part + 1)[0]);
                 }
             }
             let q = self.q.ptr().add(at * BLOCK * self.code_bytes);

@@ -8,7 +8,7 @@ use kernels::PlayerError;
 
 use crate::acts::{ThreadActs, Tiles, kind_of};
 use crate::format::{BLOCK, STRIP};
-use crate::isa::{FloatArgs, Isa, PANEL_BLOCKS, Panel, TILE_COLS, TILE_ROWS};
+use crate::isa::{FloatArgs, Isa, PANEL_BLOCKS, Panel, STREAMS, TILE_COLS, TILE_ROWS};
 use crate::memory::Buffer;
 use crate::pack::{Matrix, Packing};
 
@@ -98,6 +98,41 @@ pub unsafe fn matvec(
                 add: false,
             }),
         }
+    }
+}
+
+/// As [`matvec`] for several strips, in step where that is faster.
+///
+/// # Safety
+/// As [`matvec`], for every strip.
+pub unsafe fn matvecs(
+    isa: &Isa,
+    strips: &[(&Matrix, usize)],
+    acts: &ThreadActs,
+    x: *const f32,
+    out: &mut [[f32; STRIP]; STREAMS],
+) {
+    let mut starts = [std::ptr::null(); STREAMS];
+    let n = strips.len().min(STREAMS);
+    let is_one_kind =
+        |w: &Matrix, first: &Matrix| w.packing == first.packing && w.n_cols == first.n_cols;
+    if let (Some(matvecs), Some((first, _))) = (&isa.matvecs, strips.first())
+        && let Packing::Quantized(format) = first.packing
+        && strips.iter().all(|(w, _)| is_one_kind(w, first))
+    {
+        for (start, (w, strip)) in starts.iter_mut().zip(strips) {
+            *start = w.strip(*strip);
+        }
+        let act = acts.rows[usize::from(format.layout().is_super)][0].view();
+        // SAFETY: the strips have `n_units` units; the caller vouches for the input.
+        unsafe {
+            matvecs[format as usize](&starts[..n], first.n_units(), &act, out.as_mut_ptr().cast());
+        }
+        return;
+    }
+    for ((w, strip), out) in strips.iter().zip(out) {
+        // SAFETY: as the caller promises.
+        unsafe { matvec(isa, w, *strip, acts, x, out) };
     }
 }
 

@@ -18,7 +18,7 @@ use crate::profile::Profile;
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
-pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") { 32 } else { 128 };
+pub const MAX_ROWS: usize = if cfg!(target_arch = "wasm32") { 64 } else { 128 };
 
 /// A weight in the form its readers want.
 pub enum Stored {

@@ -8,8 +8,8 @@ use kernels::{Activation, Linear, Norm, Op};
 
 use crate::acts::Needs;
 use crate::format::STRIP;
-use crate::isa::{TILE_COLS, TILE_ROWS};
-use crate::linear::{Chunk, Sides, matmul, matvec};
+use crate::isa::{STREAMS, TILE_COLS, TILE_ROWS};
+use crate::linear::{Chunk, Sides, matmul, matvecs};
 use crate::machine::{Machine, ThreadScratch};
 use crate::memory::Buffer;
 use crate::pack::Matrix;
@@ -200,12 +200,17 @@ impl<'a> Walk<'a> {
         let w = m.matrix(linear.w);
         let sink = sink(w, linear.bias.map(|id| m.vector(id)));
         if ready.n_rows == 1 {
-            let mut y = [0.0; STRIP];
-            for strip in self.team.share(w.n_strips()) {
+            let mut y = [[0.0; STRIP]; STREAMS];
+            let share = self.team.share(w.n_strips());
+            for first in share.clone().step_by(STREAMS) {
+                let strips: [_; STREAMS] = std::array::from_fn(|i| (w, first + i));
+                let n = STREAMS.min(share.end - first);
                 // SAFETY: `prepare` made row 0 for this weight; strips are this thread's.
                 unsafe {
-                    matvec(m.isa, w, strip, &self.own.acts, ready.x, &mut y);
-                    sink.put(0, strip, &y);
+                    matvecs(m.isa, &strips[..n], &self.own.acts, ready.x, &mut y);
+                    for (i, y) in y.iter().enumerate().take(n) {
+                        sink.put(0, first + i, y);
+                    }
                 }
             }
             return;
@@ -291,17 +296,24 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        for strip in self.team.share(wg.n_strips()) {
-            let (mut g, mut u) = ([0.0; STRIP], [0.0; STRIP]);
-            if ready.n_rows == 1 {
+        let share = self.team.share(wg.n_strips());
+        if ready.n_rows == 1 {
+            let mut y = [[0.0; STRIP]; STREAMS];
+            for first in share.clone().step_by(STREAMS / 2) {
+                let n = (STREAMS / 2).min(share.end - first);
+                let strips: [_; STREAMS] =
+                    std::array::from_fn(|i| (if i < n { wg } else { wu }, first + i % n));
                 // SAFETY: `prepare` made row 0 for these weights.
-                unsafe {
-                    matvec(m.isa, wg, strip, &self.own.acts, ready.x, &mut g);
-                    matvec(m.isa, wu, strip, &self.own.acts, ready.x, &mut u);
+                unsafe { matvecs(m.isa, &strips[..2 * n], &self.own.acts, ready.x, &mut y) };
+                for i in 0..n {
+                    let (mut g, mut u) = (y[i], y[n + i]);
+                    put(0, first + i, &mut g, &mut u);
                 }
-                put(0, strip, &mut g, &mut u);
-                continue;
             }
+            return;
+        }
+        for strip in share {
+            let (mut g, mut u) = ([0.0; STRIP], [0.0; STRIP]);
             self.rows_of([Some((wg, strip)), Some((wu, strip))], &ready, |row, side, y| {
                 if side == 0 {
                     g = *y;

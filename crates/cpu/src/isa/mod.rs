@@ -29,6 +29,12 @@ mod scalar;
 mod tests;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
+mod wasm_relaxed;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm_rows;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm_simd;
 
 use std::sync::OnceLock;
 
@@ -44,6 +50,10 @@ pub const TILE_COLS: usize = 32;
 /// a panel not crossing super-blocks.
 pub const PANEL_BLOCKS: usize = 8;
 
+/// Strips that [`Isa::matvecs`] walks in step. Two keep a prefetcher busy that stops at every page;
+/// four make up for one that is slow to start. More gain nothing.
+pub const STREAMS: usize = 4;
+
 /// One quantized activation row.
 #[derive(Clone, Copy)]
 pub struct Act {
@@ -56,6 +66,9 @@ pub struct Act {
     pub d: *const f32,
     /// Sum of codes per 16 columns.
     pub sums: *const i32,
+    /// The same apart for columns 0, 1 and 2, 3 of each four, two i16 (where there is `q16`).
+    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `q16`"))]
+    pub pairs: *const i32,
 }
 
 /// Where [`Isa::quantize`] writes a row; fields as in [`Act`].
@@ -65,6 +78,8 @@ pub struct ActMut {
     pub q16: *mut i16,
     pub d: *mut f32,
     pub sums: *mut i32,
+    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `Act::pairs`"))]
+    pub pairs: *mut i32,
 }
 
 /// Two strips × 256 columns, unpacked for the matrix product. `value = scale·code − min`.
@@ -91,10 +106,15 @@ pub struct TileAct {
     pub sums32: *const f32,
     /// The same per 16 columns, `[2·block][row]`.
     pub sums16: *const f32,
+    /// [`Act::pairs`], `[2·block][row]`.
+    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `Act::pairs`"))]
+    pub pairs: *const i32,
 }
 
 /// `out[16] = strip · act`: strip, units, activation, result.
 pub type MatVec = unsafe fn(*const u8, usize, &Act, *mut f32);
+/// As [`MatVec`] for up to [`STREAMS`] strips in step; `out[n_strips][16]`.
+pub type MatVecs = unsafe fn(&[*const u8], usize, &Act, *mut f32);
 /// Unpacks blocks `first..first + n` of a strip into one side of a panel.
 pub type Unpack = unsafe fn(*const u8, usize, usize, &Panel, usize);
 /// `c[4][32] (+)= tile · panel` over `n` blocks; the flag says "add".
@@ -121,11 +141,13 @@ pub struct FloatArgs {
 pub struct Isa {
     /// For people: "AVX-512 VNNI".
     pub name: &'static str,
-    /// Reads [`Act::q16`].
+    /// Reads [`Act::q16`] or [`Act::pairs`].
     pub uses_q16: bool,
     /// Bytes of an activation code in a [`TileAct`].
     pub tile_code_bytes: usize,
     pub matvec: [MatVec; N_FORMATS],
+    /// Where there is no prefetch instruction, which makes one stream as fast as several.
+    pub matvecs: Option<[MatVecs; N_FORMATS]>,
     pub unpack: [Unpack; N_FORMATS],
     /// By super-blocks and wide codes (bits 1, 0), then 16-column sub-blocks and minimums.
     pub tile: [[Tile; 4]; 4],
@@ -183,6 +205,8 @@ pub fn available() -> Vec<&'static Isa> {
         sets.extend(neon_dotprod::is_available().then_some(&neon_dotprod::ISA));
         sets.push(&neon::ISA);
     }
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
+    sets.extend(wasm_relaxed::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     sets.push(&wasm::ISA);
     sets.push(&scalar::ISA);

@@ -13,7 +13,17 @@
 //! Integer identities used here: with codes `u = w + z`, `Σ w·a = Σ u·a − z·Σa`; minimums enter
 //! through `Σ min·Σa`. Both are exact, and sums over a super-block stay far below 2³¹.
 
+/// All of them.
 macro_rules! stamp_quantized {
+    ($(#[$attr:meta])*) => {
+        $crate::isa::stamp::stamp_unpack!($(#[$attr])*);
+        $crate::isa::stamp::stamp_matvec!($(#[$attr])*);
+    };
+}
+pub(crate) use stamp_quantized;
+
+/// The panels of the product of several rows.
+macro_rules! stamp_unpack {
     ($(#[$attr:meta])*) => {
         /// Lines `g` (columns `4g..`) and `g + 4` (columns `16 + 4g..`) of a block, as codes.
         #[inline]
@@ -71,6 +81,80 @@ macro_rules! stamp_quantized {
             }
         }
 
+        $(#[$attr])*
+        unsafe fn unpack<T: Format>(
+            strip: *const u8,
+            first: usize,
+            n_blocks: usize,
+            panel: &Panel,
+            side: usize,
+        ) {
+            let layout = T::LAYOUT;
+            let unit_blocks = layout.unit_cols() / BLOCK;
+            let n_sub = 256 / layout.sub;
+            // SAFETY: blocks exist in the strip; the panel holds `n_blocks` blocks of two sides.
+            unsafe {
+                for b in 0..n_blocks {
+                    let (unit, i) = ((first + b) / unit_blocks, (first + b) % unit_blocks);
+                    let header = strip.add(unit * layout.unit_bytes());
+                    let bytes = header.add(layout.header_bytes() + i * layout.codes.block_bytes());
+                    let (mut low_bias, mut high_bias) = (i_splat(0), i_splat(0));
+                    for g in 0..4 {
+                        let (low, high) = expand::<T>(bytes, g);
+                        let (low, high) =
+                            (l_sub(low, layout.zero as u8), l_sub(high, layout.zero as u8));
+                        let at = |g: usize| panel.codes.add(((8 * b + g) * 2 + side) * LINE).cast();
+                        l_store(at(g), low);
+                        l_store(at(4 + g), high);
+                        low_bias = bias_step(low_bias, low);
+                        high_bias = bias_step(high_bias, high);
+                    }
+                    let n_parts = BLOCK / layout.sub;
+                    for part in 0..n_parts {
+                        let at = ((n_parts * b + part) * 2 + side) * STRIP;
+                        let bias = match (n_parts, part) {
+                            (1, _) => i_add(low_bias, high_bias),
+                            (_, 0) => low_bias,
+                            _ => high_bias,
+                        };
+                        i_store(panel.bias.add(at), bias);
+                        let (scale, min);
+                        if layout.is_super {
+                            let sub = n_parts * i + part;
+                            let scales = header.add(LINE).cast::<i8>();
+                            let factor = f_from_i(i_load_i8(scales.add(sub * STRIP)));
+                            scale = f_mul(f_from_f16(header.cast()), factor);
+                            min = if layout.has_min {
+                                let factor = f_from_i(i_load_i8(scales.add((n_sub + sub) * STRIP)));
+                                f_mul(f_from_f16(header.add(2 * STRIP).cast()), factor)
+                            } else {
+                                f_zero()
+                            };
+                        } else {
+                            let d = header.add(i * 2 * STRIP).cast::<u16>();
+                            scale = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
+                            min = if layout.has_min {
+                                let m = f_from_f16(header.add(LINE + i * 2 * STRIP).cast());
+                                f_mul(m, f_splat(-1.0))
+                            } else {
+                                f_zero()
+                            };
+                        }
+                        f_store(panel.scales.add(at), scale);
+                        if layout.has_min {
+                            f_store(panel.mins.add(at), min);
+                        }
+                    }
+                }
+            }
+        }
+    };
+}
+pub(crate) use stamp_unpack;
+
+/// The product of one row.
+macro_rules! stamp_matvec {
+    ($(#[$attr:meta])*) => {
         $(#[$attr])*
         unsafe fn matvec<T: Format>(strip: *const u8, n_units: usize, act: &Act, out: *mut f32) {
             // SAFETY: the caller gives a strip of `n_units` units and as many activations.
@@ -175,77 +259,9 @@ macro_rules! stamp_quantized {
             }
             sum
         }
-
-        $(#[$attr])*
-        unsafe fn unpack<T: Format>(
-            strip: *const u8,
-            first: usize,
-            n_blocks: usize,
-            panel: &Panel,
-            side: usize,
-        ) {
-            let layout = T::LAYOUT;
-            let unit_blocks = layout.unit_cols() / BLOCK;
-            let n_sub = 256 / layout.sub;
-            // SAFETY: blocks exist in the strip; the panel holds `n_blocks` blocks of two sides.
-            unsafe {
-                for b in 0..n_blocks {
-                    let (unit, i) = ((first + b) / unit_blocks, (first + b) % unit_blocks);
-                    let header = strip.add(unit * layout.unit_bytes());
-                    let bytes = header.add(layout.header_bytes() + i * layout.codes.block_bytes());
-                    let (mut low_bias, mut high_bias) = (i_splat(0), i_splat(0));
-                    for g in 0..4 {
-                        let (low, high) = expand::<T>(bytes, g);
-                        let (low, high) =
-                            (l_sub(low, layout.zero as u8), l_sub(high, layout.zero as u8));
-                        let at = |g: usize| panel.codes.add(((8 * b + g) * 2 + side) * LINE).cast();
-                        l_store(at(g), low);
-                        l_store(at(4 + g), high);
-                        low_bias = bias_step(low_bias, low);
-                        high_bias = bias_step(high_bias, high);
-                    }
-                    let n_parts = BLOCK / layout.sub;
-                    for part in 0..n_parts {
-                        let at = ((n_parts * b + part) * 2 + side) * STRIP;
-                        let bias = match (n_parts, part) {
-                            (1, _) => i_add(low_bias, high_bias),
-                            (_, 0) => low_bias,
-                            _ => high_bias,
-                        };
-                        i_store(panel.bias.add(at), bias);
-                        let (scale, min);
-                        if layout.is_super {
-                            let sub = n_parts * i + part;
-                            let scales = header.add(LINE).cast::<i8>();
-                            let factor = f_from_i(i_load_i8(scales.add(sub * STRIP)));
-                            scale = f_mul(f_from_f16(header.cast()), factor);
-                            min = if layout.has_min {
-                                let factor = f_from_i(i_load_i8(scales.add((n_sub + sub) * STRIP)));
-                                f_mul(f_from_f16(header.add(2 * STRIP).cast()), factor)
-                            } else {
-                                f_zero()
-                            };
-                        } else {
-                            let d = header.add(i * 2 * STRIP).cast::<u16>();
-                            scale = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
-                            min = if layout.has_min {
-                                let m = f_from_f16(header.add(LINE + i * 2 * STRIP).cast());
-                                f_mul(m, f_splat(-1.0))
-                            } else {
-                                f_zero()
-                            };
-                        }
-                        f_store(panel.scales.add(at), scale);
-                        if layout.has_min {
-                            f_store(panel.mins.add(at), min);
-                        }
-                    }
-                }
-            }
-        }
     };
 }
-pub(crate) use stamp_quantized;
+pub(crate) use stamp_matvec;
 
 /// The dots of a block, line by line; an instruction set may have its own instead.
 macro_rules! stamp_dots {

@@ -4,7 +4,18 @@
 //! weights) and `p·V`. The element-wise kernels are plain loops without branches: the compiler
 //! vectorizes them for whatever features they are stamped with.
 
+/// All of them.
 macro_rules! stamp_floats {
+    ($(#[$attr:meta])*) => {
+        $crate::isa::stamp_float::stamp_products!($(#[$attr])*);
+        $crate::isa::stamp_float::stamp_quantize!($(#[$attr])*);
+        $crate::isa::stamp_float::stamp_rows!($(#[$attr])*);
+    };
+}
+pub(crate) use stamp_floats;
+
+/// The product.
+macro_rules! stamp_products {
     ($(#[$attr:meta])*) => {
         #[inline]
         $(#[$attr])*
@@ -68,7 +79,13 @@ macro_rules! stamp_floats {
                 }
             }
         }
+    };
+}
+pub(crate) use stamp_products;
 
+/// Activations to 8 bits.
+macro_rules! stamp_quantize {
+    ($(#[$attr:meta])*) => {
         $(#[$attr])*
         unsafe fn quantize(x: &[f32], group: usize, out: ActMut) {
             // SAFETY: the caller's arrays hold `x.len()` padded to 64 columns.
@@ -128,7 +145,13 @@ macro_rules! stamp_floats {
                 }
             }
         }
+    };
+}
+pub(crate) use stamp_quantize;
 
+/// Norms, activation functions, exponentials.
+macro_rules! stamp_rows {
+    ($(#[$attr:meta])*) => {
         $(#[$attr])*
         unsafe fn rms_norm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
             let mut lanes = [0.0f32; 16];
@@ -205,7 +228,7 @@ macro_rules! stamp_floats {
         }
     };
 }
-pub(crate) use stamp_floats;
+pub(crate) use stamp_rows;
 
 /// `x · sigmoid(x)`
 #[inline(always)]

@@ -16,6 +16,7 @@ macro_rules! isa_table {
             uses_q16: USES_Q16,
             tile_code_bytes: TILE_CODE_BYTES,
             matvec: for_all_formats!(matvec),
+            matvecs: None,
             unpack: for_all_formats!($unpack),
             tile: $tile,
             float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
@@ -32,7 +33,7 @@ pub(crate) use isa_table;
 
 /// A tile kernel by 16-column sub-blocks and minimums (bits 1, 0), after what else tells it apart.
 macro_rules! tiles {
-    ($tile:ident $(, $first:literal)*) => {
+    ($tile:ident $(, $first:tt)*) => {
         [
             $tile::<$($first,)* false, false>,
             $tile::<$($first,)* false, true>,

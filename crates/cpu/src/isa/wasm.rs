@@ -8,14 +8,11 @@
 use std::arch::wasm32::*;
 
 use super::stamp::stamp_quantized;
-use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
+use super::stamp_float::{exp, gelu_tanh, silu, stamp_products, stamp_rows};
 use super::stamp_tile::{isa_table, tiles};
-use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
+use super::wasm_simd::*;
+use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct, wasm_rows};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
-
-type L = [v128; 4];
-type I = [v128; 4];
-type F = [v128; 4];
 
 /// Wide codes are multiplied as unsigned numbers (of 16 bits).
 const WIDE_ZERO: i32 = 128;
@@ -26,58 +23,9 @@ const MAX_FLOAT_ROWS: usize = 2;
 /// The WebAssembly set.
 pub static ISA: Isa = isa_table!("simd128", [tiles!(tile); 4]);
 
-#[inline(always)]
-unsafe fn l_load(p: *const u8) -> L {
-    // SAFETY: a whole line from the caller.
-    unsafe {
-        [
-            v128_load(p.cast()),
-            v128_load(p.add(16).cast()),
-            v128_load(p.add(32).cast()),
-            v128_load(p.add(48).cast()),
-        ]
-    }
-}
-
-#[inline(always)]
-unsafe fn l_store(p: *mut u8, line: L) {
-    for (i, part) in line.into_iter().enumerate() {
-        // SAFETY: a whole line from the caller.
-        unsafe { v128_store(p.add(16 * i).cast(), part) };
-    }
-}
-
-#[inline(always)]
-fn l_and<const MASK: u8>(a: L) -> L {
-    let mask = u8x16_splat(MASK);
-    a.map(|a| v128_and(a, mask))
-}
-
-#[inline(always)]
-fn l_or(a: L, b: L) -> L {
-    [v128_or(a[0], b[0]), v128_or(a[1], b[1]), v128_or(a[2], b[2]), v128_or(a[3], b[3])]
-}
-
-#[inline(always)]
-fn l_shl(a: L, n: u32) -> L {
-    a.map(|a| u16x8_shl(a, n))
-}
-
-#[inline(always)]
-fn l_shr(a: L, n: u32) -> L {
-    a.map(|a| u16x8_shr(a, n))
-}
-
-#[inline(always)]
-fn l_sub(a: L, n: u8) -> L {
-    a.map(|a| u8x16_sub(a, u8x16_splat(n)))
-}
-
-#[inline(always)]
-fn l_table(a: L, table: &[u8; 16]) -> L {
-    // SAFETY: 16 bytes are read from 16.
-    let table = unsafe { v128_load(table.as_ptr().cast()) };
-    a.map(|a| u8x16_swizzle(table, a))
+unsafe fn quantize(x: &[f32], group: usize, out: ActMut) {
+    // SAFETY: as the caller promises.
+    unsafe { wasm_rows::quantize::<USES_Q16>(x, group, out) };
 }
 
 /// Activations of four columns, each pair in every lane: columns 0 and 2, columns 1 and 3.
@@ -140,129 +88,9 @@ unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
     (low, high)
 }
 
-#[inline(always)]
-fn bias_step(sum: I, _line: L) -> I {
-    sum
-}
-
-#[inline(always)]
-fn i_splat(v: i32) -> I {
-    [i32x4_splat(v); 4]
-}
-
-#[inline(always)]
-fn i_add(a: I, b: I) -> I {
-    [i32x4_add(a[0], b[0]), i32x4_add(a[1], b[1]), i32x4_add(a[2], b[2]), i32x4_add(a[3], b[3])]
-}
-
-#[inline(always)]
-fn i_mul(a: I, b: I) -> I {
-    [i32x4_mul(a[0], b[0]), i32x4_mul(a[1], b[1]), i32x4_mul(a[2], b[2]), i32x4_mul(a[3], b[3])]
-}
-
-#[inline(always)]
-unsafe fn i_load_i8(p: *const i8) -> I {
-    // SAFETY: 16 numbers from the caller.
-    let bytes = unsafe { v128_load(p.cast()) };
-    let (low, high) = (i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes));
-    [
-        i32x4_extend_low_i16x8(low),
-        i32x4_extend_high_i16x8(low),
-        i32x4_extend_low_i16x8(high),
-        i32x4_extend_high_i16x8(high),
-    ]
-}
-
-#[inline(always)]
-unsafe fn i_store(p: *mut i32, v: I) {
-    // SAFETY: 16 numbers from the caller.
-    unsafe { l_store(p.cast(), v) }
-}
-
-#[inline(always)]
-fn f_zero() -> F {
-    [f32x4_splat(0.0); 4]
-}
-
-#[inline(always)]
-fn f_splat(v: f32) -> F {
-    [f32x4_splat(v); 4]
-}
-
-#[inline(always)]
-unsafe fn f_load(p: *const f32) -> F {
-    // SAFETY: 16 numbers from the caller.
-    unsafe { l_load(p.cast()) }
-}
-
-#[inline(always)]
-unsafe fn f_store(p: *mut f32, v: F) {
-    // SAFETY: 16 numbers from the caller.
-    unsafe { l_store(p.cast(), v) }
-}
-
-#[inline(always)]
-fn f_mul(a: F, b: F) -> F {
-    [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1]), f32x4_mul(a[2], b[2]), f32x4_mul(a[3], b[3])]
-}
-
-#[inline(always)]
-fn f_fma(a: F, b: F, c: F) -> F {
-    [
-        f32x4_add(f32x4_mul(a[0], b[0]), c[0]),
-        f32x4_add(f32x4_mul(a[1], b[1]), c[1]),
-        f32x4_add(f32x4_mul(a[2], b[2]), c[2]),
-        f32x4_add(f32x4_mul(a[3], b[3]), c[3]),
-    ]
-}
-
-#[inline(always)]
-fn f_fnma(a: F, b: F, c: F) -> F {
-    [
-        f32x4_sub(c[0], f32x4_mul(a[0], b[0])),
-        f32x4_sub(c[1], f32x4_mul(a[1], b[1])),
-        f32x4_sub(c[2], f32x4_mul(a[2], b[2])),
-        f32x4_sub(c[3], f32x4_mul(a[3], b[3])),
-    ]
-}
-
-#[inline(always)]
-fn f_from_i(v: I) -> F {
-    v.map(|v| f32x4_convert_i32x4(v))
-}
-
-#[inline(always)]
-unsafe fn f_from_f16(p: *const u16) -> F {
-    // Exact for normals and subnormals: exponent and mantissa move into place, then the missing
-    // 2^112 is multiplied in. Infinities and NaN, which no sound file has, become 65536 and more.
-    let (mask, scale) = (u32x4_splat(0x8fff_e000), u32x4_splat(0x7780_0000));
-    let widen = |v: v128| f32x4_mul(v128_and(u32x4_shl(v, 13), mask), scale);
-    // SAFETY: 16 numbers from the caller.
-    unsafe {
-        [
-            widen(i32x4_load_extend_i16x4(p.cast())),
-            widen(i32x4_load_extend_i16x4(p.add(4).cast())),
-            widen(i32x4_load_extend_i16x4(p.add(8).cast())),
-            widen(i32x4_load_extend_i16x4(p.add(12).cast())),
-        ]
-    }
-}
-
-#[inline(always)]
-unsafe fn f_from_bf16(p: *const u16) -> F {
-    // SAFETY: 16 numbers from the caller.
-    unsafe {
-        [
-            u32x4_shl(u32x4_load_extend_u16x4(p.cast()), 16),
-            u32x4_shl(u32x4_load_extend_u16x4(p.add(4).cast()), 16),
-            u32x4_shl(u32x4_load_extend_u16x4(p.add(8).cast()), 16),
-            u32x4_shl(u32x4_load_extend_u16x4(p.add(12).cast()), 16),
-        ]
-    }
-}
-
 stamp_quantized!();
-stamp_floats!();
+stamp_products!();
+stamp_rows!();
 
 /// Eight rows at a time: 8 sums and 2 × 2 halves of codes are what 16 registers hold.
 unsafe fn tile<const SUB16: bool, const HAS_MIN: bool>(
