@@ -3,7 +3,7 @@
 // The residual add is left pending by the op before (it only knows Σ y² once all its workgroups
 // are done), and done here on the fly. The new x goes to another buffer, each workgroup writing its
 // share, because other workgroups still read the old one.
-//@use lib/vec16
+//@use lib/normed
 
 @group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> y: array<vec4<f32>>;

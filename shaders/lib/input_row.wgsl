@@ -3,15 +3,10 @@
 //   W·(g ⊙ x / r) = (W·(g ⊙ x)) / r,   r = sqrt(mean x² + eps)
 // Every workgroup reads all of x anyway, so it sums the squares on the way and divides at the end:
 // no separate norm dispatch.
-//@use lib/vec16
-
-@group(0) @binding(4) var<storage, read> x: array<vec4<f32>>;
+//@use lib/normed
+//@use lib/x16
 
 fn begin(ids: Ids) {}
-
-fn x16(i: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(x[i], x[i + 1u], x[i + 2u], x[i + 3u]);
-}
 
 fn load(u: u32, group: u32) -> Unit {
     let at = S.row * P.x_stride + 8u * u;

@@ -24,6 +24,7 @@ fn unit_of(a: mat4x4<f32>, b: mat4x4<f32>, squares: f32) -> Unit {
     let k = select(0.0, 127.0 / largest, largest > 1.2e-38);
     let qa = rounded16(a, k);
     let qb = rounded16(b, k);
-    let ones = vec4<u32>(ONES);
-    return Unit(qa, qb, largest / 127.0, vec2<f32>(dot16(ones, qa), dot16(ones, qb)), squares);
+    let ones = vec4<u32>(0x01010101u);
+    let sums = vec2<f32>(vec2<i32>(dot16(ones, qa), dot16(ones, qb)));
+    return Unit(qa, qb, largest / 127.0, sums, squares);
 }

@@ -1,6 +1,7 @@
 // 32 inputs, 32 weights, and their product in floats.
 //
 //   Σ (d·q + m)·x = d·Σ q·x + m·Σ x   for each half of 16 weights
+//@use lib/vec16
 
 struct Unit {
     a: mat4x4<f32>,      // columns 0..16

@@ -25,6 +25,9 @@ const LOGITS_BYTES: usize = 16 << 20;
 pub const TOPK_SLICE: usize = 1024;
 pub const TOPK_MAX: usize = 256;
 
+/// Bytes of 32 quantized inputs: signed bytes and a word of scales (`quantize.wgsl`).
+const QUANTIZED_UNIT_BYTES: usize = 48;
+
 /// Elements of each kind of row.
 #[derive(Clone, Copy, Debug)]
 pub struct Widths {
@@ -50,6 +53,8 @@ pub struct Store {
     pub x: [Buffer; 2],
     pub xn: Buffer,
     pub y: Buffer,
+    /// Rows of `xn`, `a` or `h` as signed bytes, for integer products.
+    pub xq: Buffer,
     pub squares: Buffer,
     pub qkv: Buffer,
     pub a: Buffer,
@@ -101,6 +106,11 @@ fn cache_bytes(kv: KvType, n_ctx: usize, width: usize) -> u64 {
         KvType::Q8_0 => width + width / 32 * 4,
     };
     (row * n_ctx) as u64
+}
+
+/// Bytes of the widest input's rows, quantized.
+fn quantized_bytes(w: Widths) -> usize {
+    MAX_ROWS * w.x.max(w.a).max(w.h) / UNIT * QUANTIZED_UNIT_BYTES
 }
 
 /// Makes buffers and keeps count.
@@ -155,7 +165,7 @@ fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) ->
     Needs {
         weights: placement.buffer_bytes.iter().sum::<u64>() + 4 * placement.n_vector_floats as u64,
         kv,
-        scratch: (rows + angles + logits) as u64,
+        scratch: (rows + quantized_bytes(w) + angles + logits) as u64,
         largest,
     }
 }
@@ -214,6 +224,7 @@ impl Store {
             x: [m.storage("x", rows(w.x)), m.storage("x next", 4 * w.x)],
             xn: m.storage("xn", rows(w.x)),
             y: m.storage("y", rows(w.x)),
+            xq: m.storage("xq", quantized_bytes(w)),
             squares: m.storage("squares", 4 * w.x),
             qkv: m.storage("qkv", rows(w.qkv)),
             a: m.storage("a", rows(w.a)),

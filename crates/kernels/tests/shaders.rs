@@ -68,6 +68,8 @@ fn uniform_structs_agree_with_the_wgsl() {
         ("MatVec", "Matrix", params::Matrix::FIELDS),
         ("MatVec", "Step", params::Step::FIELDS),
         ("MatMul", "Params", params::MatMul::FIELDS),
+        ("MatFew", "Params", params::MatMul::FIELDS),
+        ("Quantize", "Params", params::Quantize::FIELDS),
         ("Embed", "Params", params::Embed::FIELDS),
         ("Norm", "Params", params::NormRows::FIELDS),
         ("RopeKv", "Params", params::RopeKv::FIELDS),

@@ -14,6 +14,7 @@ mod products;
 mod rows;
 mod run;
 mod sampler;
+mod tiles;
 
 use kernels::PlayerError;
 pub(crate) use probe::reduction_works;
@@ -61,6 +62,7 @@ const EQUAL: f64 = 0.0;
 pub async fn check_kernels(gpu: &Gpu, only: &str) -> Result<Vec<CheckResult>, PlayerError> {
     let mut checker = Checker::new(gpu, only);
     products::check(&mut checker).await?;
+    tiles::check(&mut checker).await?;
     rows::check(&mut checker).await?;
     attention::check(&mut checker).await?;
     sampler::check(&mut checker).await?;

@@ -1,15 +1,15 @@
-//! Embedding, matrix–vector and matrix products for every tensor type.
+//! Embedding and products with one row for every tensor type.
 
 use bytemuck::cast_slice;
 use kernels::shader::layout::{UNIT, WORD_BYTES};
-use kernels::shader::params::{self, NONE, Step};
-use kernels::shader::{Dot, Input, Kernel, Output, Put};
+use kernels::shader::params::{self, Step};
+use kernels::shader::{Dot, Input, Kernel, Output};
 use kernels::{Activation, PlayerError, twin};
 use quant::TensorType;
 
 use super::data::{Random, Weights, nmse, padded, quantized};
 use super::run::{Checker, Run, floats};
-use super::{F16_TILE, F32_SUMS, INT_INPUTS};
+use super::{F32_SUMS, INT_INPUTS};
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
@@ -24,9 +24,6 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
             for &(n_rows, n_cols, wg, rows) in &shapes {
                 vector(checker, Shape { ty, n_rows, n_cols, dot, wg, rows }).await?;
             }
-        }
-        for (n_rows, n_tokens, tm) in [(1, 5, 2), (70, 17, 2), (65, 9, 8), (130, 70, 8)] {
-            rows(checker, ty, n_rows, 2 * block, n_tokens, tm).await?;
         }
     }
     for dot in [Dot::Float, Dot::Int] {
@@ -44,7 +41,7 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 
 /// What the twin multiplies and how near the kernel must come. A twin of integer products has the
 /// quantized inputs, not their values before: so a wrong scale or offset still shows.
-fn twin_input(dot: Dot, x: Vec<f32>) -> (Vec<f32>, f64) {
+pub(super) fn twin_input(dot: Dot, x: Vec<f32>) -> (Vec<f32>, f64) {
     match dot {
         Dot::Float => (x, F32_SUMS),
         Dot::Int => (quantized(&x), INT_INPUTS),
@@ -98,7 +95,7 @@ fn matrix(w: &Weights, rows: u32) -> (params::Matrix, u32) {
 }
 
 /// A grid of `n` workgroups in two dimensions.
-fn groups(n: u32) -> [u32; 2] {
+pub(super) fn groups(n: u32) -> [u32; 2] {
     let y = n.div_ceil(65535);
     [n.div_ceil(y), y]
 }
@@ -144,54 +141,6 @@ async fn vector(checker: &mut Checker<'_>, shape: Shape) -> Result<(), PlayerErr
     let (x, tolerance) = twin_input(dot, x);
     let sums = w.times(&x).into_iter().zip(&bias).zip(&before);
     let want: Vec<f32> = sums.map(|((y, b), x)| y + b + x).collect();
-    checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
-    Ok(())
-}
-
-async fn rows(
-    checker: &mut Checker<'_>,
-    ty: TensorType,
-    n_rows: usize,
-    n_cols: usize,
-    n_tokens: usize,
-    tm: u32,
-) -> Result<(), PlayerError> {
-    let name = format!("matmul {ty} {n_tokens}x{n_rows}x{n_cols} tile {tm}");
-    let Some(w) = Weights::new(ty, n_rows, n_cols, 4).filter(|_| checker.wants(&name)) else {
-        return Ok(());
-    };
-    let mut random = Random::new(5);
-    let x = random.floats(n_tokens * n_cols);
-    let out = random.floats(n_tokens * n_rows);
-    let params = params::MatMul {
-        base: 0,
-        stride: (w.layout.row_bytes / WORD_BYTES) as u32,
-        n_rows: n_rows as u32,
-        n_units: w.layout.n_units as u32,
-        x_stride: (w.layout.n_units * UNIT / 4) as u32,
-        out_stride: n_rows as u32,
-        out: 0,
-        bias: NONE,
-    };
-    let (weights, x_padded) = (w.on_gpu(), padded(&x, n_cols));
-    let run = Run {
-        kernel: Kernel::MatMul { w: ty, put: Put::Glu(0), tm },
-        params,
-        step: Step { n_rows: n_tokens as u32, ..Step::default() },
-        buffers: vec![
-            (2, &weights),
-            (3, &[0; 16]),
-            (4, cast_slice(&x_padded)),
-            (5, cast_slice(&out)),
-        ],
-        outputs: vec![5],
-        grid: [(n_rows as u32).div_ceil(64), (n_tokens as u32).div_ceil(8 * tm)],
-    };
-    let outputs = checker.run(run).await?;
-    let products = x.chunks_exact(n_cols).flat_map(|x| w.times(x));
-    let gates = out.iter().map(|&g| twin::activate(Activation::Silu, g));
-    let want: Vec<f32> = products.zip(gates).map(|(y, g)| y * g).collect();
-    let tolerance = if checker.gpu.forms.f16 { F16_TILE } else { F32_SUMS };
     checker.record(name, nmse(&floats(&outputs, 5), &want), tolerance);
     Ok(())
 }

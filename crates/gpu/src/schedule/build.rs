@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 use kernels::shader::layout::WORD_BYTES;
-use kernels::shader::{Kernel, params};
+use kernels::shader::{Choices, Kernel, params};
 use kernels::{Linear, Norm, Op, Plan, PlayerConfig, PlayerError, WeightId};
 use wgpu::Buffer;
 
@@ -23,6 +23,8 @@ pub struct Builder<'a> {
     pub store: &'a Store,
     pub config: PlayerConfig,
     pub pipelines: Pipelines,
+    /// Which form of each product this device runs.
+    pub choices: Choices,
     /// All uniform structs, [`UNIFORM_STRIDE`] apart.
     pub params: Vec<u8>,
     pub schedule: Schedule,
@@ -50,6 +52,7 @@ impl<'a> Builder<'a> {
             store,
             config,
             pipelines: Pipelines::default(),
+            choices: Choices::default(),
             params: Vec::new(),
             schedule: Schedule::default(),
             binds: Vec::new(),
@@ -152,13 +155,9 @@ impl<'a> Builder<'a> {
     }
 
     /// A grid of `n` workgroups, in two dimensions where one is not enough.
-    pub fn groups(&self, n: u32) -> Grid {
-        if n <= MAX_GROUPS {
-            Grid::Fixed([n, 1])
-        } else {
-            let y = n.div_ceil(MAX_GROUPS);
-            Grid::Fixed([n.div_ceil(y), y])
-        }
+    pub fn groups(&self, n: u32) -> [u32; 2] {
+        let y = n.div_ceil(MAX_GROUPS).max(1);
+        [n.div_ceil(y), y]
     }
 
     /// The embedding's dispatches, for one row or many.

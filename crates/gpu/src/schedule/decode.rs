@@ -15,7 +15,7 @@ use kernels::{Activation, Heads, Linear, Norm, Op, PlayerError};
 use wgpu::Buffer;
 
 use crate::schedule::build::Builder;
-use crate::schedule::products::{Product, fits_one_dispatch, shape};
+use crate::schedule::products::{Product, fits_one_dispatch};
 use crate::schedule::{Dispatch, Grid};
 
 /// `ACT` of `lib/activation.wgsl`.
@@ -223,7 +223,7 @@ impl<'a> Builder<'a> {
             let buffers = [(4, input), (5, out), (7, &store.squares)];
             let n_rows = product.part.n_rows as u32;
             list.push(self.matvec(p, Input::Plain, output, &[product], &buffers)?);
-            n_squares += n_rows.div_ceil(shape(product.matrix, 1).1);
+            n_squares += n_rows.div_ceil(self.vec_form(product.matrix).rows);
         }
         if let Some(norm) = post {
             stream.pending = Some((norm, n_squares));

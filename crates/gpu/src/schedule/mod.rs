@@ -24,10 +24,17 @@ pub enum Grid {
     PerRow(u32),
     /// `[n_rows, 1]`
     Rows,
-    /// `[x, ⌈n_rows / (8·tm)⌉]`, only in jobs for whose rows this is the better of the [`TILES`].
+    /// `[x, ⌈n_rows / tokens⌉]`, only in jobs whose rows are among `rows`: forms of a product for
+    /// few and for many rows stand side by side in the list.
     Tiles {
         x: u32,
-        tm: u32,
+        tokens: u32,
+        rows: Rows,
+    },
+    /// A fixed grid, only in jobs whose rows are among `rows`.
+    Few {
+        size: [u32; 2],
+        rows: Rows,
     },
     /// `[⌈n_rows · group / 16⌉, n_kv_heads]`
     Queries {
@@ -48,8 +55,18 @@ pub enum Grid {
     },
 }
 
-/// Tokens per thread of the small and the large tile of a matrix product.
-pub const TILES: [u32; 2] = [2, 8];
+/// A range of row counts, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    pub least: u32,
+    pub most: u32,
+}
+
+impl Rows {
+    fn has(self, n_rows: u32) -> bool {
+        (self.least..=self.most).contains(&n_rows)
+    }
+}
 
 impl Grid {
     /// Workgroups in x and y; `None` if the dispatch is not needed.
@@ -59,11 +76,10 @@ impl Grid {
             Grid::Fixed(size) => Some(size),
             Grid::PerRow(x) => Some([x, n_rows]),
             Grid::Rows => Some([n_rows, 1]),
-            Grid::Tiles { x, tm } => {
-                let fits_small = n_rows <= 8 * TILES[0];
-                let wanted = if fits_small { TILES[0] } else { TILES[1] };
-                (tm == wanted).then(|| [x, n_rows.div_ceil(8 * tm)])
+            Grid::Tiles { x, tokens, rows } => {
+                rows.has(n_rows).then(|| [x, n_rows.div_ceil(tokens)])
             }
+            Grid::Few { size, rows } => rows.has(n_rows).then_some(size),
             Grid::Queries { group, n_kv_heads } => {
                 Some([(n_rows * group).div_ceil(16), n_kv_heads])
             }

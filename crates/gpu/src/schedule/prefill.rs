@@ -1,13 +1,16 @@
 //! The list for many rows: norm, matrix products, rotation, attention tiles, op by op.
 
-use kernels::shader::layout::WORD_BYTES;
-use kernels::shader::{Kernel, Put, params};
+use kernels::shader::choice::{FEW, FEW_ROWS, QUANTIZE_WG, SMALL_TILE};
+use kernels::shader::layout::{UNIT, WORD_BYTES};
+use kernels::shader::{Dot, Kernel, Put, Tile, params};
 use kernels::{Heads, Linear, Norm, Op, PlayerError};
 use wgpu::Buffer;
 
+use crate::place::Matrix;
 use crate::schedule::build::Builder;
 use crate::schedule::decode::act_code;
-use crate::schedule::{Dispatch, Grid, TILES};
+use crate::schedule::{Dispatch, Grid, Rows};
+use crate::store::MAX_ROWS;
 
 /// Input and output of a matrix product: buffers and floats per row.
 #[derive(Clone, Copy)]
@@ -18,6 +21,24 @@ struct Flow<'a> {
     out_width: usize,
     /// Column of `out` where row 0 of the matrix goes.
     out_at: u32,
+    /// Results of several matrices follow each other in a row of `out`.
+    side_by_side: bool,
+}
+
+/// A way to compute a product with many rows.
+#[derive(Clone, Copy)]
+enum Form {
+    Few { dot: Dot, n: u32 },
+    Tile(Tile),
+}
+
+impl Form {
+    fn dot(self) -> Dot {
+        match self {
+            Form::Few { dot, .. } => dot,
+            Form::Tile(tile) => tile.dot(),
+        }
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -38,7 +59,7 @@ impl<'a> Builder<'a> {
                     list.push(self.attention_rows(kv, heads, scale, window)?);
                 }
                 Op::Output { w, post } => {
-                    let flow = self.residual_flow(&store.a, widths.a, w, post);
+                    let flow = self.residual_flow(&store.a, w, post);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
                 Op::GateUp { norm, gate, up, act } => {
@@ -49,12 +70,13 @@ impl<'a> Builder<'a> {
                         out: &store.h,
                         out_width: self.matrix(gate.w).n_rows.next_multiple_of(32),
                         out_at: 0,
+                        side_by_side: false,
                     };
-                    list.extend(self.matmul(gate, flow, Put::Store)?);
-                    list.extend(self.matmul(up, flow, Put::Glu(act_code(act)))?);
+                    let products = [(gate, Put::Store), (up, Put::Glu(act_code(act)))];
+                    self.product_rows(&mut list, &products, flow)?;
                 }
                 Op::Down { w, post } => {
-                    let flow = self.residual_flow(&store.h, widths.h, w, post);
+                    let flow = self.residual_flow(&store.h, w, post);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
                 Op::Head { norm, w } => {
@@ -78,27 +100,18 @@ impl<'a> Builder<'a> {
         linears: [Linear; 3],
     ) -> Result<(), PlayerError> {
         let rows = linears.map(|l| self.matrix(l.w).n_rows);
-        let mut flow = Flow {
+        let flow = Flow {
             x: &self.store.xn,
             x_width: self.store.widths.x,
             out: &self.store.qkv,
             out_width: rows.iter().sum(),
             out_at: 0,
+            side_by_side: true,
         };
-        for (linear, n_rows) in linears.into_iter().zip(rows) {
-            list.extend(self.matmul(linear, flow, Put::Store)?);
-            flow.out_at += n_rows as u32;
-        }
-        Ok(())
+        self.product_rows(list, &linears.map(|linear| (linear, Put::Store)), flow)
     }
 
-    fn residual_flow(
-        &self,
-        x: &'a Buffer,
-        _width: usize,
-        w: Linear,
-        post: Option<Norm>,
-    ) -> Flow<'a> {
+    fn residual_flow(&self, x: &'a Buffer, w: Linear, post: Option<Norm>) -> Flow<'a> {
         let out = if post.is_some() { &self.store.y } else { &self.store.x[0] };
         Flow {
             x,
@@ -106,6 +119,7 @@ impl<'a> Builder<'a> {
             out,
             out_width: self.store.widths.x,
             out_at: 0,
+            side_by_side: false,
         }
     }
 
@@ -121,7 +135,7 @@ impl<'a> Builder<'a> {
             list.push(self.norm_rows(Some(before), None, 0)?);
         }
         let put = if post.is_some() { Put::Store } else { Put::Add };
-        list.extend(self.matmul(w, flow, put)?);
+        self.product_rows(list, &[(w, put)], flow)?;
         *pending = post;
         Ok(())
     }
@@ -134,42 +148,111 @@ impl<'a> Builder<'a> {
             out: &self.store.logits,
             out_width: self.plan.dims.n_vocab,
             out_at: 0,
+            side_by_side: false,
         };
         let mut rows_head = vec![self.norm_rows(None, Some(norm), 0)?];
-        rows_head.extend(self.matmul(w, flow, Put::Store)?);
+        self.product_rows(&mut rows_head, &[(w, Put::Store)], flow)?;
         self.schedule.rows_head = rows_head;
         Ok(())
     }
 
-    /// Both tile sizes of each part of the matrix; the grid rule picks one by the rows of the job.
-    fn matmul(
+    /// `put(W·x)`, with the inputs quantized first where a form of the product needs that.
+    fn product_rows(
+        &mut self,
+        list: &mut Vec<Dispatch>,
+        linears: &[(Linear, Put)],
+        flow: Flow<'a>,
+    ) -> Result<(), PlayerError> {
+        list.extend(self.quantize(linears, flow)?);
+        let mut flow = flow;
+        for &(linear, put) in linears {
+            let matrix = self.matrix(linear.w);
+            for form in self.forms(matrix) {
+                list.extend(self.form(linear, flow, put, form)?);
+            }
+            flow.out_at += if flow.side_by_side { matrix.n_rows as u32 } else { 0 };
+        }
+        Ok(())
+    }
+
+    /// The forms of a product, each for the row counts where it is the best one.
+    fn forms(&self, matrix: &Matrix) -> Vec<(Form, Rows)> {
+        let shape = (matrix.ty, matrix.layout.n_units);
+        let (dot, few) = (self.choices.few(shape), FEW[FEW.len() - 1]);
+        let mut least = 1;
+        let mut forms = Vec::new();
+        let ends = FEW.map(|n| (Form::Few { dot, n }, n));
+        let tiles = [
+            (Form::Tile(self.choices.small_tile(shape)), SMALL_TILE.max(few)),
+            (Form::Tile(self.choices.tile(shape)), MAX_ROWS as u32),
+        ];
+        for (form, most) in ends.into_iter().chain(tiles) {
+            forms.push((form, Rows { least, most }));
+            least = most + 1;
+        }
+        forms
+    }
+
+    /// The pass that turns x into signed bytes, for the row counts at which any of `linears` runs
+    /// in an integer form.
+    fn quantize(
+        &mut self,
+        linears: &[(Linear, Put)],
+        flow: Flow<'a>,
+    ) -> Result<Option<Dispatch>, PlayerError> {
+        let matrices = linears.iter().map(|(linear, _)| self.matrix(linear.w));
+        let forms: Vec<_> = matrices.flat_map(|matrix| self.forms(matrix)).collect();
+        let ranges = || forms.iter().filter(|(form, _)| form.dot() == Dot::Int).map(|(_, r)| *r);
+        let least = ranges().map(|r| r.least).min();
+        let (Some(least), Some(most)) = (least, ranges().map(|r| r.most).max()) else {
+            return Ok(None);
+        };
+        let n_units = (flow.x_width / UNIT) as u32;
+        let params =
+            params::Quantize { n_units, x_stride: (flow.x_width / 4) as u32, ..Default::default() };
+        let buffers = [(4, flow.x), (5, &self.store.xq)];
+        let (x, rows) = (n_units.div_ceil(QUANTIZE_WG), Rows { least, most });
+        let grid = Grid::Tiles { x, tokens: 1, rows };
+        self.dispatch(Kernel::Quantize, &params, &buffers, grid).map(Some)
+    }
+
+    /// One form of a product, a dispatch for each part of the matrix.
+    fn form(
         &mut self,
         linear: Linear,
         flow: Flow<'a>,
         put: Put,
+        (form, rows): (Form, Rows),
     ) -> Result<Vec<Dispatch>, PlayerError> {
-        let matrix = self.matrix(linear.w);
-        let bias = self.bias(linear);
+        let (matrix, bias) = (self.matrix(linear.w), self.bias(linear));
+        let w = matrix.ty;
         let mut list = Vec::new();
         for part in &matrix.parts {
-            let first = part.first_row as u32;
+            let (first, n_rows) = (part.first_row as u32, part.n_rows as u32);
             let params = params::MatMul {
                 base: self.base(part),
                 stride: (matrix.layout.row_bytes / WORD_BYTES) as u32,
-                n_rows: part.n_rows as u32,
+                n_rows,
                 n_units: matrix.layout.n_units as u32,
                 x_stride: (flow.x_width / 4) as u32,
                 out_stride: flow.out_width as u32,
                 out: flow.out_at + first,
                 bias: if bias == params::NONE { bias } else { bias + first },
             };
+            let x = if form.dot() == Dot::Int { &self.store.xq } else { flow.x };
             let buffers =
-                [(2, self.weights(part)), (3, &self.store.vectors), (4, flow.x), (5, flow.out)];
-            let x = (part.n_rows as u32).div_ceil(64);
-            for tm in TILES {
-                let kernel = Kernel::MatMul { w: matrix.ty, put, tm };
-                list.push(self.dispatch(kernel, &params, &buffers, Grid::Tiles { x, tm })?);
-            }
+                [(2, self.weights(part)), (3, &self.store.vectors), (4, x), (5, flow.out)];
+            let (kernel, grid) = match form {
+                Form::Few { dot, n } => {
+                    let size = self.groups(n_rows.div_ceil(FEW_ROWS));
+                    (Kernel::MatFew { w, put, dot, n }, Grid::Few { size, rows })
+                }
+                Form::Tile(tile) => {
+                    let (x, tokens) = (n_rows.div_ceil(tile.rows()), tile.tokens());
+                    (Kernel::MatMul { w, put, tile }, Grid::Tiles { x, tokens, rows })
+                }
+            };
+            list.push(self.dispatch(kernel, &params, &buffers, grid)?);
         }
         Ok(list)
     }

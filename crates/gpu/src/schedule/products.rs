@@ -1,13 +1,13 @@
 //! Matrix–vector products: which matrices share a dispatch, and its parameters.
 
 use kernels::shader::layout::WORD_BYTES;
-use kernels::shader::{Dot, Input, Kernel, Output, params};
+use kernels::shader::{Dot, Input, Kernel, Output, VecForm, params};
 use kernels::{Linear, PlayerError};
 use wgpu::Buffer;
 
 use crate::place::{Matrix, Part};
-use crate::schedule::Dispatch;
 use crate::schedule::build::Builder;
+use crate::schedule::{Dispatch, Grid};
 
 /// One product of a dispatch: its matrix part and where the result goes.
 #[derive(Clone, Copy)]
@@ -34,6 +34,11 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
+    /// How one row is multiplied with `matrix`.
+    pub(super) fn vec_form(&self, matrix: &Matrix) -> VecForm {
+        self.choices.vec((matrix.ty, matrix.layout.n_units))
+    }
+
     /// One dispatch of `kernels/matvec.wgsl`; all products lie in one weight buffer.
     pub(super) fn matvec(
         &mut self,
@@ -49,7 +54,12 @@ impl<'a> Builder<'a> {
         let (a, buffer) = (first.matrix.ty, self.weights(first.part));
         let b = products.iter().map(|x| x.matrix.ty).find(|&ty| ty != a);
         let glu = matches!(output, Output::Glu(_));
-        let (wg, rows) = shape(first.matrix, if glu { 2 } else { 1 });
+        let VecForm { mut dot, wg, rows } = self.vec_form(first.matrix);
+        if b.is_some_and(|b| !dot.suits(b)) {
+            dot = Dot::Float;
+        }
+        // Two matrices share the registers.
+        let rows = if glu { (rows / 2).max(1) } else { rows };
         p.n_units = first.matrix.layout.n_units as u32;
         p.m = [params::Matrix::ABSENT; 3];
         for (m, product) in p.m.iter_mut().zip(products) {
@@ -68,13 +78,8 @@ impl<'a> Builder<'a> {
         }
         let mut buffers = buffers.to_vec();
         buffers.extend([(2, buffer), (3, &self.store.vectors)]);
-        let grid = self.groups(p.n_groups);
-        self.dispatch(
-            Kernel::MatVec { a, b, input, output, dot: Dot::Float, wg, rows },
-            &p,
-            &buffers,
-            grid,
-        )
+        let grid = Grid::Fixed(self.groups(p.n_groups));
+        self.dispatch(Kernel::MatVec { a, b, input, output, dot, wg, rows }, &p, &buffers, grid)
     }
 }
 
@@ -90,15 +95,4 @@ pub(super) fn fits_one_dispatch(products: &[Product<'_>]) -> bool {
     products.len() <= 3
         && types.len() <= 2
         && products.iter().all(|p| p.part.buffer == first.part.buffer)
-}
-
-/// Threads and rows of a workgroup for a matrix: enough threads for the units of a row, and fewer
-/// rows where two matrices share the registers.
-pub(super) fn shape(matrix: &Matrix, n_mats: u32) -> (u32, u32) {
-    let wg = match matrix.layout.n_units {
-        0..=32 => 32,
-        33..=255 => 64,
-        _ => 128,
-    };
-    (wg, 4 / n_mats)
 }

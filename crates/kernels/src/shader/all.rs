@@ -8,6 +8,7 @@ use quant::TensorType;
 use shaders::{ComposeError, Dialect};
 
 use crate::player::KvType;
+use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES};
 use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
 
 /// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
@@ -57,12 +58,9 @@ pub fn all_kernels() -> Vec<Kernel> {
                 out.push(Kernel::MatVec { a: ty, b: None, input, output, dot, wg: 128, rows: 8 });
             }
         }
-        for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {
-            for tm in [2, 8] {
-                out.push(Kernel::MatMul { w: ty, put, tm });
-            }
-        }
+        many(&mut out, ty);
     }
+    out.push(Kernel::Quantize);
     for &(a, b) in PAIRS {
         for (a, b) in [(a, b), (b, a)] {
             for input in [Input::Norm, Input::Post] {
@@ -88,6 +86,22 @@ pub fn all_kernels() -> Vec<Kernel> {
         out.push(Kernel::Sample(which));
     }
     out
+}
+
+/// Products with many rows. What happens to the result is a part of its own, so all of them appear
+/// with one tile only, and all tiles with one of them.
+fn many(out: &mut Vec<Kernel>, w: TensorType) {
+    for put in [Put::Store, Put::Add, Put::Glu(0), Put::Glu(1)] {
+        for tile in [FLOAT_TILES[0], FLOAT_TILES[1]] {
+            out.push(Kernel::MatMul { w, put, tile });
+        }
+    }
+    let put = Put::Glu(0);
+    let others = FLOAT_TILES[2..].iter().chain(&INT_TILES).filter(|tile| tile.dot().suits(w));
+    out.extend(others.map(|&tile| Kernel::MatMul { w, put, tile }));
+    for dot in [Dot::Float, Dot::Int].into_iter().filter(|dot| dot.suits(w)) {
+        out.extend(FEW.map(|n| Kernel::MatFew { w, put, dot, n }));
+    }
 }
 
 fn attention(out: &mut Vec<Kernel>) {

@@ -57,6 +57,48 @@ pub enum Output {
     Gated(u32),
 }
 
+/// How a product with many rows is cut: `tm` tokens and `tn` rows of the matrix per thread, 64
+/// threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tile {
+    /// Decoded weights and inputs as floats.
+    Float {
+        /// Tokens per thread.
+        tm: u32,
+        /// Rows of the matrix per thread.
+        tn: u32,
+    },
+    /// Signed bytes and `dot4I8Packed`; the inputs come from [`Kernel::Quantize`].
+    Int {
+        /// Tokens per thread.
+        tm: u32,
+        /// Rows of the matrix per thread.
+        tn: u32,
+    },
+}
+
+impl Tile {
+    /// How products are summed.
+    pub fn dot(self) -> Dot {
+        match self {
+            Tile::Float { .. } => Dot::Float,
+            Tile::Int { .. } => Dot::Int,
+        }
+    }
+
+    /// Tokens of a workgroup.
+    pub fn tokens(self) -> u32 {
+        let (Tile::Float { tm, .. } | Tile::Int { tm, .. }) = self;
+        8 * tm
+    }
+
+    /// Rows of the matrix per workgroup.
+    pub fn rows(self) -> u32 {
+        let (Tile::Float { tn, .. } | Tile::Int { tn, .. }) = self;
+        8 * tn
+    }
+}
+
 /// What a matrix product does with its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Put {
@@ -114,9 +156,22 @@ pub enum Kernel {
         w: TensorType,
         /// What happens to the result.
         put: Put,
-        /// Tokens per thread; a tile has eight times as many.
-        tm: u32,
+        /// How it is cut.
+        tile: Tile,
     },
+    /// Product with a few rows: the weights are read once for all of them.
+    MatFew {
+        /// Type of the matrix.
+        w: TensorType,
+        /// What happens to the result.
+        put: Put,
+        /// How products are summed.
+        dot: Dot,
+        /// Most rows.
+        n: u32,
+    },
+    /// Rows as signed bytes with a scale per 32, for integer products.
+    Quantize,
     /// Residual and norm for the rows of a prompt.
     Norm {
         /// A normed residual is pending.

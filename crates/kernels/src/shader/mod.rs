@@ -9,6 +9,7 @@
 
 mod all;
 mod attention;
+pub mod choice;
 mod key;
 pub mod layout;
 pub mod params;
@@ -18,4 +19,5 @@ pub use all::{Variant, all_kernels, all_variants};
 pub use attention::{AttnShape, attn_shape};
 pub use shaders::{ComposeError, Dialect};
 
-pub use key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
+pub use choice::{Choices, VecForm};
+pub use key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile};

@@ -45,11 +45,13 @@ params! {
         gain: u32, eps: f32, post_gain: u32, post_eps: f32,
         n_squares: u32, squares_at: u32, pad0: u32, pad1: u32,
     }
-    /// `kernels/matmul.wgsl`.
+    /// `lib/matrix_params.wgsl`.
     MatMul {
         base: u32, stride: u32, n_rows: u32, n_units: u32,
         x_stride: u32, out_stride: u32, out: u32, bias: u32,
     }
+    /// `kernels/quantize.wgsl`.
+    Quantize { n_units: u32, x_stride: u32, pad0: u32, pad1: u32, }
     /// `kernels/embed.wgsl`.
     Embed {
         n_units: u32, stride: u32, first: u32, n_rows: u32,

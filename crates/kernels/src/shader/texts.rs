@@ -5,7 +5,8 @@ use shaders::{ComposeError, Dialect, Source};
 
 use crate::player::KvType;
 use crate::shader::attention::ATTN_WG;
-use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
+use crate::shader::choice::{FEW_ROWS, FEW_WG, QUANTIZE_WG};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile};
 
 /// Threads of a workgroup of the norm and rope kernels.
 const NORM_WG: u32 = 64;
@@ -51,6 +52,11 @@ fn fits_f16(ty: TensorType) -> bool {
     !matches!(ty, TensorType::F32 | TensorType::BF16 | TensorType::MXFP4)
 }
 
+/// True if the format has a scale for each 16 weights and not for 32.
+fn has_half_scales(ty: TensorType) -> bool {
+    matches!(ty, TensorType::Q2_K | TensorType::Q3_K | TensorType::Q6_K)
+}
+
 struct Builder {
     source: Source,
     forms: Forms,
@@ -89,7 +95,9 @@ impl Builder {
             Dot::Float => ("lib/unit_float", "lib/held_float"),
             Dot::Int => ("lib/quantize", "lib/held_int"),
         };
-        let builder = self.slot("quant_a", quant_part(a)).slot("unit", unit).slot("held", held);
+        let halves = has_half_scales(a) || b.is_some_and(has_half_scales);
+        let builder = self.bool("HALVES", halves).slot("quant_a", quant_part(a));
+        let builder = builder.slot("unit", unit).slot("held", held);
         match b {
             None => builder.slot("product", "lib/one_type"),
             Some(b) => builder.slot("product", "lib/two_types").slot("quant_b", quant_part(b)),
@@ -150,7 +158,17 @@ impl Kernel {
                 let builder = Builder::new("kernels/matvec", forms);
                 builder.products(a, b, dot).input(input).matvec(output, wg, rows)
             }
-            Kernel::MatMul { w, put, tm } => matmul(forms, w, put, tm),
+            Kernel::MatMul { w, put, tile } => matmul(forms, w, put, tile),
+            Kernel::MatFew { w, put, dot, n } => Builder::new("kernels/matmul_few", forms)
+                .products(w, None, dot)
+                .slot("rows", if dot == Dot::Int { "lib/rows_int" } else { "lib/rows_float" })
+                .reduce(FEW_WG, n * FEW_ROWS)
+                .u32("ROWS", FEW_ROWS)
+                .u32("N", n)
+                .put(put),
+            Kernel::Quantize => {
+                Builder::new("kernels/quantize", forms).u32("WG", QUANTIZE_WG).bool("HALVES", false)
+            }
             Kernel::Norm { post, norm } => Builder::new("kernels/norm", forms)
                 .reduce(NORM_WG, 1)
                 .u32("POST", post.into())
@@ -203,11 +221,17 @@ impl Kernel {
     }
 }
 
-fn matmul(forms: Forms, w: TensorType, put: Put, tm: u32) -> Builder {
-    let f16 = forms.f16 && fits_f16(w);
-    let mut builder = Builder::new("kernels/matmul", forms)
+fn matmul(forms: Forms, w: TensorType, put: Put, tile: Tile) -> Builder {
+    let (kernel, tm, tn) = match tile {
+        Tile::Float { tm, tn } => ("kernels/matmul", tm, tn),
+        Tile::Int { tm, tn } => ("kernels/matmul_int", tm, tn),
+    };
+    let f16 = tile.dot() == Dot::Float && forms.f16 && fits_f16(w);
+    let mut builder = Builder::new(kernel, forms)
         .u32("TM", tm)
+        .u32("TN", tn)
         .slot("quant_a", quant_part(w))
+        .bool("HALVES", has_half_scales(w))
         .slot("tile", if f16 { "lib/tile_f16" } else { "lib/tile_f32" })
         .put(put);
     builder.source.f16 = f16;
