@@ -1,7 +1,7 @@
 // out[t, r] = Σ_c W[r, c] · x[t, c] for the rows of a prompt, in floats.
 //
-// A workgroup of 64 threads computes 8·TN rows of W for 8·TM tokens. Sixteen columns at a time go to
-// workgroup memory: a thread decodes 16 weights of a row once, and they serve all tokens of the
+// A workgroup of 64 threads computes 8·TN rows of W for 8·TM tokens. Sixteen columns at a time go
+// to workgroup memory: a thread decodes 16 weights of a row once, and they serve all tokens of the
 // tile. Each thread then holds TM × TN results in registers. Tiles are kept along the columns (vec4
 // of four columns), so nothing is transposed; rows are padded to five vec4, so that the eight rows
 // which neighboring threads read lie in different banks.

@@ -1,8 +1,8 @@
 // out[t, r] = Σ_c W[r, c] · x[t, c] for the rows of a prompt, in integers.
 //
 // As kernels/matmul, but both sides are signed bytes, four products to an instruction, and 32
-// columns at a time go to workgroup memory: x as `quantize` left it, W as its codes. A row of either
-// tile is three words, two of bytes and one of scales; three being odd, the eight rows that
+// columns at a time go to workgroup memory: x as `quantize` left it, W as its codes. A row of
+// either tile is three words, two of bytes and one of scales; three being odd, the eight rows that
 // neighboring threads read lie in different banks.
 //
 // Slots: quant, put (store, residual, activation).
