@@ -76,6 +76,7 @@ unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
         if T::LAYOUT.codes.is_wide() {
             let (mut low, mut high) = (i_splat(0), i_splat(0));
             for g in 0..4 {
+                in_order();
                 let (lines, a) = (expand::<T>(block, g), activations(g));
                 let signed = |w| vreinterpretq_s8_u8(veorq_u8(w, vdupq_n_u8(128)));
                 for i in 0..4 {
@@ -87,6 +88,7 @@ unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
         }
         let (mut low, mut high) = ([[vdupq_n_s16(0); 2]; 4], [[vdupq_n_s16(0); 2]; 4]);
         for g in 0..4 {
+            in_order();
             let (lines, a) = (expand::<T>(block, g), activations(g));
             for i in 0..4 {
                 low[i] = multiply_add(low[i], vreinterpretq_s8_u8(lines.0[i]), a.0);
@@ -117,7 +119,8 @@ unsafe fn tile_dots<const WIDE: bool>(
     let mut sums = [[[vdupq_n_s16(0); 2]; N_TOKENS]; N_ROWS];
     // SAFETY: the groups are inside the caller's panel and tile.
     unsafe {
-        for g in first..first + n_groups {
+        for g in 0..n_groups {
+            let g = first + g;
             let q = act.q.add(g * 4 * TILE_ROWS).cast::<i8>();
             let codes = panel.codes.add(g * 2 * LINE + eighth * 32);
             let w = [vld1q_s8(codes), vld1q_s8(codes.add(16))];

@@ -74,7 +74,8 @@ unsafe fn tile_dots<const WIDE: bool>(
     let mut dots = [[vdupq_n_s32(0); N_TOKENS]; N_ROWS];
     // SAFETY: the groups are inside the caller's panel and tile.
     unsafe {
-        for g in first..first + n_groups {
+        for g in 0..n_groups {
+            let g = first + g;
             let a = vld1q_s8(act.q.add(g * 4 * TILE_ROWS).cast());
             let codes = panel.codes.add(g * 2 * LINE + eighth * 32);
             for (i, dots) in dots.iter_mut().enumerate() {

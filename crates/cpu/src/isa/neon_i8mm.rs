@@ -132,7 +132,8 @@ unsafe fn tile_dots<const WIDE: bool>(
     let (side, half) = (eighth / 2, eighth % 2);
     // SAFETY: the groups are inside the caller's panel and tile.
     unsafe {
-        for g in (first..first + n_groups).step_by(2) {
+        for pair in 0..n_groups / 2 {
+            let g = first + 2 * pair;
             let q = act.q.add(g * 4 * TILE_ROWS).cast::<i8>();
             let a = [vld1q_s8(q), vld1q_s8(q.add(16))];
             let codes = panel.codes.add(((g + half) * 2 + side) * LINE);

@@ -5,6 +5,7 @@
 //! superfluous; the compiler sees that, because the shifts are by constants and not by a register.
 
 use std::arch::aarch64::*;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 pub type L = [uint8x16_t; 4];
 pub type I = [int32x4_t; 4];
@@ -191,4 +192,11 @@ pub unsafe fn f_from_bf16(p: *const u16) -> F {
     let wide =
         |i: usize| unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(p.add(4 * i)))) };
     [wide(0), wide(1), wide(2), wide(3)]
+}
+
+/// Keeps the compiler (not the processor) from loading what comes after before what comes here:
+/// with the lines of four groups loaded at once, sums would have to wait in memory.
+#[inline(always)]
+pub fn in_order() {
+    compiler_fence(Ordering::SeqCst);
 }

@@ -155,8 +155,11 @@ macro_rules! stamp_neon_lane_dots {
             unsafe {
                 let a = [vld1q_s8(act.q.add(k)), vld1q_s8(act.q.add(k + 16))];
                 group::<T, 0>(block, a, &mut low, &mut high);
+                in_order();
                 group::<T, 1>(block, a, &mut low, &mut high);
+                in_order();
                 group::<T, 2>(block, a, &mut low, &mut high);
+                in_order();
                 group::<T, 3>(block, a, &mut low, &mut high);
             }
             (low, high)
