@@ -34,8 +34,14 @@ pub struct Program {
 /// # Errors
 /// If anything did not compile; cargo has then shown why.
 pub fn build(args: &[&str]) -> Result<Vec<Program>> {
+    build_with(args, &[])
+}
+
+/// As [`build`], with environment variables for cargo.
+pub fn build_with(args: &[&str], envs: &[(&str, &str)]) -> Result<Vec<Program>> {
     let mut command = process::cargo();
     command.args(args).arg("--message-format=json-render-diagnostics");
+    command.envs(envs.iter().copied());
     command.stderr(Stdio::inherit());
     let text = process::stdout_of(&mut command)?;
     Ok(text.lines().filter_map(artifact).filter_map(|value| program(&value)).collect())
@@ -75,10 +81,15 @@ fn program(value: &Value) -> Option<Program> {
 
 /// Runs one test program and counts; its output is shown if something failed.
 pub fn run(program: &Program, envs: &[(String, PathBuf)]) -> Result<Tally> {
-    let start = Instant::now();
     let mut command = process::program(&program.path);
-    command.current_dir(&program.folder).arg("--show-output");
     command.envs(envs.iter().map(|(key, value)| (key, value)));
+    run_as(program, command)
+}
+
+/// As [`run`], by a command that starts the program.
+pub fn run_as(program: &Program, mut command: Command) -> Result<Tally> {
+    let start = Instant::now();
+    command.current_dir(&program.folder).arg("--show-output");
     let captured = process::capture(&mut command, LIMIT)
         .with_context(|| format!("running the tests of {}", program.name))?;
     let mut tally = count(&program.name, &captured.text);

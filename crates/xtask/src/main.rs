@@ -3,6 +3,7 @@
 //! Rust and not shell scripts or a task runner, because the commands must work on Windows, macOS
 //! and Linux alike, share their steps (setup, web build, tests) and be tested themselves.
 
+mod aarch64;
 mod bench;
 mod dist;
 mod harness;

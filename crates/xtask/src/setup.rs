@@ -9,7 +9,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{self, program};
 
@@ -24,16 +24,21 @@ const DEBIAN_PACKAGES: [&str; 3] = ["chromium", "mesa-vulkan-drivers", "libvulka
 
 /// Adds the wasm target to the toolchain if it is missing.
 pub fn wasm_target() -> Result<()> {
+    rust_target(WASM_TARGET)
+}
+
+/// Adds a target to the toolchain if it is missing.
+pub fn rust_target(target: &str) -> Result<()> {
     let mut print = program(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    print.args(["--print", "target-libdir", "--target", WASM_TARGET]);
+    print.args(["--print", "target-libdir", "--target", target]);
     let libdir = process::stdout_of(&mut print)?;
     if Path::new(libdir.trim()).is_dir() {
         return Ok(());
     }
-    println!("   adding the Rust target {WASM_TARGET}");
-    process::run(program("rustup").args(["target", "add", WASM_TARGET])).with_context(|| {
+    println!("   adding the Rust target {target}");
+    process::run(program("rustup").args(["target", "add", target])).with_context(|| {
         format!(
-            "the Rust target {WASM_TARGET} is missing and rustup could not add it; install Rust \
+            "the Rust target {target} is missing and rustup could not add it; install Rust \
              with rustup (https://rustup.rs) or add the target with your system's packages"
         )
     })
@@ -81,23 +86,48 @@ pub fn npm_packages() -> Result<()> {
 /// Brings a browser and a Vulkan driver, if they are missing and may be installed here.
 /// Returns what is still missing, as sentences.
 pub fn system_packages() -> Result<Vec<String>> {
-    if missing().is_empty() || !Path::new("/etc/debian_version").exists() {
+    if missing().is_empty() || !is_debian() {
         return Ok(missing());
     }
-    let line = format!("apt-get install -y --no-install-recommends {}", DEBIAN_PACKAGES.join(" "));
     if !is_root() {
-        let advice = format!("run: sudo apt-get update && sudo {line}");
+        let advice = advice(&DEBIAN_PACKAGES);
         return Ok(missing().into_iter().map(|what| format!("{what}; {advice}")).collect());
     }
-    println!("   apt-get update && {line}");
-    let apt = |args: &str| {
-        let mut command = program("apt-get");
-        command.args(args.split(' ')).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run(&mut command)
-    };
-    apt("update -q")?;
-    apt(line.trim_start_matches("apt-get "))?;
+    install(&DEBIAN_PACKAGES)?;
     Ok(missing())
+}
+
+/// Installs packages of Debian, where that is possible; `what` says what is missing without.
+///
+/// # Errors
+/// `what`, with the line to run where there is one.
+pub fn debian_packages(packages: &[&str], what: &str) -> Result<()> {
+    ensure!(is_debian(), "{what}");
+    ensure!(is_root(), "{what}; {}", advice(packages));
+    install(packages).with_context(|| what.to_string())
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists()
+}
+
+fn install_line(packages: &[&str]) -> String {
+    format!("apt-get install -y --no-install-recommends {}", packages.join(" "))
+}
+
+fn advice(packages: &[&str]) -> String {
+    format!("run: sudo apt-get update && sudo {}", install_line(packages))
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let line = install_line(packages);
+    println!("   apt-get update && {line}");
+    for line in ["apt-get update -q", &line] {
+        let mut command = program("apt-get");
+        command.args(line.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command)?;
+    }
+    Ok(())
 }
 
 fn missing() -> Vec<String> {

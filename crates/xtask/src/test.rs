@@ -16,7 +16,7 @@ use crate::process;
 use crate::report::{Report, Tally};
 use crate::setup::{self, WASM_TARGET};
 use crate::web::{self, Form};
-use crate::{serve, tidy, tools};
+use crate::{aarch64, serve, tidy, tools};
 
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
@@ -39,7 +39,7 @@ struct Step {
     run: fn(&Built) -> Result<Tally>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "setup", what: "find or install what the rest needs", needs: &[], run: setup },
     Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
     Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
@@ -53,6 +53,12 @@ const STEPS: [Step; 14] = [
         run: fixtures,
     },
     Step { name: "doc", what: "examples in the documentation", needs: &["build"], run: doc },
+    Step {
+        name: "aarch64",
+        what: "the CPU kernels for Arm, on emulated processors",
+        needs: &[],
+        run: |_| aarch64::run(),
+    },
     Step { name: "wasm", what: "the module and its size", needs: &["setup"], run: wasm },
     Step { name: "clippy-web", what: "lints, for wasm", needs: &["setup"], run: clippy_web },
     Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
