@@ -11,6 +11,7 @@ mod cost;
 mod golden;
 #[path = "../golden/player.rs"]
 mod player;
+mod profile;
 mod refusals;
 mod sampling;
 mod seeded;

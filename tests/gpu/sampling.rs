@@ -1,5 +1,7 @@
 //! Tokens chosen on the GPU, alone and in chains, against the host's sampler on the same logits.
 
+use std::future::poll_fn;
+
 use kernels::sampling::{self, Scratch};
 use kernels::{Input, Job, Player, Sampling, Want};
 use tests::models::Spec;
@@ -35,6 +37,75 @@ fn on_gpu(player: &mut dyn Player, sampling: &Sampling, n: usize, chain: usize) 
         fed = ids.len() - 1;
     }
     ids.split_off(PROMPT.len())
+}
+
+/// The same with jobs queued before the last one is read, one read for each that is queued.
+fn queued(
+    player: &mut dyn Player,
+    sampling: &Sampling,
+    n: usize,
+    sizes: impl Iterator<Item = usize>,
+) -> Vec<u32> {
+    let mut sizes = sizes.peekable();
+    let first = *sizes.peek().unwrap();
+    let want = Want::Tokens { sampling, recent: PROMPT, n_tokens: first };
+    player.submit(&Job { input: Input::Tokens(PROMPT), pos: 0, want }).unwrap();
+    let mut ids = Vec::new();
+    let mut n_queued = sizes.next().unwrap();
+    while ids.len() < n {
+        while n_queued < n && player.submit_next(*sizes.peek().unwrap()).unwrap() {
+            n_queued += sizes.next().unwrap();
+        }
+        pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
+        ids.extend_from_slice(player.tokens());
+    }
+    ids.truncate(n);
+    ids
+}
+
+/// Long enough that the slots of the step buffer are used again.
+#[test]
+fn queued_jobs_choose_the_hosts_tokens() {
+    let Some(gpu) = open(&any()) else { return };
+    let (gguf, model) = model_of(&Spec::tiny("llama"));
+    let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
+    let player = player.as_mut();
+    let sampling = Sampling {
+        temperature: 0.9,
+        top_k: 50,
+        seed: 3,
+        repeat_penalty: 1.2,
+        repeat_last_n: 24,
+        ..Sampling::default()
+    };
+    const N: usize = 150;
+    let want = on_host(player, &sampling, N);
+    for sizes in [vec![1], vec![7, 1, 30], vec![64]] {
+        let got = queued(player, &sampling, N, sizes.iter().copied().cycle());
+        assert_eq!(got, want, "{sizes:?}");
+    }
+
+    // What is still queued is dropped by the next job, which finds a cache that is its own.
+    let want = on_host(player, &sampling, 8);
+    let tokens = Want::Tokens { sampling: &sampling, recent: PROMPT, n_tokens: 2 };
+    let start = Job { input: Input::Tokens(PROMPT), pos: 0, want: tokens };
+    player.submit(&start).unwrap();
+    let n_queued = (0..10).filter(|_| player.submit_next(3).unwrap()).count();
+    assert_eq!(n_queued, 3, "a queue has an end");
+    run(player, &start).unwrap();
+    assert_eq!(player.tokens(), &want[..2]);
+    let last = Job { input: Input::Tokens(&[1]), pos: 4, want: Want::LastLogits };
+    run(player, &last).unwrap();
+    assert!(!player.submit_next(1).unwrap(), "there is no chain to go on with");
+
+    // And a chain ends with the context.
+    player.submit(&start).unwrap();
+    let mut n = 2;
+    while player.submit_next(64).unwrap() {
+        n += 64;
+        pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
+    }
+    assert_eq!(n, 2 + 3 * 64, "{n} tokens in a context of {}", CONFIG.n_ctx);
 }
 
 #[test]

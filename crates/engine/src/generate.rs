@@ -7,14 +7,21 @@
 //!
 //! The buffers of a [`Piece`] are used again from step to step.
 
+use std::collections::VecDeque;
+
 use kernels::Sampling;
 use tokenizer::Detokenizer;
 
 use crate::error::Error;
-use crate::request::{MAX_TOKENS_PER_JOB, Request};
+use crate::pace::Pace;
+use crate::request::Request;
 use crate::sample::{HostSampler, TokenLogprobs, logprobs};
 use crate::session::{Session, Target};
 use crate::stop::StopMatcher;
+
+/// Jobs a device has at a time: the one it computes and the one behind it. More would only be more
+/// to throw away at the end of an answer.
+const JOBS_QUEUED: usize = 2;
 
 /// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +121,9 @@ pub struct Generation<'s> {
     sampler: HostSampler,
     /// The device may choose tokens after the first.
     on_device: bool,
+    /// Tokens of each job on its way, oldest first.
+    queued: VecDeque<usize>,
+    pace: Pace,
     piece: Piece,
     scratch: Vec<u32>,
     summary: Summary,
@@ -142,6 +152,8 @@ impl<'s> Generation<'s> {
             stops: StopMatcher::new(&request.stop),
             sampler: HostSampler::default(),
             on_device,
+            queued: VecDeque::with_capacity(JOBS_QUEUED),
+            pace: Pace::new(request.tokens_per_job),
             piece: Piece::default(),
             scratch: Vec::new(),
             summary,
@@ -217,22 +229,22 @@ impl<'s> Generation<'s> {
         Ok(())
     }
 
+    /// Takes the tokens of the oldest job, with another one queued behind it: the device works
+    /// while the host looks at what it chose.
     async fn step_on_device(&mut self) -> Result<(), Error> {
-        let pos = self.session.n_cached;
-        let room = self.session.n_ctx() - self.session.ids.len();
-        let left = self
-            .request
-            .max_tokens
-            .map_or(room, |max| max.saturating_sub(self.summary.generated_tokens).min(room));
-        let n_tokens = self.request.tokens_per_job.min(MAX_TOKENS_PER_JOB).clamp(1, left.max(1));
-        let target = Target::Tokens { sampling: &self.sampling, n_tokens };
-        self.session.evaluate(1, target).await?;
+        self.fill_queue()?;
+        let Some(n_tokens) = self.queued.pop_front() else {
+            return Ok(());
+        };
+        self.session.receive().await?;
+        self.pace.done(n_tokens, (self.session.env.now_ms)());
         let mut chosen = std::mem::take(&mut self.scratch);
         chosen.clear();
         chosen.extend_from_slice(self.session.player.tokens());
         let n_vocab = self.session.model_info().dims.n_vocab;
         for &id in &chosen {
             if id as usize >= n_vocab {
+                self.queued.clear();
                 return Err(Error::NotFinite { pos: self.session.ids.len() });
             }
             self.accept(id);
@@ -240,10 +252,45 @@ impl<'s> Generation<'s> {
                 break;
             }
         }
-        // The device also evaluated the tokens it fed back, all but the last.
-        let evaluated = pos + chosen.len().max(1);
+        // The device also evaluated the tokens it fed back, all but the last. What it wrote behind
+        // the end of an answer is overwritten by whatever comes next.
+        let evaluated = self.session.n_cached + chosen.len().max(1);
         self.session.n_cached = evaluated.min(self.session.ids.len() - 1);
         self.scratch = chosen;
+        Ok(())
+    }
+
+    /// Tokens of one more job; 0 if those that are queued already end the generation.
+    fn next_job(&self) -> usize {
+        let room = self.session.n_ctx() - self.session.ids.len();
+        let left = self
+            .request
+            .max_tokens
+            .map_or(room, |max| max.saturating_sub(self.summary.generated_tokens).min(room));
+        let queued: usize = self.queued.iter().sum();
+        self.pace.n_tokens().min(left.saturating_sub(queued))
+    }
+
+    /// Has jobs queued, as many as the player takes and the generation needs.
+    fn fill_queue(&mut self) -> Result<(), Error> {
+        if self.queued.is_empty() {
+            let n_tokens = self.next_job().max(1);
+            let target = Target::Tokens { sampling: &self.sampling, n_tokens };
+            self.session.submit(1, target)?;
+            self.pace.start((self.session.env.now_ms)());
+            self.queued.push_back(n_tokens);
+        }
+        while self.queued.len() < JOBS_QUEUED {
+            let n_tokens = self.next_job();
+            if n_tokens == 0 {
+                break;
+            }
+            if !self.session.player.submit_next(n_tokens)? {
+                self.pace.one_by_one();
+                break;
+            }
+            self.queued.push_back(n_tokens);
+        }
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod error;
 mod generate;
 pub mod load;
 mod open;
+mod pace;
 mod request;
 mod sample;
 mod session;

@@ -34,9 +34,10 @@ pub struct Request {
     pub logprobs: Option<usize>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
-    /// Tokens the device may choose in one go, at most [`MAX_TOKENS_PER_JOB`]. Above 1 saves round
-    /// trips, but a cancel is only seen after that many.
-    pub tokens_per_job: usize,
+    /// Tokens the device chooses in one go, at most [`MAX_TOKENS_PER_JOB`]. More save round trips,
+    /// but a cancel is only seen after that many. `None`: as many as come within a frame of a
+    /// screen, one at first.
+    pub tokens_per_job: Option<usize>,
 }
 
 /// Bound of [`Request::tokens_per_job`]: devices keep the tokens of a job in a buffer of this size.
@@ -62,7 +63,7 @@ impl Request {
             logit_bias: Vec::new(),
             logprobs: None,
             ignore_eos: false,
-            tokens_per_job: 1,
+            tokens_per_job: None,
         }
     }
 

@@ -265,6 +265,14 @@ impl Session {
         n_rows: usize,
         target: Target<'_>,
     ) -> Result<(), Error> {
+        self.submit(n_rows, target)?;
+        self.receive().await?;
+        self.n_cached += n_rows;
+        Ok(())
+    }
+
+    /// Starts to evaluate the next `n_rows` ids that are not in the cache.
+    pub(crate) fn submit(&mut self, n_rows: usize, target: Target<'_>) -> Result<(), Error> {
         let Session { player, ids, n_cached, .. } = self;
         let pos = *n_cached;
         let input = Input::Tokens(&ids[pos..pos + n_rows]);
@@ -277,10 +285,12 @@ impl Session {
                 Want::Tokens { sampling, recent, n_tokens }
             }
         };
-        player.submit(&Job { input, pos, want })?;
-        std::future::poll_fn(|cx| player.poll(cx)).await?;
-        *n_cached = pos + n_rows;
-        Ok(())
+        Ok(player.submit(&Job { input, pos, want })?)
+    }
+
+    /// Waits for the oldest job.
+    pub(crate) async fn receive(&mut self) -> Result<(), Error> {
+        Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
     }
 
     /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the

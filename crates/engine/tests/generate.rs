@@ -207,15 +207,15 @@ fn the_same_seed_gives_the_same_text() {
 #[test]
 fn a_device_that_samples_gives_the_text_of_the_host() {
     let host = Fake::default();
-    let device = Fake { can_sample: true, ..Fake::default() };
+    let devices = [0, 1, 3].map(|queue| Fake { can_sample: true, queue, ..Fake::default() });
     let settings = [
         Sampling::default(),
         Sampling { temperature: 1.0, top_k: 20, top_p: 0.95, ..Sampling::default() },
         Sampling { temperature: 0.7, repeat_penalty: 1.3, ..Sampling::default() },
     ];
     for sampling in settings {
-        for tokens_per_job in [1, 3, 100] {
-            for max_tokens in [Some(17), None] {
+        for tokens_per_job in [None, Some(1), Some(3), Some(100)] {
+            for (max_tokens, device) in [Some(17), None].into_iter().zip(devices.iter().cycle()) {
                 let request = Request {
                     sampling,
                     seed: Some(5),
@@ -235,6 +235,36 @@ fn a_device_that_samples_gives_the_text_of_the_host() {
             }
         }
     }
+}
+
+/// A device has work while its last tokens are read, and what it chose behind the end is dropped.
+#[test]
+fn jobs_are_queued_ahead_and_dropped_at_the_end() {
+    let script: Vec<u32> = (0..6).map(|i| byte(b'a' + i)).collect();
+    let fake = Fake { can_sample: true, queue: 4, ..Fake::script(3, &script) };
+    let mut session = fake.session(64);
+    let request = Request { tokens_per_job: Some(1), ..greedy(&PROMPT) };
+    let output = generate(&mut session, request.clone());
+    assert_eq!((output.text.as_str(), output.reason()), ("abcdef", "stop"));
+    let jobs: Vec<_> = fake.log.take().into_iter().map(|(_, _, want)| want).collect();
+    // The first token on the host; then two jobs at once, and one more for each that is read. The
+    // end token is the sixth job's, so that one more was queued for nothing.
+    assert_eq!(jobs, ["last", "tokens", "next", "next", "next", "next", "next", "next"]);
+
+    // The sequence goes on where the answer ended: nothing of what was dropped is taken for cached.
+    let longer = [&PROMPT[..], &output.ids[..], &[77, 78]].concat();
+    let next = Request { max_tokens: Some(1), ..greedy(&longer) };
+    let again = generate(&mut session, next);
+    assert_eq!(again.summary.reused_tokens, PROMPT.len() + output.ids.len() - 1);
+
+    // Cancelled: the next step ends it, whatever is queued.
+    let mut generation = session.generate(request).unwrap();
+    for _ in 0..3 {
+        block_on(generation.step()).unwrap();
+    }
+    generation.cancel();
+    while block_on(generation.step()).unwrap() != Step::Done {}
+    assert_eq!(generation.summary().generated_tokens, 3);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn every_cut_gives_the_same_numbers_and_text() {
         let mut got = Vec::new();
         block_on(split.logits(&ids, true, |rows| got.extend_from_slice(rows))).unwrap();
         assert!(got == want, "logits of the cut before layer {layer}");
-        for tokens_per_job in [1, 4] {
+        for tokens_per_job in [None, Some(1), Some(4)] {
             let request = Request { tokens_per_job, ..request.clone() };
             assert_eq!(generate(&mut split, request).ids, text.ids, "cut before layer {layer}");
         }

@@ -96,6 +96,7 @@ impl Gpu {
         let mut features = wgpu::Features::empty();
         features.set(wgpu::Features::SUBGROUP, forms.subgroups && platform::REQUESTS_SUBGROUPS);
         features.set(wgpu::Features::SHADER_F16, forms.f16);
+        features |= adapter.features() & platform::TIMERS;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ingle"),
             required_features: features,

@@ -1,16 +1,23 @@
 //! One job: checked, written, encoded, submitted.
 
+use std::ops::Range;
+
 use kernels::shader::params::Step;
-use kernels::{Input, Job, Player, PlayerError, Sampling, Want};
+use kernels::{Input, Job, Player, PlayerError, Want};
 
+use crate::encode::Play;
+use crate::flight::Outcome;
 use crate::pipelines::UNIFORM_STRIDE;
-use crate::player::{GpuPlayer, Outcome};
+use crate::player::GpuPlayer;
 use crate::schedule::Part;
-use crate::store::{INPUT_IDS, MAX_CHAIN, MAX_RECENT, MAX_ROWS};
+use crate::store::{CHAIN_SLOTS, MAX_CHAIN, MAX_ROWS};
 
-/// Slots of the step buffer: the layers', and the first of the head's.
+/// Slot of the step of a job that is no chain.
 const LAYERS: usize = 0;
-const HEAD: usize = 1;
+/// First slot of the steps of a prompt's heads.
+const HEAD: usize = CHAIN_SLOTS;
+/// Most lists in one pass: the layers, the head, penalties, the sampler.
+const MAX_PLAYS: usize = 4;
 
 impl GpuPlayer {
     /// The number of rows, or why the job cannot run.
@@ -63,44 +70,37 @@ impl GpuPlayer {
 
     /// Encodes and submits; says what will come back.
     pub(crate) fn start(&mut self, job: &Job<'_>, n_rows: usize) -> Result<Outcome, PlayerError> {
+        self.chain = None;
         self.write_input(job);
-        let step = Step {
-            n_rows: n_rows as u32,
-            pos: job.pos as u32,
-            ids: INPUT_IDS as u32,
-            ..Step::default()
-        };
-        match job.want {
-            Want::Nothing => {
-                self.evaluate(step, &[], |_, _| {});
-                Ok(Outcome::Nothing)
-            }
-            Want::Hidden => {
-                let outcome = Outcome::Hidden { n_rows };
-                self.reserve(outcome)?;
-                self.evaluate(step, &[], |player, encoder| player.copy_hidden(encoder, n_rows));
-                Ok(outcome)
-            }
-            Want::AllLogits if n_rows > 1 => self.all_logits(step),
-            Want::LastLogits | Want::AllLogits => {
-                let outcome = Outcome::Logits { n_rows: 1 };
-                self.evaluate(step, &[Part::Head], |player, encoder| {
-                    player.copy_logits(encoder, 0..1, 1);
-                });
-                Ok(outcome)
-            }
-            Want::Tokens { sampling, recent, n_tokens } => {
-                self.choose(step, sampling, recent, n_tokens);
-                Ok(Outcome::Tokens { n: n_tokens })
-            }
+        let step = Step { n_rows: n_rows as u32, pos: job.pos as u32, ..Step::default() };
+        if let Want::Tokens { sampling, recent, n_tokens } = job.want {
+            return Ok(self.start_chain(step, sampling, recent, n_tokens));
         }
+        if let (Want::AllLogits, 2..) = (job.want, n_rows) {
+            return self.all_logits(step);
+        }
+        let outcome = match job.want {
+            Want::Nothing | Want::Tokens { .. } => Outcome::Nothing,
+            Want::Hidden => Outcome::Hidden { n_rows },
+            Want::LastLogits | Want::AllLogits => Outcome::Logits { n_rows: 1 },
+        };
+        self.reserve(outcome)?;
+        self.put_step(LAYERS, &step);
+        self.write_steps(LAYERS..LAYERS + 1);
+        let tail: &[Part] =
+            if matches!(outcome, Outcome::Logits { .. }) { &[Part::Head] } else { &[] };
+        self.evaluate(step, LAYERS, tail, |player, encoder| match outcome {
+            Outcome::Hidden { n_rows } => player.copy_hidden(encoder, n_rows),
+            Outcome::Logits { .. } => player.copy_logits(encoder, 0..1, 1),
+            Outcome::Nothing | Outcome::Tokens { .. } => {}
+        });
+        Ok(outcome)
     }
 
     fn write_input(&self, job: &Job<'_>) {
         match job.input {
             Input::Tokens(ids) => {
-                let offset = 4 * INPUT_IDS as u64;
-                self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(ids));
+                self.gpu.queue.write_buffer(&self.store.ids, 0, bytemuck::cast_slice(ids));
             }
             Input::Hidden(x) => {
                 let (dim, width) = (self.plan.dims.dim, self.store.widths.x);
@@ -113,51 +113,70 @@ impl GpuPlayer {
         }
     }
 
-    fn write_step(&self, slot: usize, step: &Step) {
-        let offset = slot as u64 * UNIFORM_STRIDE;
-        self.gpu.queue.write_buffer(&self.store.steps, offset, bytemuck::bytes_of(step));
+    /// Puts a step where [`GpuPlayer::write_steps`] takes it from.
+    pub(crate) fn put_step(&mut self, slot: usize, step: &Step) {
+        let bytes = bytemuck::bytes_of(step);
+        let at = slot * UNIFORM_STRIDE as usize;
+        if let Some(out) = self.steps.get_mut(at..at + bytes.len()) {
+            out.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes slots of the step buffer, in one piece.
+    pub(crate) fn write_steps(&self, slots: Range<usize>) {
+        let stride = UNIFORM_STRIDE as usize;
+        if let Some(bytes) = self.steps.get(slots.start * stride..slots.end * stride) {
+            let offset = slots.start as u64 * UNIFORM_STRIDE;
+            self.gpu.queue.write_buffer(&self.store.steps, offset, bytes);
+        }
     }
 
     /// Plays the layers and then `tail` on the last row, `copy` closing the last command buffer.
-    /// One row is one pass and one submit.
-    fn evaluate(
+    /// `step` is already in its slot. One row is one pass and one submit.
+    pub(crate) fn evaluate(
         &mut self,
         step: Step,
+        slot: usize,
         tail: &[Part],
         copy: impl FnOnce(&Self, &mut wgpu::CommandEncoder),
     ) {
-        self.write_step(LAYERS, &step);
-        let mut parts = Vec::with_capacity(1 + tail.len());
+        let layers = Play::new(Part::Decode, &step, slot);
+        let mut plays = [layers; MAX_PLAYS];
+        let n = 1 + tail.len();
         let mut encoder;
         if step.n_rows == 1 {
             encoder = self.encoder();
-            parts.push((Part::Decode, step, LAYERS));
-            parts.extend(tail.iter().map(|&part| (part, step, LAYERS)));
+            for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
+                play.part = part;
+            }
+            self.pass(&mut encoder, &plays[..n]);
         } else {
             let last = Step { n_rows: 1, row: step.n_rows - 1, ..step };
-            self.write_step(HEAD, &last);
-            encoder = self.prefill(step);
-            let of_row =
-                |&part| (if part == Part::Head { Part::LastHead } else { part }, last, HEAD);
-            parts.extend(tail.iter().map(of_row));
+            self.put_step(HEAD, &last);
+            self.write_steps(HEAD..HEAD + 1);
+            encoder = self.prefill(step, slot);
+            for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
+                let part = if part == Part::Head { Part::LastHead } else { part };
+                *play = Play::new(part, &last, HEAD);
+            }
+            self.pass(&mut encoder, &plays[1..n]);
         }
-        self.pass(&mut encoder, &parts);
         copy(self, &mut encoder);
-        self.submit(encoder);
+        self.submit_encoder(encoder);
     }
 
     /// The layers of a chunk in as many submits as the time budget asks; the encoder of the last
     /// one is still open.
-    fn prefill(&mut self, step: Step) -> wgpu::CommandEncoder {
+    fn prefill(&mut self, step: Step, slot: usize) -> wgpu::CommandEncoder {
         let n = self.schedule.part(Part::Prefill { from: 0, to: usize::MAX }).len();
         let per_submit = n.div_ceil(self.n_submits(step.n_rows as usize)).max(1);
         let mut encoder = self.encoder();
         for from in (0..n).step_by(per_submit) {
             let to = (from + per_submit).min(n);
-            self.pass(&mut encoder, &[(Part::Prefill { from, to }, step, LAYERS)]);
+            self.pass(&mut encoder, &[Play::new(Part::Prefill { from, to }, &step, slot)]);
             if to < n {
                 let full = std::mem::replace(&mut encoder, self.encoder());
-                self.submit(full);
+                self.submit_encoder(full);
             }
         }
         encoder
@@ -168,75 +187,26 @@ impl GpuPlayer {
         let n_rows = step.n_rows as usize;
         let outcome = Outcome::Logits { n_rows };
         self.reserve(outcome)?;
-        self.write_step(LAYERS, &step);
-        let mut encoder = self.prefill(step);
         let per_piece = self.store.widths.logits_rows;
-        for (i, row) in (0..n_rows).step_by(per_piece).enumerate() {
+        let piece = |i: usize| {
+            let row = i * per_piece;
             let n = per_piece.min(n_rows - row);
-            let piece = Step { n_rows: n as u32, row: row as u32, ..step };
-            self.write_step(HEAD + i, &piece);
-            self.pass(&mut encoder, &[(Part::RowsHead, piece, HEAD + i)]);
+            (row, n, Step { n_rows: n as u32, row: row as u32, ..step })
+        };
+        let n_pieces = n_rows.div_ceil(per_piece);
+        self.put_step(LAYERS, &step);
+        self.write_steps(LAYERS..LAYERS + 1);
+        for i in 0..n_pieces {
+            self.put_step(HEAD + i, &piece(i).2);
+        }
+        self.write_steps(HEAD..HEAD + n_pieces);
+        let mut encoder = self.prefill(step, LAYERS);
+        for i in 0..n_pieces {
+            let (row, n, step) = piece(i);
+            self.pass(&mut encoder, &[Play::new(Part::RowsHead, &step, HEAD + i)]);
             self.copy_logits(&mut encoder, row..row + n, n_rows);
         }
-        self.submit(encoder);
+        self.submit_encoder(encoder);
         Ok(outcome)
-    }
-
-    /// Chooses `n_tokens` tokens, each fed to the next step on the device: one submit per token and
-    /// nothing read in between.
-    fn choose(&mut self, step: Step, sampling: &Sampling, recent: &[u32], n_tokens: usize) {
-        let last_n = (sampling.repeat_last_n as usize).min(MAX_RECENT);
-        let recent = &recent[recent.len().saturating_sub(last_n)..];
-        let penalized = sampling.has_penalties();
-        if penalized && !recent.is_empty() {
-            let offset = 4 * (MAX_RECENT - recent.len()) as u64;
-            self.gpu.queue.write_buffer(&self.store.ids, offset, bytemuck::cast_slice(recent));
-        }
-        let mut tail = vec![Part::Head];
-        if penalized {
-            tail.push(Part::Penalize);
-        }
-        tail.push(if sampling.temperature <= 0.0 { Part::Greedy } else { Part::TopK });
-        let first_pos = step.pos + step.n_rows;
-        for i in 0..n_tokens {
-            let n_recent = (recent.len() + i).min(last_n);
-            let chosen = (MAX_RECENT + i) as u32;
-            let draw = with_sampling(
-                sampling,
-                Step {
-                    chosen,
-                    recent: chosen - n_recent as u32,
-                    n_recent: n_recent as u32,
-                    draw_pos: first_pos + i as u32,
-                    ..step
-                },
-            );
-            let this = if i == 0 {
-                draw
-            } else {
-                Step { n_rows: 1, pos: first_pos + i as u32 - 1, ids: chosen - 1, ..draw }
-            };
-            let is_last = i + 1 == n_tokens;
-            self.evaluate(this, &tail, |player, encoder| {
-                if is_last {
-                    player.copy_tokens(encoder, n_tokens);
-                }
-            });
-        }
-    }
-}
-
-pub(crate) fn with_sampling(sampling: &Sampling, step: Step) -> Step {
-    Step {
-        seed: sampling.seed,
-        top_k: sampling.top_k,
-        temperature: sampling.temperature,
-        top_p: sampling.top_p,
-        // ln(0) would be an infinity in a uniform; any logit is above this floor.
-        min_p_ln: if sampling.min_p > 0.0 { sampling.min_p.ln() } else { -3e38 },
-        repeat: sampling.repeat_penalty,
-        presence: sampling.presence_penalty,
-        frequency: sampling.frequency_penalty,
-        ..step
     }
 }

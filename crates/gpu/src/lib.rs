@@ -7,7 +7,12 @@
 //! Must never know: GGUF, architectures, tokens as text.
 
 mod adapter;
+#[cfg(test)]
+mod allocations;
+mod chain;
 mod check;
+mod encode;
+mod flight;
 mod health;
 mod job;
 mod loader;
@@ -16,6 +21,7 @@ mod pipelines;
 mod place;
 mod platform;
 mod player;
+mod profile;
 mod schedule;
 mod signal;
 mod store;

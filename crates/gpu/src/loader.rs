@@ -171,12 +171,12 @@ impl Loader for GpuLoader {
         }
         if !self.waiting {
             self.gpu.queue.submit([]);
-            self.flushed.reset();
+            let ticket = self.flushed.reset();
             let signal = self.flushed.clone();
-            self.gpu.queue.on_submitted_work_done(move || signal.raise(Ok(())));
+            self.gpu.queue.on_submitted_work_done(move || signal.raise(ticket, Ok(())));
             self.waiting = true;
         }
-        if let Err(reason) = platform::wait(&self.gpu.device) {
+        if let Err(reason) = platform::wait(&self.gpu.device, None) {
             return Poll::Ready(Err(PlayerError::DeviceLost { reason }));
         }
         self.flushed.poll(cx).map(|_| {

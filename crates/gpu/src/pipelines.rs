@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use kernels::PlayerError;
-use kernels::shader::Kernel;
+use kernels::shader::{Forms, Kernel};
 
 use crate::adapter::Gpu;
 use crate::platform;
@@ -41,6 +41,7 @@ pub fn bindings(wgsl: &str) -> Vec<(u32, Access)> {
 pub struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     pub layout: wgpu::BindGroupLayout,
+    pub kernel: Kernel,
     pub bindings: Vec<(u32, Access)>,
 }
 
@@ -58,6 +59,11 @@ impl Pipelines {
 
     pub fn len(&self) -> usize {
         self.list.len()
+    }
+
+    /// The kernel with its form, for people.
+    pub fn name(&self, id: usize, forms: Forms) -> String {
+        self.list.get(id).map_or_else(String::new, |pipeline| pipeline.kernel.name(forms))
     }
 
     pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
@@ -110,7 +116,7 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
         },
         cache: None,
     });
-    Ok(Pipeline { pipeline, layout, bindings })
+    Ok(Pipeline { pipeline, layout, kernel, bindings })
 }
 
 fn layout_entry(binding: u32, access: Access) -> wgpu::BindGroupLayoutEntry {

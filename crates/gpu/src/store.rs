@@ -8,6 +8,7 @@ use kernels::{KvType, Op, Plan, PlayerConfig, PlayerError};
 use wgpu::{Buffer, BufferUsages};
 
 use crate::adapter::Gpu;
+use crate::pipelines::UNIFORM_STRIDE;
 use crate::place::Placement;
 
 /// Most rows of one job. More rows would hardly read the weights less often per token, and a chunk
@@ -17,8 +18,16 @@ pub const MAX_ROWS: usize = 256;
 pub const MAX_CHAIN: usize = 64;
 /// Ids that penalties may look at, before the chosen ones in the id buffer.
 pub const MAX_RECENT: usize = kernels::sampling::MAX_RECENT;
-/// Where the input ids of a job begin in the id buffer.
-pub const INPUT_IDS: usize = MAX_RECENT + MAX_CHAIN;
+/// Where the tokens of a chain begin in the id buffer: behind the input of a job and the ids that
+/// penalties look at. There is room for a whole context, so that a chain never has to wrap.
+pub const CHAIN_IDS: usize = MAX_ROWS + MAX_RECENT;
+/// Jobs of a chain that may wait to be read. The device needs one beyond the one it computes;
+/// more hide a host that is late for once.
+pub const MAX_JOBS: usize = 4;
+/// Slots of the step buffer for the tokens of a chain, used in turn.
+pub const CHAIN_SLOTS: usize = 64;
+/// All slots: those of a chain, and a prompt's with one per piece of its logits.
+pub const SLOTS: usize = CHAIN_SLOTS + 1 + MAX_ROWS;
 /// Bytes of the logits buffer at most, unless one row needs more.
 const LOGITS_BYTES: usize = 16 << 20;
 /// Ids per slice when candidates are sorted, and candidates kept of each (`topk_part.wgsl`).
@@ -67,6 +76,8 @@ pub struct Store {
     pub angles: Vec<Buffer>,
     pub kv: Vec<KvLayer>,
     pub readback: Buffer,
+    /// Read-backs of the jobs of a chain.
+    pub chosen: [Buffer; MAX_JOBS],
     pub widths: Widths,
     pub weight_bytes: u64,
     pub kv_bytes: u64,
@@ -217,7 +228,7 @@ impl Store {
         let n_vocab = plan.dims.n_vocab;
         let lists = n_vocab.div_ceil(TOPK_SLICE) * TOPK_MAX;
         let partial = plan.dims.n_heads * max_spans * (plan.dims.head_dim + 4);
-        let readback = (4 * n_vocab * w.logits_rows).max(rows(plan.dims.dim)).max(4 * MAX_CHAIN);
+        let readback = (4 * n_vocab * w.logits_rows).max(rows(plan.dims.dim));
         let store = Store {
             weights,
             vectors,
@@ -232,14 +243,16 @@ impl Store {
             logits: m.storage("logits", 4 * n_vocab * w.logits_rows),
             partial: m.storage("partial", 4 * partial),
             lists: m.storage("lists", 8 * lists),
-            ids: m.storage("ids", 4 * (INPUT_IDS + MAX_ROWS)),
-            steps: m.make("steps", 256 * (2 + MAX_ROWS as u64), BufferUsages::UNIFORM),
+            ids: m.storage("ids", 4 * (CHAIN_IDS + config.n_ctx)),
+            steps: m.make("steps", UNIFORM_STRIDE * SLOTS as u64, BufferUsages::UNIFORM),
             angles: plan
                 .ropes
                 .iter()
                 .map(|rope| m.storage("angles", config.n_ctx * rope.n_pairs() * 8))
                 .collect(),
             readback: m.make("readback", readback as u64, BufferUsages::MAP_READ),
+            chosen: [(); MAX_JOBS]
+                .map(|()| m.make("chosen", 4 * MAX_CHAIN as u64, BufferUsages::MAP_READ)),
             kv,
             widths: w,
             weight_bytes,

@@ -121,12 +121,12 @@ impl<'a> Checker<'a> {
 
     async fn read(&self, buffer: &Buffer) -> Result<Vec<u8>, PlayerError> {
         let signal = Signal::default();
-        let raise = signal.clone();
+        let (raise, ticket) = (signal.clone(), signal.reset());
         buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-            raise.raise(result.map_err(|e| e.to_string()));
+            raise.raise(ticket, result.map_err(|e| e.to_string()));
         });
         let failed = |reason| PlayerError::Device { device: self.gpu.name(), reason };
-        poll_fn(|cx| match platform::wait(&self.gpu.device) {
+        poll_fn(|cx| match platform::wait(&self.gpu.device, None) {
             Err(reason) => Poll::Ready(Err(reason)),
             Ok(()) => signal.poll(cx),
         })

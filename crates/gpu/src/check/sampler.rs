@@ -9,7 +9,7 @@ use kernels::{PlayerError, Sampling};
 use super::EQUAL;
 use super::data::Random;
 use super::run::{Checker, Run, words};
-use crate::job::with_sampling;
+use crate::chain::with_sampling;
 use crate::store::{TOPK_MAX, TOPK_SLICE};
 
 /// Share of draws that may differ: `exp` of the GPU is not that of the CPU, so a draw that falls

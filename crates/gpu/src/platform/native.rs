@@ -1,6 +1,6 @@
 //! Native: the device is polled by blocking on it, and shaders may skip bounds checks.
 
-use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor};
+use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
 
 /// The WGSL dialect of this platform's compiler.
 pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Native;
@@ -8,15 +8,22 @@ pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Native;
 /// wgpu can ask this platform's adapters for subgroups.
 pub const REQUESTS_SUBGROUPS: bool = true;
 
-/// Runs the callbacks of everything submitted so far, waiting for the GPU.
-pub fn wait(device: &Device) -> Result<(), String> {
-    device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(|e| e.to_string())
+/// Waits for the GPU to finish a submit (without one: all of them) and runs the callbacks of what
+/// is done.
+pub fn wait(device: &Device, submit: Option<SubmissionIndex>) -> Result<(), String> {
+    let how = wgpu::PollType::Wait { submission_index: submit, timeout: None };
+    device.poll(how).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// All adapters of the machine.
 pub async fn adapters(instance: &wgpu::Instance, backends: wgpu::Backends) -> Vec<Adapter> {
     instance.enumerate_adapters(backends).await
 }
+
+/// What profiles need.
+pub const TIMERS: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS)
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
 
 /// Milliseconds of a monotonic clock.
 pub const CLOCK: Option<fn() -> f64> = Some(now_ms);

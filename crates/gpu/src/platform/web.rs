@@ -1,6 +1,6 @@
 //! Browser: callbacks come from the event loop, and the text goes to the browser's compiler.
 
-use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor};
+use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
 
 /// The WGSL dialect of this platform's compiler.
 pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Browser;
@@ -9,7 +9,7 @@ pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Browser;
 pub const REQUESTS_SUBGROUPS: bool = false;
 
 /// Nothing to do: the event loop runs the callbacks.
-pub fn wait(_device: &Device) -> Result<(), String> {
+pub fn wait(_device: &Device, _submit: Option<SubmissionIndex>) -> Result<(), String> {
     Ok(())
 }
 
@@ -21,6 +21,9 @@ pub async fn adapters(instance: &wgpu::Instance, _backends: wgpu::Backends) -> V
     };
     instance.request_adapter(&options).await.into_iter().collect()
 }
+
+/// What profiles need; wgpu knows no stamps inside of passes here.
+pub const TIMERS: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
 
 /// No clock without naming the browser's own; see `Options::clock_ms`.
 pub const CLOCK: Option<fn() -> f64> = None;

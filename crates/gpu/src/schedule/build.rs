@@ -28,6 +28,8 @@ pub struct Builder<'a> {
     /// All uniform structs, [`UNIFORM_STRIDE`] apart.
     pub params: Vec<u8>,
     pub schedule: Schedule,
+    /// Name of the op whose dispatches are being made.
+    pub op: &'static str,
     binds: Vec<PendingBind<'a>>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Builder<'a> {
             choices: Choices::default(),
             params: Vec::new(),
             schedule: Schedule::default(),
+            op: "",
             binds: Vec::new(),
         }
     }
@@ -97,7 +100,7 @@ impl<'a> Builder<'a> {
         self.binds.push(PendingBind { pipeline, buffers: buffers.to_vec() });
         // The parameter buffer has a few hundred kilobytes at most.
         let params = u32::try_from(offset).map_err(|_| self.unsupported("so many layers"))?;
-        Ok(Dispatch { pipeline, bind: self.binds.len() - 1, params, grid })
+        Ok(Dispatch { pipeline, bind: self.binds.len() - 1, params, grid, op: self.op })
     }
 
     fn bind_group(&self, pending: &PendingBind<'_>, params: &Buffer) -> wgpu::BindGroup {

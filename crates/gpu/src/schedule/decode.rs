@@ -41,6 +41,7 @@ impl<'a> Builder<'a> {
         let mut stream = Stream::default();
         let mut list = Vec::new();
         for op in self.plan.ops.clone() {
+            self.op = op.name();
             match op {
                 Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
                 Op::Qkv { norm, q, k, v } => self.qkv(&mut list, &mut stream, norm, [q, k, v])?,

@@ -99,6 +99,8 @@ pub struct Dispatch {
     /// Byte offset of its parameters.
     pub params: u32,
     pub grid: Grid,
+    /// The Plan's op it belongs to, for profiles.
+    pub op: &'static str,
 }
 
 /// A list, or a piece of one.

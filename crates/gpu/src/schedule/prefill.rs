@@ -48,6 +48,7 @@ impl<'a> Builder<'a> {
         let mut pending: Option<Norm> = None;
         let mut list = Vec::new();
         for op in self.plan.ops.clone() {
+            self.op = op.name();
             match op {
                 Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
                 Op::Qkv { norm, q, k, v } => {

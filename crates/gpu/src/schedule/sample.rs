@@ -12,6 +12,7 @@ const ARGMAX_GROUPS: u32 = 64;
 
 impl Builder<'_> {
     pub(super) fn samplers(&mut self) -> Result<(), PlayerError> {
+        self.op = "sample";
         let n_vocab = self.plan.dims.n_vocab as u32;
         let store = self.store;
         let logits_in = [(4, &store.logits), (5, &store.lists)];

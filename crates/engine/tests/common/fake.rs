@@ -1,0 +1,300 @@
+//! The fake player: its logits follow from the ids it really has in its cache. It queues jobs, as a
+//! GPU does, where a test asks for that.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use engine::Session;
+use gguf::Gguf;
+use kernels::{
+    Counters, Input, Job, Loader, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
+    ReadRows, Sampling, Want, WeightId,
+};
+
+use super::{EOS, N_VOCAB, block_on, env, gguf};
+
+/// `(pos, n_rows, what was wanted)`.
+pub type JobLog = Rc<RefCell<Vec<(usize, usize, &'static str)>>>;
+
+/// What a fake player is made of.
+#[derive(Clone)]
+pub struct Fake {
+    /// Logits after the ids in the cache.
+    pub rule: fn(&[u32], &mut [f32]),
+    /// Used instead of the rule if not empty: the ids to give after a prompt of this length.
+    pub script: Vec<u32>,
+    pub prompt_len: usize,
+    pub max_rows: usize,
+    pub can_sample: bool,
+    /// Jobs it queues behind one that chooses tokens.
+    pub queue: usize,
+    pub log: JobLog,
+    /// Bytes written by weight.
+    pub written: Rc<RefCell<Vec<u64>>>,
+    /// What measuring the peaks gives, in turn; nothing when it is empty.
+    pub peaks: Rc<RefCell<Vec<Peaks>>>,
+    /// The device goes away when this many jobs were done.
+    pub max_jobs: Option<usize>,
+}
+
+impl Default for Fake {
+    fn default() -> Fake {
+        Fake {
+            rule: hash_rule,
+            script: Vec::new(),
+            prompt_len: 0,
+            max_rows: 8,
+            can_sample: false,
+            queue: 0,
+            log: JobLog::default(),
+            written: Rc::default(),
+            peaks: Rc::default(),
+            max_jobs: None,
+        }
+    }
+}
+
+/// Logits that depend on every id and its place; never the end token.
+pub fn hash_rule(ids: &[u32], logits: &mut [f32]) {
+    let mut state = 17u32;
+    for &id in ids {
+        state = (state ^ id).wrapping_mul(2_654_435_761).rotate_left(13);
+    }
+    for (i, logit) in logits.iter_mut().enumerate() {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *logit = if i < 3 { -9.0 } else { (state >> 8) as f32 / (1 << 21) as f32 };
+    }
+}
+
+impl Fake {
+    /// Gives `script` after a prompt of `prompt_len` ids, then the end token.
+    pub fn script(prompt_len: usize, script: &[u32]) -> Fake {
+        Fake { script: script.to_vec(), prompt_len, ..Fake::default() }
+    }
+
+    pub fn session(&self, n_ctx: usize) -> Session {
+        self.session_of(gguf(None), n_ctx)
+    }
+
+    pub fn session_of(&self, gguf: Gguf, n_ctx: usize) -> Session {
+        let opened = engine::open(gguf).unwrap();
+        let config = PlayerConfig { n_ctx, kv: kernels::KvType::F32, n_threads: 1 };
+        let progress = |_, _| ControlFlow::Continue(());
+        let make = |plan: &Plan, config| Ok(self.loader(plan, config));
+        block_on(opened.load(config, make, env(), progress)).unwrap()
+    }
+
+    pub fn loader(&self, plan: &Plan, config: PlayerConfig) -> Box<dyn Loader> {
+        *self.written.borrow_mut() = vec![0; plan.weights.len()];
+        let rows = plan.weights.iter().map(|weight| (weight.row_bytes(), weight.n_rows)).collect();
+        Box::new(FakeLoader { fake: self.clone(), n_ctx: config.n_ctx, rows })
+    }
+}
+
+struct FakeLoader {
+    fake: Fake,
+    n_ctx: usize,
+    /// `(bytes of a row, rows)` of each weight.
+    rows: Vec<(usize, usize)>,
+}
+
+impl Loader for FakeLoader {
+    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError> {
+        let (row_bytes, n_rows) = self.rows[id.0];
+        let written = &mut self.fake.written.borrow_mut()[id.0];
+        assert_eq!(*written, (row * row_bytes) as u64, "rows come in order");
+        assert_eq!(bytes.len() % row_bytes, 0, "whole rows");
+        let rows = bytes.len() / row_bytes;
+        assert!(rows.is_multiple_of(kernels::LOAD_ROWS) || row + rows == n_rows, "whole strips");
+        *written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Every other weight, so that both ways are used.
+    fn pull(
+        &mut self,
+        id: WeightId,
+        rows: Range<usize>,
+        read: &ReadRows<'_>,
+    ) -> Result<bool, PlayerError> {
+        let mut bytes = vec![0; rows.len() * self.rows[id.0].0];
+        if id.0.is_multiple_of(2) && read(rows.start, &mut bytes) {
+            self.write(id, rows.start, &bytes)?;
+        }
+        Ok(id.0.is_multiple_of(2))
+    }
+
+    fn poll_flushed(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
+        for (written, (row_bytes, n_rows)) in self.fake.written.borrow().iter().zip(&self.rows) {
+            assert_eq!(*written, (row_bytes * n_rows) as u64, "every row came");
+        }
+        let (fake, n_ctx) = (self.fake, self.n_ctx);
+        Ok(Box::new(FakePlayer {
+            fake,
+            n_ctx,
+            cache: vec![],
+            logits: vec![],
+            tokens: vec![],
+            chain: None,
+            queued: VecDeque::new(),
+            peaks: None,
+            pending: false,
+        }))
+    }
+}
+
+struct FakePlayer {
+    fake: Fake,
+    n_ctx: usize,
+    cache: Vec<u32>,
+    logits: Vec<f32>,
+    tokens: Vec<u32>,
+    /// What the tokens of the last job follow.
+    chain: Option<(Sampling, Vec<u32>)>,
+    /// Tokens of the jobs that were not polled yet.
+    queued: VecDeque<Vec<u32>>,
+    peaks: Option<Peaks>,
+    /// One `Pending` per job, so that waiting is tested.
+    pending: bool,
+}
+
+impl FakePlayer {
+    fn eval(&self) -> Vec<f32> {
+        let mut logits = vec![0.0; N_VOCAB];
+        if self.fake.script.is_empty() {
+            (self.fake.rule)(&self.cache, &mut logits);
+        } else {
+            let at = self.cache.len() - self.fake.prompt_len;
+            let id = self.fake.script.get(at).copied().unwrap_or(EOS);
+            logits[id as usize] = 50.0;
+        }
+        logits
+    }
+
+    /// Chooses tokens and feeds them back, all but the last.
+    fn choose(&mut self, n_tokens: usize) -> Vec<u32> {
+        let (sampling, mut recent) = self.chain.take().unwrap();
+        let mut tokens = Vec::new();
+        for i in 0..n_tokens {
+            let mut logits = self.eval();
+            kernels::sampling::penalize(&sampling, &recent, &mut logits);
+            let pos = self.cache.len() as u32;
+            let mut scratch = Default::default();
+            let id = kernels::sampling::choose(&sampling, &logits, pos, &mut scratch);
+            tokens.push(id);
+            recent.push(id);
+            if i + 1 < n_tokens {
+                self.cache.push(id);
+            }
+        }
+        self.chain = Some((sampling, recent));
+        tokens
+    }
+}
+
+impl Player for FakePlayer {
+    fn info(&self) -> PlayerInfo {
+        PlayerInfo { device: "fake".into(), ..PlayerInfo::default() }
+    }
+
+    fn max_rows(&self) -> usize {
+        self.fake.max_rows
+    }
+
+    fn can_sample(&self, _: &Sampling) -> bool {
+        self.fake.can_sample
+    }
+
+    fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
+        if self.fake.max_jobs.is_some_and(|max| self.fake.log.borrow().len() >= max) {
+            return Err(PlayerError::DeviceLost { reason: "unplugged".into() });
+        }
+        let Input::Tokens(ids) = job.input else { panic!("the fake takes tokens") };
+        assert!(ids.len() <= self.fake.max_rows && job.pos <= self.cache.len());
+        self.cache.truncate(job.pos);
+        self.logits.clear();
+        self.tokens.clear();
+        self.queued.clear();
+        self.chain = None;
+        self.pending = true;
+        let want = match job.want {
+            Want::Nothing | Want::Hidden => "nothing",
+            Want::LastLogits => "last",
+            Want::AllLogits => "all",
+            Want::Tokens { .. } => "tokens",
+        };
+        self.fake.log.borrow_mut().push((job.pos, ids.len(), want));
+        for &id in ids {
+            self.cache.push(id);
+            if want == "all" {
+                let row = self.eval();
+                self.logits.extend(row);
+            }
+        }
+        match job.want {
+            Want::LastLogits => self.logits = self.eval(),
+            Want::Tokens { sampling, recent, n_tokens } => {
+                self.chain = Some((*sampling, recent.to_vec()));
+                let tokens = self.choose(n_tokens);
+                self.queued.push_back(tokens);
+            }
+            _ => {}
+        }
+        assert!(self.cache.len() <= self.n_ctx, "a position beyond the context");
+        Ok(())
+    }
+
+    fn submit_next(&mut self, n_tokens: usize) -> Result<bool, PlayerError> {
+        let Some((_, recent)) = &self.chain else { return Ok(false) };
+        if self.fake.queue == 0 || self.queued.len() > self.fake.queue {
+            return Ok(false);
+        }
+        self.cache.push(*recent.last().unwrap());
+        let tokens = self.choose(n_tokens);
+        self.fake.log.borrow_mut().push((self.cache.len(), 1, "next"));
+        self.queued.push_back(tokens);
+        assert!(self.cache.len() <= self.n_ctx, "a position beyond the context");
+        Ok(true)
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
+        if std::mem::take(&mut self.pending) {
+            return Poll::Pending;
+        }
+        self.tokens = self.queued.pop_front().unwrap_or_default();
+        Poll::Ready(Ok(()))
+    }
+
+    fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn hidden(&self) -> &[f32] {
+        &[]
+    }
+
+    fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        let mut peaks = self.fake.peaks.borrow_mut();
+        self.peaks = (!peaks.is_empty()).then(|| peaks.remove(0));
+        Ok(())
+    }
+
+    fn peaks(&self) -> Option<&Peaks> {
+        self.peaks.as_ref()
+    }
+}
