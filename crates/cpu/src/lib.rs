@@ -34,7 +34,7 @@ pub use name::cpu_name;
 use ::kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 /// Starts loading a Plan into a CPU player with the best instruction set of this machine (or the
-/// one `INGLE_CPU` names: `scalar`, `avx2`, `avx512`, `neon`, `dotprod`, `i8mm`).
+/// one `INGLE_CPU` names: `scalar`, `avx2`, `avxvnni`, `avx512`, `neon`, `dotprod`, `i8mm`).
 ///
 /// # Errors
 /// [`PlayerError::TensorType`] for a type without kernels, [`PlayerError::Unsupported`] for shapes

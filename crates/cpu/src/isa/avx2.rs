@@ -6,6 +6,8 @@
 //! times sign-adjusted activation (2·128·127 = 32 512), which is why activation codes never are
 //! −128.
 
+pub mod vnni;
+
 use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};

@@ -197,6 +197,9 @@ pub fn available() -> Vec<&'static Isa> {
     #[cfg(target_arch = "x86_64")]
     {
         sets.extend(avx512::is_available().then_some(&avx512::ISA));
+        #[cfg(test)]
+        sets.extend(avx2::vnni::evex::is_available().then_some(&avx2::vnni::evex::ISA));
+        sets.extend(avx2::vnni::vex::is_available().then_some(&avx2::vnni::vex::ISA));
         sets.extend(avx2::is_available().then_some(&avx2::ISA));
     }
     #[cfg(target_arch = "aarch64")]
@@ -214,10 +217,11 @@ pub fn available() -> Vec<&'static Isa> {
 }
 
 /// What `INGLE_CPU` calls the sets, and their own names.
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 8] = [
     ("scalar", "portable"),
     ("simd128", "simd128"),
     ("avx2", "AVX2"),
+    ("avxvnni", "AVX2 VNNI"),
     ("avx512", "AVX-512 VNNI"),
     ("neon", "NEON"),
     ("dotprod", "NEON dotprod"),
