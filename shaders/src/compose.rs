@@ -29,6 +29,8 @@ pub struct Source {
     pub subgroups: bool,
     /// The text uses the `f16` type.
     pub f16: bool,
+    /// The text uses cooperative matrices, which only naga has.
+    pub coop: bool,
 }
 
 /// A mistake in the parts; a test composes every variant, so products never meet it.
@@ -63,6 +65,9 @@ impl Source {
         }
         if self.subgroups && dialect == Dialect::Browser {
             out.push_str("enable subgroups;\n");
+        }
+        if self.coop {
+            out.push_str("enable wgpu_cooperative_matrix;\n");
         }
         for (name, value) in &self.consts {
             // Writing to a String cannot fail.
@@ -128,7 +133,7 @@ mod tests {
             consts: vec![("WG", "64u".into())],
             slots: vec![("quant_a", "quant/q4_0")],
             subgroups: true,
-            f16: false,
+            ..Source::default()
         }
     }
 

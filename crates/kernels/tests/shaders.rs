@@ -5,21 +5,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
-use kernels::shader::{Variant, all_variants, params};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use kernels::shader::{Dialect, Forms, Variant, all_variants, coop_kernels, params};
+use naga::back::{msl, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 fn check(variant: &Variant) -> Result<naga::Module, String> {
+    validated(&variant.native).map(|(module, _)| module)
+}
+
+fn validated(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
     let options = naga::front::wgsl::Options {
         capabilities: Capabilities::all(),
         ..naga::front::wgsl::Options::new()
     };
     let module = naga::front::wgsl::Frontend::new_with_options(options)
-        .parse(&variant.native)
-        .map_err(|e| e.emit_to_string(&variant.native))?;
-    Validator::new(ValidationFlags::all(), Capabilities::all())
+        .parse(wgsl)
+        .map_err(|e| e.emit_to_string(wgsl))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
-        .map_err(|e| e.emit_to_string(&variant.native))?;
-    Ok(module)
+        .map_err(|e| e.emit_to_string(wgsl))?;
+    Ok((module, info))
 }
 
 /// Workgroup memory that every WebGPU device has.
@@ -90,4 +95,46 @@ fn uniform_structs_agree_with_the_wgsl() {
         assert_eq!(&names, fields, "{name} of {kernel}");
         assert_eq!(span % 16, 0, "{name} of {kernel} has no padding at its end");
     }
+}
+
+/// No adapter here has matrix units, so what can be seen is that the kernels are valid, fit the
+/// memory, and become the instructions they are for, in SPIR-V and in Metal's language.
+#[test]
+fn matrix_unit_kernels_become_matrix_instructions() {
+    /// `OpCooperativeMatrixLoadKHR`, `…StoreKHR`, `…MulAddKHR`.
+    const OPS: [(u32, usize); 3] = [(4457, 7), (4458, 8), (4459, 8)];
+    let kernels = coop_kernels();
+    assert!(kernels.len() > 30, "only {} kernels", kernels.len());
+    for kernel in kernels {
+        let name = kernel.name(Forms::default());
+        let wgsl = kernel.wgsl(Forms::default(), Dialect::Native).unwrap();
+        let (module, info) = validated(&wgsl).unwrap_or_else(|e| panic!("{name}:\n{e}"));
+        assert!(shared_bytes(&module) <= MAX_SHARED, "{name}: {} bytes", shared_bytes(&module));
+        let options = spv::Options { lang_version: (1, 4), ..Default::default() };
+        let words = spv::write_vec(&module, &info, &options, None).expect(&name);
+        for (op, n) in OPS {
+            assert_eq!(count(&words, op), n, "{name}: instruction {op}");
+        }
+        let options = msl::Options { lang_version: (2, 3), ..Default::default() };
+        let pipeline = msl::PipelineOptions::default();
+        let wrote = msl::write_string(&module, &info, &options, &pipeline);
+        if name.contains("size: 8,") {
+            let (text, _) = wrote.expect(&name);
+            for call in ["NagaCooperativeLoad(", "NagaCooperativeMultiplyAdd(", "simdgroup_store("]
+            {
+                assert!(text.matches(call).count() >= 8, "{name}: {call}");
+            }
+        }
+    }
+}
+
+/// Instructions with this opcode; a SPIR-V module is a header of five words and then instructions
+/// that begin with their length and opcode.
+fn count(words: &[u32], opcode: u32) -> usize {
+    let (mut at, mut n) = (5, 0);
+    while let Some(&word) = words.get(at) {
+        n += usize::from(word & 0xffff == opcode);
+        at += ((word >> 16) as usize).max(1);
+    }
+    n
 }

@@ -1,7 +1,7 @@
 //! Products with many rows in every form, for every tensor type.
 
 use bytemuck::cast_slice;
-use kernels::shader::choice::{FEW, FEW_ROWS, FLOAT_TILES, INT_TILES, QUANTIZE_WG};
+use kernels::shader::choice::{FEW, FEW_ROWS, FLOAT_TILES, INT_TILES, QUANTIZE_WG, coop_tiles};
 use kernels::shader::layout::{UNIT, WORD_BYTES};
 use kernels::shader::params::{self, NONE, Step};
 use kernels::shader::{Dot, Kernel, Put, Tile};
@@ -12,6 +12,7 @@ use super::data::{Random, Weights, nmse, padded};
 use super::products::{groups, twin_input};
 use super::run::{Checker, Run, floats};
 use super::{F16_TILE, F32_SUMS};
+use crate::adapter::Gpu;
 
 /// The form under test.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,7 @@ type Size = (usize, usize, usize);
 
 pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     use TensorType as T;
+    let gpu = checker.gpu;
     for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
         // The default tiles and one integer tile for every type; sizes below, at and above a tile.
         for (tile, sizes) in [
@@ -48,6 +50,9 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         for dot in [Dot::Float, Dot::Int] {
             one(checker, ty, Form::Few { dot, n: FEW[0] }, (5, 3, 3)).await?;
         }
+        for tile in coop_tiles(ty).into_iter().filter(|&tile| has_units(gpu, tile)) {
+            one(checker, ty, Form::Tile(tile), (150, 2, 140)).await?;
+        }
     }
     // How a tile is cut does not depend on the type: one of floats, one with offsets for each 32
     // weights, one with scales for each 16.
@@ -60,6 +65,19 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
         }
     }
     Ok(())
+}
+
+/// True if the device has matrix units and subgroups of the tile's sizes. A device that is to run
+/// such tiles is first asked for these checks, by the tile's name.
+fn has_units(gpu: &Gpu, tile: Tile) -> bool {
+    let Tile::Coop { size, subgroup } = tile else {
+        return false;
+    };
+    let summary = gpu.summary();
+    let (least, most) = summary.subgroup_size;
+    gpu.device.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+        && size == if summary.backend == "metal" { 8 } else { 16 }
+        && (least..=most).contains(&subgroup)
 }
 
 async fn one(
@@ -110,7 +128,12 @@ async fn one(
     let outputs =
         checker.run(Run { kernel, params, step, buffers, outputs: vec![5], grid }).await?;
     let (x, mut tolerance) = twin_input(form.dot(), x);
-    if matches!(form, Form::Tile(Tile::Float { .. })) && checker.gpu.forms.f16 {
+    let rounds = match form {
+        Form::Tile(Tile::Float { .. }) => checker.gpu.forms.f16,
+        Form::Tile(Tile::Coop { .. }) => true,
+        _ => false,
+    };
+    if rounds {
         tolerance = F16_TILE;
     }
     let products = x.chunks_exact(n_cols).flat_map(|x| w.times(x));

@@ -8,7 +8,7 @@ use quant::TensorType;
 use shaders::{ComposeError, Dialect};
 
 use crate::player::KvType;
-use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES};
+use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES, coop_tiles};
 use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
 
 /// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
@@ -28,6 +28,14 @@ const PAIRS: &[(TensorType, TensorType)] = {
         (T::IQ4_NL, T::Q5_1),
     ]
 };
+
+/// Variants that only native devices with matrix units can run: all types that have them, with one
+/// use of the result.
+pub fn coop_kernels() -> Vec<Kernel> {
+    let types = TensorType::ALL.iter().copied().filter(|ty| ty.is_supported());
+    let tiles = types.flat_map(|w| coop_tiles(w).into_iter().map(move |tile| (w, tile)));
+    tiles.map(|(w, tile)| Kernel::MatMul { w, put: Put::Glu(0), tile }).collect()
+}
 
 /// Variants as keys; the forms multiply them (see [`all_variants`]).
 pub fn all_kernels() -> Vec<Kernel> {
@@ -97,7 +105,7 @@ fn many(out: &mut Vec<Kernel>, w: TensorType) {
         }
     }
     let put = Put::Glu(0);
-    let others = FLOAT_TILES[2..].iter().chain(&INT_TILES).filter(|tile| tile.dot().suits(w));
+    let others = FLOAT_TILES[2..].iter().chain(&INT_TILES).filter(|tile| tile.suits(w));
     out.extend(others.map(|&tile| Kernel::MatMul { w, put, tile }));
     for dot in [Dot::Float, Dot::Int].into_iter().filter(|dot| dot.suits(w)) {
         out.extend(FEW.map(|n| Kernel::MatFew { w, put, dot, n }));

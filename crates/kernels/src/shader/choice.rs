@@ -44,6 +44,13 @@ pub const FLOAT_TILES: [Tile; 4] = [
 pub const INT_TILES: [Tile; 3] =
     [Tile::Int { tm: 2, tn: 8 }, Tile::Int { tm: 4, tn: 8 }, Tile::Int { tm: 4, tn: 4 }];
 
+/// Tiles for matrix units: Vulkan's with subgroups of 32 and of 64, and Metal's.
+pub const COOP_TILES: [Tile; 3] = [
+    Tile::Coop { size: 16, subgroup: 32 },
+    Tile::Coop { size: 16, subgroup: 64 },
+    Tile::Coop { size: 8, subgroup: 32 },
+];
+
 /// Tokens of the forms that read the weights once for all of them.
 pub const FEW: [u32; 2] = [4, 8];
 /// Workgroup of those forms: threads and rows. Registers hold the rows' units and one sum for each
@@ -67,7 +74,12 @@ pub fn vec_forms(ty: TensorType) -> Vec<VecForm> {
 /// All ways to multiply many rows with a matrix of type `ty`, for more tokens than [`SMALL_TILE`].
 pub fn tiles(ty: TensorType) -> Vec<Tile> {
     let listed = FLOAT_TILES.into_iter().chain(INT_TILES);
-    listed.filter(|tile| tile.dot().suits(ty) && tile.tokens() > SMALL_TILE).collect()
+    listed.filter(|tile| tile.suits(ty) && tile.tokens() > SMALL_TILE).collect()
+}
+
+/// The ways that need matrix units; a device may run one only after its results were compared there.
+pub fn coop_tiles(ty: TensorType) -> Vec<Tile> {
+    COOP_TILES.into_iter().filter(|tile| tile.suits(ty)).collect()
 }
 
 /// What was chosen for a device.

@@ -57,11 +57,10 @@ pub enum Output {
     Gated(u32),
 }
 
-/// How a product with many rows is cut: `tm` tokens and `tn` rows of the matrix per thread, 64
-/// threads.
+/// How a product with many rows is computed and cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tile {
-    /// Decoded weights and inputs as floats.
+    /// Decoded weights and inputs as floats: `tm` tokens and `tn` rows for each of 64 threads.
     Float {
         /// Tokens per thread.
         tm: u32,
@@ -75,28 +74,55 @@ pub enum Tile {
         /// Rows of the matrix per thread.
         tn: u32,
     },
+    /// Matrix units (wgpu's cooperative matrices), `f16` in and `f32` sums; native only. No standard
+    /// promises that a driver's fragments are what this kernel takes them for, so a device runs it
+    /// only after its results were compared there with those of a float tile.
+    Coop {
+        /// Rows and columns of a fragment: 16 on Vulkan, 8 on Metal.
+        size: u32,
+        /// Threads of a subgroup, which the kernel has to know here.
+        subgroup: u32,
+    },
 }
 
 impl Tile {
     /// How products are summed.
     pub fn dot(self) -> Dot {
         match self {
-            Tile::Float { .. } => Dot::Float,
+            Tile::Float { .. } | Tile::Coop { .. } => Dot::Float,
             Tile::Int { .. } => Dot::Int,
+        }
+    }
+
+    /// True if there is such a tile for weights of the type.
+    pub fn suits(self, ty: TensorType) -> bool {
+        match self {
+            Tile::Coop { .. } => fits_f16(ty),
+            _ => self.dot().suits(ty),
         }
     }
 
     /// Tokens of a workgroup.
     pub fn tokens(self) -> u32 {
-        let (Tile::Float { tm, .. } | Tile::Int { tm, .. }) = self;
-        8 * tm
+        match self {
+            Tile::Float { tm, .. } | Tile::Int { tm, .. } => 8 * tm,
+            Tile::Coop { size, .. } => 8 * size,
+        }
     }
 
     /// Rows of the matrix per workgroup.
     pub fn rows(self) -> u32 {
-        let (Tile::Float { tn, .. } | Tile::Int { tn, .. }) = self;
-        8 * tn
+        match self {
+            Tile::Float { tn, .. } | Tile::Int { tn, .. } => 8 * tn,
+            Tile::Coop { size, .. } => 4 * size,
+        }
     }
+}
+
+/// True if `f16` holds every weight of the type: F32 and BF16 have a wider range, and an MXFP4 scale
+/// may be 2^127.
+pub(crate) fn fits_f16(ty: TensorType) -> bool {
+    !matches!(ty, TensorType::F32 | TensorType::BF16 | TensorType::MXFP4)
 }
 
 /// What a matrix product does with its result.

@@ -15,7 +15,7 @@ pub mod layout;
 pub mod params;
 mod texts;
 
-pub use all::{Variant, all_kernels, all_variants};
+pub use all::{Variant, all_kernels, all_variants, coop_kernels};
 pub use attention::{AttnShape, attn_shape};
 pub use shaders::{ComposeError, Dialect};
 

@@ -6,7 +6,7 @@ use shaders::{ComposeError, Dialect, Source};
 use crate::player::KvType;
 use crate::shader::attention::ATTN_WG;
 use crate::shader::choice::{FEW_ROWS, FEW_WG, QUANTIZE_WG};
-use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile, fits_f16};
 
 /// Threads of a workgroup of the norm and rope kernels.
 const NORM_WG: u32 = 64;
@@ -44,12 +44,6 @@ fn kv_part(kv: KvType) -> &'static str {
         KvType::F16 => "kv/f16",
         KvType::Q8_0 => "kv/q8_0",
     }
-}
-
-/// True if the f16 tile holds every weight of the type: F32 and BF16 have a wider range, and an
-/// MXFP4 scale may be 2^127.
-fn fits_f16(ty: TensorType) -> bool {
-    !matches!(ty, TensorType::F32 | TensorType::BF16 | TensorType::MXFP4)
 }
 
 /// True if the format has a scale for each 16 weights and not for 32.
@@ -222,18 +216,21 @@ impl Kernel {
 }
 
 fn matmul(forms: Forms, w: TensorType, put: Put, tile: Tile) -> Builder {
-    let (kernel, tm, tn) = match tile {
-        Tile::Float { tm, tn } => ("kernels/matmul", tm, tn),
-        Tile::Int { tm, tn } => ("kernels/matmul_int", tm, tn),
+    let cut = |kernel, tm, tn| Builder::new(kernel, forms).u32("TM", tm).u32("TN", tn);
+    let mut builder = match tile {
+        Tile::Float { tm, tn } => cut("kernels/matmul", tm, tn),
+        Tile::Int { tm, tn } => cut("kernels/matmul_int", tm, tn),
+        Tile::Coop { size, subgroup } => Builder::new("kernels/matmul_coop", forms)
+            .u32("SG", subgroup)
+            .slot("coop", if size == 8 { "lib/coop8" } else { "lib/coop16" }),
     };
-    let f16 = tile.dot() == Dot::Float && forms.f16 && fits_f16(w);
-    let mut builder = Builder::new(kernel, forms)
-        .u32("TM", tm)
-        .u32("TN", tn)
-        .slot("quant_a", quant_part(w))
-        .bool("HALVES", has_half_scales(w))
-        .slot("tile", if f16 { "lib/tile_f16" } else { "lib/tile_f32" })
-        .put(put);
-    builder.source.f16 = f16;
+    let is_float = matches!(tile, Tile::Float { .. });
+    builder.source.coop = matches!(tile, Tile::Coop { .. });
+    builder.source.f16 = builder.source.coop || (is_float && forms.f16 && fits_f16(w));
+    let tile_part = if builder.source.f16 { "lib/tile_f16" } else { "lib/tile_f32" };
     builder
+        .bool("HALVES", has_half_scales(w))
+        .slot("quant_a", quant_part(w))
+        .slot("tile", tile_part)
+        .put(put)
 }
