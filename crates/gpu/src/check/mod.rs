@@ -43,8 +43,8 @@ impl CheckResult {
 /// Results that differ only by the order and rounding of f32 sums: the relative error of one sum of
 /// n products is about 2^-24·√n, its square 4e-15·n; n is below 10^4 here.
 const F32_SUMS: f64 = 4e-11;
-/// As above after each weight, and in matrix units each input, was rounded to f16: relative 2^-11/√3,
-/// its square 8e-8; a sum of few results may be ten times smaller than its terms.
+/// As above after each weight, and in matrix units each input, was rounded to f16: relative
+/// 2^-11/√3, its square 8e-8; a sum of few results may be ten times smaller than its terms.
 const F16_TILE: f64 = 2e-6;
 /// Sums of integers are exact, but an input near the middle of two steps may go to the other one: a
 /// quotient on a GPU is off by up to 2.5 units in the last place. One step of one input in a row of

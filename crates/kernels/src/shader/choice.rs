@@ -77,7 +77,7 @@ pub fn tiles(ty: TensorType) -> Vec<Tile> {
     listed.filter(|tile| tile.suits(ty) && tile.tokens() > SMALL_TILE).collect()
 }
 
-/// The ways that need matrix units; a device may run one only after its results were compared there.
+/// The ways that need matrix units; a device runs one only after its results were compared there.
 pub fn coop_tiles(ty: TensorType) -> Vec<Tile> {
     COOP_TILES.into_iter().filter(|tile| tile.suits(ty)).collect()
 }

@@ -74,9 +74,9 @@ pub enum Tile {
         /// Rows of the matrix per thread.
         tn: u32,
     },
-    /// Matrix units (wgpu's cooperative matrices), `f16` in and `f32` sums; native only. No standard
-    /// promises that a driver's fragments are what this kernel takes them for, so a device runs it
-    /// only after its results were compared there with those of a float tile.
+    /// Matrix units (wgpu's cooperative matrices), `f16` in and `f32` sums; native only. wgpu calls
+    /// them experimental, and no adapter was at hand to see them work, so a device runs this only
+    /// after its results were compared there with those of a float tile.
     Coop {
         /// Rows and columns of a fragment: 16 on Vulkan, 8 on Metal.
         size: u32,
@@ -119,8 +119,8 @@ impl Tile {
     }
 }
 
-/// True if `f16` holds every weight of the type: F32 and BF16 have a wider range, and an MXFP4 scale
-/// may be 2^127.
+/// True if `f16` holds every weight of the type: F32 and BF16 have a wider range, and an MXFP4
+/// scale may be 2^127.
 pub(crate) fn fits_f16(ty: TensorType) -> bool {
     !matches!(ty, TensorType::F32 | TensorType::BF16 | TensorType::MXFP4)
 }
