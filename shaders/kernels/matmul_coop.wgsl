@@ -1,10 +1,10 @@
 // out[t, r] = Σ_c W[r, c] · x[t, c] for the rows of a prompt, by the device's matrix units.
 //
 // Native only: browsers have no such types. A workgroup is four subgroups of SG threads, two by
-// two; each holds 4 × 2 fragments of results, SIZE × SIZE each in f32. Weights and inputs are rounded to
-// f16 on their way into workgroup memory, 32 columns at a time. There a fragment is one piece of
-// memory, so that it is loaded without conflicts. The accumulators are written out one by one and
-// not as an array, for an index would push them out of the registers.
+// two; each holds 4 × 2 fragments of results, SIZE × SIZE each in f32. Weights and inputs are
+// rounded to f16 on their way into workgroup memory, 32 columns at a time. There a fragment is one
+// piece of memory, so that it is loaded without conflicts. The accumulators are written out one by
+// one and not as an array, for an index would push them out of the registers.
 //
 // Slots: quant, coop (the size of a fragment), put (store, residual, activation).
 //@use lib/matrix_params
