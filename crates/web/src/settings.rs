@@ -57,6 +57,7 @@ pub struct GenerateSettings {
     frequency_penalty: Option<f32>,
     repeat_last_n: Option<u32>,
     seed: Option<u32>,
+    ignore_eos: Option<bool>,
 }
 
 impl GenerateSettings {
@@ -78,6 +79,7 @@ impl GenerateSettings {
         request.max_tokens = self.max_tokens.map(|n| n as usize);
         request.stop = self.stop.unwrap_or_default();
         request.seed = self.seed;
+        request.ignore_eos = self.ignore_eos.unwrap_or(false);
         let s = &mut request.sampling;
         s.temperature = self.temperature.unwrap_or(s.temperature);
         s.top_k = self.top_k.unwrap_or(s.top_k);

@@ -56,7 +56,8 @@ pub fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-fn base_name(path: &Path) -> String {
+/// The last part of a path, for people: folders of a machine belong in no record.
+pub fn base_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 

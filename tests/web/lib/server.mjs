@@ -1,4 +1,5 @@
-// A plain static server on loopback: no special headers, so what works here works anywhere.
+// A plain static server on loopback: no special headers unless asked for, so what works here works
+// anywhere.
 import { createReadStream, statSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
@@ -6,6 +7,7 @@ import path from "node:path";
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
   ".css": "text/css",
   ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
@@ -14,10 +16,12 @@ const TYPES = {
 
 /**
  * Serves folders and files under prefixes: `{ "/some/path/": folder, "/models/x.gguf": file }`.
- * A function as the value answers by itself: `(request, response) => void`.
+ * A function as the value answers by itself: `(request, response) => void`. `headers` go with every
+ * answer.
  */
-export async function serve(mounts) {
+export async function serve(mounts, { headers = {} } = {}) {
   const server = http.createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const url = decodeURIComponent(new URL(request.url, "http://x").pathname);
     const prefix = Object.keys(mounts)
       .filter((mount) => url === mount || (mount.endsWith("/") && url.startsWith(mount)))

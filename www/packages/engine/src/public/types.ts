@@ -62,6 +62,8 @@ export interface GenerateSettings extends Sampling {
   readonly tokens?: readonly number[];
   readonly maxTokens?: number;
   readonly stop?: readonly string[];
+  /** Goes on where the model ends its answer, until `maxTokens` (default false). */
+  readonly ignoreEos?: boolean;
 }
 
 export interface GenerateOptions extends GenerateSettings {
