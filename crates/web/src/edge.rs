@@ -9,13 +9,15 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use engine::bench::Asked;
 use engine::{Session, Step};
 use gguf::{ByteSource, Gguf};
 use js_sys::{Array, Function, Promise, Uint32Array};
-use kernels::{Loader, Plan, PlayerConfig, PlayerError};
+use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
+use crate::bench;
 use crate::convert::{self, DeviceInfo, ModelInfo};
 use crate::error::EdgeError;
 use crate::host;
@@ -59,6 +61,8 @@ struct Inner {
     adapter: String,
     next_task: Function,
     session: RefCell<Option<Session>>,
+    /// Of the model loaded last.
+    kv: Cell<KvType>,
 }
 
 #[wasm_bindgen]
@@ -80,7 +84,8 @@ impl WasmEngine {
             _ => open_gpu(subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
         };
         let session = RefCell::new(None);
-        Ok(WasmEngine(Rc::new(Inner { device, adapter, next_task, session })))
+        let kv = Cell::default();
+        Ok(WasmEngine(Rc::new(Inner { device, adapter, next_task, session, kv })))
     }
 
     /// The device, and the kernel forms of the model in use.
@@ -124,6 +129,26 @@ impl WasmEngine {
             let result = generate(&mut session, settings, &on_piece, &cancel).await;
             inner.put_back(session);
             result.map(|()| JsValue::UNDEFINED)
+        })
+    }
+
+    /// Measures the model in use; `{ progress }` and `{ row }` go to `on_event`. Resolves to rows.
+    /// `file` is the name of what was loaded, as the page has it.
+    pub fn bench(
+        &self,
+        settings: JsValue,
+        file: String,
+        on_event: Function,
+        cancel: &CancelFlag,
+    ) -> Promise {
+        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        promise(async move {
+            let mut session = inner.take()?;
+            let (device, kv) = (inner.device_kind().into(), inner.kv.get());
+            let asked = Asked { file, device, kv, ..Asked::default() };
+            let result = bench::run(&mut session, asked, settings, &on_event, &cancel).await;
+            inner.put_back(session);
+            result
         })
     }
 
@@ -243,7 +268,8 @@ async fn load(
     let (gguf, file_bytes) = open_files(files)?;
     let opened = engine::open(gguf)?;
     let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
-    let config = PlayerConfig { n_ctx, kv: settings.kv()?, n_threads: 1 };
+    inner.kv.set(settings.kv()?);
+    let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 1 };
     let progress = |done: u64, total: u64| {
         let (done, total) = (JsValue::from_f64(done as f64), JsValue::from_f64(total as f64));
         // What the listener throws is its own affair: the load goes on.

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 extern "C" {
     /// Monotonic milliseconds.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn performance_now() -> f64;
+    pub fn performance_now() -> f64;
 }
 
 /// The functions of one engine. `next_task` returns a promise that a fresh task of the event loop

@@ -11,6 +11,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod bench;
 mod convert;
 mod edge;
 mod error;

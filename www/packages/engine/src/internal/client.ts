@@ -1,7 +1,7 @@
 import { EngineError } from "../public/errors.js";
 import type { Notice, Piece, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { CallName, Calls, Reply, Request } from "./protocol.js";
+import type { BenchEvent, CallName, Calls, Reply, Request } from "./protocol.js";
 
 /** How long the worker may take to fetch and compile its module before that counts as a failure. */
 const START_TIMEOUT_MS = 60_000;
@@ -11,11 +11,13 @@ interface Pending {
   reject(error: EngineError): void;
   onProgress: ((progress: Progress) => void) | undefined;
   onPiece: ((piece: Piece) => void) | undefined;
+  onBench: ((event: BenchEvent) => void) | undefined;
 }
 
 export interface CallHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onPiece?: ((piece: Piece) => void) | undefined;
+  readonly onBench?: ((event: BenchEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,6 +84,7 @@ export class Client {
         reject,
         onProgress: hooks.onProgress,
         onPiece: hooks.onPiece,
+        onBench: hooks.onBench,
       });
       this.#post({ type, id, ...body } as Request);
     }).finally(() => signal?.removeEventListener("abort", cancel));
@@ -129,6 +132,8 @@ export class Client {
         return call.onProgress?.(reply.progress);
       case "piece":
         return call.onPiece?.(reply.piece);
+      case "bench":
+        return call.onBench?.(reply.event);
       case "result":
         this.#pending.delete(reply.id);
         return call.resolve(reply.value);

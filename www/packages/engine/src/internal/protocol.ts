@@ -2,11 +2,14 @@
  * The messages between the page and the worker: one discriminated union in each direction.
  *
  * Every request has an `id`; its answers carry the same one. A request ends with exactly one
- * `result` or `error`; `progress` and `piece` may come before. `cancel` names the request it ends
+ * `result` or `error`; `progress`, `piece` and `bench` may come before. `cancel` names the request it ends
  * and has no answer of its own.
  */
 
 import type {
+  BenchProgress,
+  BenchRow,
+  BenchSettings,
   Device,
   EngineInfo,
   GenerateSettings,
@@ -35,6 +38,7 @@ export interface Calls {
   start: { body: { readonly device: Device; readonly lock: string }; result: EngineInfo };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
   generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
+  bench: { body: { readonly settings: BenchSettings }; result: BenchRow[] };
   tokenize: {
     body: { readonly model: number; readonly text: string; readonly options: TokenizeOptions };
     result: number[];
@@ -61,6 +65,9 @@ export interface Loaded {
   readonly info: ModelInfo;
 }
 
+/** What a bench tells while it runs. */
+export type BenchEvent = { readonly progress: BenchProgress } | { readonly row: BenchRow };
+
 export type Request =
   | { [K in CallName]: { readonly type: K; readonly id: number } & Calls[K]["body"] }[CallName]
   | { readonly type: "cancel"; readonly id: number };
@@ -76,6 +83,7 @@ export type Reply =
   | { readonly type: "error"; readonly id: number; readonly error: ErrorBody }
   | { readonly type: "progress"; readonly id: number; readonly progress: Progress }
   | { readonly type: "piece"; readonly id: number; readonly piece: Piece }
+  | { readonly type: "bench"; readonly id: number; readonly event: BenchEvent }
   | { readonly type: "notice"; readonly notice: Notice }
   /** The WebAssembly module trapped: nothing of this worker can be used any more. */
   | { readonly type: "crash"; readonly detail: string };

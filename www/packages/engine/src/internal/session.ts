@@ -1,7 +1,7 @@
 import init, { CancelFlag, WasmEngine } from "../wasm/ingle.js";
 
 import { EngineError } from "../public/errors.js";
-import type { Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
+import type { BenchRow, Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import { openGraphics } from "./features.js";
 import { BlobFile, type SyncFile } from "./files.js";
@@ -24,6 +24,8 @@ type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels"
 export class Session {
   readonly #requests: Requests = [];
   #model = 0;
+  /** Name of the file that was loaded last. */
+  #file = "";
 
   private constructor(
     private readonly engine: WasmEngine,
@@ -86,6 +88,7 @@ export class Session {
     try {
       for (const name of names) files.push(await this.store.open(name));
       const name = names[0] ?? "";
+      this.#file = name;
       const progress = (loaded: number, total: number) => {
         onProgress({ phase: "load", name, loaded, total });
         const isGpu = (this.engine.info() as ModuleInfo).device === "gpu";
@@ -136,6 +139,16 @@ export class Session {
     this.#require(body.model);
     await withFlag(signal, (flag) => this.engine.generate(body.settings, onPiece, flag));
     return null;
+  }
+
+  bench(
+    body: Calls["bench"]["body"],
+    signal: AbortSignal,
+    onEvent: (event: unknown) => void,
+  ): Promise<BenchRow[]> {
+    return withFlag(signal, (flag) =>
+      this.engine.bench(body.settings, this.#file, onEvent, flag),
+    ) as Promise<BenchRow[]>;
   }
 
   tokenize(body: Calls["tokenize"]["body"]): number[] {

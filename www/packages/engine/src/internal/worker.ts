@@ -6,7 +6,7 @@
 import { EngineError } from "../public/errors.js";
 import type { Piece } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { CallName, Calls, ErrorBody, Reply, Request } from "./protocol.js";
+import type { BenchEvent, CallName, Calls, ErrorBody, Reply, Request } from "./protocol.js";
 import { Session } from "./session.js";
 
 type Call = Exclude<Request, { type: "cancel" }>;
@@ -68,6 +68,10 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
     case "generate":
       return session.generate(call, signal, (piece) =>
         scope.postMessage({ type: "piece", id, piece: piece as Piece }),
+      );
+    case "bench":
+      return session.bench(call, signal, (event) =>
+        scope.postMessage({ type: "bench", id, event: event as BenchEvent }),
       );
     case "tokenize":
       return session.tokenize(call);

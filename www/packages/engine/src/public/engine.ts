@@ -1,9 +1,11 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
-import type { SourceBody } from "../internal/protocol.js";
+import type { BenchEvent, SourceBody } from "../internal/protocol.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
 import type {
+  BenchOptions,
+  BenchRow,
   EngineInfo,
   LoadOptions,
   Notice,
@@ -53,6 +55,18 @@ export class Engine {
       { onProgress, signal },
     );
     return new Model(this.#client, loaded);
+  }
+
+  /**
+   * Measures how fast the model in use reads and writes, on this device and right now; what was in
+   * its context is forgotten. Give it a context that the tests fit into, and keep the page in
+   * front: browsers slow hidden pages down.
+   */
+  bench(options: BenchOptions = {}): Promise<BenchRow[]> {
+    const { onProgress, onRow, signal, ...settings } = options;
+    const onBench = (event: BenchEvent) =>
+      "row" in event ? onRow?.(event.row) : onProgress?.(event.progress);
+    return this.#client.call("bench", { settings }, { onBench, signal });
   }
 
   info(): Promise<EngineInfo> {

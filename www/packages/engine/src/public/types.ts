@@ -167,3 +167,86 @@ export interface StoredModel {
   readonly name: string;
   readonly bytes: number;
 }
+
+/** One thing to measure, in tokens: read a prompt, write an output, or one after the other. */
+export interface BenchTest {
+  readonly prompt?: number;
+  readonly output?: number;
+  /** Tokens that are in the context before; they are read first, and not timed. */
+  readonly depth?: number;
+}
+
+export interface BenchSettings {
+  /** Default: read 512 tokens; write 128. */
+  readonly tests?: readonly BenchTest[];
+  /** Timed runs of each test (default 5). */
+  readonly runs?: number;
+  /** Runs before them that are not timed (default 1). */
+  readonly warmUps?: number;
+  /** Measure what the device can do at best, for the limits (default true). */
+  readonly peaks?: boolean;
+}
+
+export interface BenchOptions extends BenchSettings {
+  readonly onProgress?: (progress: BenchProgress) => void;
+  /** Called with each row when it is complete. */
+  readonly onRow?: (row: BenchRow) => void;
+  /** Ends the bench early: the rows so far are the result. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BenchProgress {
+  /** "pp512" reads 512 tokens, "tg128@d2048" writes 128 behind 2048 others. */
+  readonly test: string;
+  /** Its place among the tests, from 0. */
+  readonly index: number;
+  readonly nTests: number;
+  readonly step: "fill" | "warm-up" | "peaks" | "run" | "profile";
+  /** Number of the timed run, from 1; 0 in other steps. */
+  readonly run: number;
+  readonly nRuns: number;
+  /** Null while nothing comparable was measured. */
+  readonly secondsLeft: number | null;
+}
+
+/**
+ * What one test gave, under the names of `ingle bench --format json`. `_ts` is tokens per second;
+ * a number is null where it was not measured or does not apply.
+ */
+export interface BenchRow {
+  readonly model: string;
+  readonly type: string;
+  readonly file: string;
+  readonly device: string;
+  /** The device and its kernels, for people. */
+  readonly name: string | null;
+  readonly kv_type: KvType;
+  readonly test: string;
+  readonly n_prompt: number;
+  readonly n_gen: number;
+  readonly n_depth: number;
+  readonly n_warmup: number;
+  readonly outcome: "done" | "interrupted" | "failed";
+  /** Why there are no numbers. */
+  readonly error: string | null;
+  readonly avg_ts: number | null;
+  readonly stddev_ts: number | null;
+  readonly median_ts: number | null;
+  readonly samples_ts: readonly number[];
+  readonly first_token_ms: number | null;
+  /** False if other work on the device, or an interruption, shaped the numbers. */
+  readonly is_steady: boolean;
+  /** What to know before comparing this row with another, as sentences. */
+  readonly notes: readonly string[];
+  readonly size_bytes: number | null;
+  readonly load_ms: number | null;
+  readonly peak_read_bytes_per_s: number | null;
+  readonly peak_op_per_s: number | null;
+  readonly peak_op_kind: string | null;
+  /** What the device's peaks allow. */
+  readonly limit_ts: number | null;
+  /** Which of them it is. */
+  readonly bound: string | null;
+  /** Mean over limit. */
+  readonly limit_share: number | null;
+}
