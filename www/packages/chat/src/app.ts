@@ -1,6 +1,7 @@
 import type { EngineError, Model, Progress, Source, StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
+import { BenchPage } from "./bench/page.js";
 import { type Action, errorCard, noteCard, ProgressCard } from "./cards.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
@@ -37,6 +38,7 @@ export class App {
     figures: (used) => showGauge(used, this.#host.model?.info.contextLength ?? 0),
     failed: (error) => this.#answerFailed(error),
   });
+  readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
     load: (source: Source) => void this.load(source),
     remove: (model: StoredModel) => void this.#remove(model),
@@ -45,6 +47,8 @@ export class App {
   #waiting: { text: string; line: (text: string) => void } | null = null;
   #stored: StoredModel[] = [];
   #noted = false;
+  /** The conversation's title, while another page is shown. */
+  #chatTitle = document.title;
 
   start(): void {
     this.#host.onGone = (error) => this.#engineGone(error);
@@ -52,7 +56,24 @@ export class App {
     acceptPicks(this.#actions);
     this.#listen();
     this.newChat();
+    addEventListener("hashchange", () => this.#route());
+    this.#route();
     void this.#begin();
+  }
+
+  /** Shows the page that the address names. */
+  #route(): void {
+    const isBench = location.hash === "#/bench";
+    for (const id of ["log", "foot", "model"]) byId(id).hidden = isBench;
+    for (const id of ["bench", "page-name"]) byId(id).hidden = !isBench;
+    byId("to-bench").toggleAttribute("aria-current", isBench);
+    if (isBench) {
+      this.#chat.stop();
+      this.#bench.offer(this.#stored);
+    }
+    byId("skip").textContent = isBench ? "Skip to the page" : "Skip to the message box";
+    if (isBench) this.#chatTitle = document.title;
+    document.title = isBench ? "Bench – ingle" : this.#chatTitle;
   }
 
   async #begin(): Promise<void> {
@@ -76,6 +97,7 @@ export class App {
   }
 
   newChat(): void {
+    if (!byId("bench").hidden) location.hash = "#/";
     this.#chat.stop();
     this.#chat.clear();
     this.#waiting = null;
@@ -85,12 +107,13 @@ export class App {
         ? readyView((text) => this.#composer.sendText(text))
         : noModelView(this.#actions),
     );
-    document.title = "New chat – ingle";
+    document.title = this.#chatTitle = "New chat – ingle";
     if (matchMedia("(pointer:fine)").matches) this.#composer.focus();
   }
 
   async load(source: Source): Promise<void> {
     this.#chat.stop();
+    this.#bench.stop();
     const name = sourceName(source);
     const card = new ProgressCard(name, () => this.#host.cancelLoad());
     if (this.#conversation.isEmpty) this.#conversation.show(noModelView(this.#actions));
@@ -182,6 +205,11 @@ export class App {
   /** Returns whether the text was taken. */
   #send(text: string): boolean {
     const { model } = this.#host;
+    if (this.#bench.isRunning) {
+      showStatus("The bench is running. Your text is kept.");
+      announce("The bench is running. Your text is kept.", "urgent");
+      return false;
+    }
     if (!model && !this.#host.isLoading) {
       showStatus("Choose a model first. Your text is kept.");
       announce("Choose a model first. Your text is kept.", "urgent");
@@ -210,6 +238,7 @@ export class App {
   async #listStored(): Promise<void> {
     this.#stored = await this.#host.stored().catch(() => []);
     showStored(this.#stored, this.#current(), this.#actions);
+    this.#bench.offer(this.#stored);
     await showStorage();
   }
 
@@ -246,6 +275,10 @@ export class App {
     on("setup", () => openSetup(this.#settings));
     on("private", () => void this.#host.refresh().then((info) => openLedger(info)));
     on("menu", openDrawer);
+    byId("skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the address names the page, not a place in it
+      byId(byId("bench").hidden ? "ask" : "bench").focus();
+    });
     document.addEventListener("keydown", (event) => this.#key(event));
   }
 

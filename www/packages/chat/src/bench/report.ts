@@ -1,0 +1,160 @@
+import type { BenchRow } from "@ingle/engine";
+
+import { el } from "../dom.js";
+import { barPlot, depthPlot, figures, label, measured, rate } from "./plots.js";
+import plotStyle from "./plots.css?raw";
+
+/** Everything a bench gave, in the three forms it can leave the page in: seen, saved, copied. */
+export interface Report {
+  readonly rows: readonly BenchRow[];
+  readonly headline: string;
+  /** What to know before comparing, as sentences. */
+  readonly problems: readonly string[];
+  /** ISO date and time. */
+  readonly date: string;
+}
+
+const LIMIT_NOTE =
+  "Bars are means, whiskers one standard deviation. The dashed mark is what the speed of this " +
+  "device allows.";
+
+const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
+  const parts = [n_prompt > 0 ? `read ${n_prompt}` : "", n_gen > 0 ? `write ${n_gen}` : ""];
+  const after = n_depth > 0 ? ` after ${n_depth}` : "";
+  return parts.filter(Boolean).join(", ") + after;
+};
+
+/** Plots of what there is, then every row. */
+export function reportNodes({ rows, problems }: Report): HTMLElement[] {
+  const good = measured(rows);
+  const written = good.filter((row) => row.n_gen > 0 && row.n_prompt === 0);
+  const read = good.filter((row) => row.n_prompt > 0 && row.n_gen === 0);
+  const models = new Set(good.map(label)).size;
+  const withTest = (row: BenchRow) => (models > 1 ? label(row) : `${row.n_prompt} tokens`);
+  const nodes: HTMLElement[] = [];
+  const start = written.filter((row) => row.n_depth === 0);
+  if (start.length > 0)
+    nodes.push(barPlot("Writing speed, tokens per second", LIMIT_NOTE, start, label));
+  // One length of prompt when models are compared, all lengths of a single one.
+  const longest = Math.max(...read.map((row) => row.n_prompt));
+  const shown = models > 1 ? read.filter((row) => row.n_prompt === longest) : read;
+  if (shown.length > 0) {
+    const size = models > 1 ? ` of ${longest} tokens` : ", by its length";
+    const title = `Reading speed of a prompt${size}, tokens per second`;
+    nodes.push(barPlot(title, LIMIT_NOTE, shown, withTest));
+  }
+  if (new Set(written.map((row) => row.n_depth)).size > 1) {
+    const note = "Tokens per second. A longer conversation means more to read back for every word.";
+    nodes.push(depthPlot("Writing speed as the conversation grows", note, written));
+  }
+  nodes.push(table(rows));
+  const notes = [...problems, ...rows.flatMap(remarks)];
+  if (notes.length > 0)
+    nodes.push(el("ul", { class: "remarks" }, ...notes.map((note) => el("li", {}, note))));
+  return nodes;
+}
+
+function remarks(row: BenchRow): string[] {
+  const all = row.error === null ? row.notes : [row.error, ...row.notes];
+  return all.map((note) => `${label(row)}, ${what(row)}: ${note}`);
+}
+
+const HEAD = ["Model", "Test", "Mean", "± sd", "Median", "First word", "Limit", "Of limit"];
+
+function cells(row: BenchRow): string[] {
+  const number = (value: number | null) => (value === null ? "–" : rate(value));
+  return [
+    label(row),
+    what(row),
+    number(row.avg_ts),
+    number(row.stddev_ts),
+    number(row.median_ts),
+    row.first_token_ms === null ? "–" : `${(row.first_token_ms / 1000).toFixed(2)}\u00a0s`,
+    number(row.limit_ts),
+    row.limit_share === null ? "–" : `${Math.round(row.limit_share * 100)}%`,
+  ];
+}
+
+function table(rows: readonly BenchRow[]): HTMLElement {
+  return el(
+    "section",
+    { class: "card plot", "aria-labelledby": "all-rows" },
+    el("h3", { id: "all-rows" }, "All figures, in tokens per second"),
+    el(
+      "div",
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table, scrolls sideways" },
+      figures(HEAD, rows.map(cells)),
+    ),
+  );
+}
+
+/** Aligned columns for a message or a note. */
+export function asText({ rows, headline, problems, date }: Report): string {
+  const table = [HEAD, ...rows.map(cells)].map((row) => row.map((cell) => cell.replace(/\s/g, " ")));
+  const widths = HEAD.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
+  const lines = table.map((row) =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
+  const notes = [...problems, ...rows.flatMap(remarks)];
+  return [`ingle bench, ${date}`, headline, "", ...lines, ...notes.map((n) => `* ${n}`), ""].join(
+    "\n",
+  );
+}
+
+/** Colors and fonts of the page that the plots use. */
+const TOKENS =
+  "bg surface border outline text text2 text3 accent-text c1 c2 c3 c4 c5 c6 ui r3 focus".split(" ");
+
+const SAVED_STYLE = `*{box-sizing:border-box} body{margin:0 auto; max-inline-size:720px; padding:24px 20px 48px; background:var(--bg); color:var(--text); font:400 14px/20px var(--ui)}
+h1{font-size:26px; line-height:34px; margin:0} h3{font-size:15px; line-height:22px; margin:0 0 8px} figure,p{margin:0} .lead{margin-block:6px 20px; font-size:16px; line-height:26px; color:var(--text2)}
+.card{display:grid; gap:10px; margin-block-start:10px; border:1px solid var(--border); border-radius:var(--r3); background:var(--surface)} .remarks{color:var(--text2)} :focus-visible{outline:2px solid var(--focus)}
+@media print{:root{color-scheme:light}}`;
+
+/** The tokens' values in one theme: the page's own style sheet is asked, in both. */
+function tokens(theme: "light" | "dark"): string {
+  const root = document.documentElement;
+  const before = root.dataset["theme"];
+  root.dataset["theme"] = theme;
+  const style = getComputedStyle(root);
+  const values = TOKENS.map((name) => `--${name}:${style.getPropertyValue(`--${name}`)}`);
+  if (before === undefined) delete root.dataset["theme"];
+  else root.dataset["theme"] = before;
+  return `:root{${values.join("; ")}}`;
+}
+
+/** One file that needs no script, no network and no other file, in light and dark. */
+export function asHtml(report: Report): string {
+  const nodes = reportNodes(report);
+  for (const node of nodes)
+    for (const details of node.querySelectorAll("details")) details.open = true;
+  const main = el(
+    "main",
+    {},
+    el("h1", {}, "Bench"),
+    el("p", { class: "lead" }, report.headline),
+    ...nodes,
+    el("p", {}, `Measured by ingle in this browser, ${report.date}.`),
+  );
+  const dark = `@media screen and (prefers-color-scheme:dark){${tokens("dark")}}`;
+  // The frame is text: this page's policy refuses a style element, even for another document.
+  // What comes from a model file is in the nodes, where it was set as text.
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Bench – ingle</title>
+<style>
+:root{color-scheme:light dark}
+${tokens("light")}
+${dark}
+${SAVED_STYLE}
+${plotStyle}</style>
+</head>
+<body>${main.outerHTML}</body>
+</html>
+`;
+}
