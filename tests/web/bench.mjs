@@ -140,8 +140,8 @@ cases["the page runs, shows rows, saves one HTML file and copies text"] = async 
     assert.match(lead, /^5 runs after 1 warm-up, tab .*\. .*SIMD.*Chrom/);
     const rows = await page.locator("section.plot tbody tr").allTextContents();
     assert.equal(rows.length, 2);
-    assert.match(rows[0], /read 128\d/);
-    assert.match(rows[1], /write 32\d/);
+    assert.match(rows[0], /read 128[\d,.]+/);
+    assert.match(rows[1], /write 32[\d,.]+/);
     assert.equal(await page.locator("#bench figure svg[role=img] desc").count(), 2);
     const [download] = await Promise.all([
       page.waitForEvent("download"),

@@ -75,8 +75,9 @@ export function headline(
   conditions: Conditions,
   info: EngineInfo | null,
 ): string {
-  const least = Math.min(...rows.map((row) => row.samples_ts.length));
-  const n = Number.isFinite(least) ? least : runs;
+  // A test that could not be run says so in its row; it is not "0 runs" of the others.
+  const made = rows.map((row) => row.samples_ts.length).filter((n) => n > 0);
+  const n = made.length > 0 ? Math.min(...made) : runs;
   const warm = rows[0]?.n_warmup ?? 1;
   const times = n === 1 ? "1 run" : `${n} runs`;
   const warmUps = `${warm} warm-up${warm === 1 ? "" : "s"}`;

@@ -12,14 +12,22 @@ import "./plots.css";
 /** Timed runs of each test; the engine adds one warm-up. */
 const RUNS = 5;
 
-/** What can be measured; a longer plan shows how speed changes in a long conversation. */
-const PLANS: Readonly<Record<string, { label: string; tests: readonly BenchTest[] }>> = {
+/** What can be measured; the longer one shows how speed changes in a long conversation. */
+interface Plan {
+  readonly label: string;
+  readonly what: string;
+  readonly tests: readonly BenchTest[];
+}
+
+const PLANS: Readonly<Record<string, Plan>> = {
   short: {
-    label: "Short: read 128 tokens, write 32",
+    label: "Short, 2 tests",
+    what: "Reads 128 tokens, and writes 32.",
     tests: [{ prompt: 128 }, { output: 32 }],
   },
   long: {
-    label: "Long: also read 512, and write after 512 and 2,048 tokens",
+    label: "Long, 5 tests",
+    what: "Reads 128 and 512 tokens, and writes 32: at the start, after 512 and after 2,048.",
     tests: [
       { prompt: 128 },
       { prompt: 512 },
@@ -79,7 +87,13 @@ export class BenchPage {
   }
 
   #size(): HTMLElement {
-    return el("label", { class: "field" }, "How much", this.#plan);
+    const what = el("small");
+    const say = () => {
+      what.textContent = `${PLANS[this.#plan.value]?.what ?? ""} Each test runs ${RUNS} times.`;
+    };
+    this.#plan.addEventListener("change", say);
+    say();
+    return el("label", { class: "field" }, "How much", this.#plan, what);
   }
 
   get isRunning(): boolean {

@@ -18,7 +18,7 @@ const LABEL_GAP = 14;
 const LABEL_CHARS = 22;
 
 export const rate = (value: number): string =>
-  value.toFixed(value < 10 ? 2 : value < 1000 ? 1 : 0);
+  value < 1000 ? value.toFixed(value < 10 ? 2 : 1) : count(Math.round(value));
 
 /** "SmolLM2 135M, Q4_0"; the file's name where the model has none. */
 export function label({ model, type, file }: BenchRow): string {

@@ -14,9 +14,11 @@ export interface Report {
   readonly date: string;
 }
 
-const LIMIT_NOTE =
-  "Bars are means, whiskers one standard deviation. The dashed mark is what the speed of this " +
-  "device allows.";
+const BAR_NOTE = "Bars are means, whiskers one standard deviation.";
+const LIMIT_NOTE = " The dashed mark is what the speed of this device allows.";
+
+const barNote = (rows: readonly BenchRow[]): string =>
+  rows.some((row) => row.limit_ts !== null) ? BAR_NOTE + LIMIT_NOTE : BAR_NOTE;
 
 const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
   const parts = [n_prompt > 0 ? `read ${n_prompt}` : "", n_gen > 0 ? `write ${n_gen}` : ""];
@@ -34,14 +36,14 @@ export function reportNodes({ rows, problems }: Report): HTMLElement[] {
   const nodes: HTMLElement[] = [];
   const start = written.filter((row) => row.n_depth === 0);
   if (start.length > 0)
-    nodes.push(barPlot("Writing speed, tokens per second", LIMIT_NOTE, start, label));
+    nodes.push(barPlot("Writing speed, tokens per second", barNote(start), start, label));
   // One length of prompt when models are compared, all lengths of a single one.
   const longest = Math.max(...read.map((row) => row.n_prompt));
   const shown = models > 1 ? read.filter((row) => row.n_prompt === longest) : read;
   if (shown.length > 0) {
     const size = models > 1 ? ` of ${longest} tokens` : ", by its length";
     const title = `Reading speed of a prompt${size}, tokens per second`;
-    nodes.push(barPlot(title, LIMIT_NOTE, shown, withTest));
+    nodes.push(barPlot(title, barNote(shown), shown, withTest));
   }
   if (new Set(written.map((row) => row.n_depth)).size > 1) {
     const note = "Tokens per second. A longer conversation means more to read back for every word.";
@@ -69,7 +71,7 @@ function cells(row: BenchRow): string[] {
     number(row.avg_ts),
     number(row.stddev_ts),
     number(row.median_ts),
-    row.first_token_ms === null ? "–" : `${(row.first_token_ms / 1000).toFixed(2)}\u00a0s`,
+    row.first_token_ms === null ? "–" : `${rate(row.first_token_ms)}\u00a0ms`,
     number(row.limit_ts),
     row.limit_share === null ? "–" : `${Math.round(row.limit_share * 100)}%`,
   ];
