@@ -65,9 +65,9 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dump: PathBuf,
     },
-    /// Measure `ingle bench` on model files, beside a peer if INGLE_PEER names its script.
+    /// Measure reading and writing of model files, in pairs with other engines.
     ///
-    /// Example: cargo xtask bench model.gguf --pairs 5
+    /// Example: cargo xtask bench model.gguf --peers --pairs 5
     Bench(bench::Args),
     /// Make the seeded test models again and fail if a byte changed.
     ///
