@@ -39,7 +39,7 @@ if (!["ingle", "wllama"].includes(engine) || !file || Object.values(sizes).some(
 /** More tokens than any vocabulary makes of the words beyond one each. */
 const SPARE_TOKENS = 16;
 
-const BLANK = '<!doctype html><meta charset=utf-8><title>bench</title><input type="file" id="file">';
+const BLANK = "<!doctype html><meta charset=utf-8><title>bench</title><input type=file id=file>";
 const isolation = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",

@@ -181,7 +181,7 @@ async function checkSaved(browser, file, rows) {
   await page.close();
 }
 
-cases["Stop ends the bench and keeps what was measured; a message meanwhile is kept"] = async () => {
+cases["Stop keeps what was measured, and a message written meanwhile is kept"] = async () => {
   await withBench(DESKTOP, async (page) => {
     await page.selectOption("#bench-plan", "long");
     // In one go: a tiny model's bench would be over between two messages from here.

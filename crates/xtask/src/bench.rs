@@ -36,22 +36,22 @@ pub struct Args {
     #[arg(long)]
     browser: bool,
     /// Tokens of the prompt; decoding starts behind them.
-    #[arg(short, long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, default_value_t = 128, value_parser = at_least(1))]
     prompt: u32,
     /// Tokens decoded one by one.
-    #[arg(short = 'n', long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(short = 'n', long, default_value_t = 32, value_parser = at_least(2))]
     n_tokens: u32,
     /// Threads of every program.
-    #[arg(short, long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, default_value_t = 2, value_parser = at_least(1))]
     threads: u32,
     /// Player of `ingle`: cpu, gpu or reference.
     #[arg(long, default_value = "cpu", conflicts_with = "browser")]
     device: String,
     /// How often all are measured, in turns.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = at_least(1))]
     pairs: u32,
     /// Timed runs of each program per pair; their median counts.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = at_least(1))]
     reps: u32,
     /// Add the pairs to what the result file has for the same settings, instead of replacing it.
     #[arg(long)]
@@ -62,6 +62,11 @@ pub struct Args {
     /// Print only; keep no result file.
     #[arg(long)]
     dry: bool,
+}
+
+/// Numbers from here on.
+fn at_least(n: i64) -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(n..)
 }
 
 /// Measures every file; each is a row of the day's result file.

@@ -5,7 +5,8 @@ const SPARE_TOKENS = 64;
 
 export async function open(file, { nPrompt, nOutput, threads }) {
   const { Wllama } = await import("/wllama/esm/index.js");
-  const wllama = new Wllama({ default: "/wllama/esm/wasm/wllama.wasm" }, { suppressNativeLog: true });
+  const module = { default: "/wllama/esm/wasm/wllama.wasm" };
+  const wllama = new Wllama(module, { suppressNativeLog: true });
   await wllama.loadModel([file], {
     n_gpu_layers: 0,
     n_threads: threads,

@@ -48,7 +48,7 @@ export class BenchPage {
   readonly #lead = el("p", { class: "lead num", id: "bench-lead" }, LEAD);
   readonly #models = el("fieldset", { class: "choices" });
   readonly #plan = el("select", { id: "bench-plan" });
-  readonly #run = el("button", { class: "b b-main", type: "button", "data-ui": "bench.run" }, "Run");
+  readonly #run = el("button", { class: "b b-main", type: "button", "data-ui": "bench.run" });
   readonly #save = el("button", { class: "b", type: "button", "data-ui": "bench.save" });
   readonly #copy = el("button", { class: "b b-bare", type: "button", "data-ui": "bench.copy" });
   readonly #bar = el("progress", { class: "bar bar-live", max: 1, value: 0 });
@@ -76,7 +76,12 @@ export class BenchPage {
         { class: "col" },
         el("h1", {}, "Bench"),
         this.#lead,
-        el("section", { class: "card", "aria-label": "What to measure" }, this.#models, this.#size()),
+        el(
+          "section",
+          { class: "card", "aria-label": "What to measure" },
+          this.#models,
+          this.#size(),
+        ),
         el("div", { class: "do" }, this.#run, this.#save, this.#copy),
         this.#bar,
         this.#status,

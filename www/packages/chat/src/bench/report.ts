@@ -3,6 +3,7 @@ import type { BenchRow } from "@ingle/engine";
 import { el } from "../dom.js";
 import { barPlot, depthPlot, figures, label, measured, rate } from "./plots.js";
 import plotStyle from "./plots.css?raw";
+import savedStyle from "./saved.css?raw";
 
 /** Everything a bench gave, in the three forms it can leave the page in: seen, saved, copied. */
 export interface Report {
@@ -92,7 +93,8 @@ function table(rows: readonly BenchRow[]): HTMLElement {
 
 /** Aligned columns for a message or a note. */
 export function asText({ rows, headline, problems, date }: Report): string {
-  const table = [HEAD, ...rows.map(cells)].map((row) => row.map((cell) => cell.replace(/\s/g, " ")));
+  const plain = (cell: string) => cell.replace(/\s/g, " ");
+  const table = [HEAD, ...rows.map(cells)].map((row) => row.map(plain));
   const widths = HEAD.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
   const lines = table.map((row) =>
     row
@@ -109,11 +111,6 @@ export function asText({ rows, headline, problems, date }: Report): string {
 /** Colors and fonts of the page that the plots use. */
 const TOKENS =
   "bg surface border outline text text2 text3 accent-text c1 c2 c3 c4 c5 c6 ui r3 focus".split(" ");
-
-const SAVED_STYLE = `*{box-sizing:border-box} body{margin:0 auto; max-inline-size:720px; padding:24px 20px 48px; background:var(--bg); color:var(--text); font:400 14px/20px var(--ui)}
-h1{font-size:26px; line-height:34px; margin:0} h3{font-size:15px; line-height:22px; margin:0 0 8px} figure,p{margin:0} .lead{margin-block:6px 20px; font-size:16px; line-height:26px; color:var(--text2)}
-.card{display:grid; gap:10px; margin-block-start:10px; border:1px solid var(--border); border-radius:var(--r3); background:var(--surface)} .remarks{color:var(--text2)} :focus-visible{outline:2px solid var(--focus)}
-@media print{:root{color-scheme:light}}`;
 
 /** The tokens' values in one theme: the page's own style sheet is asked, in both. */
 function tokens(theme: "light" | "dark"): string {
@@ -153,7 +150,7 @@ export function asHtml(report: Report): string {
 :root{color-scheme:light dark}
 ${tokens("light")}
 ${dark}
-${SAVED_STYLE}
+${savedStyle}
 ${plotStyle}</style>
 </head>
 <body>${main.outerHTML}</body>

@@ -2,8 +2,8 @@
  * The messages between the page and the worker: one discriminated union in each direction.
  *
  * Every request has an `id`; its answers carry the same one. A request ends with exactly one
- * `result` or `error`; `progress`, `piece` and `bench` may come before. `cancel` names the request it ends
- * and has no answer of its own.
+ * `result` or `error`; `progress`, `piece` and `bench` may come before. `cancel` names the request
+ * it ends and has no answer of its own.
  */
 
 import type {
