@@ -2,7 +2,8 @@
 //
 //   a = Σ_p softmax_p(scale · q·k_p) · v_p
 // One workgroup per key/value head and span, with all the query heads that share it (GROUP), so
-// keys and values are read from memory once; more heads than fit are cut into `n_cuts` workgroups.
+// keys and values are read once, each into a register that serves all of them; more heads than fit
+// are cut into `n_cuts` workgroups.
 // A span's scores fit in workgroup memory, so the softmax is two passes over them and not online.
 // With one span the result is final; with more, each leaves (Σ, max, sum) for attn_merge.
 
@@ -27,12 +28,14 @@ struct Params {
 
 const CHUNKS: u32 = 16u;             // parts of a span that one head's softmax is cut into
 const ITEMS: u32 = GROUP * HD4;      // results, vec4 each
-const PARTS: u32 = max(1u, WG / ITEMS);
+// Parts of a span that values are summed in: enough for all threads, within 8 KiB.
+const PARTS: u32 = max(1u, min(WG / HD4, 512u / ITEMS));
 
 // First the queries; when the scores are made, the parts of the results.
 var<workgroup> q: array<vec4<f32>, PARTS * ITEMS>;
 var<workgroup> scores: array<f32, GROUP * SPAN>;
 var<workgroup> chunk: array<f32, GROUP * CHUNKS>;
+var<workgroup> chunk_sum: array<f32, GROUP * CHUNKS>;
 
 fn key(pos: u32, head: u32, d4: u32) -> vec4<f32> {
     return kv_value(cache_k[kv_at(pos, head, d4)], cache_k[kv_scale_at(pos, head, d4)]);
@@ -89,13 +92,24 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         scores[at] = exp(scores[at] - chunk_max(i / n));
     }
     workgroupBarrier();
-    for (var i = lane; i < PARTS * ITEMS; i += WG) {
-        let h = (i % ITEMS) / HD4;
-        var sum = vec4<f32>(0.0);
-        for (var p = i / ITEMS; p < n; p += PARTS) {
-            sum += scores[h * SPAN + p] * value(start + p, kv_head, i % HD4);
+    for (var i = lane; i < GROUP * CHUNKS; i += WG) {
+        var sum = 0.0;
+        for (var p = i % CHUNKS; p < n; p += CHUNKS) {
+            sum += scores[(i / CHUNKS) * SPAN + p];
         }
-        q[i] = sum;
+        chunk_sum[i] = sum;
+    }
+    for (var i = lane; i < PARTS * HD4; i += WG) {
+        var s = array<vec4<f32>, GROUP>();
+        for (var p = i / HD4; p < n; p += PARTS) {
+            let v = value(start + p, kv_head, i % HD4);
+            for (var h = 0u; h < GROUP; h++) {
+                s[h] += scores[h * SPAN + p] * v;
+            }
+        }
+        for (var h = 0u; h < GROUP; h++) {
+            q[(i / HD4) * ITEMS + h * HD4 + i % HD4] = s[h];
+        }
     }
     workgroupBarrier();
     for (var i = lane; i < ITEMS; i += WG) {
@@ -105,8 +119,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
             sum += q[part * ITEMS + i];
         }
         var total = 0.0;
-        for (var p = 0u; p < n; p++) {
-            total += scores[h * SPAN + p];
+        for (var c = 0u; c < CHUNKS; c++) {
+            total += chunk_sum[h * CHUNKS + c];
         }
         if (n_groups.y == 1u) {
             a[head0 * HD4 + i] = sum / total;

@@ -13,6 +13,9 @@ pub const WORKGROUP_BYTES: usize = 16384;
 /// Parts of a span in the softmax (`CHUNKS` in `attn_split.wgsl`).
 const CHUNKS: usize = 16;
 
+/// Results of all parts that values are summed in, 16 bytes each (`PARTS` there).
+const PART_ITEMS: usize = 512;
+
 /// The cut of one layer's decode attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttnShape {
@@ -31,9 +34,10 @@ pub fn attn_shape(heads: Heads) -> Option<AttnShape> {
     let cuts = (1..=per_kv).filter(|n| per_kv.is_multiple_of(*n));
     cuts.flat_map(|n_cuts| [256, 128, 64].map(|span| (n_cuts, span))).find_map(|(n_cuts, span)| {
         let group = per_kv / n_cuts;
-        let items = group * heads.head_dim / 4;
-        let parts = (ATTN_WG as usize / items.max(1)).max(1);
-        let bytes = parts * items * 16 + group * (span + CHUNKS) * 4;
+        let head4 = (heads.head_dim / 4).max(1);
+        let items = (group * head4).max(1);
+        let parts = (ATTN_WG as usize / head4).min(PART_ITEMS / items).max(1);
+        let bytes = parts * items * 16 + group * (span + 2 * CHUNKS) * 4;
         (bytes <= WORKGROUP_BYTES).then_some(AttnShape { group, n_cuts, span })
     })
 }
