@@ -33,11 +33,12 @@ const TESTS: [&str; 7] = ["--lib", "--test", "player", "--test", "golden", "--te
 const BEST: &str = "max";
 const EVERYWHERE: [&str; 2] = ["cpu", "cpu/golden"];
 
-/// Emulated processors, with the instruction sets the player must find on each.
-const PROCESSORS: [(&str, &str); 3] = [
-    (BEST, "NEON i8mm, NEON dotprod, NEON, portable"),
-    ("cortex-a76", "NEON dotprod, NEON, portable"),
-    ("cortex-a57", "NEON, portable"),
+/// Emulated processors, with the name (where it is a real one) and the instruction sets that the
+/// player must find on each.
+const PROCESSORS: [(&str, Option<&str>, &str); 3] = [
+    (BEST, None, "NEON i8mm, NEON dotprod, NEON, portable"),
+    ("cortex-a76", Some("Cortex-A76"), "NEON dotprod, NEON, portable"),
+    ("cortex-a57", Some("Cortex-A57"), "NEON, portable"),
 ];
 
 /// Builds the tests once and runs them on every processor.
@@ -51,14 +52,15 @@ pub fn run() -> Result<Tally> {
     let envs = [("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)];
     let programs = harness::build_with(&args, &envs)?;
     let mut tally = Tally::default();
-    for (processor, sets) in PROCESSORS {
+    for (processor, name, sets) in PROCESSORS {
         let is_due = |name: &str| processor == BEST || EVERYWHERE.contains(&name);
         for test in programs.iter().filter(|test| test.is_test && is_due(&test.name)) {
             let mut command = program(&emulator);
             command.args(["-L", C_LIBRARY, "-cpu", processor]).arg(&test.path);
             command.env("INGLE_EXPECT_SETS", sets);
-            let name = format!("{} on {processor}", test.name);
-            let named = Program { name, ..test.clone() };
+            command.envs(name.map(|name| ("INGLE_EXPECT_CPU", name)));
+            let shown = format!("{} on {processor}", test.name);
+            let named = Program { name: shown, ..test.clone() };
             tally.add(harness::run_as(&named, command)?);
         }
     }

@@ -69,6 +69,11 @@ unsafe fn broadcast(q: *const i8) -> int8x16_t {
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
+    let n_lines = T::LAYOUT.codes.block_bytes() / LINE;
+    prefetch::<0>(block, n_lines);
+    prefetch::<1>(block, n_lines);
+    prefetch::<2>(block, n_lines);
+    prefetch::<3>(block, n_lines);
     // SAFETY: a whole block and 32 activations from the caller.
     unsafe {
         let q = act.q.add(k);

@@ -6,6 +6,13 @@
 //! - `N_ROWS × N_TOKENS = 8` registers of 4 outputs; `row_vec` and `token_vec` give the 4 factors
 //!   of a register that go by row and by token;
 //! - `store_eighth` puts the float sums where they belong.
+//!
+//! What the compiler makes of it (rustc 1.95, optimized, link-time optimization off to see it): the
+//! inner loops are the loads and the dots and nothing else, as with `ldp` and 8 `smmla` per 8
+//! columns. In the tile of the sets with dots, at most 3 registers are spilled per block, and only
+//! where there are minimums; plain NEON spills up to 9 there. A block of the matrix-vector product
+//! is 32 dots in some 130 to 300 instructions with at most 6 registers spilled (plain NEON: 13),
+//! most of them in the formats with bit planes.
 
 macro_rules! stamp_neon_tile {
     (#[$attr:meta]) => {
@@ -173,6 +180,7 @@ macro_rules! stamp_neon_lane_dots {
             low: &mut I,
             high: &mut I,
         ) {
+            prefetch::<G>(block, T::LAYOUT.codes.block_bytes() / LINE);
             // SAFETY: a whole block from the caller.
             let lines = unsafe { expand::<T>(block, G) };
             for i in 0..4 {
