@@ -1,6 +1,6 @@
 //! Finding a GPU, opening it, and choosing the kernel forms it can run.
 
-use kernels::shader::Forms;
+use kernels::shader::{Choices, Forms};
 use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 use crate::check;
@@ -77,6 +77,7 @@ pub struct Gpu {
     pub(crate) queue: wgpu::Queue,
     pub(crate) health: Health,
     pub(crate) forms: Forms,
+    pub(crate) choices: Choices,
     pub(crate) limits: wgpu::Limits,
     pub(crate) max_total_bytes: Option<u64>,
     pub(crate) clock_ms: Option<fn() -> f64>,
@@ -115,8 +116,18 @@ impl Gpu {
         }
         let max_total_bytes = options.max_total_bytes;
         let clock_ms = options.clock_ms.or(platform::CLOCK);
-        let mut gpu =
-            Gpu { device, queue, health, forms, limits, max_total_bytes, clock_ms, summary };
+        let choices = options.choices.clone();
+        let mut gpu = Gpu {
+            device,
+            queue,
+            health,
+            forms,
+            choices,
+            limits,
+            max_total_bytes,
+            clock_ms,
+            summary,
+        };
         if forms.subgroups && !check::reduction_works(&gpu).await {
             gpu.forms.subgroups = false;
         }

@@ -1,5 +1,7 @@
 //! What a host may ask of the GPU; the defaults are right for products, the rest is for tests.
 
+use kernels::shader::Choices;
+
 /// A way to reach a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -29,6 +31,8 @@ pub struct Options {
     pub allow_subgroups: Option<bool>,
     /// `f16` forms: `None` = if the adapter has them; `Some(true)` is an error where it has not.
     pub allow_f16: Option<bool>,
+    /// Which form of each product to run: by default floats everywhere.
+    pub choices: Choices,
     /// Milliseconds of a monotonic clock, for the time budget of prompt chunks. Natively there is
     /// one already; in a browser the page has it.
     pub clock_ms: Option<fn() -> f64>,

@@ -54,7 +54,7 @@ impl<'a> Builder<'a> {
             store,
             config,
             pipelines: Pipelines::default(),
-            choices: Choices::default(),
+            choices: gpu.choices.clone(),
             params: Vec::new(),
             schedule: Schedule::default(),
             op: "",

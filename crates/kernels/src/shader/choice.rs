@@ -85,11 +85,22 @@ pub fn coop_tiles(ty: TensorType) -> Vec<Tile> {
 /// What was chosen for a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices {
+    /// What products whose shape nobody chose a form for are summed in, where the type allows it.
+    dot: Dot,
     vec: HashMap<Shape, VecForm>,
     tile: HashMap<Shape, Tile>,
 }
 
 impl Choices {
+    /// All products in floats, or in integers where the weights are.
+    pub fn all(dot: Dot) -> Self {
+        Choices { dot, ..Choices::default() }
+    }
+
+    fn dot(&self, ty: TensorType) -> Dot {
+        if self.dot.suits(ty) { self.dot } else { Dot::Float }
+    }
+
     /// Sets the form of products with one row.
     pub fn set_vec(&mut self, shape: Shape, form: VecForm) {
         self.vec.insert(shape, form);
@@ -107,13 +118,17 @@ impl Choices {
             33..=255 => 64,
             _ => 128,
         };
-        let form = VecForm { dot: Dot::Float, wg, rows: 4 };
+        let form = VecForm { dot: self.dot(shape.0), wg, rows: 4 };
         self.vec.get(&shape).copied().unwrap_or(form)
     }
 
     /// The form of a product with more than [`SMALL_TILE`] rows.
     pub fn tile(&self, shape: Shape) -> Tile {
-        self.tile.get(&shape).copied().unwrap_or(Tile::Float { tm: 8, tn: 8 })
+        let tile = match self.dot(shape.0) {
+            Dot::Float => Tile::Float { tm: 8, tn: 8 },
+            Dot::Int => Tile::Int { tm: 4, tn: 8 },
+        };
+        self.tile.get(&shape).copied().unwrap_or(tile)
     }
 
     /// The form of a product with up to [`SMALL_TILE`] rows: integers if they won with more.
