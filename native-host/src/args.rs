@@ -10,6 +10,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod bench;
+pub use bench::{BenchArgs, BenchFormat};
+
 /// Exit code for wrong use, as shells and clap have it.
 const EXIT_USAGE: u8 = 2;
 
@@ -67,14 +70,6 @@ pub enum Format {
     #[default]
     Text,
     Json,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum BenchFormat {
-    #[default]
-    Md,
-    Json,
-    Csv,
 }
 
 /// Where and how a model is loaded.
@@ -207,44 +202,15 @@ pub struct LogitsArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "Measured like llama-bench: random ids, first a prompt of P tokens, then N \
-    single tokens, without sampling,\nafter a warm-up; mean and standard deviation over R runs.\n\n\
-    Examples:\n  ingle bench model.gguf\n  \
-    ingle bench model.gguf -p 128 -n 24 -r 3 -t 2 --device cpu --format json"
-)]
-pub struct BenchArgs {
-    /// The model, or the first part of a split one
-    pub file: PathBuf,
-    /// Tokens of the prompt; 0 leaves the test out
-    #[arg(short = 'p', value_name = "N", default_value_t = 512)]
-    pub p: usize,
-    /// Tokens to write; 0 leaves the test out
-    #[arg(short = 'n', value_name = "N", default_value_t = 128)]
-    pub n: usize,
-    /// Runs of each test
-    #[arg(short = 'r', value_name = "N", default_value_t = 5, value_parser = at_least_one())]
-    pub r: u32,
-    #[command(flatten)]
-    pub load: LoadArgs,
-    #[arg(long, value_enum, default_value_t)]
-    pub format: BenchFormat,
-}
-
-#[derive(Args)]
 #[command(after_help = "Examples:\n  ingle devices\n  ingle devices --format json")]
 pub struct DevicesArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..)
-}
-
 /// Parses the command line; help and version are printed here, wrong use is one sentence.
 pub fn parse() -> Result<Command, ExitCode> {
-    let error = match Cli::try_parse() {
+    let error = match Cli::try_parse_from(bench::spelled(std::env::args_os())) {
         Ok(cli) => return Ok(cli.command),
         Err(error) => error,
     };
@@ -272,6 +238,13 @@ fn sentence(message: &str) -> String {
     format!("{line}; `ingle help` and `--help` after a command list what there is")
 }
 
+/// Parses words as they are typed after `ingle`, for tests.
+#[cfg(test)]
+pub fn parse_line(line: &str) -> Result<Command, clap::Error> {
+    let words = std::iter::once("ingle").chain(line.split_whitespace());
+    Ok(Cli::try_parse_from(bench::spelled(words.map(Into::into)))?.command)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -295,9 +268,13 @@ mod tests {
             "tokenize m.gguf --no-bos --no-special --decode --format json",
             "logits m.gguf --tokens 1,2,3 --all --device gpu --kv f32 --out f",
             "bench m.gguf -p 128 -n 8 -r 2 -t 2 --device cpu --format csv",
+            "bench a.gguf b.gguf -p 128,512 -n 32 -n 64 -d 0,2048 -r 3 -b 64,128 -ub 32 -t 1,2 \
+             --device cpu,gpu --kv f16,q8_0 --gpu-layers 0,8 -pg 512,128 -pg 64,16 --profile \
+             --warmup 0 --no-peaks --min-tok-s 20 --format html -o out.html",
             "devices --format json",
         ] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
+            let words = bench::spelled(words.map(Into::into));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
         let words = ["ingle", "logits", "m", "--tokens", "1,2,3", "--out", "f"];
@@ -309,7 +286,15 @@ mod tests {
 
     #[test]
     fn wrong_use_is_one_line() {
-        for line in ["run", "run m --devcie cpu", "run m --kv f64", "bench m -r 0", "walk"] {
+        for line in [
+            "run",
+            "run m --devcie cpu",
+            "run m --kv f64",
+            "bench m -r 0",
+            "bench m -b 0",
+            "bench",
+            "walk",
+        ] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).err().unwrap().to_string();
             let said = sentence(&message);

@@ -25,9 +25,14 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Prints one JSON object or array on a line. JSON itself escapes only half of the control
-/// characters; the others are escaped here, for readers that are terminals.
+/// Prints one JSON object or array on a line.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    crate::term::line(&json_line(value)?)
+}
+
+/// One JSON object or array. JSON itself escapes only half of the control characters; the others
+/// are escaped here, for readers that are terminals.
+fn json_line(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string(value)
         .map_err(|error| Failure::output("standard output", error.into()))?;
     let mut safe = String::with_capacity(text.len());
@@ -37,7 +42,7 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
             false => safe.push(c),
         }
     }
-    crate::term::line(&safe)
+    Ok(safe)
 }
 
 /// All of standard input, as text.

@@ -5,6 +5,7 @@
 //! | 0    | done, also when the reader went away      |
 //! | 1    | it could not be done                      |
 //! | 2    | wrong use                                 |
+//! | 10   | a bench is below the asked speed          |
 //! | 130  | interrupted with Ctrl-C before it was done|
 
 use std::io;
@@ -26,6 +27,12 @@ pub enum Failure {
     Output { what: String, source: io::Error },
     #[error("{0}")]
     Usage(String),
+    /// What could be measured was, and printed.
+    #[error("{0}")]
+    Incomplete(String),
+    /// A speed is below what was asked for.
+    #[error("{0}")]
+    Below(String),
     /// The reader of our output is gone; nobody is left to be told.
     #[error("the output was closed")]
     Closed,
@@ -55,6 +62,20 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The engine's name for it, or the host's, for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Failure::Engine(error) => error.code(),
+            Failure::File { .. } => "file.type",
+            Failure::Input { .. } | Failure::Output { .. } | Failure::Closed => "host.io",
+            Failure::Usage(_) => "host.usage",
+            Failure::Incomplete(_) | Failure::Below(_) => "bench.result",
+            Failure::Interrupted => "load.cancelled",
+        }
+    }
+}
+
 /// Says what went wrong, where there is something to say, and gives the process its exit code.
 pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
@@ -64,7 +85,11 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
         }
         Err(failure) => {
             term::error(&failure.to_string());
-            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+            ExitCode::from(match failure {
+                Failure::Usage(_) => 2,
+                Failure::Below(_) => 10,
+                _ => 1,
+            })
         }
     }
 }

@@ -25,12 +25,16 @@ pub fn player_config(args: &LoadArgs, opened: &Opened) -> Result<PlayerConfig, F
         let said = format!("--threads is {n_threads}, but it must be from 1 to {MAX_THREADS}");
         return Err(Failure::Usage(said));
     }
-    let kv = match args.kv {
+    Ok(PlayerConfig { n_ctx, kv: kv_type(args.kv), n_threads })
+}
+
+/// The cache's format.
+pub fn kv_type(kv: Kv) -> KvType {
+    match kv {
         Kv::F32 => KvType::F32,
         Kv::F16 => KvType::F16,
         Kv::Q8_0 => KvType::Q8_0,
-    };
-    Ok(PlayerConfig { n_ctx, kv, n_threads })
+    }
 }
 
 /// How to answer: everything of a request but its prompt.

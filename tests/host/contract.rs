@@ -166,29 +166,6 @@ fn a_full_context_is_said() {
 }
 
 #[test]
-fn bench_measures_in_three_formats() {
-    let m = model(&Spec::tiny("llama"));
-    let bench = |format: &str| {
-        let mut args = vec!["bench", &m.path, "-p", "16", "-n", "4", "-r", "2", "-t", "1"];
-        args.extend(["--device", "cpu", "--format", format]);
-        ingle(&args)
-    };
-    let rows = bench("json").json();
-    let tests: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["test"].clone()).collect();
-    assert_eq!(tests, ["pp16", "tg4"]);
-    for row in rows.as_array().unwrap() {
-        assert_eq!(row["samples_ts"].as_array().unwrap().len(), 2);
-        assert!(row["avg_ts"].as_f64().unwrap() > 0.0);
-    }
-    let csv = bench("csv").text().to_owned();
-    let columns = |line: &str| line.split(',').count();
-    assert!(csv.starts_with("model,type,") && csv.lines().count() == 3, "{csv}");
-    assert!(csv.lines().next().map(columns) >= Some(10));
-    let md = bench("md").text().to_owned();
-    assert!(md.lines().all(|line| line.starts_with('|')) && md.lines().count() == 4, "{md}");
-}
-
-#[test]
 fn devices_has_the_cpu() {
     let json = ingle(&["devices", "--format", "json"]).json();
     let devices = json.as_array().unwrap();

@@ -6,5 +6,6 @@
 
 mod answers;
 mod bad_input;
+mod bench;
 mod contract;
 mod program;

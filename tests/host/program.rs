@@ -26,8 +26,16 @@ pub fn ingle<S: AsRef<OsStr>>(args: &[S]) -> Run {
 
 /// Runs `ingle` with these arguments and this standard input.
 pub fn ingle_with<S: AsRef<OsStr>>(args: &[S], input: &[u8]) -> Run {
-    let mut child = Command::new(program())
-        .args(args)
+    run(Command::new(program()).args(args), input)
+}
+
+/// Runs `ingle` with these arguments on another set of instructions.
+pub fn ingle_on<S: AsRef<OsStr>>(isa: &str, args: &[S]) -> Run {
+    run(Command::new(program()).args(args).env("INGLE_CPU", isa), b"")
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Run {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

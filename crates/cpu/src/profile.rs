@@ -105,6 +105,11 @@ fn kernel_name(plan: &Plan, op: &Op, kv: KvType, is_many: bool, isa: &str) -> St
             distinct.push(ty);
         }
     }
-    let form = if is_many { "several rows" } else { "one row" };
-    format!("{}, {form}, {isa}", distinct.join(" + "))
+    let form = match op {
+        // Of a prompt the head is computed for its last row.
+        Op::Head { .. } => "",
+        _ if is_many => ", several rows",
+        _ => ", one row",
+    };
+    format!("{}{form}, {isa}", distinct.join(" + "))
 }

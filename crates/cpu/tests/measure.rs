@@ -45,8 +45,11 @@ fn a_profile_counts_every_op_and_sums_to_the_time() {
     let names = ["embed", "qkv", "rope_kv", "attention", "output", "gate_up", "down", "head"];
     let n_layers = DIMS.n_layers as u64;
     let each = |name: &str| if ["embed", "head"].contains(&name) { 1 } else { n_layers };
-    let wanted: Vec<_> =
+    let mut wanted: Vec<_> =
         names.iter().flat_map(|&name| [(name, 3 * each(name)), (name, each(name))]).collect();
+    // The head is one kernel, also after several rows.
+    wanted.truncate(wanted.len() - 2);
+    wanted.push(("head", 4));
     assert_eq!(calls(&times), wanted);
     let sum: f64 = times.iter().map(|time| time.seconds).sum();
     assert!(times.iter().all(|time| time.seconds > 0.0), "{times:?}");

@@ -157,6 +157,7 @@ fn what_cannot_be_run_says_so_and_the_rest_runs() {
     let rows = bench(&fake, &lost, &mut Watching::default());
     assert_eq!(rows[0].outcome, Outcome::Done);
     assert!(rows[1].error().unwrap().contains("unplugged"));
+    assert_eq!(rows[1].error_code(), Some("gpu.lost"));
     assert!(rows[1].seconds.is_empty() && rows[1].stats().mean == 0.0);
 }
 
@@ -201,7 +202,7 @@ fn a_row_that_could_not_be_loaded_has_every_field() {
         ..Subject::default()
     };
     let test = Test { n_prompt: 512, n_gen: 0, depth: 0 };
-    let failed = Row::failed(subject, test, "too big");
+    let failed = Row::failed(subject, test, "model.toobig", "too big");
     let good = bench(&Fake::default(), &one(4, 0, 0), &mut Watching::default()).remove(0);
     let names = |row: &Row| row.fields().into_iter().map(|field| field.0).collect::<Vec<_>>();
     assert_eq!(names(&failed), names(&good));

@@ -1,198 +1,222 @@
-//! `ingle bench`: reading and writing speed, measured as llama-bench does.
+//! `ingle bench`: reading and writing speed of models and settings, beside what the device allows.
 //!
-//! Random ids, so that no text is special; the player's own choice of the next token is computed
-//! but not used; one warm-up of each test before the runs that count.
+//! What is measured and how is the engine's ([`engine::bench`]); here are the models and devices
+//! it is done with, one load for each combination. One that fails has rows that say why, and the
+//! others still run; a GPU that goes away is opened once more for the tests that it took with it.
 
-use std::io::Write;
-use std::time::Instant;
+mod configs;
+mod memory;
+mod output;
+mod watch;
 
-use engine::Session;
-use serde::Serialize;
+use std::path::Path;
 
-use super::print_json;
-use crate::args::{BenchArgs, BenchFormat};
+use engine::bench::{self, Asked, Outcome, Row, Settings, Subject, Test};
+
+use crate::args::BenchArgs;
 use crate::failure::Failure;
 use crate::{interrupt, load, settings, term};
 
-/// One line of the table.
-#[derive(Serialize)]
-struct Row {
-    model: String,
-    #[serde(rename = "type")]
-    ty: String,
-    size_bytes: u64,
-    n_params: u64,
-    device: String,
-    name: String,
-    /// "pp512" reads 512 tokens, "tg128" writes 128.
-    test: String,
-    n_prompt: usize,
-    n_gen: usize,
-    /// Tokens per second: mean, standard deviation, and each run.
-    avg_ts: f64,
-    stddev_ts: f64,
-    samples_ts: Vec<f64>,
-}
+use configs::Config;
+use output::Output;
+use watch::Watching;
+
+/// As [`engine::Error::code`] has it.
+const GPU_LOST: &str = "gpu.lost";
 
 pub fn run(args: &BenchArgs) -> Result<(), Failure> {
-    if args.p == 0 && args.n == 0 {
+    let tests = configs::tests(args);
+    if tests.is_empty() {
         return Err(Failure::Usage("-p 0 and -n 0 leave nothing to measure".to_owned()));
     }
-    let opened = load::open(&args.file)?;
-    let config = settings::player_config(&args.load, &opened)?;
-    let n_ctx = args.load.ctx.unwrap_or(0).max(args.p).max(args.n).max(2);
-    let config = kernels::PlayerConfig { n_ctx, ..config };
-    let mut session = load::load_opened(opened, &args.load, config)?;
-    let mut rows = Vec::new();
-    for (test, n_prompt, n_gen) in
-        [(format!("pp{}", args.p), args.p, 0), (format!("tg{}", args.n), 0, args.n)]
-    {
-        if n_prompt + n_gen == 0 {
-            continue;
+    let configs = configs::configs(args)?;
+    let output = Output::of(args)?;
+    interrupt::listen();
+    let mut watch = Watching::new(&configs);
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for (index, config) in configs.iter().enumerate() {
+        watch.begin(index);
+        if let Err(failure) = measure(config, args, &tests, &mut watch, &mut rows) {
+            failures.push(failure);
         }
-        let samples = measure(&mut session, n_prompt, n_gen, args.r)?;
-        rows.push(row(&session, test, n_prompt, n_gen, samples));
+        if interrupt::pending() {
+            break;
+        }
     }
-    print(&rows, args.format)
+    watch.end();
+    finish(args, &output, &rows, failures)
 }
 
-/// Tokens per second of each run.
+/// Prints what there is and says how it went.
+fn finish(
+    args: &BenchArgs,
+    output: &Output,
+    rows: &[Row],
+    failures: Vec<Failure>,
+) -> Result<(), Failure> {
+    let failed = rows.iter().filter(|row| row.error().is_some()).count();
+    if rows.iter().all(|row| row.seconds.is_empty()) {
+        if interrupt::pending() {
+            return Err(Failure::Interrupted);
+        }
+        // Nothing to print: the first reason is the error, the others are said before it.
+        let mut said = reasons(rows).into_iter();
+        let first = said.next().unwrap_or_else(|| "nothing was measured".to_owned());
+        said.for_each(|reason| term::warning(&reason));
+        return Err(failures.into_iter().next().unwrap_or(Failure::Incomplete(first)));
+    }
+    output.give(rows)?;
+    reasons(rows).iter().for_each(|reason| term::warning(reason));
+    if interrupt::pending() {
+        return Err(Failure::Interrupted);
+    }
+    if failed > 0 {
+        let said = format!("{failed} of {} rows could not be measured", rows.len());
+        return Err(Failure::Incomplete(said));
+    }
+    match below(rows, args.min_tok_s.unwrap_or(0.0)) {
+        Some(said) => Err(Failure::Below(said)),
+        None => Ok(()),
+    }
+}
+
+/// Why rows failed, each reason once.
+fn reasons(rows: &[Row]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for row in rows {
+        let reason = row.error().map(|why| format!("{}: {why}", row.subject.asked.file));
+        reasons.extend(reason.filter(|reason| !reasons.contains(reason)));
+    }
+    reasons
+}
+
+/// What is slower than `min` tokens per second, as a sentence.
+fn below(rows: &[Row], min: f64) -> Option<String> {
+    let slow: Vec<&Row> = rows.iter().filter(|row| row.stats().mean < min).collect();
+    let first = slow.first()?;
+    Some(format!(
+        "{} of {} rows are below {min} tokens/s: {} of {} has {:.2}",
+        slow.len(),
+        rows.len(),
+        first.test.name(),
+        first.subject.model_name(),
+        first.stats().mean
+    ))
+}
+
+/// Loads one model and runs its tests; rows are made in any case.
 fn measure(
-    session: &mut Session,
-    n_prompt: usize,
-    n_gen: usize,
-    n_runs: u32,
-) -> Result<Vec<f64>, Failure> {
-    let ids = random_ids(n_prompt + n_gen, session.model_info().dims.n_vocab);
-    let max_rows = if n_gen > 0 { 1 } else { session.max_rows() };
-    let mut samples = Vec::new();
-    for run in 0..=n_runs {
-        let start = Instant::now();
-        let mut pos = 0;
-        for chunk in ids.chunks(max_rows) {
-            if interrupt::pending() {
-                return Err(Failure::Interrupted);
-            }
-            let last = n_gen > 0 || pos + chunk.len() == ids.len();
-            pollster::block_on(session.step_raw(chunk, pos, last))?;
-            pos += chunk.len();
-        }
-        if run > 0 {
-            samples.push(ids.len() as f64 / start.elapsed().as_secs_f64());
-        }
+    config: &Config,
+    args: &BenchArgs,
+    tests: &[Test],
+    watch: &mut Watching,
+    rows: &mut Vec<Row>,
+) -> Result<(), Failure> {
+    let first = rows.len();
+    let outcome = attempt(config, args, tests, watch, rows);
+    let is_lost = |row: &Row| row.error_code() == Some(GPU_LOST);
+    let lost: Vec<Test> = rows[first..].iter().filter(|row| is_lost(row)).map(|r| r.test).collect();
+    if outcome.is_err() || lost.is_empty() || interrupt::pending() {
+        return outcome;
     }
-    Ok(samples)
+    term::warning("the GPU went away; its tests are tried once more");
+    rows.truncate(first + rows[first..].iter().filter(|row| !is_lost(row)).count());
+    attempt(config, args, &lost, watch, rows)
 }
 
-/// The same ids every time: a linear congruential sequence is random enough to read.
-fn random_ids(n: usize, n_vocab: usize) -> Vec<u32> {
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        ((state >> 33) % n_vocab.max(1) as u64) as u32
+fn attempt(
+    config: &Config,
+    args: &BenchArgs,
+    tests: &[Test],
+    watch: &mut Watching,
+    rows: &mut Vec<Row>,
+) -> Result<(), Failure> {
+    let mut subject = Subject { asked: config.asked(), ..Subject::default() };
+    let done = load_and_run(config, args, tests, watch, &mut subject, rows);
+    if let Err(failure) = done {
+        if matches!(failure, Failure::Interrupted) || interrupt::pending() {
+            return Err(Failure::Interrupted);
+        }
+        let said = failure.to_string();
+        let failed = |test: &Test| Row::failed(subject.clone(), *test, failure.code(), &*said);
+        rows.extend(tests.iter().map(failed));
+        return Err(failure);
+    }
+    Ok(())
+}
+
+fn load_and_run(
+    config: &Config,
+    args: &BenchArgs,
+    tests: &[Test],
+    watch: &mut Watching,
+    subject: &mut Subject,
+    rows: &mut Vec<Row>,
+) -> Result<(), Failure> {
+    let opened = load::open(&config.file)?;
+    subject.model = Some(opened.info());
+    let mut wanted = Settings {
+        tests: tests.to_vec(),
+        n_runs: args.r,
+        n_warmup: args.warmup,
+        n_batch: None,
+        tokens_per_job: args.tokens_per_job,
+        peaks: !args.no_peaks,
+        profile: args.profile,
     };
-    (0..n).map(|_| next()).collect()
-}
-
-fn row(
-    session: &Session,
-    test: String,
-    n_prompt: usize,
-    n_gen: usize,
-    samples_ts: Vec<f64>,
-) -> Row {
-    let (model, player) = (session.model_info(), session.player_info());
-    let (avg_ts, stddev_ts) = mean_and_deviation(&samples_ts);
-    Row {
-        model: model.name.clone().unwrap_or_else(|| model.architecture.clone()),
-        ty: model.main_type.clone(),
-        size_bytes: model.weight_bytes,
-        n_params: model.n_params,
-        device: player.device,
-        name: player.name,
-        test,
-        n_prompt,
-        n_gen,
-        avg_ts,
-        stddev_ts,
-        samples_ts,
-    }
-}
-
-/// Mean and sample standard deviation; the latter is 0 for one sample.
-fn mean_and_deviation(samples: &[f64]) -> (f64, f64) {
-    let n = samples.len().max(1) as f64;
-    let mean = samples.iter().sum::<f64>() / n;
-    let squares: f64 = samples.iter().map(|s| (s - mean) * (s - mean)).sum();
-    let deviation = if samples.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
-    (mean, deviation)
-}
-
-fn print(rows: &[Row], format: BenchFormat) -> Result<(), Failure> {
-    match format {
-        BenchFormat::Json => print_json(&rows),
-        BenchFormat::Csv => {
-            term::line(
-                "model,type,size_bytes,n_params,device,name,test,n_prompt,n_gen,avg_ts,stddev_ts",
-            )?;
-            rows.iter().try_for_each(|r| {
-                let quote = |text: &str| format!("\"{}\"", term::clean(text).replace('"', "\"\""));
-                term::line(&format!(
-                    "{},{},{},{},{},{},{},{},{},{:.4},{:.4}",
-                    quote(&r.model),
-                    quote(&r.ty),
-                    r.size_bytes,
-                    r.n_params,
-                    quote(&r.device),
-                    quote(&r.name),
-                    r.test,
-                    r.n_prompt,
-                    r.n_gen,
-                    r.avg_ts,
-                    r.stddev_ts
-                ))
-            })
+    let mut load_args = config.load.clone();
+    load_args.ctx = Some(wanted.n_ctx().max(args.ctx.unwrap_or(0)));
+    let player = settings::player_config(&load_args, &opened)?;
+    let mut session = load::load_opened(opened, &load_args, player)?;
+    warn_of_slow_kernels(&session);
+    for &n_batch in &config.batches {
+        wanted.n_batch = n_batch;
+        let mut pace = watch.pace;
+        let run = bench::run(&mut session, &subject.asked, &wanted, &mut pace, watch);
+        let new = pollster::block_on(run);
+        watch.pace = pace;
+        say(&new);
+        rows.extend(new);
+        if interrupt::pending() {
+            break;
         }
-        BenchFormat::Md => {
-            let mut table = Vec::new();
-            let cell = |text: &str| term::clean(text).replace('|', "\\|");
-            // Writing to memory does not fail.
-            let _ = writeln!(table, "| model | size | params | device | test | tokens/s |");
-            let _ = writeln!(table, "|---|---:|---:|---|---:|---:|");
-            for r in rows {
-                let _ = writeln!(
-                    table,
-                    "| {} {} | {} | {} | {} | {} | {:.2} ± {:.2} |",
-                    cell(&r.model),
-                    cell(&r.ty),
-                    term::bytes(r.size_bytes),
-                    term::count(r.n_params),
-                    cell(&r.name),
-                    r.test,
-                    r.avg_ts,
-                    r.stddev_ts
-                );
-            }
-            term::write_out(&table)
+    }
+    Ok(())
+}
+
+/// What must be known of the rows, on standard error.
+fn say(rows: &[Row]) {
+    for row in rows.iter().filter(|row| row.outcome == Outcome::Done) {
+        for note in row.notes() {
+            term::warning(&format!("{} {}: {note}", row.subject.asked.file, row.test.name()));
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statistics() {
-        assert_eq!(mean_and_deviation(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).0, 5.0);
-        assert!((mean_and_deviation(&[1.0, 3.0]).1 - 2f64.sqrt()).abs() < 1e-12);
-        assert_eq!(mean_and_deviation(&[3.0]), (3.0, 0.0));
+/// A processor without the instructions our fast kernels are written for is right, but slow.
+fn warn_of_slow_kernels(session: &engine::Session) {
+    let player = session.player_info();
+    if player.device.contains("cpu") && player.name.contains("(portable)") {
+        term::warning(
+            "this processor has none of the instructions that ingle has fast kernels for, so the \
+             portable ones are measured, which are several times slower",
+        );
     }
+}
 
-    #[test]
-    fn ids_stay_in_the_vocabulary() {
-        let ids = random_ids(1000, 7);
-        assert!(ids.iter().all(|&id| id < 7));
-        assert!((0..7).all(|id| ids.contains(&id)));
+/// The file's name without its folder.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+impl Config {
+    fn asked(&self) -> Asked {
+        Asked {
+            file: file_name(&self.file),
+            device: configs::device_name(self.load.device).to_owned(),
+            n_threads: self.load.threads.unwrap_or(0),
+            gpu_layers: self.load.gpu_layers,
+            kv: settings::kv_type(self.load.kv),
+        }
     }
 }

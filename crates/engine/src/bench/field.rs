@@ -89,11 +89,12 @@ impl Row {
         let outcome = match self.outcome {
             Outcome::Done => "done",
             Outcome::Interrupted => "interrupted",
-            Outcome::Failed(_) => "failed",
+            Outcome::Failed { .. } => "failed",
         };
         vec![
             ("outcome", text(outcome)),
             ("error", self.error().map_or(Field::None, text)),
+            ("error_code", self.error_code().map_or(Field::None, text)),
             ("n_warmup", count(self.n_warmup)),
             ("avg_ts", measured(stats.mean)),
             ("stddev_ts", measured(stats.sd)),

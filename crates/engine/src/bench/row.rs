@@ -71,8 +71,13 @@ pub enum Outcome {
     Done,
     /// Some runs were made.
     Interrupted,
-    /// A sentence that says why there are no numbers.
-    Failed(String),
+    /// There are no numbers.
+    Failed {
+        /// A sentence that says why.
+        why: String,
+        /// [`Error::code`](crate::Error::code), or what the host has instead.
+        code: &'static str,
+    },
 }
 
 /// One line of the table.
@@ -109,8 +114,9 @@ pub struct Row {
 
 impl Row {
     /// A row without numbers.
-    pub fn failed(subject: Subject, test: Test, why: impl Into<String>) -> Row {
-        Row { subject, test, outcome: Outcome::Failed(why.into()), ..Row::default() }
+    pub fn failed(subject: Subject, test: Test, code: &'static str, why: impl Into<String>) -> Row {
+        let outcome = Outcome::Failed { why: why.into(), code };
+        Row { subject, test, outcome, ..Row::default() }
     }
 
     /// Tokens per second of each run.
@@ -127,7 +133,15 @@ impl Row {
     /// Why it failed.
     pub fn error(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Failed(why) => Some(why),
+            Outcome::Failed { why, .. } => Some(why),
+            Outcome::Done | Outcome::Interrupted => None,
+        }
+    }
+
+    /// The error's name for machines.
+    pub fn error_code(&self) -> Option<&'static str> {
+        match &self.outcome {
+            Outcome::Failed { code, .. } => Some(code),
             Outcome::Done | Outcome::Interrupted => None,
         }
     }

@@ -106,7 +106,8 @@ pub async fn run(
             Err(Stop::Asked) => row.outcome = Outcome::Interrupted,
             Err(Stop::Failed(error)) => {
                 // Numbers from before a failure say nothing about what failed.
-                row = Row::failed(subject.clone(), *test, error.to_string());
+                let why = error.to_string();
+                row = Row::failed(subject.clone(), *test, error.code(), why);
             }
         }
         bench.watch.row(&row);
