@@ -1,4 +1,5 @@
-//! Tokens per second of a GGUF file: `tok_s FILE [n_prompt] [n_decode] [n_threads] [repeats]`.
+//! Tokens per second of a GGUF file: `tok_s FILE [n_prompt] [n_decode] [n_threads] [repeats]`, and
+//! with `profile` at the end where the time goes and what the machine could do.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measuring tool for developers")]
 
 #[path = "../tests/common/mod.rs"]
@@ -31,6 +32,8 @@ fn main() {
     println!("load {:.2} s", start.elapsed().as_secs_f64());
     let n_vocab = plan.dims.n_vocab as u32;
     let prompt: Vec<u32> = (0..n_prompt as u32).map(|i| (i * 7919 + 1) % n_vocab).collect();
+    let is_profiled = args.last().is_some_and(|last| last == "profile");
+    player.set_profiling(is_profiled);
     for _ in 0..repeats {
         let (start, cpu) = (Instant::now(), cpu_seconds());
         prefill(&mut *player, &prompt);
@@ -49,5 +52,17 @@ fn main() {
                 n_decode as f64 / decode_s[i]
             );
         }
+    }
+    if is_profiled {
+        for time in player.profile() {
+            let (ms, n) = (time.seconds * 1e3, time.calls);
+            println!("{:10} {:50} {n:6} calls {ms:9.2} ms", time.op, time.kernel);
+        }
+        player.set_profiling(false);
+        player.submit_peaks().unwrap();
+        let peaks = player.peaks().unwrap();
+        let (read, ops) = (peaks.read_bytes_per_s / 1e9, peaks.op_per_s / 1e9);
+        println!("reads {read:.1} GB/s, {ops:.0} G/s of {}", peaks.op_kind);
+        println!("weights {:.3} GB", player.info().weight_bytes as f64 / 1e9);
     }
 }
