@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use kernels::PlayerError;
 
+use crate::format::STRIP;
 use crate::isa::{FloatArgs, Isa};
 use crate::kv::{KEY_TILE, KvLayer, PAGE, Widened};
 use crate::memory::Buffer;
@@ -35,7 +36,7 @@ impl AttentionScratch {
             scores: Buffer::new(UNIT_ROWS * KEY_TILE, "scratch")?,
             out: Buffer::new(UNIT_ROWS * dim, "scratch")?,
             wide: Widened {
-                keys: Buffer::new(wide * PAGE, "scratch")?,
+                keys: Buffer::new(wide * KEY_TILE, "scratch")?,
                 values: Buffer::new(wide * KEY_TILE, "scratch")?,
             },
         })
@@ -79,6 +80,8 @@ impl Attention<'_> {
         let (dim, v_dim) = (heads.head_dim, self.kv.v_dim);
         let n_heads = unit.heads.len();
         let n_rows = unit.tokens.len() * n_heads;
+        // A single token reads the cache once, so each product waits for memory unless asked for.
+        let is_single = unit.tokens.len() == 1;
         let width = heads.n_heads * dim;
         let row = |r: usize| {
             let (t, head) = (unit.tokens.start + r / n_heads, unit.heads.start + r % n_heads);
@@ -105,6 +108,9 @@ impl Attention<'_> {
             let mut key = first_key(0) / KEY_TILE * KEY_TILE;
             while key < end {
                 let n_keys = KEY_TILE.min(end - key);
+                if is_single {
+                    self.kv.fetch(unit.kv_head, key, false);
+                }
                 self.scores(isa, unit, n_rows, key, n_keys, scratch);
                 let scores = scratch.scores.slice_mut(0..n_rows * KEY_TILE);
                 for (r, scores) in scores.chunks_exact_mut(KEY_TILE).enumerate() {
@@ -112,6 +118,9 @@ impl Attention<'_> {
                         ..end_key(r).saturating_sub(key).min(n_keys);
                     let out = &mut out[r * v_dim..(r + 1) * v_dim];
                     soften(isa, &mut scores[..n_keys], seen, &mut max[r], &mut total[r], out);
+                }
+                if is_single {
+                    self.kv.fetch(unit.kv_head, key + KEY_TILE, true);
                 }
                 self.mix(isa, unit, n_rows, key, n_keys, scratch);
                 key += KEY_TILE;
@@ -136,22 +145,23 @@ impl Attention<'_> {
         scratch: &AttentionScratch,
     ) {
         let dim = self.kv.heads.head_dim;
-        for page in 0..n_keys.div_ceil(PAGE) {
-            // SAFETY: the page is in the cache; scratch holds UNIT_ROWS rows of a tile.
-            unsafe {
-                let keys = self.kv.key_page(unit.kv_head, key + page * PAGE, &scratch.wide);
-                isa.float_gemm(keys.ty)(&FloatArgs {
-                    m: n_rows,
-                    k: dim,
-                    a: scratch.q.ptr(),
-                    a_stride: dim,
-                    b: keys.ptr,
-                    b_stride: keys.stride,
-                    c: scratch.scores.ptr().add(page * PAGE),
-                    c_stride: KEY_TILE,
-                    add: false,
-                });
-            }
+        // SAFETY: the pages are in the cache; scratch holds UNIT_ROWS rows of a tile.
+        unsafe {
+            let n_pages = n_keys.div_ceil(PAGE);
+            let keys = self.kv.key_pages(unit.kv_head, key, n_pages, &scratch.wide);
+            isa.float_gemm(keys.ty)(&FloatArgs {
+                m: n_rows,
+                k: dim,
+                a: scratch.q.ptr(),
+                a_stride: dim,
+                b: keys.ptr,
+                b_stride: keys.stride,
+                n_strips: n_pages,
+                b_strip: dim * keys.stride,
+                c: scratch.scores.ptr(),
+                c_stride: KEY_TILE,
+                add: false,
+            });
         }
     }
 
@@ -169,21 +179,34 @@ impl Attention<'_> {
         // SAFETY: the rows are in the cache; scratch holds UNIT_ROWS rows of v_dim.
         unsafe {
             let values = self.kv.value_rows(unit.kv_head, key, n_keys, &scratch.wide);
-            for column in (0..v_dim).step_by(16) {
-                isa.float_gemm(values.ty)(&FloatArgs {
-                    m: n_rows,
-                    k: n_keys,
-                    a: scratch.scores.ptr(),
-                    a_stride: KEY_TILE,
-                    b: values.ptr.add(column * values.ty.n_bytes()),
-                    b_stride: values.stride,
-                    c: scratch.out.ptr().add(column),
-                    c_stride: v_dim,
-                    add: true,
-                });
-            }
+            isa.float_gemm(values.ty)(&FloatArgs {
+                m: n_rows,
+                k: n_keys,
+                a: scratch.scores.ptr(),
+                a_stride: KEY_TILE,
+                b: values.ptr,
+                b_stride: values.stride,
+                n_strips: v_dim / STRIP,
+                b_strip: STRIP * values.ty.n_bytes(),
+                c: scratch.out.ptr(),
+                c_stride: v_dim,
+                add: true,
+            });
         }
     }
+}
+
+/// The largest number, in sixteen lanes, so that comparing does not wait for comparing.
+fn largest(numbers: &[f32], or: f32) -> f32 {
+    let pick = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [or; 16];
+    let (whole, rest) = numbers.as_chunks::<16>();
+    for chunk in whole {
+        for (lane, number) in lanes.iter_mut().zip(chunk) {
+            *lane = pick(*lane, *number);
+        }
+    }
+    lanes.iter().chain(rest).fold(or, |a, &b| pick(a, b))
 }
 
 /// Turns a row's scores into weights relative to the running maximum, and rescales what was summed
@@ -204,7 +227,7 @@ fn soften(
     scores[..start].fill(0.0);
     scores[end..].fill(0.0);
     let scores = &mut scores[start..end];
-    let largest = scores.iter().fold(*max, |a, &b| if b > a { b } else { a });
+    let largest = largest(scores, *max);
     if largest > *max {
         let factor = (*max - largest).exp();
         *total *= factor;

@@ -7,7 +7,7 @@
 
 use kernels::{Heads, KvType, PlayerError};
 
-use crate::memory::Buffer;
+use crate::memory::{Arena, Buffer};
 
 /// Positions of a key page.
 pub const PAGE: usize = 16;
@@ -46,14 +46,15 @@ pub struct Rows {
 
 impl KvLayer {
     /// Room for `n_ctx` positions.
-    pub fn new(heads: Heads, ty: KvType, n_ctx: usize) -> Result<Self, PlayerError> {
+    pub fn new(
+        arena: &mut Arena,
+        heads: Heads,
+        ty: KvType,
+        n_ctx: usize,
+    ) -> Result<Self, PlayerError> {
         let n_ctx = n_ctx.next_multiple_of(KEY_TILE);
         let v_dim = heads.head_dim.next_multiple_of(16);
-        let n_bytes = match ty {
-            KvType::F32 => 4,
-            KvType::F16 => 2,
-            KvType::Q8_0 => 1,
-        };
+        let n_bytes = element_bytes(ty);
         let n_pos = heads.n_kv_heads.saturating_mul(n_ctx);
         let n_scales = if ty == KvType::Q8_0 { n_pos * heads.head_dim.div_ceil(GROUP) } else { 0 };
         Ok(KvLayer {
@@ -61,10 +62,10 @@ impl KvLayer {
             ty,
             n_ctx,
             v_dim,
-            keys: Buffer::new(n_pos * heads.head_dim * n_bytes, "the KV cache")?,
-            values: Buffer::new(n_pos * v_dim * n_bytes, "the KV cache")?,
-            key_scales: Buffer::new(n_scales, "the KV cache")?,
-            value_scales: Buffer::new(n_scales, "the KV cache")?,
+            keys: arena.buffer(n_pos * heads.head_dim * n_bytes, "the KV cache")?,
+            values: arena.buffer(n_pos * v_dim * n_bytes, "the KV cache")?,
+            key_scales: arena.buffer(n_scales, "the KV cache")?,
+            value_scales: arena.buffer(n_scales, "the KV cache")?,
         })
     }
 
@@ -132,19 +133,26 @@ impl KvLayer {
         }
     }
 
-    /// The page of keys that starts at `pos` (a multiple of 16), as `[head_dim][16]`.
+    /// The `n_pages` pages of keys from `pos` (a multiple of 16) on, each `[head_dim][16]`.
     ///
     /// # Safety
-    /// No thread writes it meanwhile; `wide` belongs to the calling thread.
-    pub unsafe fn key_page(&self, head: usize, pos: usize, wide: &Widened) -> Rows {
+    /// No thread writes them meanwhile; `wide` belongs to the calling thread.
+    pub unsafe fn key_pages(
+        &self,
+        head: usize,
+        pos: usize,
+        n_pages: usize,
+        wide: &Widened,
+    ) -> Rows {
         use crate::pack::FloatType;
-        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx && pos.is_multiple_of(PAGE));
+        assert!(head < self.heads.n_kv_heads && pos.is_multiple_of(PAGE));
+        assert!(pos + n_pages * PAGE <= self.n_ctx && n_pages * PAGE <= KEY_TILE);
         let dim = self.heads.head_dim;
-        let page = (head * self.n_ctx + pos) * dim;
-        // SAFETY: in bounds by the assertion.
+        let first = (head * self.n_ctx + pos) * dim;
+        // SAFETY: in bounds by the assertions.
         unsafe {
             let rows = |n_bytes: usize, ty| Rows {
-                ptr: self.keys.ptr().add(page * n_bytes),
+                ptr: self.keys.ptr().add(first * n_bytes),
                 stride: PAGE * n_bytes,
                 ty,
             };
@@ -152,20 +160,40 @@ impl KvLayer {
                 KvType::F32 => rows(4, FloatType::F32),
                 KvType::F16 => rows(2, FloatType::F16),
                 KvType::Q8_0 => {
-                    let out = wide.keys.slice_mut(0..dim * PAGE);
-                    let codes = self.keys.ptr().cast::<i8>().add(page);
+                    let out = wide.keys.slice_mut(0..n_pages * dim * PAGE);
+                    let codes = self.keys.ptr().cast::<i8>().add(first);
                     let n_groups = dim.div_ceil(GROUP);
-                    let at = (head * self.n_ctx + pos) / PAGE * n_groups * PAGE;
-                    for (d, out) in out.chunks_exact_mut(PAGE).enumerate() {
-                        for (i, out) in out.iter_mut().enumerate() {
-                            let scale = *self.key_scales.ptr().add(at + d / GROUP * PAGE + i);
-                            *out = from_f16(scale) * f32::from(*codes.add(d * PAGE + i));
+                    let scales = self.key_scales.ptr().add(first / dim * n_groups);
+                    for (page, out) in out.chunks_exact_mut(dim * PAGE).enumerate() {
+                        let groups = out.chunks_mut(GROUP * PAGE).enumerate();
+                        for (g, out) in groups {
+                            let at = (page * n_groups + g) * PAGE;
+                            let scales = scales.add(at).cast::<[u16; PAGE]>().read().map(from_f16);
+                            let codes = codes.add((page * dim + g * GROUP) * PAGE);
+                            for (d, out) in out.as_chunks_mut::<PAGE>().0.iter_mut().enumerate() {
+                                let codes = codes.add(d * PAGE).cast::<[i8; PAGE]>().read();
+                                *out = std::array::from_fn(|i| scales[i] * f32::from(codes[i]));
+                            }
                         }
                     }
                     Rows { ptr: out.as_ptr().cast(), stride: PAGE * 4, ty: FloatType::F32 }
                 }
             }
         }
+    }
+
+    /// Asks for the keys or values of a tile that will be read soon.
+    pub fn fetch(&self, head: usize, pos: usize, are_keys: bool) {
+        if head >= self.heads.n_kv_heads || pos + KEY_TILE > self.n_ctx {
+            return;
+        }
+        let (buffer, dim) = match are_keys {
+            true => (&self.keys, self.heads.head_dim),
+            false => (&self.values, self.v_dim),
+        };
+        let row_bytes = dim * element_bytes(self.ty);
+        let at = (head * self.n_ctx + pos) * row_bytes;
+        crate::read::prefetch(buffer.ptr().wrapping_add(at), KEY_TILE * row_bytes);
     }
 
     /// Values of positions `pos..pos + n` (at most 64), as rows of `v_dim`.
@@ -192,16 +220,27 @@ impl KvLayer {
                     let out = wide.values.slice_mut(0..n * self.v_dim);
                     for (p, out) in out.chunks_exact_mut(self.v_dim).enumerate() {
                         let codes = self.values.ptr().cast::<i8>().add((first + p) * self.v_dim);
-                        for (d, out) in out.iter_mut().enumerate().take(dim) {
-                            let at = (first + p) * n_groups + d / GROUP;
+                        for (g, out) in out[..dim].chunks_mut(GROUP).enumerate() {
+                            let at = (first + p) * n_groups + g;
                             let scale = from_f16(*self.value_scales.ptr().add(at));
-                            *out = scale * f32::from(*codes.add(d));
+                            for (i, out) in out.iter_mut().enumerate() {
+                                *out = scale * f32::from(*codes.add(g * GROUP + i));
+                            }
                         }
                     }
                     Rows { ptr: out.as_ptr().cast(), stride: self.v_dim * 4, ty: FloatType::F32 }
                 }
             }
         }
+    }
+}
+
+/// Bytes of a number, without its scale.
+fn element_bytes(ty: KvType) -> usize {
+    match ty {
+        KvType::F32 => 4,
+        KvType::F16 => 2,
+        KvType::Q8_0 => 1,
     }
 }
 

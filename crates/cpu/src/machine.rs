@@ -12,7 +12,7 @@ use crate::format::STRIP;
 use crate::isa::Isa;
 use crate::kv::KvLayer;
 use crate::linear::PanelScratch;
-use crate::memory::{self, Buffer};
+use crate::memory::{self, Arena, Buffer};
 use crate::pack::{Matrix, Packing};
 use crate::profile::Profile;
 
@@ -88,10 +88,11 @@ impl Machine {
         let kv_bytes = heads.iter().map(|heads| KvLayer::bytes_for(heads, config.kv, n_ctx));
         let n_bytes = kv_bytes.fold(matrix_bytes(&plan), u64::saturating_add);
         memory::check(n_bytes, "weights and the KV cache")?;
-        let weights = store(&plan)?;
+        let mut arena = Arena::new(n_bytes);
+        let weights = store(&plan, &mut arena)?;
         let mut kv = Vec::new();
         for heads in heads {
-            kv.push(KvLayer::new(heads, config.kv, n_ctx)?);
+            kv.push(KvLayer::new(&mut arena, heads, config.kv, n_ctx)?);
         }
         let mut needs = Needs::default();
         for stored in &weights {
@@ -220,7 +221,7 @@ enum Role {
 }
 
 /// Allocates every weight in the form its readers want.
-fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
+fn store(plan: &Plan, arena: &mut Arena) -> Result<Vec<Stored>, PlayerError> {
     let mut roles: Vec<Option<Role>> = vec![None; plan.weights.len()];
     for op in &plan.ops {
         let vectors = vector_ids(op);
@@ -253,7 +254,7 @@ fn store(plan: &Plan) -> Result<Vec<Stored>, PlayerError> {
             Some(Role::Matrix) => {
                 let packing = Packing::of(weight.ty).ok_or_else(not_computable)?;
                 let (rows, cols) = (weight.n_rows, weight.n_cols);
-                Stored::Matrix(Matrix::new(packing, rows, cols, &weight.name)?)
+                Stored::Matrix(Matrix::new(arena, packing, rows, cols, &weight.name)?)
             }
         });
     }

@@ -9,7 +9,7 @@ use kernels::PlayerError;
 use quant::TensorType;
 
 use crate::format::{BLOCK, Codes, Format, FormatId, LINE, N_FORMATS, STRIP, for_all_formats};
-use crate::memory::Buffer;
+use crate::memory::{Arena, Buffer};
 use crate::raw::RawBlock;
 
 /// How a matrix is packed.
@@ -74,13 +74,14 @@ pub struct Matrix {
 impl Matrix {
     /// An all-zero matrix, to be written.
     pub fn new(
+        arena: &mut Arena,
         packing: Packing,
         n_rows: usize,
         n_cols: usize,
         name: &str,
     ) -> Result<Self, PlayerError> {
         let strip_bytes = packing.strip_bytes(n_cols);
-        let data = Buffer::new(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
+        let data = arena.buffer(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
         Ok(Matrix { packing, n_rows, n_cols, strip_bytes, data })
     }
 

@@ -64,6 +64,18 @@ fn add_up(bytes: &[u8], ahead: bool) -> u64 {
     rest.iter().fold(all, |all, &byte| all.wrapping_add(u64::from(byte)))
 }
 
+/// Asks for memory that will be read soon, where the machine can be asked; it need not exist.
+pub fn prefetch(start: *const u8, n_bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..n_bytes).step_by(LINE) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing; its address may be anything.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (start, n_bytes);
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn fetch(line: &[u8; LINE]) {

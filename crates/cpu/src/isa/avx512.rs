@@ -24,7 +24,7 @@ const USES_Q16: bool = false;
 const TILE_CODE_BYTES: usize = 1;
 /// Adding 128 to a byte is flipping its top bit.
 const TILE_CODE_FLIP: u32 = 0x8080_8080;
-const MAX_FLOAT_ROWS: usize = 8;
+const MAX_FLOAT_SUMS: usize = 16;
 /// How far ahead of the kernel lines are fetched: a few microseconds of one core's stream.
 const PREFETCH_BYTES: usize = 4096;
 

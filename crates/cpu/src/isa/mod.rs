@@ -119,7 +119,7 @@ pub type MatVecs = unsafe fn(&[*const u8], usize, &Act, *mut f32);
 pub type Unpack = unsafe fn(*const u8, usize, usize, &Panel, usize);
 /// `c[4][32] (+)= tile · panel` over `n` blocks; the flag says "add".
 pub type Tile = unsafe fn(usize, &Panel, &TileAct, *mut f32, bool);
-/// `c[m][16] (+)= a[m][k] · b[k][16]`: see [`FloatArgs`].
+/// `c[m][n·16] (+)= a[m][k] · b[n][k][16]`: see [`FloatArgs`].
 pub type FloatGemm = unsafe fn(&FloatArgs);
 
 /// Arguments of the float product, strides in elements of `a`, `c` and bytes of `b`.
@@ -131,6 +131,9 @@ pub struct FloatArgs {
     pub a_stride: usize,
     pub b: *const u8,
     pub b_stride: usize,
+    /// Strips of 16 columns, and bytes from one to the next in `b`.
+    pub n_strips: usize,
+    pub b_strip: usize,
     pub c: *mut f32,
     pub c_stride: usize,
     /// Add to `c` and not overwrite it.

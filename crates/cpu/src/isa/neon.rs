@@ -22,7 +22,7 @@ const USES_Q16: bool = false;
 const TILE_CODE_BYTES: usize = 1;
 const TILE_CODE_FLIP: u32 = 0;
 /// 4 × 4 registers of sums, 4 of weights.
-const MAX_FLOAT_ROWS: usize = 4;
+const MAX_FLOAT_SUMS: usize = 4;
 
 /// The set of every 64-bit Arm processor.
 pub static ISA: Isa = isa_table!("NEON", TILES);

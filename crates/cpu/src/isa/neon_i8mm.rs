@@ -21,7 +21,7 @@ const WIDE_ZERO: i32 = 128;
 const USES_Q16: bool = false;
 const TILE_CODE_BYTES: usize = 1;
 /// 4 × 4 registers of sums, 4 of weights.
-const MAX_FLOAT_ROWS: usize = 4;
+const MAX_FLOAT_SUMS: usize = 4;
 /// Registers of two rows (and two tokens) per eight rows.
 const N_ROWS: usize = 4;
 /// Registers of two tokens per four.

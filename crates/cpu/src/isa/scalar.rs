@@ -16,7 +16,7 @@ const WIDE_ZERO: i32 = 0;
 const USES_Q16: bool = false;
 const TILE_CODE_BYTES: usize = 1;
 const TILE_CODE_FLIP: u32 = 0;
-const MAX_FLOAT_ROWS: usize = 4;
+const MAX_FLOAT_SUMS: usize = 4;
 
 /// The portable set.
 pub static ISA: Isa = isa_table!("portable", [tiles!(tile); 4]);

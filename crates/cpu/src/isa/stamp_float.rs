@@ -30,29 +30,67 @@ macro_rules! stamp_products {
             }
         }
 
-        /// `M` rows of the product, all in registers. Each row is one sum in ascending `k`, so
-        /// that its bits do not depend on how many rows are computed together.
+        /// `M` rows × `N` strips of the product, all sums in registers: enough of them that adding
+        /// does not wait for adding. Each is in ascending `k`, so that its bits do not depend on
+        /// what is computed together.
         #[inline]
         $(#[$attr])*
-        unsafe fn float_rows<const M: usize, const TY: u8>(x: &FloatArgs, first: usize) {
-            // SAFETY: the caller's matrices hold what `FloatArgs` says; `first + M <= m`.
+        unsafe fn float_tile<const M: usize, const N: usize, const TY: u8>(
+            x: &FloatArgs,
+            row: usize,
+            strip: usize,
+        ) {
+            // SAFETY: the caller's matrices hold what `FloatArgs` says; the tile is inside of them.
             unsafe {
-                let a = x.a.add(first * x.a_stride);
-                let c = x.c.add(first * x.c_stride);
-                let mut sums = [f_zero(); M];
+                let a = x.a.add(row * x.a_stride);
+                let b = x.b.add(strip * x.b_strip);
+                let c = |i: usize, j: usize| x.c.add((row + i) * x.c_stride + (strip + j) * STRIP);
+                let mut sums = [[f_zero(); N]; M];
                 if x.add {
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        *sum = f_load(c.add(i * x.c_stride));
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        for (j, sum) in sums.iter_mut().enumerate() {
+                            *sum = f_load(c(i, j));
+                        }
                     }
                 }
                 for k in 0..x.k {
-                    let b = load_b::<TY>(x.b.add(k * x.b_stride));
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        *sum = f_fma(f_splat(*a.add(i * x.a_stride + k)), b, *sum);
+                    let mut line = [f_zero(); N];
+                    for (j, line) in line.iter_mut().enumerate() {
+                        *line = load_b::<TY>(b.add(j * x.b_strip + k * x.b_stride));
+                    }
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        let a = f_splat(*a.add(i * x.a_stride + k));
+                        for (sum, line) in sums.iter_mut().zip(&line) {
+                            *sum = f_fma(a, *line, *sum);
+                        }
                     }
                 }
-                for (i, sum) in sums.iter().enumerate() {
-                    f_store(c.add(i * x.c_stride), *sum);
+                for (i, sums) in sums.iter().enumerate() {
+                    for (j, sum) in sums.iter().enumerate() {
+                        f_store(c(i, j), *sum);
+                    }
+                }
+            }
+        }
+
+        /// `M` rows of all strips.
+        #[inline]
+        $(#[$attr])*
+        unsafe fn float_rows<const M: usize, const TY: u8>(x: &FloatArgs, row: usize) {
+            let mut strip = 0;
+            // SAFETY: strips below `n_strips`, rows as the caller says.
+            unsafe {
+                while MAX_FLOAT_SUMS / M >= 4 && strip + 4 <= x.n_strips {
+                    float_tile::<M, 4, TY>(x, row, strip);
+                    strip += 4;
+                }
+                while MAX_FLOAT_SUMS / M >= 2 && strip + 2 <= x.n_strips {
+                    float_tile::<M, 2, TY>(x, row, strip);
+                    strip += 2;
+                }
+                while strip < x.n_strips {
+                    float_tile::<M, 1, TY>(x, row, strip);
+                    strip += 1;
                 }
             }
         }
@@ -62,11 +100,11 @@ macro_rules! stamp_products {
             let mut row = 0;
             // SAFETY: rows below `m`.
             unsafe {
-                while row + 8 <= x.m && MAX_FLOAT_ROWS >= 8 {
+                while row + 8 <= x.m && MAX_FLOAT_SUMS >= 8 {
                     float_rows::<8, TY>(x, row);
                     row += 8;
                 }
-                while row + 4 <= x.m && MAX_FLOAT_ROWS >= 4 {
+                while row + 4 <= x.m && MAX_FLOAT_SUMS >= 4 {
                     float_rows::<4, TY>(x, row);
                     row += 4;
                 }
@@ -92,39 +130,38 @@ macro_rules! stamp_quantize {
             unsafe {
                 let mut at = 0;
                 for values in x.chunks(group) {
-                    let mut lanes = [0.0f32; 16];
+                    let (mut lanes, mut poison) = ([0.0f32; 16], [0.0f32; 16]);
                     let (whole, rest) = values.as_chunks::<16>();
-                    for chunk in whole {
+                    let mut last = [0.0; 16];
+                    last[..rest.len()].copy_from_slice(rest);
+                    for chunk in whole.iter().chain([&last]) {
                         for i in 0..16 {
-                            lanes[i] =
-                                if chunk[i].abs() > lanes[i] { chunk[i].abs() } else { lanes[i] };
+                            let size = chunk[i].abs();
+                            lanes[i] = if size > lanes[i] { size } else { lanes[i] };
+                            // A NaN or infinity must reach the result, but codes cannot hold it.
+                            poison[i] += chunk[i] * 0.0;
                         }
                     }
-                    let largest =
-                        lanes.iter().chain(rest.iter()).fold(0.0f32, |a, b| a.max(b.abs()));
+                    let largest = lanes.iter().fold(0.0f32, |a, &b| a.max(b));
                     let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-                    // A NaN or infinity must reach the result, but codes cannot hold it.
-                    let poison = values.iter().fold(0.0, |sum, v| sum + v * 0.0);
-                    let d = largest / 127.0 + poison;
-                    for chunk in values.chunks(16) {
-                        let mut sum = 0;
-                        let mut codes = [0i8; 16];
-                        for (code, value) in codes.iter_mut().zip(chunk) {
+                    let d = largest / 127.0 + poison.iter().sum::<f32>();
+                    let last = [last];
+                    let last = if rest.is_empty() { &[] } else { &last[..] };
+                    for chunk in whole.iter().chain(last) {
+                        let mut codes = [0i32; 16];
+                        for i in 0..16 {
                             // Adding 1.5·2²³ rounds to the nearest integer, ties to even.
-                            let rounded = (value * inverse + 12_582_912.0).to_bits() as i32;
-                            *code = (rounded.wrapping_sub(0x4b40_0000)).clamp(-127, 127) as i8;
+                            let rounded = (chunk[i] * inverse + 12_582_912.0).to_bits() as i32;
+                            codes[i] = rounded.wrapping_sub(0x4b40_0000).clamp(-127, 127);
                         }
-                        for (i, &code) in codes.iter().enumerate() {
-                            sum += i32::from(code);
-                            *out.q.add(at + i) = code;
-                        }
+                        *out.q.add(at).cast::<[i8; 16]>() = codes.map(|code| code as i8);
                         if USES_Q16 {
                             for (i, &code) in codes.iter().enumerate() {
                                 let swapped = [0, 2, 1, 3][i % 4];
-                                *out.q16.add(at + i / 4 * 4 + swapped) = i16::from(code);
+                                *out.q16.add(at + i / 4 * 4 + swapped) = code as i16;
                             }
                         }
-                        *out.sums.add(at / 16) = sum;
+                        *out.sums.add(at / 16) = codes.iter().sum();
                         if at % 32 == 0 {
                             *out.d.add(at / 32) = d;
                         }

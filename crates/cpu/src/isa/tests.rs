@@ -107,7 +107,8 @@ fn case(ty: TensorType, n_rows: usize, n_cols: usize, corner: Corner, seed: u64)
     let bytes = file_bytes(ty, n_rows * n_cols, corner, &mut random);
     let mut values = vec![0.0; n_rows * n_cols];
     quant::decode(ty, &bytes, &mut values).unwrap();
-    let matrix = Matrix::new(Packing::of(ty).unwrap(), n_rows, n_cols, "test").unwrap();
+    let mut arena = crate::memory::Arena::new(0);
+    let matrix = Matrix::new(&mut arena, Packing::of(ty).unwrap(), n_rows, n_cols, "test").unwrap();
     let row_bytes = bytes.len() / n_rows;
     for strip in 0..matrix.n_strips() {
         let to = bytes.len().min((strip + 1) * STRIP * row_bytes);

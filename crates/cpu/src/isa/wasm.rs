@@ -18,7 +18,7 @@ use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 const WIDE_ZERO: i32 = 128;
 const USES_Q16: bool = true;
 const TILE_CODE_BYTES: usize = 2;
-const MAX_FLOAT_ROWS: usize = 2;
+const MAX_FLOAT_SUMS: usize = 2;
 
 /// The WebAssembly set.
 pub static ISA: Isa = isa_table!("simd128", [tiles!(tile); 4]);

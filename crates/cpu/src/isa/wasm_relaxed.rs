@@ -36,7 +36,7 @@ const FOURS_UNSIGNED: u8 = 1;
 /// 32-bit sums of four; full bytes signed.
 const FOURS_SIGNED: u8 = 2;
 
-const MAX_FLOAT_ROWS: usize = 2;
+const MAX_FLOAT_SUMS: usize = 2;
 
 /// The sets this engine is exact with, best first.
 pub fn available() -> Vec<&'static Isa> {
