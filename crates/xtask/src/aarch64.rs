@@ -41,17 +41,19 @@ const PROCESSORS: [(&str, Option<&str>, &str); 3] = [
     ("cortex-a57", Some("Cortex-A57"), "NEON, portable"),
 ];
 
-/// Builds the tests once and runs them on every processor.
+/// Lints what no other target compiles, builds the tests once and runs them on every processor.
 pub fn run() -> Result<Tally> {
     let emulator = match tools() {
         Ok(emulator) => emulator,
         Err(reason) => return Ok(Tally::skip(format!("aarch64: {reason:#}"))),
     };
+    let clippy = ["clippy", "--quiet", "-p", "cpu", "--target", TARGET, "--all-targets"];
+    process::run(process::cargo().args(clippy).args(["--", "-D", "warnings"]))?;
     let mut args = vec!["test", "--no-run", "-p", "cpu", "--target", TARGET];
     args.extend(TESTS);
     let envs = [("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)];
     let programs = harness::build_with(&args, &envs)?;
-    let mut tally = Tally::default();
+    let mut tally = Tally::one();
     for (processor, name, sets) in PROCESSORS {
         let is_due = |name: &str| processor == BEST || EVERYWHERE.contains(&name);
         for test in programs.iter().filter(|test| test.is_test && is_due(&test.name)) {
