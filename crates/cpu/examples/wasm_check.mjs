@@ -23,7 +23,7 @@ export function sets({ n_sets, set_name, set_name_len, memory }) {
 
 /** Milliseconds of one token and of a prompt, of the best of a few runs, and bytes of weights. */
 export function time({ prepare, run }, set, type, now) {
-  prepare(set, type);
+  prepare(set, type, false);
   for (let i = 0; i < 4; i++) run(1, i);
   run(ROWS, 0);
   const best = (n, times) => {
@@ -35,13 +35,23 @@ export function time({ prepare, run }, set, type, now) {
     }
     return shortest;
   };
-  return { bytes: run(1, 0), decode: best(1, 8), prefill: best(ROWS, 3) };
+  const large = { bytes: run(1, 0), decode: best(1, 8), prefill: best(ROWS, 3) };
+  prepare(set, type, true);
+  for (let i = 0; i < 8; i++) run(1, 0);
+  const many = (times) => {
+    const start = now();
+    for (let i = 0; i < times; i++) run(1, 0);
+    return (now() - start) / times;
+  };
+  return { ...large, cachedBytes: run(1, 0), cached: Math.min(many(100), many(100)) };
 }
 
 /** Times as rates: GB/s of weights, and GOPS of a prompt (60.8 million weights a layer). */
-export function rates({ bytes, decode, prefill }) {
+export function rates({ bytes, decode, prefill, cached, cachedBytes }) {
   const gops = (2 * ROWS * 4 * 60.8e6) / prefill / 1e6;
-  return `decode ${(bytes / decode / 1e6).toFixed(1)} GB/s, prefill ${gops.toFixed(0)} GOPS`;
+  const gb = (n, ms) => (n / ms / 1e6).toFixed(1);
+  const decoded = `decode ${gb(bytes, decode)} GB/s, in cache ${gb(cachedBytes, cached)} GB/s`;
+  return `${decoded}, prefill ${gops.toFixed(0)} GOPS`;
 }
 
 export { TYPES };

@@ -30,6 +30,8 @@ mod read;
 
 pub use clock::set_clock;
 pub use name::cpu_name;
+#[cfg(target_arch = "wasm32")]
+pub use pool::{enter_thread, n_page_threads, serve_thread, thread_trapped};
 
 use ::kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
@@ -69,9 +71,7 @@ fn loader_with(
     config: PlayerConfig,
     isa: &'static isa::Isa,
 ) -> Result<Box<dyn Loader>, PlayerError> {
-    let n_threads = if cfg!(target_arch = "wasm32") {
-        1
-    } else if config.n_threads == 0 {
+    let n_threads = if config.n_threads == 0 && !cfg!(target_arch = "wasm32") {
         std::thread::available_parallelism().map_or(1, usize::from)
     } else {
         config.n_threads.min(MAX_THREADS)

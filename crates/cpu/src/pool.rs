@@ -6,6 +6,9 @@
 //! 0.1 µs), then sleeps: with a foreign job on one of the cores, endless spinning would slow
 //! decoding down by an order of magnitude.
 //!
+//! In a browser a module cannot start threads: the page's workers enter the same memory and call
+//! [`serve_thread`], before the first pool is made, and stay for all pools of the page.
+//!
 //! Why not rayon: its per-op fork and join costs more than the ops of a small model, and its
 //! work stealing would let thread count and timing decide who computes what.
 
@@ -16,7 +19,8 @@ use std::thread::JoinHandle;
 use kernels::PlayerError;
 
 /// Spins before sleeping: each `spin_loop` is 10-40 ns, so this is some tens of microseconds.
-const N_SPINS: u32 = 2_000;
+/// WebAssembly has no such instruction, and a look at the condition takes a nanosecond.
+const N_SPINS: u32 = if cfg!(target_arch = "wasm32") { 40_000 } else { 2_000 };
 
 /// A counter on its own pair of cache lines (neighboring lines are prefetched together).
 #[repr(align(128))]
@@ -113,6 +117,9 @@ impl Gate {
     }
 }
 
+/// Set in [`Shared::size`] when no more threads are let in.
+const SEALED: usize = 1 << 31;
+
 /// The work of a job: called once on every thread.
 type Work<'a> = dyn Fn(&Team<'_>) + Sync + 'a;
 
@@ -125,6 +132,8 @@ struct Shared {
     /// Points to a `&Work` on the caller's stack while a job runs.
     work: AtomicPtr<()>,
     is_closing: AtomicBool,
+    /// Threads of the team, with the caller; set before the first job and fixed from then on.
+    size: AtomicUsize,
     start: Gate,
     done: Gate,
     meeting: Meeting,
@@ -133,34 +142,43 @@ struct Shared {
 /// Worker threads; they stop when the pool is dropped.
 pub struct Pool {
     shared: Arc<Shared>,
+    n_threads: usize,
     workers: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
     /// A pool of `n_threads` in all (the caller counts as one). Fewer if the system refuses some.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new(n_threads: usize) -> Self {
         let shared = Arc::new(Shared::default());
         let mut workers = Vec::new();
-        if cfg!(not(target_arch = "wasm32")) {
-            // The team's size must be known to each worker, so refused threads end the growth
-            // before any job runs.
-            let size = Arc::new(AtomicUsize::new(0));
-            for thread in 1..n_threads.max(1) {
-                let (shared, size) = (Arc::clone(&shared), Arc::clone(&size));
-                let builder = std::thread::Builder::new().name(format!("ingle-cpu-{thread}"));
-                match builder.spawn(move || serve(&shared, thread, &size)) {
-                    Ok(handle) => workers.push(handle),
-                    Err(_) => break,
-                }
+        // The team's size must be known to each worker, so refused threads end the growth before
+        // any job runs.
+        for thread in 1..n_threads.max(1) {
+            let shared = Arc::clone(&shared);
+            let builder = std::thread::Builder::new().name(format!("ingle-cpu-{thread}"));
+            match builder.spawn(move || serve(&shared, thread)) {
+                Ok(handle) => workers.push(handle),
+                Err(_) => break,
             }
-            size.store(workers.len() + 1, Ordering::SeqCst);
         }
-        Pool { shared, workers }
+        let n_threads = workers.len() + 1;
+        shared.size.store(n_threads, Ordering::SeqCst);
+        Pool { shared, n_threads, workers }
+    }
+
+    /// A pool of the workers that have entered this memory, or of the caller alone.
+    #[cfg(target_arch = "wasm32")]
+    pub fn new(n_threads: usize) -> Self {
+        let shared = Arc::clone(hub());
+        let size = shared.size.fetch_or(SEALED, Ordering::SeqCst) & !SEALED;
+        let n_threads = if n_threads == 1 { 1 } else { size.max(1) };
+        Pool { shared, n_threads, workers: Vec::new() }
     }
 
     /// Threads including the caller.
     pub fn n_threads(&self) -> usize {
-        self.workers.len() + 1
+        self.n_threads
     }
 
     /// Runs `work` on all threads and returns when the last has finished.
@@ -197,6 +215,9 @@ fn failed() -> PlayerError {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        if cfg!(target_arch = "wasm32") {
+            return; // the page's workers serve the next pool
+        }
         self.shared.is_closing.store(true, Ordering::SeqCst);
         self.shared.epoch.0.fetch_add(1, Ordering::SeqCst);
         self.shared.start.wake();
@@ -213,7 +234,7 @@ fn run_or_break(work: &Work<'_>, team: &Team<'_>) {
     }
 }
 
-fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
+fn serve(shared: &Shared, thread: usize) {
     let mut epoch = 0;
     loop {
         shared.start.sleep_until(|| shared.epoch.0.load(Ordering::SeqCst) != epoch);
@@ -221,8 +242,8 @@ fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
         if shared.is_closing.load(Ordering::SeqCst) {
             return;
         }
-        let team =
-            Team { thread, n_threads: size.load(Ordering::SeqCst), meeting: &shared.meeting };
+        let n_threads = shared.size.load(Ordering::SeqCst) & !SEALED;
+        let team = Team { thread, n_threads, meeting: &shared.meeting };
         let slot = shared.work.load(Ordering::Acquire).cast::<&Work<'_>>();
         // SAFETY: `run` published a pointer to a live `&Work` before it advanced the epoch and
         // does not return (so the work stays alive) before this thread counted itself done.
@@ -231,6 +252,44 @@ fn serve(shared: &Shared, thread: usize, size: &AtomicUsize) {
         shared.n_done.0.fetch_add(1, Ordering::SeqCst);
         shared.done.wake();
     }
+}
+
+/// What all pools and workers of a page share.
+#[cfg(target_arch = "wasm32")]
+fn hub() -> &'static Arc<Shared> {
+    static HUB: std::sync::OnceLock<Arc<Shared>> = std::sync::OnceLock::new();
+    HUB.get_or_init(Arc::default)
+}
+
+/// Makes the calling worker a thread of all pools of the page and gives its number. `None` once
+/// there is a pool: teams do not grow.
+#[cfg(target_arch = "wasm32")]
+pub fn enter_thread() -> Option<usize> {
+    // The first worker finds 0 and counts the caller of jobs too.
+    let grow = |size: usize| (size & SEALED == 0).then_some(size.max(1) + 1);
+    let before = hub().size.fetch_update(Ordering::SeqCst, Ordering::SeqCst, grow);
+    before.ok().map(|size| size.max(1))
+}
+
+/// Threads that pools of this page have or will have, with the caller.
+#[cfg(target_arch = "wasm32")]
+pub fn n_page_threads() -> usize {
+    (hub().size.load(Ordering::SeqCst) & !SEALED).max(1)
+}
+
+/// Works as thread `thread` (of [`enter_thread`]) for as long as the page lives.
+#[cfg(target_arch = "wasm32")]
+pub fn serve_thread(thread: usize) {
+    serve(hub(), thread);
+}
+
+/// Ends the job of a thread that trapped, so that nobody waits for it.
+#[cfg(target_arch = "wasm32")]
+pub fn thread_trapped() {
+    let shared = hub();
+    shared.meeting.break_up();
+    shared.n_done.0.fetch_add(1, Ordering::SeqCst);
+    shared.done.wake();
 }
 
 #[cfg(test)]

@@ -219,7 +219,11 @@ impl Inner {
     /// For people. Browsers tell the page's script more about an adapter than wgpu passes on.
     fn device_name(&self) -> String {
         match self.device {
-            Device::Cpu => "WebAssembly SIMD, 1 thread".to_owned(),
+            Device::Cpu => {
+                let set = cpu::instruction_sets().first().copied().unwrap_or_default();
+                let n = cpu::n_page_threads();
+                format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
+            }
             Device::Gpu(_) => format!("{} (WebGPU)", self.adapter),
         }
     }
@@ -269,7 +273,7 @@ async fn load(
     let opened = engine::open(gguf)?;
     let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     inner.kv.set(settings.kv()?);
-    let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 1 };
+    let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 0 };
     let progress = |done: u64, total: u64| {
         let (done, total) = (JsValue::from_f64(done as f64), JsValue::from_f64(total as f64));
         // What the listener throws is its own affair: the load goes on.
@@ -279,9 +283,7 @@ async fn load(
     let env = host::env(&inner.next_task);
     let make = |plan: &Plan, config| inner.loader(plan, config);
     let mut session = opened.load(config, make, env, progress).await?;
-    if matches!(inner.device, Device::Gpu(_)) {
-        warm_up(&mut session, cancel).await?;
-    }
+    warm_up(&mut session, cancel).await?;
     let name = settings.names.into_iter().next().unwrap_or_default();
     let device = (inner.device_kind(), inner.device_name());
     let info = ModelInfo::new(&session, name, file_bytes, device);
@@ -290,7 +292,8 @@ async fn load(
 }
 
 /// Runs one job of a single row and one of several, because browsers compile a shader when it is
-/// first used: the seconds that takes belong to the loading, not to the first answer.
+/// first used, and switch to optimized WebAssembly only between calls: the time that takes belongs
+/// to the loading, not to the first answer.
 async fn warm_up(session: &mut Session, cancel: &Cell<bool>) -> Result<(), EdgeError> {
     session.step_raw(&[0], 0, true).await?;
     if cancel.get() {

@@ -19,6 +19,8 @@ mod host;
 mod settings;
 mod shaders;
 mod source;
+mod threads;
 
 pub use edge::{CancelFlag, WasmEngine};
 pub use shaders::{check_kernels, shader_texts};
+pub use threads::{enter_thread, serve_thread, thread_trapped};

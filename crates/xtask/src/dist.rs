@@ -21,7 +21,7 @@ pub fn run() -> Result<()> {
     let dist = process::root().join("dist");
     fs::create_dir_all(&dist)?;
     web::build(Form::Release)?;
-    web::check_size()?;
+    web::check_sizes()?;
     let programs = harness::build(&["build", "--release", "-p", "native-host"])?;
     let built = programs.first().context("cargo built no native program")?;
     let name = format!("ingle-{OS}-{ARCH}{EXE_SUFFIX}");
@@ -35,10 +35,13 @@ pub fn run() -> Result<()> {
         pack.args(["pack", "--workspace", package, "--pack-destination"]).arg(&dist);
         process::run(&mut pack)?;
     }
-    let size = web::size()?;
+    let mut wasm = serde_json::Map::new();
+    for web::Size { module, raw, brotli } in web::sizes()? {
+        wasm.insert(module.name.into(), json!({ "bytes": raw, "brotli_bytes": brotli }));
+    }
     let sizes = json!({
         "native": { "name": name, "bytes": native_bytes },
-        "wasm": { "bytes": size.raw, "brotli_bytes": size.brotli },
+        "wasm": wasm,
     });
     fs::write(dist.join("sizes.json"), format!("{sizes:#}\n"))?;
     println!("{sizes:#}\nwritten to dist/");

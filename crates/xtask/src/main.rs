@@ -95,7 +95,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Tidy => return test::run_only(&["tidy"]),
         Command::Web { release: true } => {
             web::build(Form::Release)?;
-            web::check_size()?;
+            web::check_sizes()?;
         }
         Command::Web { release: false } => web::build(Form::Debug)?,
         Command::E2e => return test::run_only(&["wasm", "www", "e2e"]),

@@ -121,6 +121,9 @@ fn file_reply(site: &Site, request: &Request) -> Result<Reply, u16> {
         ("Accept-Ranges", "bytes"),
         ("Cache-Control", "no-cache"),
         ("X-Content-Type-Options", "nosniff"),
+        // The page embeds nothing foreign, so it may be isolated, which gives it threads.
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Embedder-Policy", "require-corp"),
     ]);
     if range.is_some() {
         let last = end.saturating_sub(1);
@@ -225,6 +228,7 @@ pub fn check_page(page: &Path) -> Result<()> {
     for (text, wanted) in [
         (&index, "HTTP/1.1 200"),
         (&index, "text/html"),
+        (&index, "Cross-Origin-Embedder-Policy: require-corp"),
         (&range, "HTTP/1.1 206"),
         (&range, "application/wasm"),
         (&range, "\0asm"),

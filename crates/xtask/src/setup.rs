@@ -44,6 +44,19 @@ pub fn rust_target(target: &str) -> Result<()> {
     })
 }
 
+/// The source of the standard library, which is compiled again for threads in WebAssembly.
+pub fn rust_source() -> Result<()> {
+    let mut print = program(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let sysroot = process::stdout_of(print.args(["--print", "sysroot"]))?;
+    let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/Cargo.lock");
+    if source.is_file() {
+        return Ok(());
+    }
+    println!("   adding the Rust component rust-src");
+    process::run(program("rustup").args(["component", "add", "rust-src"]))
+        .context("the source of Rust's standard library is missing and rustup could not add it")
+}
+
 /// Checks that Node.js and npm are there and new enough.
 pub fn node() -> Result<()> {
     let advice = format!(

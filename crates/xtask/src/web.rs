@@ -1,26 +1,57 @@
 //! The browser build: wasm, its JavaScript glue, the engine package, the chat page.
 //!
-//! cargo compiles `crates/web`, the `bindgen` program beside this one writes the glue into
-//! `www/packages/engine/wasm/`, `wasm-opt` shrinks the module if it is installed, and npm builds
-//! the two packages. wasm-pack is not used: it would download a second bindgen and hide the flags.
+//! cargo compiles `crates/web` once per module of [`MODULES`], the `bindgen` program beside this one
+//! writes the glue into `www/packages/engine/wasm/`, `wasm-opt` shrinks the module if it is
+//! installed, and npm builds the two packages. wasm-pack is not used: it would download a second
+//! bindgen and hide the flags.
+//!
+//! Four modules, because a browser refuses a whole module for one instruction that it does not
+//! know, and shared memory for a page that is not isolated. The page takes one of them; which ones
+//! there are it reads in `builds.js`, which is written here.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::harness;
 use crate::process::{self, program};
 use crate::setup::{self, WASM_TARGET};
 
-/// Every browser with WebGPU, and every one without it that is still in use, has 128-bit SIMD.
-/// Relaxed SIMD and threads are not everywhere, so the one published module does without them.
-const WASM_RUSTFLAGS: &str = "-C target-feature=+simd128";
+/// What all modules use: every browser that is still in use has 128-bit SIMD.
+const FEATURES: &str = "-C target-feature=+simd128";
+
+/// Threads are shared memory. Its size has a limit that must be said (all that 32 bits can name),
+/// and the glue of each thread sets up a stack and the thread's own variables.
+const THREAD_FLAGS: &str = ",+atomics,+bulk-memory,+mutable-globals \
+    -C link-arg=--shared-memory -C link-arg=--import-memory -C link-arg=--max-memory=4294967296 \
+    -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size \
+    -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base";
+
+/// One way to build the browser module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// As the page calls it.
+    pub name: &'static str,
+    /// Names of its files.
+    stem: &'static str,
+    relaxed: bool,
+    threads: bool,
+}
+
+/// All modules; the first one runs everywhere.
+pub const MODULES: [Module; 4] = [
+    Module { name: "simd", stem: "ingle", relaxed: false, threads: false },
+    Module { name: "relaxed", stem: "ingle-relaxed", relaxed: true, threads: false },
+    Module { name: "simd-threads", stem: "ingle-threads", relaxed: false, threads: true },
+    Module { name: "relaxed-threads", stem: "ingle-relaxed-threads", relaxed: true, threads: true },
+];
 
 /// What rustc's wasm target uses. Named one by one: `--all-features` would let `wasm-opt` write
 /// instructions that browsers do not know.
-const WASM_OPT_FLAGS: [&str; 8] = [
+const WASM_OPT_FLAGS: [&str; 10] = [
     "-O3",
     "--enable-simd",
     "--enable-bulk-memory",
@@ -29,18 +60,20 @@ const WASM_OPT_FLAGS: [&str; 8] = [
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-multivalue",
+    "--enable-threads",
+    "--enable-relaxed-simd",
 ];
 
 /// Longest time of `wasm-opt`, which needs seconds.
 const WASM_OPT_LIMIT: Duration = Duration::from_secs(300);
 
-/// The budget of the compressed module: a page on a slow line (10 Mbit/s) has it in 1.2 s.
+/// The budget of a compressed module: a page on a slow line (10 Mbit/s) has it in 1.2 s.
 pub const WASM_BROTLI_BYTES_MAX: u64 = 1_500_000;
 
 /// How the browser module is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Compiles fast, keeps names for the browser's debugger.
+    /// Compiles fast, keeps names for the browser's debugger; the first module only.
     Debug,
     /// What is published.
     Release,
@@ -58,15 +91,60 @@ pub fn build(form: Form) -> Result<()> {
     packages()
 }
 
-/// The wasm module and its glue.
-pub fn wasm(form: Form) -> Result<()> {
+/// The wasm modules with their glue. Returns those that cannot be built here, as sentences.
+pub fn wasm(form: Form) -> Result<Vec<String>> {
     setup::wasm_target()?;
-    let module = compile(form)?;
-    bindgen(&module, form)?;
-    if form == Form::Release {
-        optimize(&wasm_folder().join("ingle_bg.wasm"))?;
+    let no_threads = setup::rust_source().err();
+    let folder = wasm_folder();
+    // What an earlier build left must not be taken for this one's.
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
     }
-    Ok(())
+    fs::create_dir_all(&folder)?;
+    let (mut built, mut skipped) = (Vec::new(), Vec::new());
+    let wanted = if form == Form::Debug { &MODULES[..1] } else { &MODULES[..] };
+    for &module in wanted {
+        if let (true, Some(reason)) = (module.threads, &no_threads) {
+            skipped.push(format!("module {}: {reason:#}", module.name));
+            continue;
+        }
+        bindgen(&compile(module, form)?, module, form)?;
+        if form == Form::Release {
+            optimize(&file_of(module))?;
+        }
+        built.push(module);
+    }
+    fs::write(folder.join("builds.js"), builds_script(&built))?;
+    fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?;
+    skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
+    Ok(skipped)
+}
+
+/// The types of what [`builds_script`] writes.
+const BUILDS_TYPES: &str = "\
+/** Modules of this build by name: the glue, and where the module is. */
+export const builds: {
+  readonly [name: string]:
+    | { readonly load: () => Promise<typeof import(\"./ingle.js\")>; readonly file: URL }
+    | undefined;
+};
+";
+
+/// The modules as a table that bundlers understand: each address is written out.
+fn builds_script(modules: &[Module]) -> String {
+    let mut text = "export const builds = {\n".to_string();
+    for Module { name, stem, .. } in modules {
+        text.push_str(&format!(
+            "  \"{name}\": {{\n    load: () => import(\"./{stem}.js\"),\n    \
+             file: new URL(\"./{stem}_bg.wasm\", import.meta.url),\n  }},\n"
+        ));
+    }
+    text.push_str("};\n");
+    text
+}
+
+fn file_of(module: Module) -> PathBuf {
+    wasm_folder().join(format!("{}_bg.wasm", module.stem))
 }
 
 /// The engine package (`tsc`) and the chat page (Vite).
@@ -81,27 +159,44 @@ fn profile(form: Form) -> &'static str {
     }
 }
 
-/// The environment that compiles for the browser. A variable of the target and not `RUSTFLAGS`,
-/// which would reach build scripts and the native build too.
-pub fn wasm_envs() -> [(&'static str, String); 1] {
-    [("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", WASM_RUSTFLAGS.to_string())]
+/// The environment that compiles a module. A variable of the target and not `RUSTFLAGS`, which would
+/// reach build scripts and the native build too.
+pub fn wasm_envs(threads: bool) -> Vec<(&'static str, String)> {
+    const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
+    if !threads {
+        return vec![(FLAGS, FEATURES.to_string())];
+    }
+    // The standard library that comes compiled has no atomics; building it is a feature that only
+    // this variable opens in a stable compiler. A folder of its own, since build scripts look at
+    // the variable and everything would be compiled again at each change.
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| process::root().join("target"), |folder| process::root().join(folder));
+    vec![
+        (FLAGS, format!("{FEATURES}{THREAD_FLAGS}")),
+        ("RUSTC_BOOTSTRAP", "1".to_string()),
+        ("CARGO_TARGET_DIR", target.join("wasm-threads").display().to_string()),
+    ]
 }
 
-fn compile(form: Form) -> Result<PathBuf> {
-    let args = ["build", "-p", "web", "--target", WASM_TARGET, "--profile", profile(form)];
-    let files = harness::library_files(&args, &wasm_envs(), "web")?;
+fn compile(module: Module, form: Form) -> Result<PathBuf> {
+    let mut args = vec!["build", "-p", "web", "--target", WASM_TARGET, "--profile", profile(form)];
+    if module.relaxed {
+        args.extend(["--features", "relaxed-simd"]);
+    }
+    if module.threads {
+        args.push("-Zbuild-std=std,panic_abort");
+    }
+    let files = harness::library_files(&args, &wasm_envs(module.threads), "web")?;
     files
         .into_iter()
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
         .context("cargo built crates/web but named no .wasm file; is it still a cdylib?")
 }
 
-fn bindgen(module: &Path, form: Form) -> Result<()> {
-    let folder = wasm_folder();
-    fs::create_dir_all(&folder)?;
+fn bindgen(file: &Path, module: Module, form: Form) -> Result<()> {
     let mut command = process::cargo();
     command.args(["run", "--quiet", "-p", "xtask", "--features", "bindgen", "--bin", "bindgen"]);
-    command.arg("--").arg(module).arg(&folder).arg("ingle");
+    command.arg("--").arg(file).arg(wasm_folder()).arg(module.stem);
     if form == Form::Debug {
         command.arg("--debug");
     }
@@ -127,30 +222,38 @@ fn optimize(module: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Sizes of the built module in bytes.
+/// Sizes of a built module in bytes.
 pub struct Size {
+    pub module: Module,
     pub raw: u64,
     pub brotli: u64,
 }
 
-/// Measures the module; node's own brotli, at the level that static hosts use.
-pub fn size() -> Result<Size> {
-    let module = wasm_folder().join("ingle_bg.wasm");
-    let raw = fs::metadata(&module).context("the wasm module has not been built")?.len();
+/// Measures the modules that are built; node's own brotli, at the level that static hosts use.
+pub fn sizes() -> Result<Vec<Size>> {
     let script = "const { brotliCompressSync } = require('node:zlib'); \
         console.log(brotliCompressSync(require('node:fs').readFileSync(process.argv[1])).length)";
-    let text = process::stdout_of(program("node").arg("-e").arg(script).arg(&module))?;
-    let brotli = text.trim().parse().with_context(|| format!("node printed '{text}'"))?;
-    Ok(Size { raw, brotli })
+    let mut sizes = Vec::new();
+    for module in MODULES {
+        let Ok(metadata) = fs::metadata(file_of(module)) else { continue };
+        let mut command = program("node");
+        let text = process::stdout_of(command.arg("-e").arg(script).arg(file_of(module)))?;
+        let brotli = text.trim().parse().with_context(|| format!("node printed '{text}'"))?;
+        sizes.push(Size { module, raw: metadata.len(), brotli });
+    }
+    ensure!(!sizes.is_empty(), "no wasm module has been built");
+    Ok(sizes)
 }
 
-/// Prints the sizes; an error if the compressed module is above its budget.
-pub fn check_size() -> Result<()> {
-    let Size { raw, brotli } = size()?;
+/// Prints the sizes; an error if a compressed module is above its budget.
+pub fn check_sizes() -> Result<()> {
     let max = WASM_BROTLI_BYTES_MAX;
-    println!("   ingle_bg.wasm: {raw} bytes, {brotli} bytes with brotli (at most {max})");
-    if brotli > max {
-        bail!("the wasm module has {brotli} bytes with brotli, above its budget of {max}");
+    for Size { module, raw, brotli } in sizes()? {
+        let name = module.name;
+        println!("   module {name}: {raw} bytes, {brotli} bytes with brotli (at most {max})");
+        if brotli > max {
+            bail!("the wasm module {name} has {brotli} bytes with brotli, above its {max}");
+        }
     }
     Ok(())
 }
@@ -158,4 +261,16 @@ pub fn check_size() -> Result<()> {
 /// The built chat page, ready to be served from any path.
 pub fn page_folder() -> PathBuf {
     process::root().join("www/packages/chat/dist")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_modules_names_their_files() {
+        let text = builds_script(&MODULES[..2]);
+        assert!(text.contains(r#""relaxed": {"#) && text.contains("./ingle-relaxed_bg.wasm"));
+        assert!(!text.contains("threads"));
+    }
 }

@@ -7,16 +7,25 @@ import { serve } from "./server.mjs";
 
 const BLANK = "<!doctype html><meta charset=utf-8><title>engine</title>";
 
+/** What a server says so that a page may have shared memory. */
+export const ISOLATED = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
 /** Serves the package under a folder of its own, a blank page, and whatever `mounts` adds. */
-export function serveEngine(mounts = {}) {
-  return serve({
-    "/deep/er/lib/": engineDist,
-    "/page": (_, response) => {
-      response.setHeader("content-type", "text/html");
-      response.end(BLANK);
+export function serveEngine(mounts = {}, options = {}) {
+  return serve(
+    {
+      "/deep/er/lib/": engineDist,
+      "/page": (_, response) => {
+        response.setHeader("content-type", "text/html");
+        response.end(BLANK);
+      },
+      ...mounts,
     },
-    ...mounts,
-  });
+    options,
+  );
 }
 
 /** A blank page with `globalThis.Engine` and the helpers below. */

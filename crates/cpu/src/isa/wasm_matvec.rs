@@ -3,10 +3,12 @@
 //! Several strips at a time because each is a stream of its own for the processor's prefetcher,
 //! which runs ahead in one stream while another is multiplied.
 
+use std::mem::MaybeUninit;
+
 use super::*;
 use crate::isa::STREAMS;
 
-/// Columns of sub-scales of a super-block, as [`add_scaled`] multiplies by them.
+/// Sub-scales of a super-block, as [`add_scaled`] multiplies by them.
 type Scales = [[v128; 4]; 16];
 
 /// As [`crate::isa::MatVecs`].
@@ -53,11 +55,11 @@ unsafe fn flat<T: Format, const M: u8>(
                     let dot = f_from_i(block_dots::<T, M>(header.add(at), act, block));
                     let act_d = *act.d.add(block);
                     let d = header.add(half * 2 * STRIP).cast::<u16>();
-                    let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16(d) };
+                    let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16_normal(d) };
                     sum = f_fma(f_mul(dot, f_splat(act_d)), d, sum);
                     if layout.has_min {
                         let act_sum = *act.sums.add(2 * block) + *act.sums.add(2 * block + 1);
-                        let m = f_from_f16(header.add(LINE + half * 2 * STRIP).cast());
+                        let m = f_from_f16_normal(header.add(LINE + half * 2 * STRIP).cast());
                         sum = f_fma(m, f_splat(act_d * act_sum as f32), sum);
                     }
                 }
@@ -77,7 +79,8 @@ unsafe fn by_super<T: Format, const M: u8>(
 ) {
     let layout = T::LAYOUT;
     let n_sub = 256 / layout.sub;
-    let mut scales: [Scales; STREAMS] = [[[i32x4_splat(0); 4]; 16]; STREAMS];
+    // Not initialized: clearing 4 KiB per call would cost as much as a tenth of the product.
+    let mut scales = [const { MaybeUninit::<Scales>::uninit() }; STREAMS];
     let mut dots = [[i32x4_splat(0); 4]; STREAMS];
     // SAFETY: as `run`.
     unsafe {
@@ -88,8 +91,10 @@ unsafe fn by_super<T: Format, const M: u8>(
             let act_d = f_splat(*act.d.add(8 * unit));
             for ((s, strip), scales) in strips.iter().enumerate().zip(&mut scales) {
                 let header = strip.add(unit * layout.unit_bytes());
-                for (s, out) in scales.iter_mut().enumerate().take(n_sub) {
-                    *out = sub_scales::<T, M>(header.add(LINE + s * STRIP));
+                let scales = scales.as_mut_ptr().cast::<[v128; 4]>();
+                for s in 0..n_sub {
+                    let sub = sub_scales::<T, M>(header.add(LINE + s * STRIP));
+                    scales.add(s).write(sub);
                 }
                 if layout.has_min {
                     let mins = header.add(LINE + n_sub * STRIP);
@@ -104,7 +109,9 @@ unsafe fn by_super<T: Format, const M: u8>(
                 let at = unit * layout.unit_bytes() + layout.header_bytes();
                 let at = at + i * layout.codes.block_bytes();
                 for ((strip, scales), dot) in strips.iter().zip(&scales).zip(&mut dots) {
-                    let scales = &scales[i * (n_sub / 8)..];
+                    let scales = scales.as_ptr().cast::<[v128; 4]>().add(i * (n_sub / 8));
+                    // The sub-scales of this block, one or two: `n_sub` of them were written.
+                    let scales = std::slice::from_raw_parts(scales, n_sub / 8);
                     add_block::<T, M>(strip.add(at), act, 8 * unit + i, scales, dot);
                 }
             }
@@ -354,11 +361,13 @@ unsafe fn wide_dots<T: Format, const M: u8>(bytes: *const u8, act: &Act, block: 
         let begin = if M == FOURS_SIGNED { 0 } else { -128 * act_sum };
         let mut sums = [i32x4_splat(begin); 4];
         if matches!(T::LAYOUT.codes, Codes::Byte) {
-            for g in 0..8 {
+            let (mut line, mut k) = (bytes, k);
+            for _ in 0..2 * lines_of_a_block() {
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    let codes = v128_load(bytes.add(g * LINE + 16 * i).cast());
-                    *sum = wide_step::<M>(*sum, codes, act, k + 4 * g);
+                    let codes = v128_load(line.add(16 * i).cast());
+                    *sum = wide_step::<M>(*sum, codes, act, k);
                 }
+                (line, k) = (line.add(LINE), k + 4);
             }
             return sums;
         }

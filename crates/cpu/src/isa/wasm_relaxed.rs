@@ -21,7 +21,7 @@ use super::stamp_float::{exp, gelu_tanh, silu, stamp_products, stamp_rows};
 use super::stamp_tile::tiles;
 use super::wasm_rows::quantize;
 use super::wasm_simd::*;
-use super::{Act, FloatArgs, Isa, Panel};
+use super::{Act, FloatArgs, FloatGemm, Isa, Panel};
 use crate::format::{BLOCK, Codes, Format, LINE, STRIP, for_all_formats};
 
 #[path = "wasm_matvec.rs"]
@@ -89,7 +89,7 @@ macro_rules! relaxed_isa {
                     tiles!(narrow, $mode),
                     tiles!(wide, $mode),
                 ],
-                float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
+                float_gemm: products::TABLE,
                 pack_tile: pack::<$mode>,
                 quantize: quantize::<{ $mode == PAIRS }>,
                 rms_norm,
@@ -105,7 +105,16 @@ relaxed_isa!(pairs, PAIRS, "relaxed SIMD (pairs)");
 relaxed_isa!(unsigned, FOURS_UNSIGNED, "relaxed SIMD");
 relaxed_isa!(signed, FOURS_SIGNED, "relaxed SIMD (signed)");
 
-stamp_products!(#[target_feature(enable = "relaxed-simd")]);
+/// Numbers of weights and of the cache are seldom subnormal.
+mod products {
+    use super::f_from_f16_normal as f_from_f16;
+    use super::*;
+
+    pub const TABLE: [FloatGemm; 3] = [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>];
+
+    stamp_products!(#[target_feature(enable = "relaxed-simd")]);
+}
+
 stamp_rows!(#[target_feature(enable = "relaxed-simd")]);
 stamp_unpack!(#[target_feature(enable = "relaxed-simd")]);
 

@@ -47,7 +47,9 @@ export class Client {
     };
   }
 
-  async start(device: Calls["start"]["body"]["device"]): Promise<Calls["start"]["result"]> {
+  async start(
+    body: Omit<Calls["start"]["body"], "lock">,
+  ): Promise<Calls["start"]["result"]> {
     const timer = setTimeout(
       () =>
         this.close(
@@ -59,7 +61,7 @@ export class Client {
       START_TIMEOUT_MS,
     );
     try {
-      const info = await this.call("start", { device, lock: this.#lock });
+      const info = await this.call("start", { ...body, lock: this.#lock });
       this.#watchForDeath();
       return info;
     } finally {

@@ -6,6 +6,28 @@ const SIMD_PROBE = new Uint8Array([
   253, 98, 11,
 ]);
 
+/** The same with `i16x8.relaxed_dot_i8x16_i7x16_s`. */
+const RELAXED_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 0, 253, 15,
+  65, 0, 253, 15, 253, 146, 2, 11,
+]);
+
+/** A module with a shared memory and a function that loads from it atomically. */
+const THREADS_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 4, 1, 3, 1, 1, 10, 11, 1, 9, 0, 65,
+  0, 254, 16, 2, 0, 26, 11,
+]);
+
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_PROBE);
+}
+
+/** True if memory can be shared: the browser knows how, and this page is isolated from others. */
+export function hasThreads(): boolean {
+  const isIsolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
+  return isIsolated && typeof SharedArrayBuffer === "function" && WebAssembly.validate(THREADS_PROBE);
+}
+
 /** Throws the sentence for a person if this browser cannot run the module, before it is fetched. */
 export function requireBrowser(): void {
   if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD_PROBE)) {

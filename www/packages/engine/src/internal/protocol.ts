@@ -23,6 +23,8 @@ import type {
   TokenizeOptions,
 } from "../public/types.js";
 
+import type { ModuleWishes } from "./module.js";
+
 export interface LoadSettings {
   readonly contextLength?: number | undefined;
   readonly kvType?: KvType | undefined;
@@ -35,7 +37,10 @@ export type SourceBody =
 
 /** What each request asks with and answers with. */
 export interface Calls {
-  start: { body: { readonly device: Device; readonly lock: string }; result: EngineInfo };
+  start: {
+    body: { readonly device: Device; readonly wishes: ModuleWishes; readonly lock: string };
+    result: EngineInfo;
+  };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
   generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
   bench: { body: { readonly settings: BenchSettings }; result: BenchRow[] };

@@ -1,10 +1,15 @@
-import init, { CancelFlag, WasmEngine } from "../wasm/ingle.js";
-
 import { EngineError } from "../public/errors.js";
 import type { BenchRow, Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import { openGraphics } from "./features.js";
 import { BlobFile, type SyncFile } from "./files.js";
+import {
+  type CancelFlag,
+  loadModule,
+  type LoadedModule,
+  type ModuleWishes,
+  type WasmEngine,
+} from "./module.js";
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
 import { nextTask } from "./task.js";
@@ -29,15 +34,19 @@ export class Session {
 
   private constructor(
     private readonly engine: WasmEngine,
-    private readonly memory: WebAssembly.Memory,
+    private readonly module: LoadedModule,
     private readonly store: Store,
     private readonly notices: Notice[],
   ) {}
 
-  static async open(device: Device): Promise<Session> {
+  static async open(device: Device, wishes: ModuleWishes): Promise<Session> {
     const notices: Notice[] = [];
     const graphics = device === "cpu" ? null : await openGraphics();
-    const [exports, browserStore] = await Promise.all([loadModule(), openBrowserStore()]);
+    const forGpu = device === "gpu" || graphics !== null;
+    const [first, browserStore] = await Promise.all([
+      loadModule(wishes, forGpu),
+      openBrowserStore(),
+    ]);
     if (!browserStore) {
       notices.push({
         code: "store.memory",
@@ -46,8 +55,14 @@ export class Session {
       });
     }
     const { name = "", subgroups = false } = graphics ?? {};
-    const engine = await WasmEngine.open(device, name, subgroups, nextTask);
+    let module = first;
+    let engine = await module.glue.WasmEngine.open(device, name, subgroups, nextTask);
     const { device: chosen } = engine.info() as ModuleInfo;
+    if (forGpu && chosen === "cpu") {
+      // The chip was not good enough: the processor has a better module than the one for chips.
+      module = await loadModule(wishes, false);
+      engine = await module.glue.WasmEngine.open("cpu", "", false, nextTask);
+    }
     if (device === "auto" && chosen === "cpu") {
       const why = (navigator as { gpu?: unknown }).gpu
         ? "WebGPU found no graphics chip it can use"
@@ -55,13 +70,14 @@ export class Session {
       const message = `${why}, so answers come from the processor and are slower.`;
       notices.push({ code: "gpu.missing", message });
     }
-    return new Session(engine, exports.memory, browserStore ?? new MemoryStore(), notices);
+    return new Session(engine, module, browserStore ?? new MemoryStore(), notices);
   }
 
   info(): EngineInfo {
     return {
       ...(this.engine.info() as ModuleInfo),
-      peakWasmBytes: this.memory.buffer.byteLength,
+      module: this.module.name,
+      peakWasmBytes: this.module.memory.buffer.byteLength,
       storage: this.store.kind,
       notices: this.notices,
       requests: this.#requests,
@@ -96,7 +112,7 @@ export class Session {
           onProgress({ phase: "prepare", name, loaded: 0, total: null });
         }
       };
-      const info = (await withFlag(signal, (flag) =>
+      const info = (await this.#withFlag(signal, (flag) =>
         this.engine.load({ names, contextLength, kvType }, files, progress, flag),
       )) as ModelInfo;
       return { model: this.#model, info };
@@ -137,7 +153,7 @@ export class Session {
     onPiece: (piece: unknown) => void,
   ): Promise<null> {
     this.#require(body.model);
-    await withFlag(signal, (flag) => this.engine.generate(body.settings, onPiece, flag));
+    await this.#withFlag(signal, (flag) => this.engine.generate(body.settings, onPiece, flag));
     return null;
   }
 
@@ -146,7 +162,7 @@ export class Session {
     signal: AbortSignal,
     onEvent: (event: unknown) => void,
   ): Promise<BenchRow[]> {
-    return withFlag(signal, (flag) =>
+    return this.#withFlag(signal, (flag) =>
       this.engine.bench(body.settings, this.#file, onEvent, flag),
     ) as Promise<BenchRow[]>;
   }
@@ -178,6 +194,20 @@ export class Session {
     return null;
   }
 
+  /** Gives the module a flag it can look at while it works, set when the signal is aborted. */
+  async #withFlag<T>(signal: AbortSignal, run: (flag: CancelFlag) => Promise<T>): Promise<T> {
+    const flag = new this.module.glue.CancelFlag();
+    const cancel = () => flag.cancel();
+    if (signal.aborted) cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      return await run(flag);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      flag.free();
+    }
+  }
+
   #record(host: string): Requests[number] {
     const entry = { host, bytes: 0 };
     this.#requests.push(entry);
@@ -196,31 +226,4 @@ export class Session {
 
 function closeAll(files: readonly SyncFile[]): void {
   for (const file of files) file.close();
-}
-
-async function loadModule(): Promise<{ memory: WebAssembly.Memory }> {
-  try {
-    return await init({ module_or_path: new URL("../wasm/ingle_bg.wasm", import.meta.url) });
-  } catch (error) {
-    throw new EngineError(
-      "engine.module",
-      "The engine's WebAssembly module could not be loaded. Check that ingle_bg.wasm is served " +
-        "beside the script, then reload.",
-      String(error),
-    );
-  }
-}
-
-/** Gives the module a flag it can look at while it works, set when the signal is aborted. */
-async function withFlag<T>(signal: AbortSignal, run: (flag: CancelFlag) => Promise<T>): Promise<T> {
-  const flag = new CancelFlag();
-  const cancel = () => flag.cancel();
-  if (signal.aborted) cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  try {
-    return await run(flag);
-  } finally {
-    signal.removeEventListener("abort", cancel);
-    flag.free();
-  }
 }

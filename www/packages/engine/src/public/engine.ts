@@ -34,7 +34,8 @@ export class Engine {
     let client: Client | null = null;
     try {
       client = new Client(options.workerUrl);
-      await client.start(options.device ?? "auto");
+      const { device = "auto", threads, module } = options;
+      await client.start({ device, wishes: { threads, module } });
       return new Engine(client);
     } catch (error) {
       const reason = EngineError.from(error);

@@ -15,6 +15,13 @@ export interface StartOptions {
   readonly device?: Device;
   /** Where `worker.js` is, for pages that move it. Default: beside this module. */
   readonly workerUrl?: string | URL;
+  /**
+   * Threads on the processor. More than one needs a page that is cross-origin isolated. Default:
+   * as many as there are cores, at most 8, and one core is left free where there are 6 or more.
+   */
+  readonly threads?: number;
+  /** The WebAssembly module, for tests and comparisons; default: the best this browser can run. */
+  readonly module?: "simd" | "relaxed" | "simd-threads" | "relaxed-threads";
 }
 
 /** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
@@ -153,6 +160,8 @@ export interface EngineInfo {
   readonly adapter: string;
   readonly features: readonly string[];
   readonly kernels: readonly (readonly [string, string])[];
+  /** The WebAssembly module in use, see `StartOptions.module`. */
+  readonly module: string;
   /** Most bytes the WebAssembly memory ever had (it only grows). */
   readonly peakWasmBytes: number;
   /** `browser`: files stay after a reload. `memory`: they are gone with the tab. */
