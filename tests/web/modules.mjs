@@ -1,5 +1,5 @@
-// The WebAssembly modules: each of them computes right answers, and the page takes the best one that
-// it can run, with threads where it is isolated and alone where it is not.
+// The WebAssembly modules: each of them computes right answers, and the page takes the best one
+// that it can run, with threads where it is isolated and alone where it is not.
 import { existsSync } from "node:fs";
 import path from "node:path";
 
@@ -15,7 +15,18 @@ const MODULES = {
   "relaxed-threads": "ingle-relaxed-threads",
 };
 /** Formats whose kernels differ most, and what 8-bit activations allow. */
-const FORMATS = ["Q4_0", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS"];
+const FORMATS = [
+  "Q4_0",
+  "Q5_0",
+  "Q5_1",
+  "Q8_0",
+  "Q2_K",
+  "Q3_K_M",
+  "Q4_K_M",
+  "Q5_K_M",
+  "Q6_K",
+  "IQ4_XS",
+];
 const QUANTIZED_NMSE = 2e-3;
 
 const stories = model("stories260K");

@@ -1,6 +1,6 @@
-//! What the page's compute workers call. A worker loads this module into the memory of the engine's
-//! own worker and stays in [`serve_thread`] for good; only modules that are built with shared memory
-//! are entered like this.
+//! What the page's compute workers call. A worker loads this module into the memory of the
+//! engine's own worker and stays in [`serve_thread`] for good; only modules that are built with
+//! shared memory are entered like this.
 
 use wasm_bindgen::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The browser build: wasm, its JavaScript glue, the engine package, the chat page.
 //!
-//! cargo compiles `crates/web` once per module of [`MODULES`], the `bindgen` program beside this one
-//! writes the glue into `www/packages/engine/wasm/`, `wasm-opt` shrinks the module if it is
+//! cargo compiles `crates/web` once per module of [`MODULES`], the `bindgen` program beside this
+//! one writes the glue into `www/packages/engine/wasm/`, `wasm-opt` shrinks the module if it is
 //! installed, and npm builds the two packages. wasm-pack is not used: it would download a second
 //! bindgen and hide the flags.
 //!
@@ -159,8 +159,8 @@ fn profile(form: Form) -> &'static str {
     }
 }
 
-/// The environment that compiles a module. A variable of the target and not `RUSTFLAGS`, which would
-/// reach build scripts and the native build too.
+/// The environment that compiles a module. A variable of the target and not `RUSTFLAGS`, which
+/// would reach build scripts and the native build too.
 pub fn wasm_envs(threads: bool) -> Vec<(&'static str, String)> {
     const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
     if !threads {

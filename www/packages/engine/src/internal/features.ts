@@ -24,8 +24,9 @@ export function hasRelaxedSimd(): boolean {
 
 /** True if memory can be shared: the browser knows how, and this page is isolated from others. */
 export function hasThreads(): boolean {
-  const isIsolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
-  return isIsolated && typeof SharedArrayBuffer === "function" && WebAssembly.validate(THREADS_PROBE);
+  const { crossOriginIsolated = false } = globalThis as { crossOriginIsolated?: boolean };
+  const isShareable = crossOriginIsolated && typeof SharedArrayBuffer === "function";
+  return isShareable && WebAssembly.validate(THREADS_PROBE);
 }
 
 /** Throws the sentence for a person if this browser cannot run the module, before it is fetched. */
