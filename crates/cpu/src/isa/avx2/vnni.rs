@@ -4,6 +4,9 @@
 //! activations, moved by 128, in the tile, where what that adds belongs to the panel. It has two
 //! encodings: one of processors with AVX-VNNI, and one of those with AVX-512, where the wider set
 //! is better and this one only lets the same code be tested. Both are stamped from here.
+//!
+//! Gain over AVX2 alone, measured in the second encoding on two threads of one machine: prefill of
+//! 128 tokens 1.4 times (135M Q4_0) and 1.45 times (1B Q4_K_M) as fast, decode 1.15 to 1.2 times.
 
 macro_rules! vnni_set {
     ($name:literal, $dpbusd:ident, $(#[$attr:meta])*) => {
