@@ -1,9 +1,10 @@
 //! Embedding and products with one row for every tensor type.
 
 use bytemuck::cast_slice;
+use kernels::shader::choice::vec_forms;
 use kernels::shader::layout::{UNIT, WORD_BYTES};
 use kernels::shader::params::{self, Step};
-use kernels::shader::{Dot, Input, Kernel, Output};
+use kernels::shader::{Dot, Input, Kernel, Output, VecForm};
 use kernels::{Activation, PlayerError, twin};
 use quant::TensorType;
 
@@ -25,6 +26,10 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
                 vector(checker, Shape { ty, n_rows, n_cols, dot, wg, rows }).await?;
             }
         }
+    }
+    let ty = TensorType::Q4_K;
+    for VecForm { dot, wg, rows } in vec_forms(ty) {
+        vector(checker, Shape { ty, n_rows: 21, n_cols: 512, dot, wg, rows }).await?;
     }
     for dot in [Dot::Float, Dot::Int] {
         two_types(checker, dot).await?;

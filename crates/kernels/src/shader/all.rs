@@ -8,7 +8,7 @@ use quant::TensorType;
 use shaders::{ComposeError, Dialect};
 
 use crate::player::KvType;
-use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES, coop_tiles};
+use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES, VecForm, coop_tiles, vec_forms};
 use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
 
 /// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
@@ -69,6 +69,13 @@ pub fn all_kernels() -> Vec<Kernel> {
         many(&mut out, ty);
     }
     out.push(Kernel::Quantize);
+    // Every size of a workgroup that may be chosen, where a type's constants are most.
+    for VecForm { dot, wg, rows } in vec_forms(TensorType::Q4_K) {
+        for (output, rows) in [(Output::Store, rows), (Output::Glu(0), rows / 2)] {
+            let (a, b, input) = (TensorType::Q4_K, None, Input::Norm);
+            out.push(Kernel::MatVec { a, b, input, output, dot, wg, rows });
+        }
+    }
     for &(a, b) in PAIRS {
         for (a, b) in [(a, b), (b, a)] {
             for input in [Input::Norm, Input::Post] {

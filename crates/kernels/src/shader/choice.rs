@@ -1,10 +1,10 @@
 //! Which of several forms of the same product a device runs.
 //!
-//! Every form gives the same results up to its stated tolerance, so which one runs is a question of
-//! speed alone, and only the device can answer it. The forms are a closed list (what is not listed
-//! here is never compiled, hence never untested); a tuner times them on the model's own shapes and
-//! writes the answers into [`Choices`]. Without a tuner the defaults hold: float forms, whose
-//! results are nearest to the reference.
+//! All forms compute the same up to their stated tolerances (integer forms round the inputs to 8
+//! bits, as CPU players do), so which one runs is a question of speed, and only the device can
+//! answer it. The forms are a closed list, so that tests can try each before anybody chooses it; a
+//! tuner times them on the model's own shapes and writes the answers into [`Choices`]. Without a
+//! tuner the defaults hold: float forms, whose results are nearest to the reference.
 
 use std::collections::HashMap;
 
