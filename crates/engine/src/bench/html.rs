@@ -152,11 +152,17 @@ fn subject_label(row: &Row, rows: &[Row]) -> String {
     let differs = |of: &dyn Fn(&Row) -> String| rows.iter().any(|other| of(other) != of(row));
     let name = |row: &Row| row.subject.model_name();
     let ty = |row: &Row| row.subject.model_type().to_owned();
+    let asked = |row: &Row| row.subject.asked.clone();
+    let is_twin = |other: &Row| {
+        asked(other).file != asked(row).file && name(other) == name(row) && ty(other) == ty(row)
+    };
     let mut label = name(row);
-    if !ty(row).is_empty() && !label.contains(&ty(row)) {
+    if rows.iter().any(is_twin) {
+        // Two files of one name and type: their own names tell them apart.
+        label = asked(row).file.trim_end_matches(".gguf").to_owned();
+    } else if !ty(row).is_empty() && !label.contains(&ty(row)) {
         label += &format!(" {}", ty(row));
     }
-    let asked = |row: &Row| row.subject.asked.clone();
     if differs(&|row| row.subject.device().to_owned()) {
         label += &format!(", {}", row.subject.device());
     }
@@ -172,13 +178,6 @@ fn subject_label(row: &Row, rows: &[Row]) -> String {
     }
     if differs(&|row| row.n_batch.to_string()) && row.n_batch > 0 {
         label += &format!(", batch {}", row.n_batch);
-    }
-    // Two files of one name and type.
-    if rows
-        .iter()
-        .any(|o| asked(o).file != asked(row).file && name(o) == name(row) && ty(o) == ty(row))
-    {
-        label += &format!(" ({})", asked(row).file);
     }
     label
 }

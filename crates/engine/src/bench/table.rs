@@ -27,6 +27,7 @@ const COLUMNS: &[Column] = &[
 
 /// Shown if rows differ in them.
 const SETTINGS: &[Column] = &[
+    ("file", false, |row| row.subject.asked.file.clone()),
     ("threads", true, |row| match row.subject.asked.n_threads {
         0 => "all".to_owned(),
         n => n.to_string(),

@@ -12,7 +12,7 @@ const RIGHT: f64 = WIDTH - 74.0;
 const TOP: f64 = 8.0;
 const ROW: f64 = 42.0;
 /// Characters of a label that fit left of the bars.
-const LABEL: usize = 32;
+const LABEL: usize = 28;
 
 /// Limits farther away than so many times the fastest bar would leave nothing of the bars; they
 /// are named instead of drawn.

@@ -15,7 +15,7 @@ const BOTTOM: f64 = 190.0;
 const LABEL_X: f64 = 40.0;
 const LABEL_Y: f64 = 14.0;
 /// Characters that fit behind a line's end.
-const LABEL: usize = 27;
+const LABEL: usize = 24;
 
 /// What a figure shows.
 struct Kind {

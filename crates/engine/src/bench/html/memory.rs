@@ -11,7 +11,7 @@ const LEFT: f64 = 214.0;
 const RIGHT: f64 = WIDTH - 74.0;
 const TOP: f64 = 34.0;
 const ROW: f64 = 36.0;
-const LABEL: usize = 32;
+const LABEL: usize = 28;
 const GB: f64 = 1e9;
 
 /// Meanings of the parts, in their fixed colors.

@@ -9,7 +9,7 @@ const LEFT: f64 = 214.0;
 const RIGHT: f64 = WIDTH - 74.0;
 const TOP: f64 = 34.0;
 const ROW: f64 = 42.0;
-const LABEL: usize = 32;
+const LABEL: usize = 28;
 
 /// Ops with a color of their own, in the Plan's order; the rest is "other".
 const OPS: [&str; 6] = ["qkv", "attention", "output", "gate_up", "down", "head"];

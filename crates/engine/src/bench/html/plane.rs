@@ -11,7 +11,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = WIDTH - 60.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 280.0;
-/// Points that are named in the plot; more are named by numbers, as in the table.
+/// Points that are named in the plot; with more of them names would hide the points, and the table
+/// has them.
 const MAX_NAMES: usize = 8;
 /// Characters of a name.
 const LABEL: usize = 30;
@@ -66,7 +67,7 @@ pub fn roofline(rows: &[Row]) -> Option<Figure> {
         draw_roof(&mut svg, &plane, i, roof, roofs.len() > 1);
     }
     names(&mut svg, &plane, &roofs, rows);
-    let cells = points().enumerate().map(|(i, row)| cells(i, row, rows)).collect();
+    let cells = points().map(|row| cells(row, rows)).collect();
     let said = |row: &&Row| {
         let share = row.roofline.share.map_or(NONE.to_owned(), percent);
         format!("{}, {}: {share} of its limit", subject_label(row, rows), row.test.name())
@@ -78,7 +79,7 @@ pub fn roofline(rows: &[Row]) -> Option<Figure> {
             .to_owned(),
         desc: points().map(said).collect::<Vec<_>>().join("; "),
         svg,
-        head: vec!["#", "Model", "Test", "Operations per byte", "Reached", "Reads", "Of limit"],
+        head: vec!["Model", "Test", "Operations per byte", "Reached", "Reads", "Of limit"],
         cells,
     })
 }
@@ -148,6 +149,9 @@ fn names(svg: &mut Svg, plane: &Plane, roofs: &[Roof<'_>], rows: &[Row]) {
     let points: Vec<&Row> = roofs.iter().flat_map(|roof| roof.rows.iter().copied()).collect();
     let places: Vec<(f64, f64)> =
         points.iter().map(|row| plane.at(intensity(row), row.roofline.op_per_s)).collect();
+    if points.len() > MAX_NAMES {
+        return;
+    }
     let (is_left, is_right): (Vec<usize>, Vec<usize>) =
         (0..points.len()).partition(|&i| places[i].0 > (LEFT + RIGHT) / 2.0);
     let has_one_model =
@@ -156,19 +160,17 @@ fn names(svg: &mut Svg, plane: &Plane, roofs: &[Roof<'_>], rows: &[Row]) {
         let wanted: Vec<f64> = side.iter().map(|&i| places[i].1 + 4.0).collect();
         for (&i, y) in side.iter().zip(spread_out(&wanted, 14.0, BOTTOM - 4.0)) {
             let test = points[i].test.name();
-            let name = match points.len() {
-                MAX_NAMES.. => (i + 1).to_string(),
-                _ if has_one_model => test,
-                _ => format!("{} {test}", shortened(&subject_label(points[i], rows), LABEL)),
+            let name = match has_one_model {
+                true => test,
+                false => format!("{} {test}", shortened(&subject_label(points[i], rows), LABEL)),
             };
             svg.text(class, places[i].0 + dx, y, &name);
         }
     }
 }
 
-fn cells(i: usize, row: &Row, rows: &[Row]) -> Vec<String> {
+fn cells(row: &Row, rows: &[Row]) -> Vec<String> {
     vec![
-        (i + 1).to_string(),
         subject_label(row, rows),
         row.test.name(),
         number(intensity(row)),
