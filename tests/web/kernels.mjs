@@ -8,11 +8,14 @@ const server = await serveEngine();
 const browser = await launch();
 const page = await browser.page(`${server.origin}/page`);
 
-/** Beginnings of the checks' names; a case each, so that a slow adapter shows where it is. */
+/** Parts of the checks' names; a case each, so that a slow adapter shows where it is. */
 const FAMILIES = [
   "embed",
-  "matvec",
-  "matmul",
+  "matvec Float",
+  "matvec Int",
+  "Float { tm",
+  "Int { tm",
+  "Few {",
   "qkv",
   "gate",
   "norm",
