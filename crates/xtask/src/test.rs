@@ -21,6 +21,9 @@ use crate::{aarch64, serve, tidy, tools};
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
 
+/// Longest time of the kernels' check in node, which takes seconds.
+const KERNELS_LIMIT: Duration = Duration::from_secs(5 * 60);
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Only these steps, by name, separated by commas.
@@ -220,7 +223,22 @@ fn doc(_: &Built) -> Result<Tally> {
 fn wasm(_: &Built) -> Result<Tally> {
     let skipped = web::wasm(Form::Release)?;
     web::check_sizes()?;
-    Ok(Tally { passed: web::sizes()?.len(), failed: Vec::new(), skipped })
+    let mut tally = Tally { passed: web::sizes()?.len(), failed: Vec::new(), skipped };
+    tally.add(wasm_kernels()?);
+    Ok(tally)
+}
+
+/// The player on each WebAssembly instruction set against the portable one, in node: both kinds of
+/// kernels are in one module here, and node needs no page.
+fn wasm_kernels() -> Result<Tally> {
+    let args = ["build", "-p", "cpu", "--example", "wasm_check", "--features", "relaxed-simd"];
+    let args = [&args[..], &["--target", WASM_TARGET, "--profile", "web"]].concat();
+    let files = harness::library_files(&args, &web::wasm_envs(false), "wasm_check")?;
+    let module = files.into_iter().find(|file| file.extension().is_some_and(|e| e == "wasm"));
+    let module = module.context("cargo built wasm_check but named no .wasm file")?;
+    let mut command = process::program("node");
+    command.arg("crates/cpu/examples/wasm_check.mjs").arg(module);
+    harness::run_script("wasm kernels", &mut command, KERNELS_LIMIT)
 }
 
 fn www(_: &Built) -> Result<Tally> {

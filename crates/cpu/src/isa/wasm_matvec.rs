@@ -44,24 +44,21 @@ unsafe fn flat<T: Format, const M: u8>(
         for s in 0..strips.len() {
             f_store(out.add(s * STRIP), f_zero());
         }
-        for unit in 0..n_units {
+        for block in 0..2 * n_units {
+            let (unit, half) = (block / 2, block % 2);
+            let act_d = *act.d.add(block);
             for (s, strip) in strips.iter().enumerate() {
                 let out = out.add(s * STRIP);
                 let header = strip.add(unit * layout.unit_bytes());
-                let mut sum = f_load(out);
-                for half in 0..2 {
-                    let block = 2 * unit + half;
-                    let at = layout.header_bytes() + half * layout.codes.block_bytes();
-                    let dot = f_from_i(block_dots::<T, M>(header.add(at), act, block));
-                    let act_d = *act.d.add(block);
-                    let d = header.add(half * 2 * STRIP).cast::<u16>();
-                    let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16_normal(d) };
-                    sum = f_fma(f_mul(dot, f_splat(act_d)), d, sum);
-                    if layout.has_min {
-                        let act_sum = *act.sums.add(2 * block) + *act.sums.add(2 * block + 1);
-                        let m = f_from_f16_normal(header.add(LINE + half * 2 * STRIP).cast());
-                        sum = f_fma(m, f_splat(act_d * act_sum as f32), sum);
-                    }
+                let at = layout.header_bytes() + half * layout.codes.block_bytes();
+                let dot = f_from_i(block_dots::<T, M>(header.add(at), act, block));
+                let d = header.add(half * 2 * STRIP).cast::<u16>();
+                let d = if layout.bf16_scale { f_from_bf16(d) } else { f_from_f16_normal(d) };
+                let mut sum = f_fma(f_mul(dot, f_splat(act_d)), d, f_load(out));
+                if layout.has_min {
+                    let act_sum = *act.sums.add(2 * block) + *act.sums.add(2 * block + 1);
+                    let m = f_from_f16_normal(header.add(LINE + half * 2 * STRIP).cast());
+                    sum = f_fma(m, f_splat(act_d * act_sum as f32), sum);
                 }
                 f_store(out, sum);
             }
