@@ -130,7 +130,13 @@ impl Runner {
                 // Two calls: a depth is meant for every test of a call, and only decoding has one.
                 let run = |test: [&str; 6]| {
                     let mut command = program(ingle);
-                    command.arg("bench").arg(file).args(["--format", "json", "-r", reps]);
+                    command.arg("bench").arg(file).args([
+                        "--no-peaks",
+                        "--format",
+                        "json",
+                        "-r",
+                        reps,
+                    ]);
                     command.args(["-t", threads, "--device", device]).args(test);
                     printed(&mut command, tests_of)
                 };
