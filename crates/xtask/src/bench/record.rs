@@ -75,7 +75,7 @@ impl Row {
                 let rates = self.rounds.iter().filter_map(|round| round.rates.get(at)).map(pick);
                 let Some(rates) = Spread::of(rates.collect()) else { continue };
                 let ratio = match Spread::of(self.ratios(at, pick)) {
-                    Some(ratio) if at > 0 => format!("   ours is {}x", shown(&ratio, 2)),
+                    Some(ratio) if at > 0 => format!("   ours is {} times that", shown(&ratio, 2)),
                     None if at > 0 => "   no pair on a steady machine".into(),
                     _ => String::new(),
                 };

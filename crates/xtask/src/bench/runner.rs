@@ -174,11 +174,16 @@ fn node(engine: &str, file: &Path) -> Command {
     command
 }
 
-/// Runs the command and reads what it printed.
+/// Runs the command and reads what it printed; what it says besides (llama.cpp says a lot) is
+/// shown only if that failed.
 fn printed<T>(command: &mut Command, read: fn(&str) -> Option<T>) -> Result<T> {
-    let text = process::stdout_of(command)?;
-    read(&text)
-        .with_context(|| format!("`{}` printed no rates but:\n{text}", process::shown(command)))
+    let name = process::shown(command);
+    let output = command.output().with_context(|| format!("cannot start `{name}`"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    read(&text).with_context(|| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!("`{name}` ended with {} and no rates:\n{text}{said}", output.status)
+    })
 }
 
 /// `ingle bench` prints a list of tests; here it was asked for one.
