@@ -11,7 +11,11 @@ const page = await browser.page(`${server.origin}/page`);
 /** Parts of the checks' names; a case each, so that a slow adapter shows where it is. */
 const FAMILIES = [
   "embed",
-  "matvec Float",
+  "matvec Float F",
+  "matvec Float BF",
+  "matvec Float Q",
+  "matvec Float IQ",
+  "matvec Float MX",
   "matvec Int",
   "Float { tm",
   "Int { tm",
