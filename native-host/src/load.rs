@@ -12,7 +12,7 @@ use crate::args::LoadArgs;
 use crate::device::Target;
 use crate::failure::Failure;
 use crate::progress::LoadBar;
-use crate::{interrupt, settings, source, term};
+use crate::{container, interrupt, settings, source, term};
 
 /// Understands the file at `path`.
 pub fn open(path: &Path) -> Result<Opened, Failure> {
@@ -35,6 +35,9 @@ pub fn load_opened(
     config: PlayerConfig,
 ) -> Result<Session, Failure> {
     interrupt::listen();
+    if let Some(limit) = container::memory_limit() {
+        cpu::limit_memory(limit);
+    }
     let target = Target::choose(args)?;
     let mut bar = LoadBar::new();
     let progress = |done, total| {

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod container;
 mod device;
 mod failure;
 mod interrupt;

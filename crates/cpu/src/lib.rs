@@ -29,6 +29,7 @@ mod raw;
 mod read;
 
 pub use clock::set_clock;
+pub use memory::limit_memory;
 pub use name::cpu_name;
 #[cfg(target_arch = "wasm32")]
 pub use pool::{enter_thread, n_page_threads, serve_thread, thread_trapped};

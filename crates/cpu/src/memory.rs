@@ -8,6 +8,7 @@ use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use kernels::PlayerError;
 
@@ -179,9 +180,23 @@ impl<T: Number> Buffer<T> {
     }
 }
 
+/// What [`limit_memory`] said last.
+static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Tells players made from now on that this process may hold at most so many bytes, where the host
+/// knows of a limit below the machine's memory (a container's).
+pub fn limit_memory(n_bytes: u64) {
+    LIMIT.store(n_bytes, Ordering::Relaxed);
+}
+
+/// The least of what the machine has and what the host allows.
+fn memory_bound() -> u64 {
+    installed_memory().min(LIMIT.load(Ordering::Relaxed))
+}
+
 /// Fails early if `need` bytes for `what` cannot be held, before anything is allocated or read.
 pub fn check(need: u64, what: &str) -> Result<(), PlayerError> {
-    if need > installed_memory() || !can_allocate(need) {
+    if need > memory_bound() || !can_allocate(need) {
         return Err(shortage(need, what));
     }
     Ok(())
@@ -189,7 +204,7 @@ pub fn check(need: u64, what: &str) -> Result<(), PlayerError> {
 
 /// The error, with the largest power-of-two share of `need` that could be had.
 fn shortage(need: u64, what: &str) -> PlayerError {
-    let mut have = (need / 2).min(installed_memory());
+    let mut have = (need / 2).min(memory_bound());
     while have > 0 && !can_allocate(have) {
         have /= 2;
     }

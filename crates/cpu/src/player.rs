@@ -49,7 +49,8 @@ impl CpuPlayer {
         let mut scratch = Scratch::default();
         let penalized = vec![0.0; n_vocab];
         // Sizes the scratch of `choose` for the whole vocabulary.
-        choose(&Sampling { temperature: 1.0, ..Sampling::default() }, &penalized, 0, &mut scratch);
+        let sampling = Sampling { temperature: 1.0, typical_p: 0.5, ..Sampling::default() };
+        choose(&sampling, &penalized, 0, &mut scratch);
         Ok(CpuPlayer {
             machine,
             pool,

@@ -49,8 +49,10 @@ fn tokens_and_chunks_allocate_nothing() {
             play(&mut *player, &chunk);
             let token = Job { input: Input::Tokens(&[5]), pos: 100, want: Want::LastLogits };
             play(&mut *player, &token);
-            let want = Want::Tokens { sampling: &sampling, recent: &ids, n_tokens: 8 };
-            play(&mut *player, &Job { input: Input::Tokens(&[6]), pos: 101, want });
+            for sampling in [sampling, Sampling { top_k: 0, typical_p: 0.9, ..sampling }] {
+                let want = Want::Tokens { sampling: &sampling, recent: &ids, n_tokens: 8 };
+                play(&mut *player, &Job { input: Input::Tokens(&[6]), pos: 101, want });
+            }
         };
         // The first job may let the operating system's primitives set themselves up.
         round();

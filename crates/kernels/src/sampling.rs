@@ -119,7 +119,8 @@ pub fn argmax(logits: &[f32]) -> u32 {
 #[derive(Debug, Default)]
 pub struct Scratch {
     candidates: Vec<(u32, f32)>,
-    weights: Vec<(u32, f32)>,
+    /// Id, logit, and how far its surprise is from the entropy.
+    by_shift: Vec<(u32, f32, f32)>,
 }
 
 /// Chooses the token for position `pos` from already penalized logits.
@@ -143,7 +144,7 @@ pub fn choose(sampling: &Sampling, logits: &[f32], pos: u32, scratch: &mut Scrat
         return 0;
     }
     if sampling.typical_p < 1.0 {
-        keep_typical(sampling.typical_p, kept, &mut scratch.weights);
+        keep_typical(sampling.typical_p, kept, &mut scratch.by_shift);
         kept.sort_unstable_by(by_logit);
     }
     if sampling.top_p < 1.0 {
@@ -175,21 +176,19 @@ pub fn choose(sampling: &Sampling, logits: &[f32], pos: u32, scratch: &mut Scrat
 }
 
 /// Keeps the tokens whose surprise is closest to the entropy until `p` of the mass is kept.
-fn keep_typical(p: f32, kept: &mut Vec<(u32, f32)>, by_shift: &mut Vec<(u32, f32)>) {
+fn keep_typical(p: f32, kept: &mut Vec<(u32, f32)>, by_shift: &mut Vec<(u32, f32, f32)>) {
     let best = kept[0].1;
     let total: f32 = kept.iter().map(|c| (c.1 - best).exp()).sum();
     let log_prob = |c: &(u32, f32)| (c.1 - best) - total.ln();
     let entropy: f32 = -kept.iter().map(|c| log_prob(c).exp() * log_prob(c)).sum::<f32>();
     by_shift.clear();
-    by_shift.extend(kept.iter().map(|c| (c.0, (-log_prob(c) - entropy).abs())));
-    by_shift.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    let logit_of: std::collections::HashMap<u32, f32> = kept.iter().copied().collect();
+    by_shift.extend(kept.iter().map(|c| (c.0, c.1, (-log_prob(c) - entropy).abs())));
+    by_shift.sort_unstable_by(|a, b| a.2.total_cmp(&b.2).then(a.0.cmp(&b.0)));
     let mut sum = 0.0;
     kept.clear();
-    for (id, _) in by_shift.iter() {
-        let logit = logit_of.get(id).copied().unwrap_or(best);
-        kept.push((*id, logit));
-        sum += log_prob(&(*id, logit)).exp();
+    for &(id, logit, _) in by_shift.iter() {
+        kept.push((id, logit));
+        sum += log_prob(&(id, logit)).exp();
         if sum >= p {
             break;
         }

@@ -1,5 +1,6 @@
 //! The architectures. To add one: a file here and a row in [`TABLE`].
 
+mod dense;
 mod gemma3;
 mod llama;
 mod qwen2;

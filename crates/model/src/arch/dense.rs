@@ -1,0 +1,40 @@
+//! The decoder that most models are: per layer norm, Q K V, rope, attention, output, and a gated
+//! feed-forward with its norm and SiLU. Architectures of this shape say in their own files how they
+//! differ.
+
+use kernels::{Activation, Op, RopeStyle};
+
+use crate::Error;
+use crate::builder::Builder;
+
+/// What differs.
+pub(crate) struct Dense {
+    /// Which elements of a head rope turns together.
+    pub rope: RopeStyle,
+    /// Whether each head of Q and K is normed before rope.
+    pub head_norms: bool,
+    /// Positions a query sees; all if none.
+    pub window: Option<usize>,
+}
+
+/// Appends the whole decoder.
+pub(crate) fn build(b: &mut Builder<'_>, dense: Dense) -> Result<(), Error> {
+    let rope = b.rope(dense.rope, b.hyper.rope_theta, true)?;
+    let heads = b.heads();
+    let scale = 1.0 / (heads.head_dim as f32).sqrt();
+    let embedding = b.embed(1.0)?;
+    for i in 0..b.hyper.n_layers {
+        let kv = b.kv_layer();
+        b.qkv(i)?;
+        let mut norm = |which: &str| match dense.head_norms {
+            true => b.norm(&format!("blk.{i}.attn_{which}_norm.weight"), heads.head_dim).map(Some),
+            false => Ok(None),
+        };
+        let (q_norm, k_norm) = (norm("q")?, norm("k")?);
+        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope });
+        b.push(Op::Attention { kv, heads, scale, window: dense.window });
+        b.output(i, None)?;
+        b.feed_forward(i, Activation::Silu, None)?;
+    }
+    b.head(embedding)
+}
