@@ -11,7 +11,7 @@ use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
-use crate::term;
+use crate::{term, tuning};
 
 /// Tells Mesa that there is no display, where there is none.
 ///
@@ -112,10 +112,16 @@ impl Target {
 fn gpu_loader(gpu: &Gpu, n_layers: Option<usize>, plan: &Plan, config: PlayerConfig) -> MadeLoader {
     let all = plan.layers().len();
     match n_layers.filter(|&n| n < all) {
-        None => gpu.loader(plan, config),
+        None => {
+            tuning::prepare(gpu, plan)?;
+            gpu.loader(plan, config)
+        }
         Some(n) => {
             let first = |part: &Plan| cpu::loader(part, config);
-            let second = |part: &Plan| gpu.loader(part, config);
+            let second = |part: &Plan| {
+                tuning::prepare(gpu, part)?;
+                gpu.loader(part, config)
+            };
             Ok(Box::new(SplitLoader::new(plan, all - n, first, second)?))
         }
     }

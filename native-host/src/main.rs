@@ -14,6 +14,7 @@ mod progress;
 mod settings;
 mod source;
 mod term;
+mod tuning;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ mod profile;
 mod refusals;
 mod sampling;
 mod seeded;
+mod tuning;
 
 use std::future::poll_fn;
 

@@ -51,3 +51,27 @@ fn a_profile_names_every_op_and_changes_no_token() {
     assert_eq!(player.tokens(), tokens);
     assert_eq!(player.profile(), times, "times stay until profiling starts again");
 }
+
+#[test]
+fn peaks_are_measured_in_little_time_and_leave_the_cache_alone() {
+    let Some(gpu) = open(&any()) else { return };
+    let (gguf, model) = model_of(&Spec::tiny("llama"));
+    let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
+    let player = player.as_mut();
+    let prompt = Job { input: Input::Tokens(&[5, 6, 7]), pos: 0, want: Want::Nothing };
+    let next = Job { input: Input::Tokens(&[8]), pos: 3, want: Want::LastLogits };
+    run(player, &prompt).unwrap();
+    run(player, &next).unwrap();
+    let logits = player.logits().to_vec();
+    let start = std::time::Instant::now();
+    player.submit_peaks().unwrap();
+    pollster::block_on(std::future::poll_fn(|cx| player.poll(cx))).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let peaks = player.peaks().unwrap();
+    println!("{peaks:?} in {seconds:.2} s");
+    // Between a phone and ten times of what exists.
+    assert!((1e7..1e14).contains(&peaks.read_bytes_per_s), "{peaks:?}");
+    assert!((1e7..1e17).contains(&peaks.op_per_s), "{peaks:?}");
+    run(player, &next).unwrap();
+    assert_eq!(player.logits(), logits);
+}

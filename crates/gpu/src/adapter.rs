@@ -1,5 +1,7 @@
 //! Finding a GPU, opening it, and choosing the kernel forms it can run.
 
+use std::sync::{Arc, Mutex};
+
 use kernels::shader::{Choices, Forms};
 use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
@@ -8,6 +10,7 @@ use crate::health::Health;
 use crate::loader::GpuLoader;
 use crate::options::{Backend, Options};
 use crate::platform;
+use crate::tune::Tuning;
 
 /// What `ingle devices` says about an adapter.
 #[derive(Clone, Debug)]
@@ -81,6 +84,10 @@ pub struct Gpu {
     pub(crate) limits: wgpu::Limits,
     pub(crate) max_total_bytes: Option<u64>,
     pub(crate) clock_ms: Option<fn() -> f64>,
+    /// Forms that were found to be the fastest.
+    pub(crate) tuning: Arc<Mutex<Tuning>>,
+    /// Kernels run with bounds checks, and workgroup memory starts as zeros.
+    pub(crate) safe_shaders: bool,
     summary: AdapterSummary,
 }
 
@@ -98,10 +105,13 @@ impl Gpu {
         features.set(wgpu::Features::SUBGROUP, forms.subgroups && platform::REQUESTS_SUBGROUPS);
         features.set(wgpu::Features::SHADER_F16, forms.f16);
         features |= adapter.features() & platform::TIMERS;
+        let units = forms.f16 && platform::has_matrix_units(&adapter);
+        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, units);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ingle"),
             required_features: features,
             required_limits: adapter.limits(),
+            experimental_features: platform::experiments(units),
             ..Default::default()
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
@@ -126,6 +136,8 @@ impl Gpu {
             limits,
             max_total_bytes,
             clock_ms,
+            tuning: Arc::default(),
+            safe_shaders: options.safe_shaders,
             summary,
         };
         if forms.subgroups && !check::reduction_works(&gpu).await {
@@ -156,8 +168,27 @@ impl Gpu {
         Ok(Box::new(GpuLoader::new(self.clone(), plan, config)?))
     }
 
+    /// A buffer with these bytes. Not `create_buffer_init`, which panics on a device that is gone.
+    pub(crate) fn filled(&self, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: (contents.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT),
+            usage: usage | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let whole = contents.len() / 4 * 4;
+        self.queue.write_buffer(&buffer, 0, &contents[..whole]);
+        if whole < contents.len() {
+            let mut last = [0; 4];
+            last[..contents.len() - whole].copy_from_slice(&contents[whole..]);
+            self.queue.write_buffer(&buffer, whole as u64, &last);
+        }
+        buffer
+    }
+
     /// Gives the device back now instead of when the last user is gone.
     pub fn destroy(&self) {
+        self.health.fail(PlayerError::DeviceLost { reason: "it was given back".into() });
         self.device.destroy();
     }
 }

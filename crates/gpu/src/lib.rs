@@ -25,6 +25,7 @@ mod profile;
 mod schedule;
 mod signal;
 mod store;
+mod tune;
 
 pub use adapter::{AdapterSummary, Gpu, list};
 pub use check::{CheckResult, check_kernels};

@@ -103,6 +103,7 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
             label: Some(&name),
             source: wgpu::ShaderSource::Wgsl(wgsl.into()),
         },
+        gpu.safe_shaders,
     );
     let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(&name),
@@ -111,7 +112,7 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
         entry_point: Some("main"),
         // Kernels write workgroup memory before they read it.
         compilation_options: wgpu::PipelineCompilationOptions {
-            zero_initialize_workgroup_memory: false,
+            zero_initialize_workgroup_memory: gpu.safe_shaders,
             ..Default::default()
         },
         cache: None,

@@ -1,10 +1,11 @@
 //! A model on the GPU: the [`Player`]. Jobs are encoded in [`job`](crate::job), their results come
 //! back in [`flight`](crate::flight).
 
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use kernels::{
-    Counters, Job, OpTime, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
+    Counters, Job, OpTime, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
 };
 use wgpu::Buffer;
 
@@ -19,6 +20,9 @@ use crate::store::{MAX_CHAIN, MAX_ROWS, SLOTS, Store, TOPK_MAX};
 /// Milliseconds that one submit of a prefill should take at most, so that a page stays responsive
 /// and no watchdog fires.
 const SUBMIT_MS: f64 = 50.0;
+
+/// A measurement of the device's peaks, on its way.
+type Measuring = Pin<Box<dyn Future<Output = Result<Peaks, PlayerError>>>>;
 
 /// A model on the GPU.
 pub struct GpuPlayer {
@@ -37,6 +41,8 @@ pub struct GpuPlayer {
     pub(crate) steps: Vec<u8>,
     /// Made when profiling is first asked for.
     pub(crate) profile: Option<Profile>,
+    measuring: Option<Measuring>,
+    peaks: Option<Peaks>,
     /// Milliseconds per row of the last prefill chunk; unknown before the first.
     ms_per_row: Option<f64>,
     pub(crate) logits: Vec<f32>,
@@ -72,6 +78,8 @@ impl GpuPlayer {
             chain: None,
             steps: vec![0; UNIFORM_STRIDE as usize * SLOTS],
             profile: None,
+            measuring: None,
+            peaks: None,
             ms_per_row: None,
         }
     }
@@ -139,6 +147,7 @@ impl Player for GpuPlayer {
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
         let n_rows = self.check(job)?;
         self.abandon();
+        self.measuring = None;
         let started_ms = self.now_ms();
         let outcome = self.start(job, n_rows)?;
         self.finish_profile();
@@ -158,7 +167,12 @@ impl Player for GpuPlayer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
-        self.poll_oldest(cx)
+        let Some(measuring) = &mut self.measuring else {
+            return self.poll_oldest(cx);
+        };
+        let measured = std::task::ready!(measuring.as_mut().poll(cx));
+        self.measuring = None;
+        Poll::Ready(measured.map(|peaks| self.peaks = Some(peaks)))
     }
 
     fn logits(&self) -> &[f32] {
@@ -175,6 +189,20 @@ impl Player for GpuPlayer {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn submit_peaks(&mut self) -> Result<(), PlayerError> {
+        self.abandon();
+        self.gpu.health.check()?;
+        self.peaks = None;
+        if self.gpu.clock_ms.is_some() {
+            self.measuring = Some(Box::pin(crate::tune::measure_peaks(self.gpu.clone())));
+        }
+        Ok(())
+    }
+
+    fn peaks(&self) -> Option<&Peaks> {
+        self.peaks.as_ref()
     }
 
     fn set_profiling(&mut self, on: bool) {

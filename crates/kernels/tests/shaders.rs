@@ -74,6 +74,7 @@ fn uniform_structs_agree_with_the_wgsl() {
         ("MatVec", "Step", params::Step::FIELDS),
         ("MatMul", "Params", params::MatMul::FIELDS),
         ("MatFew", "Params", params::MatMul::FIELDS),
+        ("Peak(Read", "Params", params::Peak::FIELDS),
         ("Quantize", "Params", params::Quantize::FIELDS),
         ("Embed", "Params", params::Embed::FIELDS),
         ("Norm", "Params", params::NormRows::FIELDS),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::print_json;
 use crate::args::{DevicesArgs, Format};
 use crate::failure::Failure;
-use crate::term;
+use crate::{term, tuning};
 
 /// One line of the list.
 #[derive(Serialize)]
@@ -32,6 +32,9 @@ struct GpuRow {
     subgroup_size: [u32; 2],
     subgroups: bool,
     f16: bool,
+    /// Kernels that were found to be the fastest here, as sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tuned: Vec<String>,
 }
 
 pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
@@ -51,7 +54,9 @@ pub fn run(args: &DevicesArgs) -> Result<(), Failure> {
         }
         facts.retain(|fact| !fact.is_empty());
         let line = format!("{:<10} {}  ({})", row.device, row.name, facts.join(", "));
-        term::line(&term::clean(&line))
+        term::line(&term::clean(&line))?;
+        let tuned = row.gpu.iter().flat_map(|gpu| &gpu.tuned);
+        tuned.into_iter().try_for_each(|text| term::line(&term::clean(&format!("{:11}{text}", ""))))
     })
 }
 
@@ -66,7 +71,15 @@ fn rows() -> Vec<Row> {
         driver: String::new(),
         gpu: None,
     }];
-    rows.extend(pollster::block_on(gpu::list()).into_iter().map(|adapter| Row {
+    rows.extend(pollster::block_on(gpu::list()).into_iter().map(|adapter| {
+        let tuned = tuning::stored(&adapter.name);
+        row_of(adapter, tuned)
+    }));
+    rows
+}
+
+fn row_of(adapter: gpu::AdapterSummary, tuned: Vec<String>) -> Row {
+    Row {
         device: "gpu",
         name: adapter.name,
         backend: adapter.backend,
@@ -79,7 +92,7 @@ fn rows() -> Vec<Row> {
             subgroup_size: [adapter.subgroup_size.0, adapter.subgroup_size.1],
             subgroups: adapter.forms.subgroups,
             f16: adapter.forms.f16,
+            tuned,
         }),
-    }));
-    rows
+    }
 }

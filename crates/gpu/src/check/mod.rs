@@ -17,7 +17,10 @@ mod sampler;
 mod tiles;
 
 use kernels::PlayerError;
+use kernels::shader::{Tile, VecForm};
 pub(crate) use probe::reduction_works;
+use quant::TensorType;
+pub(crate) use tiles::has_units;
 
 use crate::adapter::Gpu;
 use run::Checker;
@@ -66,5 +69,30 @@ pub async fn check_kernels(gpu: &Gpu, only: &str) -> Result<Vec<CheckResult>, Pl
     rows::check(&mut checker).await?;
     attention::check(&mut checker).await?;
     sampler::check(&mut checker).await?;
+    Ok(checker.results)
+}
+
+/// One form of a product with one row against its twin, on rows of `n_cols`.
+pub(crate) async fn check_vec(
+    gpu: &Gpu,
+    ty: TensorType,
+    n_cols: usize,
+    form: VecForm,
+) -> Result<Vec<CheckResult>, PlayerError> {
+    let mut checker = Checker::new(gpu, "");
+    let VecForm { dot, wg, rows } = form;
+    let shape = products::Shape { ty, n_rows: 70, n_cols, dot, wg, rows };
+    products::vector(&mut checker, shape).await?;
+    Ok(checker.results)
+}
+
+/// One tile of a product with many rows against its twin.
+pub(crate) async fn check_tile(
+    gpu: &Gpu,
+    ty: TensorType,
+    tile: Tile,
+) -> Result<Vec<CheckResult>, PlayerError> {
+    let mut checker = Checker::new(gpu, "");
+    tiles::one(&mut checker, ty, tiles::Form::Tile(tile), (150, 2, 140)).await?;
     Ok(checker.results)
 }

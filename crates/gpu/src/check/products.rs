@@ -106,16 +106,16 @@ pub(super) fn groups(n: u32) -> [u32; 2] {
 }
 
 /// One matrix–vector product.
-struct Shape {
-    ty: TensorType,
-    n_rows: usize,
-    n_cols: usize,
-    dot: Dot,
-    wg: u32,
-    rows: u32,
+pub(super) struct Shape {
+    pub ty: TensorType,
+    pub n_rows: usize,
+    pub n_cols: usize,
+    pub dot: Dot,
+    pub wg: u32,
+    pub rows: u32,
 }
 
-async fn vector(checker: &mut Checker<'_>, shape: Shape) -> Result<(), PlayerError> {
+pub(super) async fn vector(checker: &mut Checker<'_>, shape: Shape) -> Result<(), PlayerError> {
     let Shape { ty, n_rows, n_cols, dot, wg, rows } = shape;
     let name = format!("matvec {dot:?} {ty} {n_rows}x{n_cols}, {rows} rows of {wg} threads");
     let Some(w) = Weights::new(ty, n_rows, n_cols, 2).filter(|_| checker.wants(&name)) else {

@@ -7,7 +7,6 @@ use std::task::Poll;
 use kernels::PlayerError;
 use kernels::shader::Kernel;
 use kernels::shader::params::Step;
-use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{Buffer, BufferUsages};
 
 use super::CheckResult;
@@ -58,9 +57,7 @@ impl<'a> Checker<'a> {
         let id = self.pipelines.id(self.gpu, run.kernel)?;
         let pipeline = self.pipelines.get(id);
         let device = &self.gpu.device;
-        let make = |contents: &[u8], usage| {
-            device.create_buffer_init(&BufferInitDescriptor { label: None, contents, usage })
-        };
+        let make = |contents: &[u8], usage| self.gpu.filled(contents, usage);
         let uniform = |bytes: &[u8]| {
             let mut padded = bytes.to_vec();
             padded.resize(UNIFORM_STRIDE as usize, 0);

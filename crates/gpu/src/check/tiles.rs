@@ -16,7 +16,7 @@ use crate::adapter::Gpu;
 
 /// The form under test.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+pub(super) enum Form {
     Tile(Tile),
     Few { dot: Dot, n: u32 },
 }
@@ -69,7 +69,7 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 
 /// True if the device has matrix units and subgroups of the tile's sizes. A device that is to run
 /// such tiles is first asked for these checks, by the tile's name.
-fn has_units(gpu: &Gpu, tile: Tile) -> bool {
+pub(crate) fn has_units(gpu: &Gpu, tile: Tile) -> bool {
     let Tile::Coop { size, subgroup } = tile else {
         return false;
     };
@@ -80,7 +80,7 @@ fn has_units(gpu: &Gpu, tile: Tile) -> bool {
         && (least..=most).contains(&subgroup)
 }
 
-async fn one(
+pub(super) async fn one(
     checker: &mut Checker<'_>,
     ty: TensorType,
     form: Form,

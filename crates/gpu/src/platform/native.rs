@@ -34,8 +34,39 @@ fn now_ms() -> f64 {
     START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3
 }
 
-/// Compiles a kernel without bounds checks and loop counters.
-pub fn shader_module(device: &Device, descriptor: ShaderModuleDescriptor<'_>) -> ShaderModule {
+/// True if the adapter multiplies the matrices that our tiles are made of: 16 or 8 squared, `f16`
+/// in and `f32` sums.
+pub fn has_matrix_units(adapter: &Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    adapter.features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
+        && adapter.cooperative_matrix_properties().iter().any(|p| {
+            let sizes = (p.m_size, p.n_size, p.k_size);
+            matches!(sizes, (16, 16, 16) | (8, 8, 8)) && (p.ab_type, p.cr_type) == (F16, F32)
+        })
+}
+
+/// Leave to use what wgpu calls experimental.
+pub fn experiments(asked: bool) -> wgpu::ExperimentalFeatures {
+    if !asked {
+        return wgpu::ExperimentalFeatures::disabled();
+    }
+    // SAFETY: only cooperative matrices are asked for, in kernels of this repository that load and
+    // store whole fragments inside of workgroup memory; a device runs them after a comparison.
+    #[allow(unsafe_code, reason = "the only way to ask for matrix units")]
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
+    }
+}
+
+/// Compiles a kernel, unless `safe` without bounds checks and loop counters.
+pub fn shader_module(
+    device: &Device,
+    descriptor: ShaderModuleDescriptor<'_>,
+    safe: bool,
+) -> ShaderModule {
+    if safe {
+        return device.create_shader_module(descriptor);
+    }
     // SAFETY: the text is this repository's own and not a user's. Kernels compute every index from
     // uniforms that the schedule checked against the buffers, loops have finite bounds, and the
     // tests run the same texts.

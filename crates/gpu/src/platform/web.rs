@@ -28,7 +28,21 @@ pub const TIMERS: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY;
 /// No clock without naming the browser's own; see `Options::clock_ms`.
 pub const CLOCK: Option<fn() -> f64> = None;
 
+/// wgpu cannot ask a browser for them.
+pub fn has_matrix_units(_adapter: &Adapter) -> bool {
+    false
+}
+
+/// Nothing experimental is asked for.
+pub fn experiments(_asked: bool) -> wgpu::ExperimentalFeatures {
+    wgpu::ExperimentalFeatures::disabled()
+}
+
 /// Compiles a kernel; the browser adds its checks whatever is asked.
-pub fn shader_module(device: &Device, descriptor: ShaderModuleDescriptor<'_>) -> ShaderModule {
+pub fn shader_module(
+    device: &Device,
+    descriptor: ShaderModuleDescriptor<'_>,
+    _safe: bool,
+) -> ShaderModule {
     device.create_shader_module(descriptor)
 }

@@ -54,7 +54,7 @@ impl<'a> Builder<'a> {
             store,
             config,
             pipelines: Pipelines::default(),
-            choices: gpu.choices.clone(),
+            choices: gpu.choices(),
             params: Vec::new(),
             schedule: Schedule::default(),
             op: "",

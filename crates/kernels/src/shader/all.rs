@@ -9,7 +9,7 @@ use shaders::{ComposeError, Dialect};
 
 use crate::player::KvType;
 use crate::shader::choice::{FEW, FLOAT_TILES, INT_TILES, VecForm, coop_tiles, vec_forms};
-use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Peak, Put, Reduced};
 
 /// Mixes of types inside one layer's Q, K and V as llama.cpp's recipes make them.
 const PAIRS: &[(TensorType, TensorType)] = {
@@ -90,6 +90,7 @@ pub fn all_kernels() -> Vec<Kernel> {
         out.push(Kernel::Norm { post, norm });
     }
     out.extend([32, 64, 128].map(|wg| Kernel::Probe { wg }));
+    out.extend([Peak::Read, Peak::Float, Peak::Int].map(Kernel::Peak));
     attention(&mut out);
     for which in [
         Reduced::Penalize,

@@ -151,6 +151,17 @@ pub enum Reduced {
     TopkFinal,
 }
 
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Peak {
+    /// Bytes read.
+    Read,
+    /// Multiplications and additions in `f32`.
+    Float,
+    /// Those of `dot4I8Packed`.
+    Int,
+}
+
 /// One compute pipeline. `kv` is the cache's type, `head_dim` the elements of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
@@ -245,6 +256,8 @@ pub enum Kernel {
     },
     /// One of the sampler's steps.
     Sample(Reduced),
+    /// Measures what the device can do at best.
+    Peak(Peak),
     /// Tries the reduction of a workgroup of so many threads.
     Probe {
         /// Threads of the workgroup.

@@ -20,4 +20,5 @@ pub use attention::{AttnShape, attn_shape};
 pub use shaders::{ComposeError, Dialect};
 
 pub use choice::{Choices, VecForm};
-pub use key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile};
+pub use key::{Dot, Forms, Input, Kernel, Output, Peak, Put, Reduced, Tile};
+pub use texts::PEAK_WG;

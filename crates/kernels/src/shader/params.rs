@@ -52,6 +52,10 @@ params! {
     }
     /// `kernels/quantize.wgsl`.
     Quantize { n_units: u32, x_stride: u32, pad0: u32, pad1: u32, }
+    /// `kernels/peak_*.wgsl`.
+    Peak {
+        n: u32, stride: u32, pad0: u32, pad1: u32,
+    }
     /// `kernels/embed.wgsl`.
     Embed {
         n_units: u32, stride: u32, first: u32, n_rows: u32,

@@ -6,10 +6,12 @@ use shaders::{ComposeError, Dialect, Source};
 use crate::player::KvType;
 use crate::shader::attention::ATTN_WG;
 use crate::shader::choice::{FEW_ROWS, FEW_WG, QUANTIZE_WG};
-use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Put, Reduced, Tile, fits_f16};
+use crate::shader::key::{Dot, Forms, Input, Kernel, Output, Peak, Put, Reduced, Tile, fits_f16};
 
 /// Threads of a workgroup of the norm and rope kernels.
 const NORM_WG: u32 = 64;
+/// Threads of a workgroup that measures a peak.
+pub const PEAK_WG: u32 = 256;
 /// Threads of a workgroup that embeds.
 pub const EMBED_WG: u32 = 64;
 
@@ -191,6 +193,15 @@ impl Kernel {
                 .u32("HD4", head_dim / 4)
                 .u32("GROUP", group)
                 .slot("kv", kv_part(kv)),
+            Kernel::Peak(what) => Builder::new(
+                match what {
+                    Peak::Read => "kernels/peak_read",
+                    Peak::Float => "kernels/peak_float",
+                    Peak::Int => "kernels/peak_int",
+                },
+                forms,
+            )
+            .u32("WG", PEAK_WG),
             Kernel::Probe { wg } => Builder::new("kernels/probe", forms).reduce(wg, 2),
             Kernel::Sample(which) => Builder::new(
                 match which {
