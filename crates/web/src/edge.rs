@@ -232,7 +232,7 @@ impl Inner {
 async fn open_gpu(subgroups: bool, allow_software: bool) -> Result<Box<gpu::Gpu>, PlayerError> {
     let allow_subgroups = Some(subgroups);
     // The page's clock keeps prompt chunks inside their time budget.
-    let clock_ms: Option<fn() -> f64> = Some(js_sys::Date::now);
+    let clock_ms: Option<fn() -> f64> = Some(host::performance_now);
     let options = gpu::Options { allow_subgroups, allow_software, clock_ms, ..Default::default() };
     gpu::Gpu::open(&options).await.map(Box::new)
 }

@@ -67,7 +67,10 @@ pub struct Act {
     /// Sum of codes per 16 columns.
     pub sums: *const i32,
     /// The same apart for columns 0, 1 and 2, 3 of each four, two i16 (where there is `q16`).
-    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `q16`"))]
+    #[cfg_attr(
+        not(all(target_feature = "simd128", feature = "relaxed-simd")),
+        allow(dead_code, reason = "relaxed SIMD alone reads it")
+    )]
     pub pairs: *const i32,
 }
 
@@ -78,7 +81,7 @@ pub struct ActMut {
     pub q16: *mut i16,
     pub d: *mut f32,
     pub sums: *mut i32,
-    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `Act::pairs`"))]
+    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `Act::q16`"))]
     pub pairs: *mut i32,
 }
 
@@ -107,7 +110,10 @@ pub struct TileAct {
     /// The same per 16 columns, `[2·block][row]`.
     pub sums16: *const f32,
     /// [`Act::pairs`], `[2·block][row]`.
-    #[cfg_attr(not(target_feature = "simd128"), allow(dead_code, reason = "as `Act::pairs`"))]
+    #[cfg_attr(
+        not(all(target_feature = "simd128", feature = "relaxed-simd")),
+        allow(dead_code, reason = "as `Act::pairs`")
+    )]
     pub pairs: *const i32,
 }
 
@@ -214,7 +220,7 @@ pub fn available() -> Vec<&'static Isa> {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128", feature = "relaxed-simd"))]
     sets.extend(wasm_relaxed::available());
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    sets.push(&wasm::ISA);
+    sets.extend([&wasm::ISA]);
     sets.push(&scalar::ISA);
     sets
 }

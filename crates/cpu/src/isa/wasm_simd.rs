@@ -174,6 +174,7 @@ pub unsafe fn f_from_f16(p: *const u16) -> F {
 
 /// The same, fast where subnormals are rare: exponent and fraction move into place, then the
 /// missing 2^112 is multiplied in.
+#[cfg(feature = "relaxed-simd")]
 #[inline(always)]
 pub unsafe fn f_from_f16_normal(p: *const u16) -> F {
     let (mask, scale) = (u32x4_splat(0x8fff_e000), u32x4_splat(0x7780_0000));
