@@ -67,6 +67,8 @@ cases["engine.bench gives a row per test, with numbers that belong together"] = 
     assert.equal(row.samples_ts.length, 3);
     const mean = row.samples_ts.reduce((a, b) => a + b) / 3;
     assert.ok(Math.abs(row.avg_ts - mean) < 1e-6 * mean, `${row.avg_ts} is not ${mean}`);
+    assert.ok(row.peak_read_bytes_per_s > 1e7, `${row.peak_read_bytes_per_s} bytes/s`);
+    assert.ok(row.peak_op_per_s > 1e7, `${row.peak_op_per_s} operations/s`);
     assert.ok(row.avg_ts > 1 && Number.isFinite(row.avg_ts), `${row.avg_ts} tokens/s`);
   }
   for (const step of ["warm-up 0 3 3", "run 1 3 3", "run 3 3 3"])

@@ -77,6 +77,8 @@ impl WasmEngine {
         next_task: Function,
     ) -> Result<WasmEngine, JsValue> {
         console_error_panic_hook::set_once();
+        // For the peaks of the bench and the times of each op.
+        cpu::set_clock(|| host::performance_now() / 1000.0);
         let device = match device.as_str() {
             "cpu" => Device::Cpu,
             // Asked for by name, an adapter that computes on the processor is taken too.
