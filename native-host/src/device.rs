@@ -11,7 +11,7 @@ use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
-use crate::{term, tuning};
+use crate::{pipelines, term, tuning};
 
 /// Tells Mesa that there is no display, where there is none.
 ///
@@ -106,6 +106,20 @@ impl Target {
             }
         }
     }
+
+    /// Stores what a later start can use. To be called once a model is loaded.
+    pub fn remember(&self) {
+        if let Target::Gpu { gpu, .. } = self {
+            pipelines::store(gpu);
+        }
+    }
+}
+
+/// What earlier runs found out about the device, and what there is to find for this plan.
+fn prepare(gpu: &Gpu, plan: &Plan) -> Result<(), PlayerError> {
+    tuning::prepare(gpu, plan)?;
+    pipelines::recall(gpu);
+    Ok(())
 }
 
 /// All on the GPU, or the last layers and the head there and the rest on the CPU.
@@ -113,13 +127,13 @@ fn gpu_loader(gpu: &Gpu, n_layers: Option<usize>, plan: &Plan, config: PlayerCon
     let all = plan.layers().len();
     match n_layers.filter(|&n| n < all) {
         None => {
-            tuning::prepare(gpu, plan)?;
+            prepare(gpu, plan)?;
             gpu.loader(plan, config)
         }
         Some(n) => {
             let first = |part: &Plan| cpu::loader(part, config);
             let second = |part: &Plan| {
-                tuning::prepare(gpu, part)?;
+                prepare(gpu, part)?;
                 gpu.loader(part, config)
             };
             Ok(Box::new(SplitLoader::new(plan, all - n, first, second)?))

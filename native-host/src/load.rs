@@ -46,6 +46,7 @@ pub fn load_opened(
     };
     let make = |plan: &_, config| target.loader(plan, config);
     let session = pollster::block_on(opened.load(config, make, env(), progress))?;
+    target.remember();
     Ok(session)
 }
 

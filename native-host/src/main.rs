@@ -4,12 +4,14 @@
 //! means is in [`settings`], every failure becomes a sentence and a number in [`failure`].
 
 mod args;
+mod caches;
 mod commands;
 mod container;
 mod device;
 mod failure;
 mod interrupt;
 mod load;
+mod pipelines;
 mod progress;
 mod settings;
 mod source;

@@ -7,6 +7,7 @@
 
 #[path = "../golden/case.rs"]
 mod case;
+mod compiled;
 mod cost;
 mod golden;
 #[path = "../golden/player.rs"]

@@ -2,7 +2,7 @@
 //!
 //! Where the file may be read by several threads, each reads its own pieces right before it packs
 //! them, into memory that is still in its second-level cache then. A memory map would save that
-//! copy (measured: 30 ms of 800 MB), but a file that shrinks under a map kills the process, and
+//! copy (how much was not measured), but a file that shrinks under a map kills the process, and
 //! nothing of the map could be kept: every matrix is repacked.
 
 use std::ops::Range;

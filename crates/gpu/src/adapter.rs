@@ -21,6 +21,8 @@ pub struct AdapterSummary {
     pub backend: String,
     /// "discrete", "integrated", "virtual", "cpu", "other".
     pub kind: String,
+    /// Numbers of the vendor and of the device, as PCI has them; 0 in a browser.
+    pub ids: (u32, u32),
     /// Driver and its version.
     pub driver: String,
     /// Bytes of the largest buffer a kernel can read at once.
@@ -40,6 +42,7 @@ impl AdapterSummary {
             name: info.name,
             backend: info.backend.to_string(),
             kind: kind_name(info.device_type).to_string(),
+            ids: (info.vendor, info.device),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_buffer_bytes: limits.max_buffer_size,
@@ -86,6 +89,8 @@ pub struct Gpu {
     pub(crate) clock_ms: Option<fn() -> f64>,
     /// Forms that were found to be the fastest.
     pub(crate) tuning: Arc<Mutex<Tuning>>,
+    /// Where the driver keeps what it compiled, once a host asks for it.
+    pub(crate) compiled: Arc<Mutex<Option<wgpu::PipelineCache>>>,
     /// Kernels run with bounds checks, and workgroup memory starts as zeros.
     pub(crate) safe_shaders: bool,
     summary: AdapterSummary,
@@ -104,7 +109,7 @@ impl Gpu {
         let mut features = wgpu::Features::empty();
         features.set(wgpu::Features::SUBGROUP, forms.subgroups && platform::REQUESTS_SUBGROUPS);
         features.set(wgpu::Features::SHADER_F16, forms.f16);
-        features |= adapter.features() & platform::TIMERS;
+        features |= adapter.features() & (platform::TIMERS | platform::KEEPS_PIPELINES);
         let units = forms.f16 && platform::has_matrix_units(&adapter);
         features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, units);
         let descriptor = wgpu::DeviceDescriptor {
@@ -137,6 +142,7 @@ impl Gpu {
             max_total_bytes,
             clock_ms,
             tuning: Arc::default(),
+            compiled: Arc::default(),
             safe_shaders: options.safe_shaders,
             summary,
         };

@@ -11,6 +11,7 @@ mod adapter;
 mod allocations;
 mod chain;
 mod check;
+mod compiled;
 mod encode;
 mod flight;
 mod health;
@@ -29,4 +30,5 @@ mod tune;
 
 pub use adapter::{AdapterSummary, Gpu, list};
 pub use check::{CheckResult, check_kernels};
+pub use compiled::MAX_PIPELINE_BYTES;
 pub use options::{Backend, Options};

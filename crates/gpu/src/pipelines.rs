@@ -115,7 +115,7 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
             zero_initialize_workgroup_memory: gpu.safe_shaders,
             ..Default::default()
         },
-        cache: None,
+        cache: gpu.compiled().as_ref(),
     });
     Ok(Pipeline { pipeline, layout, kernel, bindings })
 }

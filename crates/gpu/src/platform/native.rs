@@ -1,6 +1,6 @@
 //! Native: the device is polled by blocking on it, and shaders may skip bounds checks.
 
-use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
+use wgpu::{Adapter, Device, PipelineCache, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
 
 /// The WGSL dialect of this platform's compiler.
 pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Native;
@@ -55,6 +55,25 @@ pub fn experiments(asked: bool) -> wgpu::ExperimentalFeatures {
     #[allow(unsafe_code, reason = "the only way to ask for matrix units")]
     unsafe {
         wgpu::ExperimentalFeatures::enabled()
+    }
+}
+
+/// What keeping compiled kernels needs.
+pub const KEEPS_PIPELINES: wgpu::Features = wgpu::Features::PIPELINE_CACHE;
+
+/// A store of compiled kernels, beginning with what [`PipelineCache::get_data`] gave an earlier
+/// run; `None` if the device has none.
+pub fn pipeline_cache(device: &Device, data: Option<&[u8]>) -> Option<PipelineCache> {
+    if !device.features().contains(KEEPS_PIPELINES) {
+        return None;
+    }
+    let descriptor = wgpu::PipelineCacheDescriptor { label: Some("ingle"), data, fallback: true };
+    // SAFETY: the data is what the same adapter, driver, wgpu and version gave, by its key, and
+    // whole, by its sum; wgpu and the driver then compare their own headers, and begin empty where
+    // those do not fit. It lies where only the user writes.
+    #[allow(unsafe_code, reason = "the only way to keep what was compiled")]
+    unsafe {
+        Some(device.create_pipeline_cache(&descriptor))
     }
 }
 

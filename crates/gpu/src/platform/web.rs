@@ -1,6 +1,6 @@
 //! Browser: callbacks come from the event loop, and the text goes to the browser's compiler.
 
-use wgpu::{Adapter, Device, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
+use wgpu::{Adapter, Device, PipelineCache, ShaderModule, ShaderModuleDescriptor, SubmissionIndex};
 
 /// The WGSL dialect of this platform's compiler.
 pub const DIALECT: kernels::shader::Dialect = kernels::shader::Dialect::Browser;
@@ -36,6 +36,14 @@ pub fn has_matrix_units(_adapter: &Adapter) -> bool {
 /// Nothing experimental is asked for.
 pub fn experiments(_asked: bool) -> wgpu::ExperimentalFeatures {
     wgpu::ExperimentalFeatures::disabled()
+}
+
+/// The browser keeps compiled kernels itself.
+pub const KEEPS_PIPELINES: wgpu::Features = wgpu::Features::empty();
+
+/// None: see [`KEEPS_PIPELINES`].
+pub fn pipeline_cache(_device: &Device, _data: Option<&[u8]>) -> Option<PipelineCache> {
+    None
 }
 
 /// Compiles a kernel; the browser adds its checks whatever is asked.

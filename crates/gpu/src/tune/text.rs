@@ -17,6 +17,8 @@ use crate::adapter::Gpu;
 
 /// First words of the text. The number grows when kernels or the format change.
 const HEAD: &str = "ingle tuning 1";
+/// The version of wgpu, which writes what the driver compiles; wgpu itself does not tell it.
+const WGPU: &str = "30.0.1";
 /// Notes that are kept about forms that were refused.
 const MAX_NOTES: usize = 64;
 /// Characters of a note.
@@ -188,19 +190,29 @@ impl Tuning {
 type Parsed = Result<Tuning, String>;
 
 /// FNV-1a: finds damage, and nothing more is asked of it.
-fn sum(bytes: &[u8]) -> u64 {
+pub fn sum(bytes: &[u8]) -> u64 {
     let step = |h: u64, &b: &u8| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 impl Gpu {
-    /// What a tuning is bound to: adapter, driver, the forms that were asked for, this version.
-    pub fn tuning_key(&self) -> String {
+    /// What is stored for this device is bound to it: adapter, driver, wgpu and this version.
+    pub(crate) fn identity(&self) -> String {
         let s = self.summary();
-        let forms = (s.forms.subgroups, s.forms.f16, self.safe_shaders);
-        let version = env!("CARGO_PKG_VERSION");
-        let text = format!("{} {} {} {forms:?} ingle {version}", s.name, s.backend, s.driver);
+        let (vendor, device) = s.ids;
+        let ours = concat!("ingle ", env!("CARGO_PKG_VERSION"));
+        let text = format!(
+            "{} ({vendor:04x}:{device:04x}) {} {} wgpu {WGPU} {ours}",
+            s.name, s.backend, s.driver
+        );
         text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What a tuning is bound to: the device, and the forms that were asked for.
+    pub fn tuning_key(&self) -> String {
+        let forms = self.summary().forms;
+        let forms = (forms.subgroups, forms.f16, self.safe_shaders);
+        format!("{} {forms:?}", self.identity())
     }
 
     /// What is known about this device, to be stored and given back with [`Gpu::use_tuning`].
@@ -230,6 +242,13 @@ mod tests {
     use kernels::shader::choice::tiles;
 
     use super::*;
+
+    #[test]
+    fn wgpu_has_the_version_that_files_are_bound_to() {
+        let lock = include_str!("../../../../Cargo.lock");
+        let line = format!("name = \"wgpu\"\nversion = \"{WGPU}\"\n");
+        assert!(lock.replace("\r\n", "\n").contains(&line), "WGPU must be as in Cargo.lock");
+    }
 
     fn example() -> Tuning {
         let mut tuning = Tuning::default();
