@@ -28,19 +28,6 @@ pub fn without_display() {
 
 type MadeLoader = Result<Box<dyn Loader>, PlayerError>;
 
-/// Keeps Mesa's device-choosing layer out of the way on machines without a desktop. We choose the
-/// adapter ourselves, and without a desktop the layer writes an error to standard error at every
-/// start. To be called before the first thread begins.
-pub fn quiet_drivers() {
-    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        // SAFETY: `main` calls this first, so no other thread reads the environment.
-        #[allow(unsafe_code, reason = "the layer has no other switch")]
-        unsafe {
-            std::env::set_var("NODEVICE_SELECT", "1");
-        }
-    }
-}
-
 /// A device that was chosen and opened.
 pub enum Target {
     Reference,

@@ -21,7 +21,6 @@ mod tuning;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    device::quiet_drivers();
     device::without_display();
     match args::parse() {
         Ok(command) => failure::exit_code(commands::dispatch(command)),
