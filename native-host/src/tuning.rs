@@ -7,7 +7,6 @@
 //! `INGLE_TUNE=off` never tries and never reads (see [`crate::caches`]); `on` also tries on
 //! adapters that compute on the CPU, whose times say nothing about a GPU; `again` forgets it all.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
 use gpu::Gpu;
@@ -22,9 +21,7 @@ const BUDGET_MS: f64 = 3000.0;
 const MAX_BYTES: u64 = 1 << 20;
 
 fn path(gpu: &Gpu) -> Option<PathBuf> {
-    let mut hasher = DefaultHasher::new();
-    gpu.tuning_key().hash(&mut hasher);
-    caches::folder().map(|folder| folder.join(format!("gpu-{:016x}.tuning", hasher.finish())))
+    caches::folder().map(|folder| folder.join(gpu.tuning_file()))
 }
 
 /// Takes over what is known about the device, without trying anything. A file that is of no use is

@@ -307,7 +307,7 @@ cases["gpu: a lost device is a sentence, during a load and after it"] = async ()
         return part.length;
       },
     };
-    const open = () => glue.WasmEngine.open("gpu", name, subgroups, nextTask);
+    const open = () => glue.WasmEngine.open("gpu", name, "a browser", subgroups, nextTask);
     const load = (engine, onProgress) =>
       engine.load({ names: ["m.gguf"] }, [source], onProgress, new glue.CancelFlag());
     const early = await open();

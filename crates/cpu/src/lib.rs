@@ -27,6 +27,7 @@ mod pool;
 mod profile;
 mod raw;
 mod read;
+mod streams;
 
 pub use clock::set_clock;
 pub use memory::limit_memory;

@@ -103,13 +103,14 @@ pub unsafe fn matvec(
     }
 }
 
-/// As [`matvec`] for several strips, in step where that is faster.
+/// As [`matvec`] for several strips, `n_streams` of them in step where the kernels can.
 ///
 /// # Safety
 /// As [`matvec`], for every strip.
 pub unsafe fn matvecs(
     isa: &Isa,
     strips: &[(&Matrix, usize)],
+    n_streams: usize,
     acts: &ThreadActs,
     x: *const f32,
     out: &mut [[f32; STRIP]; STREAMS],
@@ -126,9 +127,11 @@ pub unsafe fn matvecs(
             *start = w.strip(*strip);
         }
         let act = acts.rows[usize::from(format.layout().is_super)][0].view();
-        // SAFETY: the strips have `n_units` units; the caller vouches for the input.
-        unsafe {
-            matvecs[format as usize](&starts[..n], first.n_units(), &act, out.as_mut_ptr().cast());
+        let in_step = starts[..n].chunks(n_streams.max(1));
+        for (starts, out) in in_step.zip(out.chunks_mut(n_streams.max(1))) {
+            let out = out.as_mut_ptr().cast();
+            // SAFETY: the strips have `n_units` units; the caller vouches for the input.
+            unsafe { matvecs[format as usize](starts, first.n_units(), &act, out) };
         }
         return;
     }

@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
                 let n = STREAMS.min(share.end - first);
                 // SAFETY: `prepare` made row 0 for this weight; strips are this thread's.
                 unsafe {
-                    matvecs(m.isa, &strips[..n], &self.own.acts, ready.x, &mut y);
+                    matvecs(m.isa, &strips[..n], w.streams, &self.own.acts, ready.x, &mut y);
                     for (i, y) in y.iter().enumerate().take(n) {
                         sink.put(0, first + i, y);
                     }
@@ -304,7 +304,10 @@ impl<'a> Walk<'a> {
                 let strips: [_; STREAMS] =
                     std::array::from_fn(|i| (if i < n { wg } else { wu }, first + i % n));
                 // SAFETY: `prepare` made row 0 for these weights.
-                unsafe { matvecs(m.isa, &strips[..2 * n], &self.own.acts, ready.x, &mut y) };
+                unsafe {
+                    let strips = &strips[..2 * n];
+                    matvecs(m.isa, strips, wg.streams, &self.own.acts, ready.x, &mut y);
+                }
                 for i in 0..n {
                     let (mut g, mut u) = (y[i], y[n + i]);
                     put(0, first + i, &mut g, &mut u);

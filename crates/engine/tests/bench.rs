@@ -121,6 +121,19 @@ fn a_device_without_peaks_has_no_ceiling() {
 }
 
 #[test]
+fn the_hosts_time_is_that_of_a_token() {
+    for (encode_ns, settings, wanted) in [
+        (250_000, one(0, 4, 0), Some(250.0)),
+        (250_000, one(4, 0, 0), None),
+        (0, one(0, 4, 0), None),
+    ] {
+        let fake = Fake { encode_ns, queue: 2, can_sample: true, ..Fake::default() };
+        let rows = bench(&fake, &settings, &mut Watching::default());
+        assert_eq!(rows[0].host_us_per_token, wanted, "{settings:?}");
+    }
+}
+
+#[test]
 fn a_device_that_changes_meanwhile_is_said() {
     let peaks =
         |read: f64, op: f64| Peaks { read_bytes_per_s: read, op_per_s: op, op_kind: "test".into() };

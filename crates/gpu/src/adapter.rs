@@ -93,6 +93,8 @@ pub struct Gpu {
     pub(crate) compiled: Arc<Mutex<Option<wgpu::PipelineCache>>>,
     /// Kernels run with bounds checks, and workgroup memory starts as zeros.
     pub(crate) safe_shaders: bool,
+    /// As in [`Options::host`].
+    pub(crate) host: String,
     summary: AdapterSummary,
 }
 
@@ -144,6 +146,7 @@ impl Gpu {
             tuning: Arc::default(),
             compiled: Arc::default(),
             safe_shaders: options.safe_shaders,
+            host: options.host.clone(),
             summary,
         };
         if forms.subgroups && !check::reduction_works(&gpu).await {

@@ -39,6 +39,9 @@ pub struct Options {
     /// Milliseconds of a monotonic clock, for the time budget of prompt chunks. Natively there is
     /// one already; in a browser the page has it.
     pub clock_ms: Option<fn() -> f64>,
+    /// What else a tuning is bound to. Natively the driver's version says it all; a browser keeps
+    /// that to itself, so the page says what it can: the adapter's words and its own version.
+    pub host: String,
     /// Bounds the bytes of one buffer below the adapter's own limit, to test splits.
     pub max_binding_bytes: Option<u64>,
     /// Bounds the bytes of all buffers together; `None` = as the device allows.

@@ -16,7 +16,7 @@ use crate::convert::to_js;
 use crate::error::EdgeError;
 use crate::host::performance_now;
 
-/// `{ tests?, runs?, warmUps?, peaks? }`.
+/// `{ tests?, runs?, warmUps?, peaks?, profile? }`.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct BenchSettings {
@@ -24,6 +24,7 @@ struct BenchSettings {
     runs: Option<u32>,
     warm_ups: Option<u32>,
     peaks: Option<bool>,
+    profile: bool,
 }
 
 /// `{ prompt?, output?, depth? }`, in tokens.
@@ -52,6 +53,7 @@ impl BenchSettings {
         settings.n_runs = self.runs.unwrap_or(settings.n_runs).clamp(1, MAX_RUNS);
         settings.n_warmup = self.warm_ups.unwrap_or(settings.n_warmup).min(MAX_RUNS);
         settings.peaks = self.peaks.unwrap_or(settings.peaks);
+        settings.profile = self.profile;
         Ok(settings)
     }
 }

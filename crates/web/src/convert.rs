@@ -14,6 +14,7 @@ pub struct DeviceInfo {
     pub adapter: String,
     pub features: Vec<String>,
     pub kernels: Vec<(String, String)>,
+    pub tuned: Vec<String>,
 }
 
 /// `ModelInfo`.

@@ -47,60 +47,63 @@ impl CancelFlag {
 const WARM_UP_ROWS: usize = 16;
 
 /// Where models are computed.
-enum Device {
+pub(crate) enum Device {
     Cpu,
     Gpu(Box<gpu::Gpu>),
 }
 
 /// The device, and at most one model.
 #[wasm_bindgen]
-pub struct WasmEngine(Rc<Inner>);
+pub struct WasmEngine(pub(crate) Rc<Inner>);
 
-struct Inner {
-    device: Device,
+pub(crate) struct Inner {
+    pub(crate) device: Device,
     adapter: String,
     next_task: Function,
     session: RefCell<Option<Session>>,
     /// Of the model loaded last.
     kv: Cell<KvType>,
+    /// Kernels were tried, and the script has not stored the result.
+    pub(crate) has_new_tuning: Cell<bool>,
 }
 
 #[wasm_bindgen]
 impl WasmEngine {
     /// Chooses the device: "gpu", "cpu", or "auto" for the first that works. `adapter` is what the
-    /// browser calls its graphics chip, `subgroups` says that the script adds that feature to
-    /// device requests, `next_task` is the pause.
+    /// browser calls its graphics chip, `browser` what it calls itself, `subgroups` says that the
+    /// script adds that feature to device requests, `next_task` is the pause.
     pub async fn open(
         device: String,
         adapter: String,
+        browser: String,
         subgroups: bool,
         next_task: Function,
     ) -> Result<WasmEngine, JsValue> {
         console_error_panic_hook::set_once();
         // For the peaks of the bench and the times of each op.
         cpu::set_clock(|| host::performance_now() / 1000.0);
+        let host = format!("{adapter} in {browser}");
         let device = match device.as_str() {
             "cpu" => Device::Cpu,
             // Asked for by name, an adapter that computes on the processor is taken too.
-            "gpu" => Device::Gpu(open_gpu(subgroups, true).await.map_err(EdgeError::from)?),
-            _ => open_gpu(subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
+            "gpu" => Device::Gpu(open_gpu(host, subgroups, true).await.map_err(EdgeError::from)?),
+            _ => open_gpu(host, subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
         };
         let session = RefCell::new(None);
-        let kv = Cell::default();
-        Ok(WasmEngine(Rc::new(Inner { device, adapter, next_task, session, kv })))
+        let (kv, has_new_tuning) = (Cell::default(), Cell::default());
+        let inner = Inner { device, adapter, next_task, session, kv, has_new_tuning };
+        Ok(WasmEngine(Rc::new(inner)))
     }
 
     /// The device, and the kernel forms of the model in use.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         let inner = &*self.0;
         let player = inner.session.borrow().as_ref().map(Session::player_info);
-        let features = match &inner.device {
-            Device::Cpu => Vec::new(),
-            Device::Gpu(gpu) => features(gpu),
-        };
+        let features = inner.gpu().map_or_else(Vec::new, features);
+        let tuned = inner.gpu().map_or_else(Vec::new, gpu::Gpu::tuned_forms);
         let kernels = player.map_or_else(Vec::new, |player| player.kernels);
         let (device, adapter) = (inner.device_kind(), inner.device_name());
-        Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels })?)
+        Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels, tuned })?)
     }
 
     /// Reads the header of `files` and says what is wrong with it, without touching the model.
@@ -189,7 +192,7 @@ impl WasmEngine {
     /// Destroys the graphics device, as a crash of its process would: for tests.
     #[wasm_bindgen(js_name = loseDevice)]
     pub fn lose_device(&self) {
-        if let Device::Gpu(gpu) = &self.0.device {
+        if let Some(gpu) = self.0.gpu() {
             gpu.destroy();
         }
     }
@@ -231,11 +234,16 @@ impl Inner {
     }
 }
 
-async fn open_gpu(subgroups: bool, allow_software: bool) -> Result<Box<gpu::Gpu>, PlayerError> {
+async fn open_gpu(
+    host: String,
+    subgroups: bool,
+    allow_software: bool,
+) -> Result<Box<gpu::Gpu>, PlayerError> {
     let allow_subgroups = Some(subgroups);
     // The page's clock keeps prompt chunks inside their time budget.
     let clock_ms: Option<fn() -> f64> = Some(host::performance_now);
-    let options = gpu::Options { allow_subgroups, allow_software, clock_ms, ..Default::default() };
+    let options =
+        gpu::Options { allow_subgroups, allow_software, clock_ms, host, ..Default::default() };
     gpu::Gpu::open(&options).await.map(Box::new)
 }
 
@@ -276,15 +284,25 @@ async fn load(
     let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     inner.kv.set(settings.kv()?);
     let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 0 };
-    let progress = |done: u64, total: u64| {
-        let (done, total) = (JsValue::from_f64(done as f64), JsValue::from_f64(total as f64));
+    let tell = |phase: &str, done: f64, total: JsValue| {
         // What the listener throws is its own affair: the load goes on.
-        let _ = on_progress.call2(&JsValue::UNDEFINED, &done, &total);
+        let _ = on_progress.call3(&JsValue::UNDEFINED, &phase.into(), &done.into(), &total);
+    };
+    let prepare = || tell("prepare", 0.0, JsValue::NULL);
+    let progress = |done: u64, total: u64| {
+        tell("load", done as f64, JsValue::from_f64(total as f64));
         if cancel.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
+    inner.tune(&opened.model.plan, settings.tuning, prepare).await?;
+    if cancel.get() {
+        return Err(engine::Error::LoadCancelled.into());
+    }
     let env = host::env(&inner.next_task);
     let make = |plan: &Plan, config| inner.loader(plan, config);
     let mut session = opened.load(config, make, env, progress).await?;
+    if inner.gpu().is_some() {
+        prepare();
+    }
     warm_up(&mut session, cancel).await?;
     let name = settings.names.into_iter().next().unwrap_or_default();
     let device = (inner.device_kind(), inner.device_name());

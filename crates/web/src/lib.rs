@@ -20,6 +20,7 @@ mod settings;
 mod shaders;
 mod source;
 mod threads;
+mod tuning;
 
 pub use edge::{CancelFlag, WasmEngine};
 pub use shaders::{check_kernels, shader_texts};

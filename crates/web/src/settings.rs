@@ -6,14 +6,17 @@ use serde::Deserialize;
 
 use crate::error::EdgeError;
 use crate::source::SyncFile;
+use crate::tuning::Wish;
 
-/// `{ names, contextLength?, kvType? }`; the files beside it are not data and are read apart.
+/// `{ names, contextLength?, kvType?, tuning? }`; the files beside it are not data and are read
+/// apart.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadSettings {
     pub names: Vec<String>,
     pub context_length: Option<u32>,
     pub kv_type: Option<String>,
+    pub tuning: Wish,
 }
 
 impl LoadSettings {

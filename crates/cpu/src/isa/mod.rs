@@ -50,8 +50,8 @@ pub const TILE_COLS: usize = 32;
 /// a panel not crossing super-blocks.
 pub const PANEL_BLOCKS: usize = 8;
 
-/// Strips that [`Isa::matvecs`] walks in step. Two keep a prefetcher busy that stops at every page;
-/// four make up for one that is slow to start. More gain nothing.
+/// Most strips that [`Isa::matvecs`] walks in step: four make up for a prefetcher that is slow to
+/// start, more gain nothing. How many it does walk, [`crate::streams`] finds out.
 pub const STREAMS: usize = 4;
 
 /// One quantized activation row.

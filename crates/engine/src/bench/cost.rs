@@ -4,7 +4,8 @@
 //! model needs at least. Weights count as they are in the file, each matrix as often as an op
 //! reads it (a tied embedding once, as the head); of the embedding one row. Keys and values count
 //! in the cache's own format, for the positions a token may look at. Activations stay in caches
-//! and are not counted. An operation is a multiply or an add.
+//! and are not counted. An operation is a multiply or an add. Counts are 64 bits wide also where a
+//! `usize` is not: a page's chunk of 64 rows has more than 2³² operations.
 
 use std::ops::Add;
 
@@ -41,13 +42,13 @@ struct Attention {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Bytes of the weights of all layers, and of one row of the embedding.
-    layer_bytes: usize,
+    layer_bytes: u64,
     /// Bytes of the head's weights.
-    head_bytes: usize,
+    head_bytes: u64,
     /// Elements of the layers' matrices.
-    layer_params: usize,
+    layer_params: u64,
     /// Elements of the head's matrix.
-    head_params: usize,
+    head_params: u64,
     attention: Vec<Attention>,
 }
 
@@ -58,15 +59,15 @@ impl Cost {
         let weight = |id: WeightId| plan.weights.get(id.0);
         for op in &plan.ops {
             if let Op::Embed { table, .. } = op {
-                cost.layer_bytes += weight(*table).map_or(0, kernels::Weight::row_bytes);
+                cost.layer_bytes += weight(*table).map_or(0, |w| w.row_bytes() as u64);
                 continue;
             }
             let (mut bytes, mut params) = (0, 0);
             op.for_each_weight(|id| {
-                bytes += weight(id).map_or(0, kernels::Weight::n_bytes);
+                bytes += weight(id).map_or(0, |w| w.n_rows as u64 * w.row_bytes() as u64);
             });
             matrices(op, |id| {
-                params += weight(id).map_or(0, |w| w.n_rows * w.n_cols);
+                params += weight(id).map_or(0, |w| w.n_rows as u64 * w.n_cols as u64);
             });
             if matches!(op, Op::Head { .. }) {
                 cost.head_bytes += bytes;
@@ -113,9 +114,9 @@ impl Cost {
 
     /// Rows that are computed together: weights are read once for all of them.
     fn chunk(&self, pos: usize, n_rows: usize, head: bool) -> Work {
-        let head = usize::from(head);
+        let head = u64::from(head);
         let mut bytes = (self.layer_bytes + head * self.head_bytes) as f64;
-        let mut ops = 2.0 * (self.layer_params * n_rows + head * self.head_params) as f64;
+        let mut ops = 2.0 * (self.layer_params * n_rows as u64 + head * self.head_params) as f64;
         for layer in &self.attention {
             let seen = |row: usize| (pos + row + 1).min(layer.window) as f64;
             // What any row sees, once for all rows.

@@ -101,6 +101,7 @@ impl Row {
             ("median_ts", measured(stats.median)),
             ("samples_ts", Field::Numbers(self.samples())),
             ("first_token_ms", positive(first.median)),
+            ("host_us_per_token", number(self.host_us_per_token)),
             ("is_steady", Field::Flag(self.is_steady())),
             ("notes", Field::Texts(self.notes())),
         ]

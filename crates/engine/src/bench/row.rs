@@ -95,6 +95,9 @@ pub struct Row {
     pub seconds: Vec<f64>,
     /// Milliseconds until the first token was chosen, each run; empty without a prompt.
     pub first_token_ms: Vec<f64>,
+    /// Microseconds that the host needs to write and submit one token's commands; `None` where the
+    /// player computes by itself, or nothing is written.
+    pub host_us_per_token: Option<f64>,
     /// Bytes of keys and values that the last token reads.
     pub kv_bytes_per_token: u64,
     /// The device's peaks: the higher of those before and after the runs. `None` where they were

@@ -13,7 +13,7 @@ use super::progress::{Pace, Progress, Step, Watch};
 use super::roofline::Roofline;
 use super::row::{Asked, Outcome, Row, Subject};
 use super::settings::{Settings, Test};
-use super::stats::drift;
+use super::stats::{Stats, drift};
 use crate::error::Error;
 use crate::request::MAX_TOKENS_PER_JOB;
 use crate::session::Session;
@@ -165,6 +165,7 @@ impl Bench<'_> {
             let n_gen = test.n_gen.min(WARM_UP_TOKENS);
             self.once(&Test { n_gen, ..test }).await?;
         }
+        row.host_us_per_token = self.host_time(&test).await?;
         row.peak_memory = self.watch.peak_memory();
         let before = self.measured_peaks().await?;
         let ended = self.runs(row).await;
@@ -176,6 +177,26 @@ impl Bench<'_> {
         };
         self.judge(row, before, after.unwrap_or_default());
         ended
+    }
+
+    /// Microseconds that the host spends on a token: the median of some that are written one by
+    /// one, because a device that computes on the host's processor works off a queue of jobs inside
+    /// of the next submit. `None` for players that spent nothing beside computing so far, or were
+    /// not used yet.
+    async fn host_time(&mut self, test: &Test) -> Result<Option<f64>, Stop> {
+        if self.session.counters().encode_ns == 0 {
+            return Ok(None);
+        }
+        let mut times = Vec::new();
+        for i in 0..test.n_gen.min(WARM_UP_TOKENS) {
+            self.look().await?;
+            let before = self.session.counters().encode_ns;
+            self.submit(Rows::One(0), test.depth + test.n_prompt + i, 1)?;
+            let spent = self.session.counters().encode_ns.saturating_sub(before);
+            self.wait().await?;
+            times.push(spent as f64 / 1000.0);
+        }
+        Ok((!times.is_empty()).then(|| Stats::of(&times).median))
     }
 
     /// The timed runs, and the one for the profile.

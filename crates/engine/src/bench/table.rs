@@ -172,6 +172,9 @@ pub fn summary(rows: &[&Row]) -> String {
         let n = row.test.n_prompt;
         facts.push(format!("first token {} after {n} tokens", duration(ms / 1000.0)));
     }
+    if let Some(us) = rows.iter().find_map(|row| row.host_us_per_token) {
+        facts.push(format!("host {} a token", duration(us / 1e6)));
+    }
     if let Some(bytes) = rows.iter().filter_map(|row| row.peak_memory).max() {
         facts.push(format!("memory {} at most", scaled(bytes as f64, "B")));
     }

@@ -38,6 +38,8 @@ pub struct Fake {
     pub peaks: Rc<RefCell<Vec<Peaks>>>,
     /// The device goes away when this many jobs were done.
     pub max_jobs: Option<usize>,
+    /// What each job costs the host.
+    pub encode_ns: u64,
 }
 
 impl Default for Fake {
@@ -53,6 +55,7 @@ impl Default for Fake {
             written: Rc::default(),
             peaks: Rc::default(),
             max_jobs: None,
+            encode_ns: 0,
         }
     }
 }
@@ -285,7 +288,8 @@ impl Player for FakePlayer {
     }
 
     fn counters(&self) -> Counters {
-        Counters::default()
+        let n_jobs = self.fake.log.borrow().len() as u64;
+        Counters { encode_ns: n_jobs * self.fake.encode_ns, ..Counters::default() }
     }
 
     fn submit_peaks(&mut self) -> Result<(), PlayerError> {

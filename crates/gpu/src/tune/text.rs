@@ -202,8 +202,8 @@ impl Gpu {
         let (vendor, device) = s.ids;
         let ours = concat!("ingle ", env!("CARGO_PKG_VERSION"));
         let text = format!(
-            "{} ({vendor:04x}:{device:04x}) {} {} wgpu {WGPU} {ours}",
-            s.name, s.backend, s.driver
+            "{} ({vendor:04x}:{device:04x}) {} {} {} wgpu {WGPU} {ours}",
+            s.name, s.backend, s.driver, self.host
         );
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -213,6 +213,11 @@ impl Gpu {
         let forms = self.summary().forms;
         let forms = (forms.subgroups, forms.f16, self.safe_shaders);
         format!("{} {forms:?}", self.identity())
+    }
+
+    /// Where a host keeps it: a file name of its own for each such device.
+    pub fn tuning_file(&self) -> String {
+        format!("gpu-{:016x}.tuning", sum(self.tuning_key().as_bytes()))
     }
 
     /// What is known about this device, to be stored and given back with [`Gpu::use_tuning`].

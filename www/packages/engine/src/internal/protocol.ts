@@ -21,6 +21,7 @@ import type {
   Progress,
   StoredModel,
   TokenizeOptions,
+  Tuning,
 } from "../public/types.js";
 
 import type { ModuleWishes } from "./module.js";
@@ -38,7 +39,12 @@ export type SourceBody =
 /** What each request asks with and answers with. */
 export interface Calls {
   start: {
-    body: { readonly device: Device; readonly wishes: ModuleWishes; readonly lock: string };
+    body: {
+      readonly device: Device;
+      readonly wishes: ModuleWishes;
+      readonly tuning: Tuning;
+      readonly lock: string;
+    };
     result: EngineInfo;
   };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };

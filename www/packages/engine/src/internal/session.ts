@@ -1,5 +1,13 @@
 import { EngineError } from "../public/errors.js";
-import type { BenchRow, Device, EngineInfo, ModelInfo, Notice, Progress } from "../public/types.js";
+import type {
+  BenchRow,
+  Device,
+  EngineInfo,
+  ModelInfo,
+  Notice,
+  Progress,
+  Tuning,
+} from "../public/types.js";
 import { aborted } from "./aborted.js";
 import { openGraphics } from "./features.js";
 import { BlobFile, type SyncFile } from "./files.js";
@@ -13,6 +21,7 @@ import {
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
 import { nextTask } from "./task.js";
+import { readTuning, writeTuning } from "./tuning.js";
 import { inOrder, requireModelFile, type Stored, transfer } from "./transfer.js";
 
 type Requests = { host: string; bytes: number }[];
@@ -23,7 +32,7 @@ const MAX_REQUESTS = 100;
 const USELESS = new Set(["model.damaged", "model.unsupported"]);
 
 /** What the module answers about its device; the rest of `EngineInfo` is known on this side. */
-type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels">;
+type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels" | "tuned">;
 
 /** Everything behind one worker: the module, its device, the stored files and the model in use. */
 export class Session {
@@ -36,10 +45,11 @@ export class Session {
     private readonly engine: WasmEngine,
     private readonly module: LoadedModule,
     private readonly store: Store,
+    private readonly tuning: Tuning,
     private readonly notices: Notice[],
   ) {}
 
-  static async open(device: Device, wishes: ModuleWishes): Promise<Session> {
+  static async open(device: Device, wishes: ModuleWishes, tuning: Tuning): Promise<Session> {
     const notices: Notice[] = [];
     const graphics = device === "cpu" ? null : await openGraphics();
     const forGpu = device === "gpu" || graphics !== null;
@@ -56,12 +66,13 @@ export class Session {
     }
     const { name = "", subgroups = false } = graphics ?? {};
     let module = first;
-    let engine = await module.glue.WasmEngine.open(device, name, subgroups, nextTask);
+    const browser = navigator.userAgent;
+    let engine = await module.glue.WasmEngine.open(device, name, browser, subgroups, nextTask);
     const { device: chosen } = engine.info() as ModuleInfo;
     if (forGpu && chosen === "cpu") {
       // The chip was not good enough: the processor has a better module than the one for chips.
       module = await loadModule(wishes, false);
-      engine = await module.glue.WasmEngine.open("cpu", "", false, nextTask);
+      engine = await module.glue.WasmEngine.open("cpu", "", browser, false, nextTask);
     }
     if (device === "auto" && chosen === "cpu") {
       const why = (navigator as { gpu?: unknown }).gpu
@@ -70,7 +81,8 @@ export class Session {
       const message = `${why}, so answers come from the processor and are slower.`;
       notices.push({ code: "gpu.missing", message });
     }
-    return new Session(engine, module, browserStore ?? new MemoryStore(), notices);
+    if (tuning !== "off") await recall(engine, notices);
+    return new Session(engine, module, browserStore ?? new MemoryStore(), tuning, notices);
   }
 
   info(): EngineInfo {
@@ -105,16 +117,13 @@ export class Session {
       for (const name of names) files.push(await this.store.open(name));
       const name = names[0] ?? "";
       this.#file = name;
-      const progress = (loaded: number, total: number) => {
-        onProgress({ phase: "load", name, loaded, total });
-        const isGpu = (this.engine.info() as ModuleInfo).device === "gpu";
-        if (isGpu && loaded === total) {
-          onProgress({ phase: "prepare", name, loaded: 0, total: null });
-        }
-      };
+      const progress = (phase: Progress["phase"], loaded: number, total: number | null) =>
+        onProgress({ phase, name, loaded, total });
+      const { tuning } = this;
       const info = (await this.#withFlag(signal, (flag) =>
-        this.engine.load({ names, contextLength, kvType }, files, progress, flag),
+        this.engine.load({ names, contextLength, kvType, tuning }, files, progress, flag),
       )) as ModelInfo;
+      await this.#keepTuning();
       return { model: this.#model, info };
     } catch (error) {
       closeAll(files.splice(0));
@@ -123,6 +132,12 @@ export class Session {
     } finally {
       closeAll(files);
     }
+  }
+
+  async #keepTuning(): Promise<void> {
+    const name = this.engine.tuningFile();
+    const text = this.engine.takeTuning();
+    if (name && text) await writeTuning(name, text);
   }
 
   /** Reads the header of local files where they are, before gigabytes of them are copied. */
@@ -222,6 +237,18 @@ export class Session {
       "This model was unloaded or another one took its place. Load it again.",
     );
   }
+}
+
+/** Gives the module what an earlier page found out about this graphics chip. */
+async function recall(engine: WasmEngine, notices: Notice[]): Promise<void> {
+  const name = engine.tuningFile();
+  const text = name ? await readTuning(name) : null;
+  const refused = text === null ? undefined : engine.useTuning(text);
+  if (refused === undefined) return;
+  const message =
+    `What was stored about this graphics chip is of no use, because ${refused}. ` +
+    "The next model finds it out again.";
+  notices.push({ code: "gpu.tuning", message });
 }
 
 function closeAll(files: readonly SyncFile[]): void {

@@ -55,7 +55,7 @@ async function answer(call: Call, signal: AbortSignal): Promise<void> {
 async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["result"]> {
   if (call.type === "start") {
     holdLock(call.lock);
-    session = await Session.open(call.device, call.wishes);
+    session = await Session.open(call.device, call.wishes, call.tuning);
     return session.info();
   }
   if (!session) throw new EngineError("engine.start", "The engine was not started.");

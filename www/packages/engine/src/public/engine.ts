@@ -34,8 +34,8 @@ export class Engine {
     let client: Client | null = null;
     try {
       client = new Client(options.workerUrl);
-      const { device = "auto", threads, module } = options;
-      await client.start({ device, wishes: { threads, module } });
+      const { device = "auto", threads, module, tuning = "auto" } = options;
+      await client.start({ device, wishes: { threads, module }, tuning });
       return new Engine(client);
     } catch (error) {
       const reason = EngineError.from(error);

@@ -11,6 +11,13 @@ export type Source =
 
 export type KvType = "f32" | "f16" | "q8_0";
 
+/**
+ * Whether a load may try out which kernels are the fastest on this graphics chip: some seconds,
+ * once for each shape of matrix. The result is kept in the browser. `auto` leaves out chips that
+ * are emulated on the processor, `on` does not; `off` neither tries nor uses what is kept.
+ */
+export type Tuning = "auto" | "on" | "off";
+
 export interface StartOptions {
   readonly device?: Device;
   /** Where `worker.js` is, for pages that move it. Default: beside this module. */
@@ -20,13 +27,14 @@ export interface StartOptions {
    * as many as there are cores, at most 8, and one core is left free where there are 6 or more.
    */
   readonly threads?: number;
+  readonly tuning?: Tuning;
   /** The WebAssembly module, for tests and comparisons; default: the best this browser can run. */
   readonly module?: "simd" | "relaxed" | "simd-threads" | "relaxed-threads";
 }
 
 /** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
 export interface Progress {
-  /** Into browser storage, from there to the device, and (on WebGPU) compiling its kernels. */
+  /** Into browser storage, from there to the device; (on WebGPU) trying and compiling kernels. */
   readonly phase: "transfer" | "load" | "prepare";
   readonly name: string;
   readonly loaded: number;
@@ -160,6 +168,8 @@ export interface EngineInfo {
   readonly adapter: string;
   readonly features: readonly string[];
   readonly kernels: readonly (readonly [string, string])[];
+  /** What tuning found about the graphics chip, as sentences. */
+  readonly tuned: readonly string[];
   /** The WebAssembly module in use, see `StartOptions.module`. */
   readonly module: string;
   /** Most bytes the WebAssembly memory ever had (it only grows). */
@@ -194,6 +204,8 @@ export interface BenchSettings {
   readonly warmUps?: number;
   /** Measure what the device can do at best, for the limits (default true). */
   readonly peaks?: boolean;
+  /** One more run of each test, with a timer around every kernel (default false). */
+  readonly profile?: boolean;
 }
 
 export interface BenchOptions extends BenchSettings {
@@ -216,6 +228,14 @@ export interface BenchProgress {
   readonly nRuns: number;
   /** Null while nothing comparable was measured. */
   readonly secondsLeft: number | null;
+}
+
+/** All calls of one kernel within a run. */
+export interface BenchKernel {
+  readonly op: string;
+  readonly kernel: string;
+  readonly calls: number;
+  readonly ms: number;
 }
 
 /**
@@ -243,6 +263,8 @@ export interface BenchRow {
   readonly median_ts: number | null;
   readonly samples_ts: readonly number[];
   readonly first_token_ms: number | null;
+  /** Time to write and submit one token's commands to the graphics chip. */
+  readonly host_us_per_token: number | null;
   /** False if other work on the device, or an interruption, shaped the numbers. */
   readonly is_steady: boolean;
   /** What to know before comparing this row with another, as sentences. */
@@ -258,4 +280,6 @@ export interface BenchRow {
   readonly bound: string | null;
   /** Mean over limit. */
   readonly limit_share: number | null;
+  /** With `profile`: where one run's time went. Empty where the device has no timers. */
+  readonly profile: readonly BenchKernel[];
 }
