@@ -2,8 +2,8 @@
 //!
 //! WebAssembly has no prefetch instruction, so decoding runs at the speed at which the processor
 //! fetches ahead by itself, and processors differ: an Intel server is half as fast again with four
-//! strips in step (its prefetcher starts anew at every page), an AMD one is three times as fast
-//! with one (it loses track of streams that take turns). Nothing tells a module where it runs. So
+//! strips in step (its prefetcher starts anew at every page), an AMD one three times as fast with
+//! one (it loses track of streams that take turns). Nothing tells a module where it runs. So
 //! after loading each shape of matrix is walked for a few milliseconds in every way, on other parts
 //! of the weights each time, which no cache holds yet. Results do not depend on the choice.
 

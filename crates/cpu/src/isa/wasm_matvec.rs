@@ -254,13 +254,6 @@ unsafe fn start<T: Format, const M: u8>(act: &Act, part: usize) -> v128 {
     if M == PAIRS { i16x8_mul(pairs, zero) } else { i32x4_dot_i16x8(pairs, zero) }
 }
 
-/// Four, in a way that keeps the compiler from unrolling the loop over lines: V8 would reorder the
-/// loads of an unrolled block by column, and the processor would no longer see one stream.
-#[inline(always)]
-fn lines_of_a_block() -> usize {
-    std::hint::black_box(4)
-}
-
 /// Both nibbles of four lines; all 32 columns fit in one chain (16·15·127).
 #[inline]
 #[target_feature(enable = "relaxed-simd")]
@@ -273,8 +266,7 @@ unsafe fn nibble_chain<T: Format, const M: u8>(bytes: *const u8, act: &Act, bloc
         let mut sums = [begin; 4];
         let mut q = act.q.add(block * BLOCK);
         let mut line = bytes;
-        let n_lines = lines_of_a_block();
-        for _ in 0..n_lines {
+        for _ in 0..rolled(4) {
             let (a, b) = (v128_load32_splat(q.cast()), v128_load32_splat(q.add(16).cast()));
             for (i, sum) in sums.iter_mut().enumerate() {
                 let codes = v128_load(line.add(16 * i).cast());
@@ -359,7 +351,7 @@ unsafe fn wide_dots<T: Format, const M: u8>(bytes: *const u8, act: &Act, block: 
         let mut sums = [i32x4_splat(begin); 4];
         if matches!(T::LAYOUT.codes, Codes::Byte) {
             let (mut line, mut k) = (bytes, k);
-            for _ in 0..2 * lines_of_a_block() {
+            for _ in 0..rolled(8) {
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let codes = v128_load(line.add(16 * i).cast());
                     *sum = wide_step::<M>(*sum, codes, act, k);

@@ -136,6 +136,14 @@ fn fours(sum: v128, codes: v128, a: v128) -> v128 {
     i32x4_relaxed_dot_i8x16_i7x16_add(a, codes, sum)
 }
 
+/// `n`, in a way that keeps the compiler from unrolling a loop over so many lines: it would order
+/// the unrolled steps by sum, so that V8 runs out of registers for codes and activations, and the
+/// processor no longer sees one stream of loads.
+#[inline(always)]
+fn rolled(n: usize) -> usize {
+    std::hint::black_box(n)
+}
+
 /// As [`fours`], or in 16 bits by pairs.
 #[inline]
 #[target_feature(enable = "relaxed-simd")]

@@ -156,7 +156,7 @@ unsafe fn dots<const M: u8, const WIDE: bool, const SUB16: bool>(
             return dots;
         }
         let mut q = q.add(group * TILE_ROWS * 4);
-        for _ in 0..n_groups {
+        for _ in 0..rolled(n_groups) {
             let load = |p: *const i8| {
                 let w = v128_load(p.cast());
                 if WIDE && M == FOURS_SIGNED { v128_xor(w, u8x16_splat(128)) } else { w }
