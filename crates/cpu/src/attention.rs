@@ -12,11 +12,16 @@ use kernels::PlayerError;
 
 use crate::format::STRIP;
 use crate::isa::{FloatArgs, Isa};
-use crate::kv::{KEY_TILE, KvLayer, PAGE, Widened};
+use crate::kv::{KEY_TILE, KvLayer, PAGE, Rows, Widened};
 use crate::memory::Buffer;
+use crate::pack::FloatType;
 
 /// Most rows of a unit: enough to reuse a tile well, few enough to stay in the first-level cache.
 pub const UNIT_ROWS: usize = 32;
+
+/// Rows of a product from which widening a tile first costs less than widening it in the product,
+/// which does so for every two rows.
+const WIDEN_FROM: usize = 4;
 
 /// One thread's scratch.
 pub struct AttentionScratch {
@@ -27,7 +32,7 @@ pub struct AttentionScratch {
 }
 
 impl AttentionScratch {
-    /// For heads of up to `head_dim` elements; `widens` if the cache is quantized.
+    /// For heads of up to `head_dim` elements; `widens` if the cache is widened before a product.
     pub fn new(head_dim: usize, widens: bool) -> Result<Self, PlayerError> {
         let dim = head_dim.next_multiple_of(16);
         let wide = if widens { dim } else { 0 };
@@ -149,6 +154,7 @@ impl Attention<'_> {
         unsafe {
             let n_pages = n_keys.div_ceil(PAGE);
             let keys = self.kv.key_pages(unit.kv_head, key, n_pages, &scratch.wide);
+            let keys = widen(isa, keys, n_rows, n_pages * PAGE * dim, &scratch.wide.keys);
             isa.float_gemm(keys.ty)(&FloatArgs {
                 m: n_rows,
                 k: dim,
@@ -179,6 +185,7 @@ impl Attention<'_> {
         // SAFETY: the rows are in the cache; scratch holds UNIT_ROWS rows of v_dim.
         unsafe {
             let values = self.kv.value_rows(unit.kv_head, key, n_keys, &scratch.wide);
+            let values = widen(isa, values, n_rows, n_keys * v_dim, &scratch.wide.values);
             isa.float_gemm(values.ty)(&FloatArgs {
                 m: n_rows,
                 k: n_keys,
@@ -193,6 +200,21 @@ impl Attention<'_> {
                 add: true,
             });
         }
+    }
+}
+
+/// `n` numbers of a tile as floats, if `n_rows` rows pay for it; else as they are.
+///
+/// # Safety
+/// `rows` are the `n` numbers without a gap, and `wide` belongs to the calling thread.
+unsafe fn widen(isa: &Isa, rows: Rows, n_rows: usize, n: usize, wide: &Buffer<f32>) -> Rows {
+    match isa.widen_f16 {
+        Some(widen) if n_rows >= WIDEN_FROM && rows.ty == FloatType::F16 => {
+            // SAFETY: the scratch holds a tile.
+            unsafe { widen(rows.ptr.cast(), wide.slice_mut(0..n).as_mut_ptr(), n) };
+            Rows { ptr: wide.ptr().cast(), stride: 2 * rows.stride, ty: FloatType::F32 }
+        }
+        _ => rows,
     }
 }
 

@@ -160,12 +160,17 @@ impl Buffers {
                 _ => {}
             }
         }
+        let widens = match config.kv {
+            KvType::F32 => false,
+            KvType::F16 => isa.widen_f16.is_some(),
+            KvType::Q8_0 => true,
+        };
         let mut threads = Vec::new();
         for _ in 0..n_threads {
             threads.push(ThreadScratch {
                 acts: ThreadActs::new(max_cols, needs, isa)?,
                 panel: PanelScratch::new(MAX_ROWS)?,
-                attention: AttentionScratch::new(head_dim, config.kv == KvType::Q8_0)?,
+                attention: AttentionScratch::new(head_dim, widens)?,
             });
         }
         let tiles = |kind: usize| {

@@ -125,6 +125,8 @@ pub type MatVecs = unsafe fn(&[*const u8], usize, &Act, *mut f32);
 pub type Unpack = unsafe fn(*const u8, usize, usize, &Panel, usize);
 /// `c[4][32] (+)= tile · panel` over `n` blocks; the flag says "add".
 pub type Tile = unsafe fn(usize, &Panel, &TileAct, *mut f32, bool);
+/// Halves to floats: source, result, how many (a multiple of 16).
+pub type Widen = unsafe fn(*const u16, *mut f32, usize);
 /// `c[m][n·16] (+)= a[m][k] · b[n][k][16]`: see [`FloatArgs`].
 pub type FloatGemm = unsafe fn(&FloatArgs);
 
@@ -162,6 +164,9 @@ pub struct Isa {
     pub tile: [[Tile; 4]; 4],
     /// By [`FloatType`].
     pub float_gemm: [FloatGemm; 3],
+    /// Where an f16 costs a product of several rows more than its arithmetic: they are widened once
+    /// for all of them.
+    pub widen_f16: Option<Widen>,
     /// Interleaves rows `0..n` (at most 4, the rest zero) of activations into a tile.
     pub pack_tile: unsafe fn(&[Act], usize, *mut u8),
     /// `x`, columns per scale (32 or 256), result.

@@ -20,6 +20,7 @@ macro_rules! isa_table {
             unpack: for_all_formats!($unpack),
             tile: $tile,
             float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],
+            widen_f16: None,
             pack_tile,
             quantize,
             rms_norm,

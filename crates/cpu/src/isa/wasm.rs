@@ -21,7 +21,8 @@ const TILE_CODE_BYTES: usize = 2;
 const MAX_FLOAT_SUMS: usize = 2;
 
 /// The WebAssembly set.
-pub static ISA: Isa = isa_table!("simd128", [tiles!(tile); 4]);
+pub static ISA: Isa =
+    Isa { widen_f16: Some(widen_f16), ..isa_table!("simd128", [tiles!(tile); 4]) };
 
 unsafe fn quantize(x: &[f32], group: usize, out: ActMut) {
     // SAFETY: as the caller promises.

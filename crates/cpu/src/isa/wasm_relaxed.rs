@@ -90,6 +90,7 @@ macro_rules! relaxed_isa {
                     tiles!(wide, $mode),
                 ],
                 float_gemm: products::TABLE,
+                widen_f16: Some(widen_f16),
                 pack_tile: pack::<$mode>,
                 quantize: quantize::<{ $mode == PAIRS }>,
                 rms_norm,

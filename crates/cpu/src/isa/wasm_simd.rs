@@ -182,6 +182,16 @@ pub unsafe fn f_from_f16_normal(p: *const u16) -> F {
     unsafe { load_f16(p) }.map(|v| f32x4_mul(v128_and(u32x4_shl(v, 13), mask), scale))
 }
 
+/// As [`crate::isa::Widen`].
+pub unsafe fn widen_f16(p: *const u16, out: *mut f32, n: usize) {
+    // SAFETY: `n` numbers on both sides from the caller.
+    unsafe {
+        for at in (0..n).step_by(16) {
+            f_store(out.add(at), f_from_f16(p.add(at)));
+        }
+    }
+}
+
 /// Sixteen halves, their signs extended.
 #[inline(always)]
 unsafe fn load_f16(p: *const u16) -> [v128; 4] {
