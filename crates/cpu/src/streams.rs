@@ -26,8 +26,8 @@ const WALK_BYTES: usize = 8 << 20;
 /// Below this a walk is over before it can be timed, and the caches hold such a model anyway.
 const MIN_WALK_BYTES: usize = 256 << 10;
 
-/// Walks every shape of quantized matrices and sets [`Matrix::streams`]. Does nothing where products
-/// walk strips one by one, or without a clock.
+/// Walks every shape of quantized matrices and sets [`Matrix::streams`]. Does nothing where
+/// products walk strips one by one, or without a clock.
 ///
 /// # Errors
 /// Those of the pool.
