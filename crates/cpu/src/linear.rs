@@ -113,7 +113,7 @@ pub unsafe fn matvecs(
     n_streams: usize,
     acts: &ThreadActs,
     x: *const f32,
-    out: &mut [[f32; STRIP]; STREAMS],
+    out: &mut [[f32; STRIP]],
 ) {
     let mut starts = [std::ptr::null(); STREAMS];
     let n = strips.len().min(STREAMS);

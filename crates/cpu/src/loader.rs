@@ -16,7 +16,6 @@ use crate::machine::{Machine, Stored};
 use crate::memory::Buffer;
 use crate::player::CpuPlayer;
 use crate::pool::Pool;
-use crate::streams;
 
 /// Bytes a thread reads at a time: with what is packed from them half of a second-level cache, and
 /// large against the cost of a system call. At least one strip of the widest weight is read.
@@ -135,8 +134,7 @@ impl Loader for CpuLoader {
         Poll::Ready(Ok(()))
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
-        streams::choose(&mut self.machine, &mut self.pool)?;
+    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
         Ok(Box::new(CpuPlayer::new(self.machine, self.pool)?))
     }
 }

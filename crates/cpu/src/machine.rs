@@ -15,6 +15,7 @@ use crate::linear::PanelScratch;
 use crate::memory::{self, Arena, Buffer};
 use crate::pack::{Matrix, Packing};
 use crate::profile::Profile;
+use crate::streams::Streams;
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
@@ -66,6 +67,7 @@ pub struct Machine {
     pub kv: Vec<KvLayer>,
     pub buffers: Buffers,
     pub profile: Profile,
+    pub streams: Streams,
     /// Floats per row in [`Buffers::rotations`], per table.
     pub max_pairs: usize,
 }
@@ -104,7 +106,8 @@ impl Machine {
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
         let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
         let profile = Profile::new(&plan);
-        Ok(Machine { isa, plan, config, weights, kv, buffers, profile, max_pairs })
+        let streams = Streams::new(&plan, isa);
+        Ok(Machine { isa, plan, config, weights, kv, buffers, profile, streams, max_pairs })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.

@@ -23,6 +23,10 @@ pub enum Logits {
     All,
 }
 
+/// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead by
+/// itself begins anew at every change.
+const RUN: usize = 8;
+
 /// One pass over the Plan. `x` holds the rows already if `ids` is empty.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
@@ -189,6 +193,24 @@ impl<'a> Walk<'a> {
         Ready { n_rows, x }
     }
 
+    /// The strips of `w` from `first` on, which are this thread's, times the only row of `ready`.
+    fn strips(
+        &self,
+        w: &Matrix,
+        first: usize,
+        n_streams: usize,
+        ready: &Ready,
+        y: &mut [[f32; STRIP]],
+    ) {
+        for (group, y) in y.chunks_mut(STREAMS).enumerate() {
+            let first = first + group * STREAMS;
+            let strips: [_; STREAMS] = std::array::from_fn(|i| (w, first + i));
+            let strips = &strips[..y.len()];
+            // SAFETY: `prepare` made row 0 for this weight.
+            unsafe { matvecs(self.m.isa, strips, n_streams, &self.own.acts, ready.x, y) };
+        }
+    }
+
     /// `sink = W·x` for this thread's strips.
     fn product(
         &self,
@@ -202,17 +224,16 @@ impl<'a> Walk<'a> {
         if ready.n_rows == 1 {
             let mut y = [[0.0; STRIP]; STREAMS];
             let share = self.team.share(w.n_strips());
-            for first in share.clone().step_by(STREAMS) {
-                let strips: [_; STREAMS] = std::array::from_fn(|i| (w, first + i));
-                let n = STREAMS.min(share.end - first);
-                // SAFETY: `prepare` made row 0 for this weight; strips are this thread's.
-                unsafe {
-                    matvecs(m.isa, &strips[..n], w.streams, &self.own.acts, ready.x, &mut y);
-                    for (i, y) in y.iter().enumerate().take(n) {
-                        sink.put(0, first + i, y);
+            m.streams.walk(self.team, linear.w, share, |share, n_streams| {
+                for first in share.clone().step_by(STREAMS) {
+                    let n = STREAMS.min(share.end - first);
+                    self.strips(w, first, n_streams, ready, &mut y[..n]);
+                    for (i, y) in y[..n].iter().enumerate() {
+                        // SAFETY: strips are this thread's.
+                        unsafe { sink.put(0, first + i, y) };
                     }
                 }
-            }
+            });
             return;
         }
         for pair in self.team.share(w.n_strips().div_ceil(2)) {
@@ -298,21 +319,17 @@ impl<'a> Walk<'a> {
         };
         let share = self.team.share(wg.n_strips());
         if ready.n_rows == 1 {
-            let mut y = [[0.0; STRIP]; STREAMS];
-            for first in share.clone().step_by(STREAMS / 2) {
-                let n = (STREAMS / 2).min(share.end - first);
-                let strips: [_; STREAMS] =
-                    std::array::from_fn(|i| (if i < n { wg } else { wu }, first + i % n));
-                // SAFETY: `prepare` made row 0 for these weights.
-                unsafe {
-                    let strips = &strips[..2 * n];
-                    matvecs(m.isa, strips, wg.streams, &self.own.acts, ready.x, &mut y);
+            let (mut g, mut u) = ([[0.0; STRIP]; RUN], [[0.0; STRIP]; RUN]);
+            m.streams.walk(self.team, gate.w, share, |share, n_streams| {
+                for first in share.clone().step_by(RUN) {
+                    let n = RUN.min(share.end - first);
+                    self.strips(wg, first, n_streams, &ready, &mut g[..n]);
+                    self.strips(wu, first, n_streams, &ready, &mut u[..n]);
+                    for (i, (g, u)) in g.iter_mut().zip(&mut u).enumerate().take(n) {
+                        put(0, first + i, g, u);
+                    }
                 }
-                for i in 0..n {
-                    let (mut g, mut u) = (y[i], y[n + i]);
-                    put(0, first + i, &mut g, &mut u);
-                }
-            }
+            });
             return;
         }
         for strip in share {

@@ -9,7 +9,6 @@ use kernels::PlayerError;
 use quant::TensorType;
 
 use crate::format::{BLOCK, Codes, Format, FormatId, LINE, N_FORMATS, STRIP, for_all_formats};
-use crate::isa::STREAMS;
 use crate::memory::{Arena, Buffer};
 use crate::raw::RawBlock;
 
@@ -69,8 +68,6 @@ pub struct Matrix {
     pub n_rows: usize,
     pub n_cols: usize,
     pub strip_bytes: usize,
-    /// Strips that a product of one row walks in step (see [`crate::streams`]).
-    pub streams: usize,
     data: Buffer<u8>,
 }
 
@@ -85,7 +82,7 @@ impl Matrix {
     ) -> Result<Self, PlayerError> {
         let strip_bytes = packing.strip_bytes(n_cols);
         let data = arena.buffer(n_rows.div_ceil(STRIP) * strip_bytes, name)?;
-        Ok(Matrix { packing, n_rows, n_cols, strip_bytes, streams: STREAMS, data })
+        Ok(Matrix { packing, n_rows, n_cols, strip_bytes, data })
     }
 
     /// Strips of 16 rows.

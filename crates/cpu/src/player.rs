@@ -139,7 +139,11 @@ impl CpuPlayer {
         let machine = &*machine;
         let pass = Pass { ids, n_rows, pos, logits };
         self.counters.passes += 1;
-        pool.run(&|team| ops::run(machine, team, &pass))
+        pool.run(&|team| ops::run(machine, team, &pass))?;
+        if n_rows == 1 {
+            self.machine.streams.count_pass();
+        }
+        Ok(())
     }
 
     fn choose_tokens(
