@@ -23,8 +23,8 @@ pub enum Logits {
     All,
 }
 
-/// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead by
-/// itself begins anew at every change.
+/// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead
+/// by itself begins anew at every change.
 const RUN: usize = 8;
 
 /// One pass over the Plan. `x` holds the rows already if `ids` is empty.

@@ -4,7 +4,7 @@
 //! fetches ahead by itself, and processors differ: an Intel server is half as fast again with four
 //! strips in step (its prefetcher starts anew at every page), an AMD one three times as fast with
 //! one (it loses track of streams that take turns). Nothing tells a module where it runs. So in
-//! some passes every product walks a third of its strips in each way, with a clock around them,
+//! some passes some products walk a third of their strips in each way, with a clock around them,
 //! and the way with the shortest sum is kept for that op on matrices of that shape. Results do not
 //! depend on the choice.
 //!
@@ -26,7 +26,10 @@ const CHOICES: [usize; 3] = [1, 2, STREAMS];
 /// Passes of one row before which a trial begins.
 const TRIALS: [usize; 2] = [0, 48];
 /// Passes of a trial: with some layers enough for a clock that counts in tenths of milliseconds.
-const N_PASSES: usize = 10;
+const N_PASSES: usize = 8;
+/// One product in so many is part of a trial, in turns: the slowest way may take three times as
+/// long, and a trial should not be felt.
+const SPARING: usize = 4;
 
 /// Seconds by choice, for one op on matrices of one shape.
 #[derive(Default)]
@@ -40,8 +43,8 @@ struct Group {
 pub struct Streams {
     /// By weight.
     choice: Vec<usize>,
-    /// By weight: its place in `groups`.
-    group_of: Vec<Option<usize>>,
+    /// By weight: its group, and its number there.
+    place: Vec<Option<(usize, usize)>>,
     /// Written by thread 0 during a pass, by nobody else.
     groups: UnsafeCell<Vec<Group>>,
     n_passes: usize,
@@ -58,7 +61,7 @@ impl Streams {
         let n = plan.weights.len();
         let mut groups: Vec<Group> = Vec::new();
         let mut kinds = Vec::new();
-        let mut group_of = vec![None; n];
+        let mut place = vec![None; n];
         for op in &plan.ops {
             for id in products(op) {
                 let weight = &plan.weights[id.0];
@@ -68,13 +71,13 @@ impl Streams {
                     groups.push(Group::default());
                     groups.len() - 1
                 });
+                place[id.0] = Some((group, groups[group].weights.len()));
                 groups[group].weights.push(id);
-                group_of[id.0] = Some(group);
             }
         }
         Streams {
             choice: vec![STREAMS; n],
-            group_of,
+            place,
             groups: UnsafeCell::new(groups),
             n_passes: 0,
             is_open: isa.matvecs.is_some() && clock::now().is_some(),
@@ -95,7 +98,9 @@ impl Streams {
         share: Range<usize>,
         mut walk: impl FnMut(Range<usize>, usize),
     ) {
-        let Some(group) = self.group_of[id.0].filter(|_| self.is_trial()) else {
+        let is_turn = |turn: usize| (turn + self.n_passes).is_multiple_of(SPARING);
+        let place = self.place[id.0].filter(|(_, turn)| self.is_trial() && is_turn(*turn));
+        let Some((group, _)) = place else {
             return walk(share, self.choice[id.0]);
         };
         let n = CHOICES.len();
