@@ -1,0 +1,232 @@
+//! The store on real folders: import, copy, remove, prune, locks, a full round through an archive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use pollster::block_on;
+use store::{Ages, BytesBody, Clock, Digest, Error, FsIo, Name, Placing, Store, Verdict, media};
+
+/// The machine's clock; sleeping blocks, there is nothing else to do on these threads.
+#[derive(Clone)]
+struct Real(Instant);
+
+impl Clock for Real {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap()
+    }
+
+    fn unix_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::try_from(since.as_millis()).unwrap()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        std::thread::sleep(Duration::from_millis(ms));
+    }
+}
+
+fn open(root: &Path) -> Store<FsIo, Real> {
+    Store::new(FsIo::new(root), Real(Instant::now()))
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// A small model file with this text in it.
+fn model_file(folder: &Path, file_name: &str, text: &str) -> PathBuf {
+    let mut metadata = gguf::Metadata::new();
+    metadata.insert("general.architecture", "llama");
+    metadata.insert("general.name", text);
+    metadata.insert("general.file_type", 7u32);
+    let bytes = gguf::Writer::new(metadata).start(Vec::new()).unwrap().finish().unwrap();
+    let path = folder.join(file_name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let path = path.strip_prefix(root).unwrap();
+                    found.push(path.to_str().unwrap().replace('\\', "/"));
+                }
+            }
+        }
+    }
+    found.retain(|path| !path.starts_with("ingle/locks/"));
+    found.sort();
+    found
+}
+
+#[test]
+fn a_model_comes_and_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let store = open(&root);
+    let file = model_file(folder.path(), "a.gguf", "one");
+    let digest = Digest::of(&fs::read(&file).unwrap());
+    block_on(async {
+        assert_eq!(store.list().await.unwrap().models, []);
+        let committed = store.import_path(&name("A:b"), &file, Placing::Copy).await.unwrap();
+        assert_eq!(committed.name.short(), "A:b");
+        store.copy(&name("a:B"), &name("me/c")).await.unwrap();
+        let model = store.get(&name("me/C")).await.unwrap();
+        let exported = Store::<FsIo, Real>::model_files(&model);
+        assert_eq!((exported[0].file_name.as_str(), exported[0].digest), ("c-latest.gguf", digest));
+        let config = store.read_layer(model.manifest.config()).await.unwrap();
+        let config = store::ModelConfig::parse(&config).unwrap();
+        assert_eq!((config.model_family.as_str(), config.file_type.as_str()), ("llama", "Q8_0"));
+        assert!(store.verify(None, |_| ()).await.unwrap().is_good());
+        assert_eq!(store.list().await.unwrap().models.len(), 2);
+        assert_eq!(store.remove(&name("a:b")).await.unwrap().blobs, []);
+        assert_eq!(store.remove(&name("me/c")).await.unwrap().blobs.len(), 2);
+        let gone = store.remove(&name("me/c")).await.unwrap_err();
+        assert_eq!(gone.to_string(), "model 'me/c:latest' not found");
+    });
+    assert_eq!(files(&root), Vec::<String>::new());
+    assert!(!root.join("manifests/registry.ollama.ai").exists());
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("store"));
+    let text = folder.path().join("text.gguf");
+    fs::write(&text, "<!doctype html>").unwrap();
+    let rows = [
+        (folder.path().to_owned(), "no regular file"),
+        (folder.path().join("nothing"), "no such file"),
+        (text, "not a GGUF file"),
+        (PathBuf::from("/dev/zero"), "file"),
+    ];
+    for (path, wanted) in rows {
+        let error = block_on(store.import_path(&name("a"), &path, Placing::Copy)).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+    assert_eq!(files(folder.path()), ["text.gguf"]);
+}
+
+#[test]
+fn damage_is_found_and_stops_a_prune() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let store = open(&root);
+    let file = model_file(folder.path(), "a.gguf", "one");
+    let now = Ages { grace_ms: 0, part_ms: 0 };
+    block_on(async {
+        store.import_path(&name("a"), &file, Placing::Copy).await.unwrap();
+        let orphan = store.put_bytes(b"nobody names me").await.unwrap();
+        assert_eq!(store.prune(Ages::default()).await.unwrap().n_young, 1);
+        let damaged = root.join("manifests/registry.ollama.ai/library/b/latest");
+        fs::create_dir_all(damaged.parent().unwrap()).unwrap();
+        fs::write(&damaged, "").unwrap();
+        let listing = store.list().await.unwrap();
+        assert_eq!((listing.models.len(), listing.skipped.len()), (1, 1));
+        let pruned = store.prune(now).await.unwrap();
+        assert!(pruned.blobs.is_empty() && pruned.blocked.unwrap().contains("library/b/latest"));
+        assert!(store.remove(&name("b")).await.unwrap().kept.is_some());
+        assert_eq!(store.prune(now).await.unwrap().blobs, [orphan]);
+        // One flipped bit.
+        let model = store.get(&name("a")).await.unwrap();
+        let layer = model.manifest.layers_of(media::MODEL).next().unwrap();
+        let blob = root.join(format!("blobs/sha256-{}", layer.digest.hex()));
+        let mut bytes = fs::read(&blob).unwrap();
+        bytes[20] ^= 1;
+        fs::write(&blob, bytes).unwrap();
+        let report = store.verify(Some(&name("a")), |_| ()).await.unwrap();
+        let changed = report.blobs.iter().filter(|b| matches!(b.verdict, Verdict::Changed { .. }));
+        assert_eq!(changed.count(), 1);
+    });
+}
+
+#[test]
+fn a_split_model_is_imported_by_any_of_its_files_and_linked() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("store"));
+    for no in 0..2u16 {
+        let mut metadata = gguf::Metadata::new();
+        metadata.insert("general.architecture", "llama");
+        metadata.insert("split.no", no);
+        metadata.insert("split.count", 2u16);
+        let bytes = gguf::Writer::new(metadata).start(Vec::new()).unwrap().finish().unwrap();
+        fs::write(folder.path().join(format!("m-0000{}-of-00002.gguf", no + 1)), bytes).unwrap();
+    }
+    let second = folder.path().join("m-00002-of-00002.gguf");
+    block_on(async {
+        store.import_path(&name("m"), &second, Placing::Link).await.unwrap();
+        let model = store.get(&name("m")).await.unwrap();
+        let exported = Store::<FsIo, Real>::model_files(&model);
+        let names: Vec<_> = exported.iter().map(|file| file.file_name.as_str()).collect();
+        assert_eq!(names, ["m-latest-00001-of-00002.gguf", "m-latest-00002-of-00002.gguf"]);
+        assert_eq!(exported[1].digest, Digest::of(&fs::read(&second).unwrap()));
+        fs::remove_file(folder.path().join("m-00001-of-00002.gguf")).unwrap();
+        let error = store.import_path(&name("n"), &second, Placing::Link).await.unwrap_err();
+        assert!(matches!(error, Error::Gguf { .. }), "{error}");
+    });
+}
+
+#[test]
+fn an_archive_makes_the_same_store_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    let file = model_file(folder.path(), "a.gguf", "one");
+    block_on(async {
+        let store = open(&here);
+        store.import_path(&name("h:1/me/a"), &file, Placing::Copy).await.unwrap();
+        let mut archive = Vec::new();
+        store.save(&name("h:1/me/a"), &mut archive, |_| ()).await.unwrap();
+        open(&there).load(BytesBody::new(archive), None, |_| ()).await.unwrap();
+    });
+    assert_eq!(files(&here), files(&there));
+    for path in files(&here) {
+        assert_eq!(fs::read(here.join(&path)).unwrap(), fs::read(there.join(&path)).unwrap());
+    }
+}
+
+#[test]
+fn names_that_travel_have_no_colons() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let store = Store::new(FsIo::portable(&root), Real(Instant::now()));
+    let file = model_file(folder.path(), "a.gguf", "one");
+    block_on(store.import_path(&name("h:1/me/a"), &file, Placing::Copy)).unwrap();
+    assert!(root.join("manifests/h%3A1/me/a/latest").exists());
+    assert_eq!(block_on(store.list()).unwrap().models[0].name, name("h:1/me/a"));
+}
+
+#[test]
+fn two_writers_exclude_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let threads: Vec<_> = (0..8)
+        .map(|i| {
+            let root = root.clone();
+            std::thread::spawn(move || {
+                let store = open(&root);
+                let name = name(&format!("m{}", i % 2));
+                for round in 0..5 {
+                    let bytes = format!("{i} {round}");
+                    let digest = block_on(store.put_bytes(bytes.as_bytes())).unwrap();
+                    let config = store::Layer::new(media::CONFIG, digest, bytes.len() as u64);
+                    let manifest = store::Manifest::new(config, vec![]).unwrap();
+                    block_on(store.commit(&name, &manifest)).unwrap();
+                    let _ = block_on(store.prune(Ages::default())).unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let store = open(&root);
+    assert_eq!(block_on(store.list()).unwrap().models.len(), 2);
+    assert!(block_on(store.verify(None, |_| ())).unwrap().is_good());
+}
