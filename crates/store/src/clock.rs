@@ -12,7 +12,7 @@ use futures_util::future::{Either, select};
 
 /// The host's clock and alarm.
 #[allow(async_fn_in_trait, reason = "one thread runs them")]
-pub trait Clock: 'static {
+pub trait Clock: Clone + 'static {
     /// Milliseconds since any moment in the past; never goes backward.
     fn now_ms(&self) -> u64;
 
