@@ -85,4 +85,4 @@ pub const PART_GRACE_MS: u64 = 7 * 24 * GRACE_MS;
 pub const SPACE_MARGIN: u64 = 16 << 20;
 
 /// Bytes of one part of an upload. Object stores want at least 5 MiB, memory wants few.
-pub const UPLOAD_BYTES: u64 = 16 << 20;
+pub const UPLOAD_BYTES: u64 = 8 << 20;

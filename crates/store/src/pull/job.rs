@@ -77,10 +77,9 @@ pub(crate) async fn run<I: BlobIo, F: Fetch, C: Clock>(
     job: Job<F, C>,
     meter: Rc<Meter>,
 ) -> Result<(Digest, u64), Error> {
-    let Some(_lock) = wait_for_lock(&store, &job, &meter).await? else {
-        // Another process did it while we waited.
-        let PartKey::Blob(digest) = job.key else { return Err(Error::Locked { seconds: 0 }) };
-        return Ok((digest, job.size));
+    let _lock = match wait_for_turn(&store, &job, &meter).await? {
+        Turn::Ours(lock) => lock,
+        Turn::Done(digest) => return Ok((digest, job.size)),
     };
     let (key, part) = (job.key.clone(), StorePath::part(&job.key));
     let download = open(store.clone(), job, meter, part.clone()).await?;
@@ -113,12 +112,19 @@ pub(crate) async fn run<I: BlobIo, F: Fetch, C: Clock>(
     Ok((digest, job.size))
 }
 
-/// `None` if the blob appeared while another process held the lock.
-async fn wait_for_lock<I: BlobIo, F, C: Clock>(
+/// What waiting for a lock led to.
+enum Turn<L> {
+    /// We have it.
+    Ours(L),
+    /// The blob is here: it was, or another process downloaded it meanwhile.
+    Done(Digest),
+}
+
+async fn wait_for_turn<I: BlobIo, F, C: Clock>(
     store: &Store<I, C>,
     job: &Job<F, C>,
     meter: &Meter,
-) -> Result<Option<I::Lock>, Error> {
+) -> Result<Turn<I::Lock>, Error> {
     let path = StorePath::part_lock(&job.key);
     let piece = Pieces::new(job.size, &job.tuning).piece_bytes();
     loop {
@@ -126,10 +132,10 @@ async fn wait_for_lock<I: BlobIo, F, C: Clock>(
         if let PartKey::Blob(digest) = &job.key
             && store.has_blob(digest, job.size).await?
         {
-            return Ok(None);
+            return Ok(Turn::Done(*digest));
         }
-        if lock.is_some() {
-            return Ok(lock);
+        if let Some(lock) = lock {
+            return Ok(Turn::Ours(lock));
         }
         // The other process's record shows how far it is. The last piece counts only as the blob.
         if let Some(stat) = store.io().stat(&StorePath::journal(&job.key)).await? {

@@ -20,6 +20,9 @@ const HEAD: usize = 16 + 8 + 8 + 32;
 const LINE: usize = 8 + 32 + CHECK;
 const CHECK: usize = 8;
 
+/// A piece and its digest, as a record claims it.
+pub(crate) type Claim = (u64, Digest);
+
 /// An open record.
 pub(crate) struct Journal<T> {
     file: T,
@@ -39,7 +42,7 @@ impl<T: BlobFile> Journal<T> {
         size: u64,
         piece: u64,
         validator: &str,
-    ) -> Result<(Journal<T>, Vec<(u64, Digest)>), IoError> {
+    ) -> Result<(Journal<T>, Vec<Claim>), IoError> {
         let head = head(size, piece, validator);
         let raw = read_all(&file);
         let lines = match raw.split_at_checked(HEAD) {
@@ -50,7 +53,7 @@ impl<T: BlobFile> Journal<T> {
                 return Ok((Journal { file, end: HEAD as u64 }, Vec::new()));
             }
         };
-        let claims: Vec<(u64, Digest)> = lines.chunks_exact(LINE).map_while(read_line).collect();
+        let claims: Vec<Claim> = lines.chunks_exact(LINE).map_while(read_line).collect();
         let end = (HEAD + claims.len() * LINE) as u64;
         // What stands behind the last good line is the rest of a kill.
         file.set_len(end)?;
@@ -92,7 +95,7 @@ fn line(index: u64, digest: &Digest) -> Vec<u8> {
     line
 }
 
-fn read_line(raw: &[u8]) -> Option<(u64, Digest)> {
+fn read_line(raw: &[u8]) -> Option<Claim> {
     let (index, rest) = raw.split_first_chunk::<8>()?;
     let (digest, _) = rest.split_first_chunk::<32>()?;
     let (index, digest) = (u64::from_le_bytes(*index), Digest::from_bytes(*digest));
@@ -113,7 +116,7 @@ mod tests {
         ManualClock::default().run(io.open(&StorePath::temp(0, 0), Access::Write)).unwrap()
     }
 
-    fn written(n: u64) -> (MemoryIo, Vec<(u64, Digest)>) {
+    fn written(n: u64) -> (MemoryIo, Vec<Claim>) {
         let io = MemoryIo::default();
         let (mut journal, none) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
         assert_eq!(none, []);

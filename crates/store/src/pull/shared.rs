@@ -25,9 +25,12 @@ use crate::store::Store;
 type Done = Result<(Digest, u64), Error>;
 type Running = LocalBoxFuture<'static, Done>;
 
+/// A download that ends when nobody holds it any more, and how far it is.
+type Known = (WeakShared<Running>, Rc<Meter>);
+
 /// The downloads that run now.
 #[derive(Default)]
-pub(crate) struct Downloads(RefCell<HashMap<PartKey, (WeakShared<Running>, Rc<Meter>)>>);
+pub(crate) struct Downloads(RefCell<HashMap<PartKey, Known>>);
 
 /// Time between two lines of progress about one download, milliseconds.
 const PROGRESS_MS: u64 = 100;

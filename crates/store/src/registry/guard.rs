@@ -34,9 +34,9 @@ impl Guard {
             return Err(refuse(format!("it names an address of more than {URL_CHARS} characters")));
         }
         let url = base.join(location).map_err(|_| refuse("it names no valid address".into()))?;
-        let is_secure = url.scheme() == "https";
-        if !is_secure && !(self.insecure && url.scheme() == "http") {
-            let scheme = url.scheme();
+        let scheme = url.scheme();
+        let is_allowed = scheme == "https" || self.insecure && scheme == "http";
+        if !is_allowed {
             return Err(refuse(format!("it leads from https to {scheme}, which is not encrypted")));
         }
         if !url.username().is_empty() || url.password().is_some() {
