@@ -6,7 +6,7 @@ use crate::clock::{Clock, breathe};
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::fetch::{Body, FetchError};
-use crate::io::{Access, BlobFile, BlobIo};
+use crate::io::{BlobFile, BlobIo};
 use crate::limits::{BLOB_BYTES, COPY_BYTES};
 use crate::path::StorePath;
 use crate::store::{Store, read_error};
@@ -23,7 +23,7 @@ pub struct BlobWriter<I: BlobIo, C: Clock> {
 
 /// A blob that is complete and durable and still has no name.
 pub(crate) struct Sealed {
-    temp: StorePath,
+    pub temp: StorePath,
     pub digest: Digest,
     pub len: u64,
 }
@@ -99,26 +99,6 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             breathe().await;
         }
         writer.finish(None).await
-    }
-
-    /// Hashes a file that lies without a name and gives it its name.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; the file is removed then.
-    pub(crate) async fn adopt(&self, temp: StorePath) -> Result<(Digest, u64), Error> {
-        let sealed = async {
-            let file = self.io().open(&temp, Access::Write).await?;
-            let digest = hash_file(&file, &temp, |_| ()).await?;
-            file.sync().await?;
-            Ok(Sealed { len: file.len(), digest, temp: temp.clone() })
-        };
-        match sealed.await {
-            Ok(sealed) => self.name_blob(sealed).await,
-            Err(error) => {
-                self.discard(&temp).await;
-                Err(error)
-            }
-        }
     }
 
     /// Gives a complete blob its name.

@@ -81,6 +81,11 @@ impl MemoryIo {
         self.0.fault.set(Some((op, fault)));
     }
 
+    /// Calls the planned failure off; true if it was still to come.
+    pub fn call_off(&self) -> bool {
+        self.0.fault.take().is_some()
+    }
+
     /// Starts again after a crash, or instead of one: locks are free, old handles dead.
     pub fn restart(&self, loss: Loss) {
         let disk = &self.0;
@@ -120,14 +125,15 @@ impl MemoryIo {
         let op = disk.ops.get();
         disk.ops.set(op + 1);
         match disk.fault.get() {
-            Some((at, fault)) if at == op => match fault {
-                Fault::Error => fail(IoKind::Other, "I/O error"),
-                Fault::Full => fail(IoKind::Full, "no space left"),
-                Fault::Crash => {
-                    disk.is_down.set(true);
-                    fail(IoKind::Other, "the machine stopped")
+            Some((at, fault)) if at == op => {
+                disk.fault.set(None);
+                disk.is_down.set(fault == Fault::Crash);
+                match fault {
+                    Fault::Error => fail(IoKind::Other, "I/O error"),
+                    Fault::Full => fail(IoKind::Full, "no space left"),
+                    Fault::Crash => fail(IoKind::Other, "the machine stopped"),
                 }
-            },
+            }
             _ => Ok(()),
         }
     }

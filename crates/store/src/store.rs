@@ -18,6 +18,9 @@ use crate::manifest::{Layer, Manifest};
 use crate::name::Name;
 use crate::path::StorePath;
 
+/// What a file system takes for any file: the least that is needed where it is full.
+const LEAST_BYTES: u64 = 4096;
+
 /// Models by name, in a folder of `I`, by the time of `C`. Clones are the same store.
 pub struct Store<I: BlobIo, C: Clock> {
     inner: Rc<Inner<I, C>>,
@@ -143,7 +146,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         match error.kind {
             IoKind::Full => {
                 let have = self.io().free_space().await.unwrap_or(0);
-                Error::Full { need, have }
+                Error::Full { need: need.max(LEAST_BYTES), have }
             }
             _ => Error::Io(error),
         }

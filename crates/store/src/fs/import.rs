@@ -9,9 +9,11 @@ use std::sync::Arc;
 use gguf::{ByteSource, Gguf, split_names};
 
 use super::{FsFile, FsIo, io_error};
+use crate::blobs::{Sealed, hash_file};
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::io::{Access, BlobFile, BlobIo};
 use crate::listing::Committed;
 use crate::name::Name;
 use crate::path::StorePath;
@@ -73,6 +75,26 @@ impl<C: Clock> Store<FsIo, C> {
         }
         // What is hashed is what lies in the store now, whatever happened to the original.
         self.adopt(temp).await
+    }
+
+    /// Hashes a file that lies without a name and gives it its name.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the file is removed then.
+    async fn adopt(&self, temp: StorePath) -> Result<(Digest, u64), Error> {
+        let sealed = async {
+            let file = self.io().open(&temp, Access::Write).await?;
+            let digest = hash_file(&file, &temp, |_| ()).await?;
+            file.sync().await?;
+            Ok(Sealed { len: file.len(), digest, temp: temp.clone() })
+        };
+        match sealed.await {
+            Ok(sealed) => self.name_blob(sealed).await,
+            Err(error) => {
+                self.discard(&temp).await;
+                Err(error)
+            }
+        }
     }
 }
 
