@@ -60,7 +60,7 @@ impl Meter {
 /// A running download, seen by its connections.
 pub(crate) struct Download<I: BlobIo, F, C: Clock> {
     pub store: Store<I, C>,
-    pub job: Job<F, C>,
+    pub job: Rc<Job<F, C>>,
     pub meter: Rc<Meter>,
     pub part: StorePath,
     pub file: I::File,
@@ -68,6 +68,8 @@ pub(crate) struct Download<I: BlobIo, F, C: Clock> {
     journal: RefCell<Journal<I::File>>,
     /// Connections that are still at work.
     pub n_active: Cell<usize>,
+    /// Some pieces were here before.
+    is_resumed: bool,
     bell: Bell,
 }
 
@@ -81,35 +83,16 @@ pub(crate) async fn run<I: BlobIo, F: Fetch, C: Clock>(
         Turn::Ours(lock) => lock,
         Turn::Done(digest) => return Ok((digest, job.size)),
     };
-    let (key, part) = (job.key.clone(), StorePath::part(&job.key));
-    let download = open(store.clone(), job, meter, part.clone()).await?;
-    let result = download.fetch_all().await;
-    let Download { job, file, .. } = download;
-    let digest = match result {
-        Ok(digest) => digest,
-        Err(error @ Error::Changed { .. }) => {
-            drop(file);
-            forget(&store, &key).await?;
-            return Err(error);
+    let job = Rc::new(job);
+    loop {
+        let download = open(store.clone(), job.clone(), meter.clone()).await?;
+        let is_resumed = download.is_resumed;
+        match download.finish().await {
+            // Perhaps the pieces of an earlier try were wrong when they came. They are gone now.
+            Err(Error::Mismatch { .. }) if is_resumed => continue,
+            done => return done,
         }
-        Err(error) => return Err(error),
-    };
-    if let PartKey::Blob(want) = key
-        && want != digest
-    {
-        drop(file);
-        forget(&store, &key).await?;
-        return Err(Error::Mismatch { want, got: digest });
     }
-    if let Err(error) = file.sync().await {
-        return Err(store.explain(error, job.size).await);
-    }
-    drop(file);
-    if let Err(error) = store.io().rename(&part, &StorePath::blob(&digest)).await {
-        return Err(store.explain(error, 0).await);
-    }
-    store.try_remove(&StorePath::journal(&key)).await?;
-    Ok((digest, job.size))
 }
 
 /// What waiting for a lock led to.
@@ -158,10 +141,10 @@ pub(super) async fn forget<I: BlobIo, C: Clock>(
 
 async fn open<I: BlobIo, F: Fetch, C: Clock>(
     store: Store<I, C>,
-    job: Job<F, C>,
+    job: Rc<Job<F, C>>,
     meter: Rc<Meter>,
-    part: StorePath,
 ) -> Result<Download<I, F, C>, Error> {
+    let part = StorePath::part(&job.key);
     let mut pieces = Pieces::new(job.size, &job.tuning);
     let opened = async {
         let file = store.io().open(&part, Access::Write).await?;
@@ -189,8 +172,8 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
     }
     store.check_space(job.size - verified).await?;
     let (pieces, journal) = (RefCell::new(pieces), RefCell::new(journal));
-    let (n_active, bell) = (Cell::new(0), Bell::default());
-    Ok(Download { store, job, meter, part, file, pieces, journal, n_active, bell })
+    let (n_active, is_resumed, bell) = (Cell::new(0), verified > 0, Bell::default());
+    Ok(Download { store, job, meter, part, file, pieces, journal, n_active, is_resumed, bell })
 }
 
 /// `None` for bytes that cannot be read: they are not there.
@@ -221,6 +204,34 @@ async fn read_pieces(
 }
 
 impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
+    /// Fetches what is missing and gives the blob its name; wrong bytes are deleted.
+    async fn finish(self) -> Result<(Digest, u64), Error> {
+        let result = self.fetch_all().await;
+        let Download { store, job, part, file, journal, .. } = self;
+        drop(journal);
+        let digest = match (result, &job.key) {
+            (Ok(got), PartKey::Blob(want)) if got != *want => {
+                Err(Error::Mismatch { want: *want, got })
+            }
+            (result, _) => result,
+        };
+        if let Err(error @ (Error::Changed { .. } | Error::Mismatch { .. })) = digest {
+            drop(file);
+            forget(&store, &job.key).await?;
+            return Err(error);
+        }
+        let digest = digest?;
+        if let Err(error) = file.sync().await {
+            return Err(store.explain(error, job.size).await);
+        }
+        drop(file);
+        if let Err(error) = store.io().rename(&part, &StorePath::blob(&digest)).await {
+            return Err(store.explain(error, 0).await);
+        }
+        store.try_remove(&StorePath::journal(&job.key)).await?;
+        Ok((digest, job.size))
+    }
+
     /// Fetches what is missing with several connections; returns the digest of the whole.
     async fn fetch_all(&self) -> Result<Digest, Error> {
         let n = self.job.tuning.connections.max(1);

@@ -1,6 +1,9 @@
 //! Pull, push, save and load against a registry in memory: cuts, kills, faults and bad input.
 
+mod address;
 mod archive;
+mod bad_input;
 mod faults;
 mod lab;
 mod pull;
+mod trust;
