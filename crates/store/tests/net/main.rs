@@ -6,4 +6,5 @@ mod bad_input;
 mod faults;
 mod lab;
 mod pull;
+mod push;
 mod trust;
