@@ -9,21 +9,21 @@ use crate::fetch::{Body, FetchError};
 use crate::io::{BlobFile, BlobIo};
 use crate::limits::{BLOB_BYTES, COPY_BYTES};
 use crate::path::StorePath;
-use crate::store::{Store, read_error};
+use crate::store::{Store, Temp, read_error};
 
-/// A blob that is being written and has no name yet.
+/// A blob that is being written and has no name yet. Dropping it drops the blob.
 pub struct BlobWriter<I: BlobIo, C: Clock> {
     store: Store<I, C>,
-    temp: StorePath,
     file: I::File,
+    temp: Temp<I, C>,
     hasher: Hasher,
     len: u64,
     size: u64,
 }
 
 /// A blob that is complete and durable and still has no name.
-pub(crate) struct Sealed {
-    pub temp: StorePath,
+pub(crate) struct Sealed<I: BlobIo, C: Clock> {
+    pub temp: Temp<I, C>,
     pub digest: Digest,
     pub len: u64,
 }
@@ -102,24 +102,24 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     }
 
     /// Gives a complete blob its name.
-    pub(crate) async fn name_blob(&self, sealed: Sealed) -> Result<(Digest, u64), Error> {
+    pub(crate) async fn name_blob(&self, sealed: Sealed<I, C>) -> Result<(Digest, u64), Error> {
         let Sealed { temp, digest, len } = sealed;
         if self.has_blob(&digest, len).await? {
-            self.discard(&temp).await;
+            self.discard(&temp.path).await;
             return Ok((digest, len));
         }
-        match self.io().rename(&temp, &StorePath::blob(&digest)).await {
+        match self.io().rename(&temp.path, &StorePath::blob(&digest)).await {
             Ok(()) => Ok((digest, len)),
             Err(error) => {
-                self.discard(&temp).await;
+                self.discard(&temp.path).await;
                 Err(self.explain(error, len).await)
             }
         }
     }
 
     /// Forgets a complete blob that has no name.
-    pub(crate) async fn drop_sealed(&self, sealed: Sealed) {
-        self.discard(&sealed.temp).await;
+    pub(crate) async fn drop_sealed(&self, sealed: Sealed<I, C>) {
+        self.discard(&sealed.temp.path).await;
     }
 }
 
@@ -157,7 +157,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
                 Ok(())
             }
             Err(error) => {
-                self.store.discard(&self.temp).await;
+                self.store.discard(&self.temp.path).await;
                 Err(error)
             }
         }
@@ -174,7 +174,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
     }
 
     /// Makes the blob durable without a name.
-    pub(crate) async fn seal(self, want: Option<Digest>) -> Result<Sealed, Error> {
+    pub(crate) async fn seal(self, want: Option<Digest>) -> Result<Sealed<I, C>, Error> {
         let BlobWriter { store, temp, file, hasher, len, .. } = self;
         let digest = hasher.finish();
         let result = match want.filter(|want| *want != digest) {
@@ -188,7 +188,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
         match result {
             Ok(()) => Ok(Sealed { temp, digest, len }),
             Err(error) => {
-                store.discard(&temp).await;
+                store.discard(&temp.path).await;
                 Err(error)
             }
         }
@@ -198,7 +198,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
     pub async fn abandon(self) {
         let BlobWriter { store, temp, file, .. } = self;
         drop(file);
-        store.discard(&temp).await;
+        store.discard(&temp.path).await;
     }
 }
 

@@ -208,7 +208,11 @@ mod tests {
 
     #[test]
     fn a_config_has_ollamas_order_and_keeps_what_it_does_not_know() {
-        let raw = r#"{"model_format":"gguf","model_family":"llama","model_families":null,"model_type":"8.0B","file_type":"Q4_0","architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:aa"]},"renderer":"qwen3"}"#;
+        let raw = concat!(
+            r#"{"model_format":"gguf","model_family":"llama","model_families":null,"#,
+            r#""model_type":"8.0B","file_type":"Q4_0","architecture":"amd64","os":"linux","#,
+            r#""rootfs":{"type":"layers","diff_ids":["sha256:aa"]},"renderer":"qwen3"}"#,
+        );
         let config = ModelConfig::parse(raw.as_bytes()).unwrap();
         assert_eq!((config.model_type.as_str(), config.model_families.len()), ("8.0B", 0));
         let written = String::from_utf8(config.to_bytes().unwrap()).unwrap();

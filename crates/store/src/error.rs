@@ -18,7 +18,10 @@ pub enum Error {
     Name { name: String, reason: String },
 
     /// Text that is no SHA-256 digest.
-    #[error("\"{}\" is no digest: write sha256: and 64 digits of 0-9 and a-f", .text.escape_debug())]
+    #[error(
+        "\"{}\" is no digest: write sha256: and 64 digits of 0-9 and a-f",
+        .text.escape_debug()
+    )]
     Digest { text: String },
 
     /// No such model here. The text is Ollama's, clients compare it.

@@ -137,6 +137,12 @@ pub trait BlobIo: 'static {
     /// What the host says.
     async fn remove(&self, path: &StorePath) -> Result<bool, IoError>;
 
+    /// Removes a file without a name when its writer is dropped, where that needs no waiting. A
+    /// host that has to wait does nothing here; a prune takes the file away.
+    fn discard(&self, path: &StorePath) {
+        let _ = path;
+    }
+
     /// Removes a folder if it is empty; false where it is not, or is not there.
     ///
     /// # Errors

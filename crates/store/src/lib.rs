@@ -15,8 +15,8 @@
 //! | bad input is an error in one sentence | limits in [`limits`], types that cannot be wrong |
 
 #![deny(missing_docs)]
-#![deny(clippy::cast_possible_truncation)]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+#![cfg_attr(not(test), deny(clippy::cast_possible_truncation, clippy::indexing_slicing))]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed test should panic"))]
 
 mod archive;
 mod blobs;

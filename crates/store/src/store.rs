@@ -168,11 +168,11 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     }
 
     /// A new file without a name.
-    pub(crate) async fn temp(&self) -> Result<(StorePath, I::File), Error> {
+    pub(crate) async fn temp(&self) -> Result<(Temp<I, C>, I::File), Error> {
         loop {
-            let path = self.temp_path();
-            match self.io().open(&path, Access::New).await {
-                Ok(file) => return Ok((path, file)),
+            let temp = self.temp_path();
+            match self.io().open(&temp, Access::New).await {
+                Ok(file) => return Ok((Temp { store: self.clone(), path: temp }, file)),
                 // Another process counts from the same millisecond.
                 Err(error) if error.kind == IoKind::Exists => continue,
                 Err(error) => return Err(self.explain(error, 0).await),
@@ -194,12 +194,12 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             file.write_at(0, bytes)?;
             file.sync().await?;
             drop(file);
-            self.io().rename(&temp, path).await
+            self.io().rename(&temp.path, path).await
         };
         match write.await {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.discard(&temp).await;
+                self.discard(&temp.path).await;
                 Err(self.explain(error, bytes.len() as u64).await)
             }
         }
@@ -208,6 +208,18 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     /// Removes a file without a name. If that fails, a prune will do it.
     pub(crate) async fn discard(&self, temp: &StorePath) {
         let _ = self.io().remove(temp).await;
+    }
+}
+
+/// A file without a name. It goes with this value, unless it got a name before.
+pub(crate) struct Temp<I: BlobIo, C: Clock> {
+    pub store: Store<I, C>,
+    pub path: StorePath,
+}
+
+impl<I: BlobIo, C: Clock> Drop for Temp<I, C> {
+    fn drop(&mut self) {
+        self.store.io().discard(&self.path);
     }
 }
 

@@ -1,30 +1,16 @@
 //! The store on real folders: import, copy, remove, prune, locks, a full round through an archive.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
+use common::Real;
 use pollster::block_on;
-use store::{Ages, BytesBody, Clock, Digest, Error, FsIo, Name, Placing, Store, Verdict, media};
-
-/// The machine's clock; sleeping blocks, there is nothing else to do on these threads.
-#[derive(Clone)]
-struct Real(Instant);
-
-impl Clock for Real {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap()
-    }
-
-    fn unix_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        u64::try_from(since.as_millis()).unwrap()
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        std::thread::sleep(Duration::from_millis(ms));
-    }
-}
+use store::{Ages, BytesBody, Digest, Error, FsIo, Name, Placing, Store, Verdict, media};
 
 fn open(root: &Path) -> Store<FsIo, Real> {
     Store::new(FsIo::new(root), Real(Instant::now()))
@@ -229,4 +215,81 @@ fn two_writers_exclude_each_other() {
     let store = open(&root);
     assert_eq!(block_on(store.list()).unwrap().models.len(), 2);
     assert!(block_on(store.verify(None, |_| ())).unwrap().is_good());
+}
+
+/// What Ollama writes, with what lies around in real folders.
+#[test]
+fn a_store_made_by_ollama_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let write = |path: &str, bytes: &[u8]| {
+        let place = root.join(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, bytes).unwrap();
+    };
+    let blob = |bytes: &[u8]| {
+        write(&format!("blobs/sha256-{}", Digest::of(bytes).hex()), bytes);
+        format!("\"digest\":\"{}\",\"size\":{}", Digest::of(bytes), bytes.len())
+    };
+    let config = br#"{"model_format":"gguf","model_family":"llama","model_families":null,"model_type":"1.2B","file_type":"Q4_K_M","architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let manifest = format!(
+        "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"config\":{{\"mediaType\":\"{}\",{}}},\
+         \"layers\":[{{\"mediaType\":\"{}\",{},\"from\":\"x/blobs/sha256-1\"}},\
+         {{\"mediaType\":\"{}\",{}}}]}}\n",
+        media::MANIFEST,
+        media::CONFIG,
+        blob(config),
+        media::MODEL,
+        blob(b"GGUF weights"),
+        media::TEMPLATE,
+        blob(b"{{ .Prompt }}"),
+    );
+    write("manifests/registry.ollama.ai/library/llama3.2/1b", manifest.as_bytes());
+    write("manifests/.DS_Store", b"x");
+    write("manifests/registry.ollama.ai/library/llama3.2/.DS_Store", b"x");
+    let hex = "a".repeat(64);
+    write(&format!("blobs/sha256-{hex}-partial"), b"half");
+    write(&format!("blobs/sha256-{hex}-partial-0"), b"{\"N\":0}");
+    write("blobs/notes.txt", b"mine");
+    let store = open(root);
+    block_on(async {
+        let listing = store.list().await.unwrap();
+        assert_eq!((listing.models.len(), listing.skipped.len()), (1, 0));
+        let model = &listing.models[0];
+        assert_eq!(model.name.short(), "llama3.2:1b");
+        assert_eq!(model.manifest.digest(), Digest::of(manifest.as_bytes()));
+        assert!(store.verify(None, |_| ()).await.unwrap().is_good());
+        let pruned = store.prune(Ages::default()).await.unwrap();
+        assert_eq!((pruned.blobs.len(), pruned.n_rests, pruned.n_young), (0, 0, 2));
+        let pruned = store.prune(Ages { grace_ms: 0, part_ms: 0 }).await.unwrap();
+        assert_eq!((pruned.blobs.len(), pruned.n_rests), (0, 2));
+        // The copy is the same bytes: the same model for Ollama too.
+        store.copy(&model.name, &name("copy")).await.unwrap();
+    });
+    let copy = fs::read(root.join("manifests/registry.ollama.ai/library/copy/latest")).unwrap();
+    assert_eq!(copy, manifest.as_bytes());
+    assert!(root.join("blobs/notes.txt").exists());
+}
+
+#[test]
+fn an_upload_that_is_dropped_leaves_nothing() {
+    struct Silent(bool);
+    impl store::Body for Silent {
+        async fn next(&mut self) -> Option<Result<Vec<u8>, store::FetchError>> {
+            match std::mem::replace(&mut self.0, true) {
+                false => Some(Ok(vec![1; 1000])),
+                true => std::future::pending().await,
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let upload = Box::pin(store.put_body(Silent(false), None, None));
+    let waker = std::task::Waker::noop();
+    let mut upload = upload;
+    let polled = upload.as_mut().poll(&mut std::task::Context::from_waker(waker));
+    assert!(polled.is_pending());
+    assert_eq!(files(folder.path()).len(), 1);
+    drop(upload);
+    assert_eq!(files(folder.path()), Vec::<String>::new());
 }

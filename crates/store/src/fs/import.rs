@@ -17,12 +17,12 @@ use crate::io::{Access, BlobFile, BlobIo};
 use crate::listing::Committed;
 use crate::name::Name;
 use crate::path::StorePath;
-use crate::store::Store;
+use crate::store::{Store, Temp};
 
 /// How a file gets into the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placing {
-    /// A copy. File systems with clones (btrfs, XFS, APFS) make one without copying bytes.
+    /// A copy. Linux makes a clone instead where the file system can (btrfs, XFS).
     Copy,
     /// A hard link, a copy where that is impossible. No bytes are copied, but who writes into the
     /// original changes the store too; `verify` finds that.
@@ -66,35 +66,19 @@ impl<C: Clock> Store<FsIo, C> {
     /// [`Error::Gguf`] for what is no regular file, [`Error::Full`], [`Error::Io`].
     pub async fn place_file(&self, path: &Path, placing: Placing) -> Result<(Digest, u64), Error> {
         let len = open_outside(path)?.len();
-        let temp = self.temp_path();
-        let place = self.io().make_folder(&temp)?;
+        let temp = Temp { store: self.clone(), path: self.temp_path() };
+        let place = self.io().make_folder(&temp.path)?;
         let is_linked = placing == Placing::Link && fs::hard_link(path, &place).is_ok();
         if !is_linked && let Err(error) = copy(path, &place) {
-            self.discard(&temp).await;
-            return Err(self.explain(io_error("copy a file to", &temp, &error), len).await);
+            return Err(self.explain(io_error("copy a file to", &temp.path, &error), len).await);
         }
         // What is hashed is what lies in the store now, whatever happened to the original.
-        self.adopt(temp).await
-    }
-
-    /// Hashes a file that lies without a name and gives it its name.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; the file is removed then.
-    async fn adopt(&self, temp: StorePath) -> Result<(Digest, u64), Error> {
-        let sealed = async {
-            let file = self.io().open(&temp, Access::Write).await?;
-            let digest = hash_file(&file, &temp, |_| ()).await?;
-            file.sync().await?;
-            Ok(Sealed { len: file.len(), digest, temp: temp.clone() })
-        };
-        match sealed.await {
-            Ok(sealed) => self.name_blob(sealed).await,
-            Err(error) => {
-                self.discard(&temp).await;
-                Err(error)
-            }
-        }
+        let file = self.io().open(&temp.path, Access::Write).await?;
+        let digest = hash_file(&file, &temp.path, |_| ()).await?;
+        file.sync().await?;
+        let len = file.len();
+        drop(file);
+        self.name_blob(Sealed { temp, digest, len }).await
     }
 }
 

@@ -193,6 +193,11 @@ impl BlobIo for FsIo {
         }
     }
 
+    fn discard(&self, path: &StorePath) {
+        // If it fails, a prune does it.
+        let _ = fs::remove_file(self.place(path));
+    }
+
     async fn remove_folder(&self, folder: &StorePath) -> Result<bool, IoError> {
         match fs::remove_dir(self.place(folder)) {
             Ok(()) => Ok(true),

@@ -36,7 +36,8 @@ pub(crate) fn lines_in(journal_len: u64) -> u64 {
 
 impl<T: BlobFile> Journal<T> {
     /// Reads a record, or begins a new one if this one is of another file. Returns the pieces it
-    /// claims. `piece` is the bytes of one, `validator` is what the server calls this version of the file, empty for blobs.
+    /// claims. `piece` is the bytes of one, `validator` is what the server calls this version of
+    /// the file, empty for blobs.
     pub(crate) fn open(
         file: T,
         size: u64,

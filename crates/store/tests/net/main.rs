@@ -1,5 +1,7 @@
 //! Pull, push, save and load against a registry in memory: cuts, kills, faults and bad input.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod address;
 mod archive;
 mod bad_input;

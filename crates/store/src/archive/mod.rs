@@ -6,8 +6,7 @@
 //! makes a store. Loading gives nothing a name before everything was read and its digests were
 //! compared.
 
-use gguf::ByteSource;
-use tar::{EntryType, Header};
+mod blocks;
 
 use crate::blobs::Sealed;
 use crate::clock::{Clock, breathe};
@@ -22,9 +21,8 @@ use crate::name::Name;
 use crate::path::{StorePath, manifest_name};
 use crate::progress::Progress;
 use crate::store::{Store, read_error};
-
-/// A tar file consists of blocks of this many bytes.
-const BLOCK: usize = 512;
+use blocks::{BLOCK, Reader, header, padding};
+use gguf::ByteSource;
 
 /// Where an archive is written to.
 #[allow(async_fn_in_trait, reason = "one thread runs them")]
@@ -48,7 +46,8 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::BlobMissing`] (before anything is written),
-    /// [`Error::Mismatch`] when a blob turns out to be damaged, [`Error::Archive`] when `out` fails.
+    /// [`Error::Manifest`] when a blob turns out to be damaged, [`Error::Archive`] when `out`
+    /// fails.
     pub async fn save(
         &self,
         name: &Name,
@@ -117,7 +116,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         name: Option<&Name>,
         mut progress: impl FnMut(Progress),
     ) -> Result<Committed, Error> {
-        let mut reader = Reader { input, buffer: Vec::new(), at: 0 };
+        let mut reader = Reader::new(input);
         let (stored, manifest) = read_first(&mut reader).await?;
         let name = name.unwrap_or(&stored);
         let mut missing = Vec::new();
@@ -149,7 +148,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         reader: &mut Reader<impl Body>,
         manifest: &Manifest,
         mut missing: Vec<Layer>,
-        sealed: &mut Vec<Sealed>,
+        sealed: &mut Vec<Sealed<I, C>>,
         progress: &mut impl FnMut(Progress),
     ) -> Result<(), Error> {
         while let Some((path, size)) = reader.header().await? {
@@ -181,7 +180,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         reader: &mut Reader<impl Body>,
         layer: &Layer,
         progress: &mut impl FnMut(Progress),
-    ) -> Result<Sealed, Error> {
+    ) -> Result<Sealed<I, C>, Error> {
         let mut writer = self.write_blob(None).await?;
         while writer.len() < layer.size {
             let rest = layer.size - writer.len();
@@ -226,93 +225,4 @@ fn refuse(reason: String) -> Error {
 
 async fn write(out: &mut impl Sink, bytes: &[u8]) -> Result<(), Error> {
     out.write(bytes).await.map_err(|reason| Error::Archive { reason })
-}
-
-fn header(path: &str, size: u64) -> Result<[u8; BLOCK], Error> {
-    let mut header = Header::new_ustar();
-    header.set_path(path).map_err(|error| refuse(format!("{path} is too long: {error}")))?;
-    header.set_entry_type(EntryType::Regular);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    header.set_size(size);
-    header.set_cksum();
-    Ok(*header.as_bytes())
-}
-
-/// Zeros up to the next block.
-fn padding(size: u64) -> &'static [u8] {
-    const ZEROS: [u8; BLOCK] = [0; BLOCK];
-    let rest = usize::try_from(size % BLOCK as u64).unwrap_or(0);
-    ZEROS.get(..(BLOCK - rest) % BLOCK).unwrap_or_default()
-}
-
-/// Takes an archive apart while it arrives.
-struct Reader<B> {
-    input: B,
-    buffer: Vec<u8>,
-    /// Bytes of `buffer` that are used up.
-    at: usize,
-}
-
-impl<B: Body> Reader<B> {
-    /// Between 1 and `most` bytes; an error at the end of the input.
-    async fn some(&mut self, most: u64) -> Result<Vec<u8>, Error> {
-        while self.at >= self.buffer.len() {
-            match self.input.next().await {
-                None => return Err(refuse("it ends too early, copy it again".to_owned())),
-                Some(Ok(bytes)) => (self.buffer, self.at) = (bytes, 0),
-                Some(Err(error)) => {
-                    return Err(Error::Network { host: "the archive".into(), error });
-                }
-            }
-        }
-        let rest = self.buffer.get(self.at..).unwrap_or_default();
-        let n = usize::try_from(most).unwrap_or(usize::MAX).min(rest.len());
-        let piece = rest.get(..n).unwrap_or_default().to_vec();
-        self.at += n;
-        Ok(piece)
-    }
-
-    /// So many bytes; callers have compared the number with a limit.
-    async fn exactly(&mut self, n: u64) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        while (bytes.len() as u64) < n {
-            bytes.extend(self.some(n - bytes.len() as u64).await?);
-        }
-        Ok(bytes)
-    }
-
-    async fn skip(&mut self, mut n: u64) -> Result<(), Error> {
-        while n > 0 {
-            n -= self.some(n).await?.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Path and size of the next entry; `None` at the archive's end.
-    async fn header(&mut self) -> Result<Option<(String, u64)>, Error> {
-        let block = self.exactly(BLOCK as u64).await?;
-        if block.iter().all(|byte| *byte == 0) {
-            return Ok(None);
-        }
-        let block: [u8; BLOCK] =
-            block.try_into().map_err(|_| refuse("it ends too early".to_owned()))?;
-        let header = Header::from_byte_slice(&block);
-        let is_whole = header.cksum().is_ok_and(|sum| sum == checksum(&block));
-        if !is_whole || header.entry_type() != EntryType::Regular {
-            return Err(refuse("it is no tar archive that `save` wrote, or damaged".to_owned()));
-        }
-        let size = header.entry_size().map_err(|error| refuse(error.to_string()))?;
-        let path = String::from_utf8(header.path_bytes().into_owned());
-        Ok(Some((path.map_err(|_| refuse("a path in it is no text".to_owned()))?, size)))
-    }
-}
-
-/// Tar's checksum: the sum of all bytes, with spaces where the checksum itself stands.
-fn checksum(block: &[u8; BLOCK]) -> u32 {
-    let value = |(i, byte): (usize, &u8)| match i {
-        148..156 => u32::from(b' '),
-        _ => u32::from(*byte),
-    };
-    block.iter().enumerate().map(value).sum()
 }

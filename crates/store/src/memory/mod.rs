@@ -4,6 +4,8 @@
 //! gone or torn, in an order that a seed decides, as after a power cut. Failing at every operation
 //! in turn and looking at what is left is how the store's promises are checked.
 
+mod loss;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,6 +14,7 @@ use gguf::{ByteSource, SourceError};
 
 use crate::io::{Access, BlobFile, BlobIo, Entry, IoError, IoKind, Stat};
 use crate::path::StorePath;
+use loss::{next, tear};
 
 /// Files in memory. Clones are the same store.
 #[derive(Clone, Default)]
@@ -55,9 +58,6 @@ pub enum Loss {
     /// Some blocks of it, as this seed decides: the power was cut.
     Unsynced(u64),
 }
-
-/// Bytes that a disk writes at once, or not at all.
-const BLOCK: usize = 512;
 
 impl MemoryIo {
     /// Limits the bytes of all files together; `None` for no limit.
@@ -137,32 +137,6 @@ impl MemoryIo {
             _ => Ok(()),
         }
     }
-}
-
-/// The next number of a small generator (SplitMix64), good enough to choose blocks.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// `new` where the seed says so, else `old`, else zeros; block by block.
-fn tear(old: &[u8], new: &[u8], random: &mut u64) -> Vec<u8> {
-    let len = match next(random) % 2 {
-        0 => new.len(),
-        _ => old.len(),
-    };
-    let mut torn = vec![0; len];
-    for (i, block) in torn.chunks_mut(BLOCK).enumerate() {
-        let source = if next(random).is_multiple_of(2) { new } else { old };
-        let source = source.get(i * BLOCK..).unwrap_or(&[]);
-        let n = source.len().min(block.len());
-        if let (Some(to), Some(from)) = (block.get_mut(..n), source.get(..n)) {
-            to.copy_from_slice(from);
-        }
-    }
-    torn
 }
 
 /// An open file in memory.
@@ -313,6 +287,13 @@ impl BlobIo for MemoryIo {
     async fn remove(&self, path: &StorePath) -> Result<bool, IoError> {
         self.step("remove", path)?;
         Ok(self.0.files.borrow_mut().remove(path).is_some())
+    }
+
+    fn discard(&self, path: &StorePath) {
+        // A machine that is down removes nothing.
+        if !self.0.is_down.get() {
+            self.0.files.borrow_mut().remove(path);
+        }
     }
 
     async fn remove_folder(&self, _: &StorePath) -> Result<bool, IoError> {
