@@ -105,13 +105,13 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     pub(crate) async fn name_blob(&self, sealed: Sealed<I, C>) -> Result<(Digest, u64), Error> {
         let Sealed { temp, digest, len } = sealed;
         if self.has_blob(&digest, len).await? {
-            self.discard(&temp.path).await;
+            temp.remove().await;
             return Ok((digest, len));
         }
-        match self.io().rename(&temp.path, &StorePath::blob(&digest)).await {
+        match temp.rename(&StorePath::blob(&digest)).await {
             Ok(()) => Ok((digest, len)),
             Err(error) => {
-                self.discard(&temp.path).await;
+                temp.remove().await;
                 Err(self.explain(error, len).await)
             }
         }
@@ -119,7 +119,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
 
     /// Forgets a complete blob that has no name.
     pub(crate) async fn drop_sealed(&self, sealed: Sealed<I, C>) {
-        self.discard(&sealed.temp.path).await;
+        sealed.temp.remove().await;
     }
 }
 
@@ -157,7 +157,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
                 Ok(())
             }
             Err(error) => {
-                self.store.discard(&self.temp.path).await;
+                self.temp.remove().await;
                 Err(error)
             }
         }
@@ -188,7 +188,7 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
         match result {
             Ok(()) => Ok(Sealed { temp, digest, len }),
             Err(error) => {
-                store.discard(&temp.path).await;
+                temp.remove().await;
                 Err(error)
             }
         }
@@ -196,9 +196,9 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
 
     /// Drops what was written.
     pub async fn abandon(self) {
-        let BlobWriter { store, temp, file, .. } = self;
+        let BlobWriter { temp, file, .. } = self;
         drop(file);
-        store.discard(&temp.path).await;
+        temp.remove().await;
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Stat {
 pub struct Entry {
     /// Its name, without the folder.
     pub name: String,
-    /// `None` for a folder. Links to elsewhere are not followed and not listed.
+    /// `None` for a folder. What is neither a file nor a folder is not listed.
     pub file: Option<Stat>,
 }
 

@@ -11,7 +11,7 @@ use crate::io::{Access, BlobIo, IoKind};
 use crate::limits::{MANIFEST_BYTES, MANIFESTS};
 use crate::manifest::Manifest;
 use crate::name::Name;
-use crate::path::{StorePath, manifest_name};
+use crate::path::{StorePath, manifest_name, unescaped};
 use crate::store::{Model, Store, read_error};
 
 /// All models, and what could not be read.
@@ -116,8 +116,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             let mut next = Vec::new();
             for folder in folders {
                 for entry in self.io().list(&folder).await? {
-                    let same = entry.name.replace("%3A", ":").replace("%2E", ".");
-                    if same.eq_ignore_ascii_case(part) {
+                    if unescaped(&entry.name).eq_ignore_ascii_case(part) {
                         next.extend(folder.child(&entry.name));
                     }
                 }

@@ -149,7 +149,8 @@ fn escaped(part: &str) -> String {
     }
 }
 
-fn unescaped(part: &str) -> String {
+/// The part of a name that a folder or file stands for.
+pub(crate) fn unescaped(part: &str) -> String {
     part.replace("%3A", ":").replace("%2E", ".")
 }
 

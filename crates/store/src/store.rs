@@ -170,9 +170,9 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     /// A new file without a name.
     pub(crate) async fn temp(&self) -> Result<(Temp<I, C>, I::File), Error> {
         loop {
-            let temp = self.temp_path();
-            match self.io().open(&temp, Access::New).await {
-                Ok(file) => return Ok((Temp { store: self.clone(), path: temp }, file)),
+            let path = self.temp_path();
+            match self.io().open(&path, Access::New).await {
+                Ok(file) => return Ok((Temp::new(self, path), file)),
                 // Another process counts from the same millisecond.
                 Err(error) if error.kind == IoKind::Exists => continue,
                 Err(error) => return Err(self.explain(error, 0).await),
@@ -181,7 +181,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     }
 
     /// A path for a file without a name, most likely unused.
-    pub(crate) fn temp_path(&self) -> StorePath {
+    fn temp_path(&self) -> StorePath {
         let n = self.inner.n_temps.get();
         self.inner.n_temps.set(n.wrapping_add(1));
         StorePath::temp(self.clock().unix_ms(), n)
@@ -194,32 +194,54 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             file.write_at(0, bytes)?;
             file.sync().await?;
             drop(file);
-            self.io().rename(&temp.path, path).await
+            temp.rename(path).await
         };
         match write.await {
             Ok(()) => Ok(()),
             Err(error) => {
-                self.discard(&temp.path).await;
+                temp.remove().await;
                 Err(self.explain(error, bytes.len() as u64).await)
             }
         }
-    }
-
-    /// Removes a file without a name. If that fails, a prune will do it.
-    pub(crate) async fn discard(&self, temp: &StorePath) {
-        let _ = self.io().remove(temp).await;
     }
 }
 
 /// A file without a name. It goes with this value, unless it got a name before.
 pub(crate) struct Temp<I: BlobIo, C: Clock> {
-    pub store: Store<I, C>,
-    pub path: StorePath,
+    store: Store<I, C>,
+    path: StorePath,
+    /// The path is ours; afterwards another process may have taken it.
+    is_ours: Cell<bool>,
+}
+
+impl<I: BlobIo, C: Clock> Temp<I, C> {
+    fn new(store: &Store<I, C>, path: StorePath) -> Temp<I, C> {
+        Temp { store: store.clone(), path, is_ours: Cell::new(true) }
+    }
+
+    pub(crate) fn path(&self) -> &StorePath {
+        &self.path
+    }
+
+    /// Gives the file its name.
+    pub(crate) async fn rename(&self, to: &StorePath) -> Result<(), IoError> {
+        self.store.io().rename(&self.path, to).await?;
+        self.is_ours.set(false);
+        Ok(())
+    }
+
+    /// Removes the file. If that fails, a prune will do it.
+    pub(crate) async fn remove(&self) {
+        let _ = self.store.io().remove(&self.path).await;
+        self.is_ours.set(false);
+    }
 }
 
 impl<I: BlobIo, C: Clock> Drop for Temp<I, C> {
     fn drop(&mut self) {
-        self.store.io().discard(&self.path);
+        if self.is_ours.get() {
+            self.store.io().discard(&self.path);
+        }
     }
 }
 

@@ -153,6 +153,12 @@ fn a_split_model_is_imported_by_any_of_its_files_and_linked() {
         let names: Vec<_> = exported.iter().map(|file| file.file_name.as_str()).collect();
         assert_eq!(names, ["m-latest-00001-of-00002.gguf", "m-latest-00002-of-00002.gguf"]);
         assert_eq!(exported[1].digest, Digest::of(&fs::read(&second).unwrap()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            // One file with two names.
+            assert_eq!(fs::metadata(&second).unwrap().nlink(), 2);
+        }
         fs::remove_file(folder.path().join("m-00001-of-00002.gguf")).unwrap();
         let error = store.import_path(&name("n"), &second, Placing::Link).await.unwrap_err();
         assert!(matches!(error, Error::Gguf { .. }), "{error}");
@@ -198,7 +204,7 @@ fn two_writers_exclude_each_other() {
             std::thread::spawn(move || {
                 let store = open(&root);
                 let name = name(&format!("m{}", i % 2));
-                for round in 0..5 {
+                for round in 0..20 {
                     let bytes = format!("{i} {round}");
                     let digest = block_on(store.put_bytes(bytes.as_bytes())).unwrap();
                     let config = store::Layer::new(media::CONFIG, digest, bytes.len() as u64);
@@ -231,14 +237,18 @@ fn a_store_made_by_ollama_opens() {
         write(&format!("blobs/sha256-{}", Digest::of(bytes).hex()), bytes);
         format!("\"digest\":\"{}\",\"size\":{}", Digest::of(bytes), bytes.len())
     };
-    let config = br#"{"model_format":"gguf","model_family":"llama","model_families":null,"model_type":"1.2B","file_type":"Q4_K_M","architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let config = concat!(
+        r#"{"model_format":"gguf","model_family":"llama","model_families":null,"#,
+        r#""model_type":"1.2B","file_type":"Q4_K_M","architecture":"amd64","os":"linux","#,
+        r#""rootfs":{"type":"layers","diff_ids":[]}}"#,
+    );
     let manifest = format!(
         "{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"config\":{{\"mediaType\":\"{}\",{}}},\
          \"layers\":[{{\"mediaType\":\"{}\",{},\"from\":\"x/blobs/sha256-1\"}},\
          {{\"mediaType\":\"{}\",{}}}]}}\n",
         media::MANIFEST,
         media::CONFIG,
-        blob(config),
+        blob(config.as_bytes()),
         media::MODEL,
         blob(b"GGUF weights"),
         media::TEMPLATE,
@@ -263,6 +273,16 @@ fn a_store_made_by_ollama_opens() {
         assert_eq!((pruned.blobs.len(), pruned.n_rests, pruned.n_young), (0, 0, 2));
         let pruned = store.prune(Ages { grace_ms: 0, part_ms: 0 }).await.unwrap();
         assert_eq!((pruned.blobs.len(), pruned.n_rests), (0, 2));
+        #[cfg(unix)]
+        {
+            // A manifest behind a link names its blobs too.
+            let real = root.join("elsewhere");
+            let tag = root.join("manifests/registry.ollama.ai/library/llama3.2/1b");
+            fs::rename(&tag, &real).unwrap();
+            std::os::unix::fs::symlink(&real, &tag).unwrap();
+            let pruned = store.prune(Ages { grace_ms: 0, part_ms: 0 }).await.unwrap();
+            assert_eq!((pruned.blobs.len(), pruned.blocked), (0, None));
+        }
         // The copy is the same bytes: the same model for Ollama too.
         store.copy(&model.name, &name("copy")).await.unwrap();
     });

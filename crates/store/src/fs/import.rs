@@ -1,7 +1,7 @@
 //! Import of files by path: copied, cloned where the file system can, or linked.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::blobs::{Sealed, hash_file};
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::io::{Access, BlobFile, BlobIo};
+use crate::io::{Access, BlobFile, BlobIo, IoKind};
 use crate::listing::Committed;
 use crate::name::Name;
 use crate::path::StorePath;
-use crate::store::{Store, Temp};
+use crate::store::Store;
 
 /// How a file gets into the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,33 +66,51 @@ impl<C: Clock> Store<FsIo, C> {
     /// [`Error::Gguf`] for what is no regular file, [`Error::Full`], [`Error::Io`].
     pub async fn place_file(&self, path: &Path, placing: Placing) -> Result<(Digest, u64), Error> {
         let len = open_outside(path)?.len();
-        let temp = Temp { store: self.clone(), path: self.temp_path() };
-        let place = self.io().make_folder(&temp.path)?;
-        let is_linked = placing == Placing::Link && fs::hard_link(path, &place).is_ok();
-        if !is_linked && let Err(error) = copy(path, &place) {
-            return Err(self.explain(io_error("copy a file to", &temp.path, &error), len).await);
-        }
+        let (temp, file) = self.temp().await?;
+        let place = self.io().place(temp.path());
+        let is_linked = match put(path, &place, placing) {
+            Ok(is_linked) => is_linked,
+            Err(error) => {
+                let error = io_error("copy a file to", temp.path(), &error);
+                return Err(self.explain(error, len).await);
+            }
+        };
+        drop(file);
         // What is hashed is what lies in the store now, whatever happened to the original.
-        let file = self.io().open(&temp.path, Access::Write).await?;
-        let digest = hash_file(&file, &temp.path, |_| ()).await?;
-        file.sync().await?;
+        let access = if is_linked { Access::Read } else { Access::Write };
+        let file = self.io().open(temp.path(), access).await?;
+        let digest = hash_file(&file, temp.path(), |_| ()).await?;
+        match file.sync().await {
+            // Windows syncs only what may be written; the original is as durable as it was.
+            Err(error) if is_linked && error.kind == IoKind::Denied => {}
+            synced => synced?,
+        }
         let len = file.len();
         drop(file);
         self.name_blob(Sealed { temp, digest, len }).await
     }
 }
 
-/// Copies bytes (or clones them), not permissions: an original that may not be written would make
-/// a blob that cannot be removed on some systems.
-fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
-    let mut source = fs::File::open(from)?;
-    let mut target = fs::OpenOptions::new().write(true).create_new(true).open(to)?;
-    std::io::copy(&mut source, &mut target)
+/// Puts a file in the place of an empty one: links it, or copies its bytes (or clones them). Not
+/// its permissions: an original that may not be written would make a blob that cannot be removed
+/// on some systems. True if it was linked.
+fn put(from: &Path, place: &Path, placing: Placing) -> io::Result<bool> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    if placing == Placing::Link {
+        fs::remove_file(place)?;
+        if fs::hard_link(from, place).is_ok() {
+            return Ok(true);
+        }
+        options.create_new(true);
+    }
+    io::copy(&mut fs::File::open(from)?, &mut options.open(place)?)?;
+    Ok(false)
 }
 
 /// A file outside of the store, given by a person.
 fn open_outside(path: &Path) -> Result<FsFile, Error> {
-    let failed = |error: std::io::Error| match error.kind() {
+    let failed = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => refuse(path, "there is no such file".into()),
         _ => refuse(path, error.to_string()),
     };

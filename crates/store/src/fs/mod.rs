@@ -82,7 +82,13 @@ impl FsIo {
 
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    match File::open(folder)?.sync_all() {
+        // Some network and user-space file systems know no sync of folders.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 #[cfg(not(unix))]
@@ -135,13 +141,9 @@ impl BlobIo for FsIo {
     }
 
     async fn stat(&self, path: &StorePath) -> Result<Option<Stat>, IoError> {
-        match fs::symlink_metadata(self.place(path)) {
+        // A blob may be a link into another store, as some people set it up.
+        match fs::metadata(self.place(path)) {
             Ok(metadata) if metadata.is_file() => Ok(Some(stat_of(&metadata))),
-            // A blob may be a link into another store, as some people set it up.
-            Ok(metadata) if metadata.is_symlink() => Ok(fs::metadata(self.place(path))
-                .ok()
-                .filter(fs::Metadata::is_file)
-                .map(|metadata| stat_of(&metadata))),
             Ok(_) => Ok(None),
             Err(error) => match error.kind() {
                 ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
@@ -162,9 +164,10 @@ impl BlobIo for FsIo {
             let entry = entry.map_err(failed)?;
             // Names that are no text are nobody's that we know.
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let metadata = match entry.metadata() {
+            // Links are followed: a manifest behind one names blobs like any other.
+            let metadata = match fs::metadata(entry.path()) {
                 Ok(metadata) => metadata,
-                // It was removed since the folder was read.
+                // It was removed since the folder was read, or is a link to nothing.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(error)),
             };
