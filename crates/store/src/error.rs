@@ -61,6 +61,17 @@ pub enum Error {
     #[error("the archive cannot be loaded: {reason}; nothing was stored")]
     Archive { reason: String },
 
+    /// The file or pipe that something was to be written to failed, in the host's words.
+    #[error("could not write: {reason}; what was written is incomplete, delete it")]
+    Output { reason: String },
+
+    /// A blob of this store is not what its name says.
+    #[error(
+        "the blob {digest} is damaged (its bytes are now those of {got}): remove the model and \
+         pull or load it again"
+    )]
+    Damage { digest: Digest, got: Digest },
+
     /// The network failed (after all tries).
     #[error("{host}: {error}")]
     Network { host: String, error: FetchError },

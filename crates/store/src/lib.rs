@@ -54,7 +54,7 @@ pub use digest::Digest;
 pub use error::Error;
 pub use fetch::{Body, BytesBody, Fetch, FetchError, Headers, Method, Request, Response};
 #[cfg(feature = "native")]
-pub use fs::{FsFile, FsIo, FsLock, Placing};
+pub use fs::{FileBody, FileSink, FsFile, FsIo, FsLock, Placing};
 pub use gc::{Ages, Pruned, Removed};
 pub use import::ModelFile;
 pub use io::{Access, BlobFile, BlobIo, Entry, IoError, IoKind, Stat};

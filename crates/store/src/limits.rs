@@ -68,8 +68,11 @@ pub const TRIES: u32 = 6;
 /// Longest wait between two tries, milliseconds. Waits double from one second.
 pub const BACKOFF_MAX_MS: u64 = 32_000;
 
-/// Time between two looks at a lock that another process holds, milliseconds.
+/// Time between two looks at a download that another process does, milliseconds.
 pub const LOCK_POLL_MS: u64 = 100;
+
+/// The same for the lock of a short change, which is held for milliseconds.
+pub const SHORT_LOCK_POLL_MS: u64 = 10;
 
 /// Longest wait for the lock of a short change (no download holds it), milliseconds.
 pub const LOCK_WAIT_MS: u64 = 30_000;

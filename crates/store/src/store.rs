@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::io::{Access, BlobFile, BlobIo, IoError, IoKind};
-use crate::limits::{LOCK_POLL_MS, LOCK_WAIT_MS, SPACE_MARGIN, TEXT_BYTES};
+use crate::limits::{LOCK_WAIT_MS, SHORT_LOCK_POLL_MS, SPACE_MARGIN, TEXT_BYTES};
 use crate::manifest::{Layer, Manifest};
 use crate::name::Name;
 use crate::path::StorePath;
@@ -163,7 +163,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             if self.clock().now_ms().saturating_sub(start) > LOCK_WAIT_MS {
                 return Err(Error::Locked { seconds: LOCK_WAIT_MS / 1000 });
             }
-            self.clock().sleep_ms(LOCK_POLL_MS).await;
+            self.clock().sleep_ms(SHORT_LOCK_POLL_MS).await;
         }
     }
 

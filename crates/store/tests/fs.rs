@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use common::Real;
 use pollster::block_on;
-use store::{Ages, BytesBody, Digest, Error, FsIo, Name, Placing, Store, Verdict, media};
+use store::{Ages, Digest, Error, FileBody, FileSink, FsIo, Name, Placing, Store, Verdict, media};
 
 fn open(root: &Path) -> Store<FsIo, Real> {
     Store::new(FsIo::new(root), Real(Instant::now()))
@@ -173,14 +173,44 @@ fn an_archive_makes_the_same_store_elsewhere() {
     block_on(async {
         let store = open(&here);
         store.import_path(&name("h:1/me/a"), &file, Placing::Copy).await.unwrap();
-        let mut archive = Vec::new();
-        store.save(&name("h:1/me/a"), &mut archive, |_| ()).await.unwrap();
-        open(&there).load(BytesBody::new(archive), None, |_| ()).await.unwrap();
+        let place = folder.path().join("a.tar");
+        let mut sink = FileSink::create(&place).unwrap();
+        store.save(&name("h:1/me/a"), &mut sink, |_| ()).await.unwrap();
+        sink.finish().unwrap();
+        let archive = FileBody::new(fs::File::open(&place).unwrap());
+        open(&there).load(archive, None, |_| ()).await.unwrap();
     });
     assert_eq!(files(&here), files(&there));
     for path in files(&here) {
         assert_eq!(fs::read(here.join(&path)).unwrap(), fs::read(there.join(&path)).unwrap());
     }
+}
+
+#[test]
+fn an_exported_file_is_the_imported_one_and_a_damaged_one_keeps_no_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, out) = (folder.path().join("store"), folder.path().join("out"));
+    fs::create_dir(&out).unwrap();
+    let store = open(&root);
+    let file = model_file(folder.path(), "a.gguf", "one");
+    block_on(async {
+        store.import_path(&name("a"), &file, Placing::Copy).await.unwrap();
+        let places = store.export(&name("a"), &out, |_| ()).await.unwrap();
+        assert_eq!(places, [out.join("a-latest.gguf")]);
+        assert_eq!(fs::read(&places[0]).unwrap(), fs::read(&file).unwrap());
+        fs::remove_file(&places[0]).unwrap();
+        let blob =
+            root.join(format!("blobs/sha256-{}", Digest::of(&fs::read(&file).unwrap()).hex()));
+        let mut bytes = fs::read(&blob).unwrap();
+        bytes[9] ^= 1;
+        fs::write(&blob, bytes).unwrap();
+        let error = store.export(&name("a"), &out, |_| ()).await.unwrap_err();
+        assert!(matches!(error, Error::Damage { .. }), "{error}");
+        let error =
+            store.export(&name("a"), &folder.path().join("none"), |_| ()).await.unwrap_err();
+        assert!(matches!(error, Error::Output { .. }), "{error}");
+    });
+    assert_eq!(files(&out), Vec::<String>::new());
 }
 
 #[test]
@@ -204,7 +234,7 @@ fn two_writers_exclude_each_other() {
             std::thread::spawn(move || {
                 let store = open(&root);
                 let name = name(&format!("m{}", i % 2));
-                for round in 0..20 {
+                for round in 0..12 {
                     let bytes = format!("{i} {round}");
                     let digest = block_on(store.put_bytes(bytes.as_bytes())).unwrap();
                     let config = store::Layer::new(media::CONFIG, digest, bytes.len() as u64);

@@ -46,8 +46,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::BlobMissing`] (before anything is written),
-    /// [`Error::Manifest`] when a blob turns out to be damaged, [`Error::Archive`] when `out`
-    /// fails.
+    /// and what [`Store::write_out`] says.
     pub async fn save(
         &self,
         name: &Name,
@@ -79,29 +78,48 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         out: &mut impl Sink,
         progress: &mut impl FnMut(Progress),
     ) -> Result<(), Error> {
-        let path = StorePath::blob(&layer.digest);
-        write(out, &header(path.as_str(), layer.size)?).await?;
-        let file = self.open_blob(&layer.digest).await?;
+        let (digest, size) = (layer.digest, layer.size);
+        write(out, &header(StorePath::blob(&digest).as_str(), size)?).await?;
+        let report = |done| progress(Progress::blob("saving", digest, size, done));
+        self.write_out(&digest, size, out, report).await?;
+        write(out, padding(size)).await
+    }
+
+    /// Writes a blob to `out`, byte for byte: a plain GGUF file, for a model layer. `progress`
+    /// hears how many bytes are done.
+    ///
+    /// # Errors
+    /// [`Error::BlobMissing`]; [`Error::Damage`] (at the end) for a damaged blob, which must not
+    /// spread: what was written is of no use then. [`Error::Output`] when `out` fails.
+    pub async fn write_out(
+        &self,
+        digest: &Digest,
+        size: u64,
+        out: &mut impl Sink,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), Error> {
+        if !self.has_blob(digest, size).await? {
+            return Err(Error::BlobMissing { digest: *digest });
+        }
+        let file = self.open_blob(digest).await?;
         let mut hasher = crate::digest::Hasher::default();
         let mut buffer = vec![0; COPY_BYTES];
         let mut at = 0;
-        while at < layer.size {
-            let n = usize::try_from(layer.size - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+        while at < size {
+            let n = usize::try_from(size - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
             let piece = buffer.get_mut(..n).unwrap_or_default();
-            file.read_at(at, piece).map_err(|error| read_error(&path, &error))?;
+            let read = file.read_at(at, piece);
+            read.map_err(|error| read_error(&StorePath::blob(digest), &error))?;
             hasher.update(piece);
             write(out, piece).await?;
             at += n as u64;
-            progress(Progress::blob("saving", layer.digest, layer.size, at));
+            progress(at);
             breathe().await;
         }
-        // A damaged blob must not spread.
-        let got = hasher.finish();
-        if got != layer.digest {
-            let reason = format!("the blob {} is damaged, pull the model again", layer.digest);
-            return Err(Error::Manifest { name: "this model".into(), reason });
+        match hasher.finish() {
+            got if got == *digest => Ok(()),
+            got => Err(Error::Damage { digest: *digest, got }),
         }
-        write(out, padding(layer.size)).await
     }
 
     /// Reads an archive and stores its model, under another name if `name` says so. All of it is
@@ -224,5 +242,5 @@ fn refuse(reason: String) -> Error {
 }
 
 async fn write(out: &mut impl Sink, bytes: &[u8]) -> Result<(), Error> {
-    out.write(bytes).await.map_err(|reason| Error::Archive { reason })
+    out.write(bytes).await.map_err(|reason| Error::Output { reason })
 }

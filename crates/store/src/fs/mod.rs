@@ -9,6 +9,7 @@
 
 mod import;
 mod lock;
+mod stream;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -24,6 +25,7 @@ use crate::path::StorePath;
 
 pub use import::Placing;
 pub use lock::FsLock;
+pub use stream::{FileBody, FileSink};
 
 /// A store's folder.
 #[derive(Clone, Debug)]

@@ -254,6 +254,18 @@ fn what_a_crash_leaves_is_pruned_after_its_time() {
 }
 
 #[test]
+fn a_clock_that_jumps_back_keeps_things() {
+    let bench = Bench::new();
+    let store: LabStore = Store::new(bench.io.clone(), ManualClock::default());
+    bench.io.set_time(u64::MAX);
+    bench.run(store.put_bytes(b"from the future")).unwrap();
+    let pruned = bench.run(store.prune(store::Ages::default())).unwrap();
+    assert_eq!((pruned.n_young, pruned.blobs.len()), (2, 0));
+    bench.lab.clock.advance(365 * 24 * 3_600_000);
+    bench.assert_intact("a year later");
+}
+
+#[test]
 fn a_blob_that_is_pruned_while_its_manifest_is_made_is_no_model() {
     let (clock, io) = (ManualClock::default(), MemoryIo::default());
     let store = Store::new(io.clone(), clock.clone());
