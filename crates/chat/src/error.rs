@@ -34,6 +34,17 @@ pub enum Error {
         /// Line in the source, from 1; 0 where it is not known.
         line: usize,
     },
+    /// The source is not valid in Go's template language, or calls a function Ollama does not have.
+    #[error(
+        "the template is not valid Go template syntax (line {line}: {detail}); correct it or \
+         choose another template"
+    )]
+    GoSyntax {
+        /// What the parser says.
+        detail: String,
+        /// Line in the source, from 1.
+        line: usize,
+    },
     /// Rendering took too many steps or read too much.
     #[error(
         "the chat template did not finish within {} steps; it may loop without end, \

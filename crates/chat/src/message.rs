@@ -48,6 +48,34 @@ impl Message {
     }
 }
 
+/// Whether a model that can think shall do so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Think {
+    /// Answer at once.
+    Off,
+    /// Think first.
+    On,
+    /// Think first, with this effort: `low`, `medium`, `high`, `max`.
+    Level(String),
+}
+
+impl Think {
+    /// Whether it thinks at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        *self != Think::Off
+    }
+
+    /// The effort, where one was named.
+    #[must_use]
+    pub fn level(&self) -> Option<&str> {
+        match self {
+            Think::Level(level) => Some(level),
+            Think::Off | Think::On => None,
+        }
+    }
+}
+
 /// What one rendering is told besides the messages.
 #[derive(Debug, Clone, Default)]
 pub struct RenderOptions {
@@ -55,6 +83,8 @@ pub struct RenderOptions {
     pub add_generation_prompt: bool,
     /// Tool definitions (a JSON list); `None` leaves `tools` undefined.
     pub tools: Option<serde_json::Value>,
+    /// Whether the model shall think before it answers; `None` leaves it to the template.
+    pub think: Option<Think>,
     /// The host's clock; without it a template that asks for the date finds no `strftime_now`.
     pub now: Option<Moment>,
     /// Further variables, for example `enable_thinking`; they override all others.

@@ -26,6 +26,7 @@ fn options(vars: &Value) -> RenderOptions {
         tools: vars.get("tools").cloned(),
         now: Some(Moment { year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5 }),
         extra,
+        ..RenderOptions::default()
     }
 }
 
