@@ -27,6 +27,7 @@ mod lower;
 mod message;
 mod meter;
 mod methods;
+pub mod modelfile;
 mod ops;
 mod scan;
 mod search;

@@ -169,7 +169,6 @@ fn thinking_is_marked_as_the_template_marks_it() {
     }
 }
 
-#[cfg(not(target_family = "wasm"))]
 mod soup {
     //! Whatever the source, the answer is a text or an error.
 
@@ -222,7 +221,9 @@ mod soup {
 
     proptest! {
         #[test]
-        fn nothing_panics(parts in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40)) {
+        fn nothing_panics(
+            parts in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..40)
+        ) {
             let data = json!({ "S": "sé", "L": [1, "a", null] });
             let _ = execute(&parts.concat(), &data);
             let _ = execute(&format!("{{{{{}}}}}", parts.join(" ")), &data);
