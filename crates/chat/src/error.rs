@@ -65,6 +65,11 @@ pub enum Error {
         /// The template's own words.
         message: String,
     },
+    /// The template has no form for a text with a hole.
+    #[error(
+        "the template does not support insert: it has no place for a suffix; send a prompt alone"
+    )]
+    NoInsert,
     /// The template failed on this conversation.
     #[error("the chat template failed on this conversation ({detail}); choose another template")]
     Failed {

@@ -37,13 +37,20 @@ impl Message {
         self
     }
 
-    /// The message as a JSON object: role, content, then the other fields.
+    /// The message as a JSON object: role, content, then the other fields; `thinking` also under
+    /// the name that Jinja templates read.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), self.role.clone().into());
         object.insert("content".to_owned(), self.content.clone().into());
         object.extend(self.fields.iter().map(|(k, v)| (k.clone(), v.clone())));
+        // Ollama's name and that of most Jinja templates for the same thing.
+        if let (Some(thinking), false) =
+            (self.fields.get("thinking"), self.fields.contains_key("reasoning_content"))
+        {
+            object.insert("reasoning_content".to_owned(), thinking.clone());
+        }
         serde_json::Value::Object(object)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use chat::{ChatTemplate, Error, Moment, RenderOptions, SpecialTokens};
+use chat::{ChatTemplate, Error, Moment, RenderOptions, SpecialTokens, Template};
 use serde_json::Value;
 
 fn fixtures() -> Option<PathBuf> {
@@ -64,4 +64,19 @@ fn published_templates_render_as_in_jinja2() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     println!("{rendered} rendered, {refused} refused");
     assert!(rendered >= 109 && refused >= 3);
+}
+
+#[test]
+fn published_templates_show_their_tool_calls() {
+    let Some(folder) = fixtures() else {
+        println!("SKIPPED published_templates_show_their_tool_calls: no fixtures");
+        return;
+    };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "jinja") {
+            let t = Template::parse(std::fs::read_to_string(&path).unwrap(), &SpecialTokens { bos: "<s>".into(), eos: "</s>".into() }).unwrap();
+            println!("{:?} {:?} {:?} {:?}", path.file_name(), t.capabilities(), t.thinking_tags(), t.tool_format());
+        }
+    }
 }

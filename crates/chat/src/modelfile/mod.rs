@@ -97,7 +97,8 @@ pub enum Error {
     /// A line begins with something else than a command.
     #[error(
         "(line {line}): command must be one of \"from\", \"license\", \"template\", \"system\", \
-         \"adapter\", \"renderer\", \"parser\", \"parameter\", \"message\", \"requires\", or \"draft\""
+         \"adapter\", \"renderer\", \"parser\", \"parameter\", \"message\", \"requires\", \
+         or \"draft\""
     )]
     Command {
         /// Line in the file, from 1.
