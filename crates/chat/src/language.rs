@@ -4,6 +4,7 @@
 //! conversation need not know which. What a template can do (tools, thinking, a suffix) is read
 //! from the template itself.
 
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::go_template::GoTemplate;
 use crate::message::{Message, RenderOptions, SpecialTokens};
@@ -29,6 +30,9 @@ pub struct Capabilities {
     /// Thinking before the answer.
     pub thinking: bool,
 }
+
+/// The date of renderings nobody reads: some templates print one and fail without it.
+const PROBE_DATE: Moment = Moment { year: 2026, month: 1, day: 1, hour: 0, minute: 0, second: 0 };
 
 impl From<ChatTemplate> for Template {
     fn from(template: ChatTemplate) -> Template {
@@ -137,7 +141,8 @@ impl Template {
             return None;
         }
         let probed = ToolFormat::probe(self.source(), |messages, tools| {
-            let options = RenderOptions { tools: Some(tools.clone()), ..RenderOptions::default() };
+            let (tools, now) = (Some(tools.clone()), Some(PROBE_DATE));
+            let options = RenderOptions { tools, now, ..RenderOptions::default() };
             self.render(messages, &options)
         });
         Some(probed.unwrap_or_default())
@@ -217,8 +222,8 @@ mod tests {
     #[test]
     fn thinking_reaches_templates_of_both_languages() {
         use crate::Think;
-        let jinja = "{% if thinking is defined %}{{ enable_thinking }}{{ reasoning_effort }}{% endif %}\
-                     {% for m in messages %}{{ m.reasoning_content }}{% endfor %}";
+        let jinja = "{% if thinking is defined %}{{ enable_thinking }}{{ reasoning_effort }}\
+                     {% endif %}{% for m in messages %}{{ m.reasoning_content }}{% endfor %}";
         let go = "{{ if .IsThinkSet }}{{ .Think }}{{ .ThinkLevel }}{{ end }}\
                   {{ range .Messages }}{{ .Thinking }}{{ end }}";
         let level = || Think::Level("high".to_owned());

@@ -111,9 +111,10 @@ impl ToolFormat {
                 arguments_key,
             });
         }
-        if name_at > argument_at {
-            return None;
-        }
+        // The name stands before: what follows it must be JSON, not a notation of its own.
+        let between = text.get(name_at..argument_at)?;
+        let object = text.get(name_at + between.rfind('{')?..).unwrap_or_default();
+        serde_json::Deserializer::from_str(object).into_iter::<Json>().next()?.ok()?;
         let before = text.get(..name_at).unwrap_or_default().trim();
         let (marker, sign) = (first_tag(before), last_tag(before));
         if marker.is_empty() || sign.is_empty() {

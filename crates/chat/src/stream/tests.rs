@@ -113,7 +113,8 @@ const CALLS: &[Row] = &[
     ),
     (
         HERMES,
-        "I look.\n\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}{\\\"\"}}\n</tool_call>\n\
+        "I look.\n\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}{\\\"\"}}\n\
+         </tool_call>\n\
          <tool_call>{\"arguments\": {}, \"name\": \"x\"}</tool_call>\nDone.",
         "I look.Done.",
         &["f({\"a\":\"}{\\\"\"})", "x({})"],
@@ -158,7 +159,8 @@ const CALLS: &[Row] = &[
     ),
     (
         MISTRAL,
-        "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": {\"b\": null}}]",
+        "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}, \
+         {\"name\": \"g\", \"arguments\": {\"b\": null}}]",
         "",
         &["f({})", "g({\"b\":null})"],
     ),
