@@ -34,6 +34,8 @@ mod scan;
 mod search;
 pub mod stream;
 mod strings;
+#[cfg(feature = "structure")]
+pub mod structure;
 mod subscript;
 mod template;
 mod text;

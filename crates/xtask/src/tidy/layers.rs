@@ -37,7 +37,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 22] = [
+const OWNED: [(&str, &[&str], &str); 23] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -56,6 +56,7 @@ const OWNED: [(&str, &[&str], &str); 22] = [
     ("rustyline", &["native-host"], NATIVE),
     ("tiny_http", &["xtask", "tests"], "a developer's file server"),
     ("anyhow", &["native-host", "xtask", "tests"], "libraries have typed errors"),
+    ("llguidance", &["chat"], "grammars are the chat crate's"),
     ("minijinja", &["chat"], "templates are the chat crate's"),
     ("minijinja-contrib", &["chat"], "templates are the chat crate's"),
     ("serde_json", JSON, "JSON is for the edges, manifests and templates"),

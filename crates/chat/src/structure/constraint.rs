@@ -1,0 +1,140 @@
+//! A grammar that follows one answer.
+
+use llguidance::Matcher;
+use llguidance::api::{StopReason, TopLevelGrammar};
+use serde_json::{Value as Json, json};
+
+use super::check;
+use super::error::{Error, detail};
+
+/// Bits per word of a mask.
+pub const MASK_BITS: usize = 32;
+
+/// The form an answer must have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Grammar {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that is valid by this schema.
+    JsonSchema(Json),
+    /// Text that matches this regular expression, from beginning to end. Rust's syntax, without
+    /// look-around and back references.
+    Regex(String),
+    /// Text of this grammar, in `llguidance`'s form of Lark's notation.
+    Lark(String),
+}
+
+impl Grammar {
+    /// What it is, in messages.
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Grammar::JsonObject | Grammar::JsonSchema(_) => "JSON schema",
+            Grammar::Regex(_) => "regular expression",
+            Grammar::Lark(_) => "grammar",
+        }
+    }
+
+    /// The grammar as the compiler reads it, once it is known to be safe to read with a stack for
+    /// so many levels.
+    pub(super) fn lower(&self, max_levels: usize) -> Result<TopLevelGrammar, Error> {
+        Ok(match self {
+            Grammar::JsonObject => TopLevelGrammar::from_json_schema(json!({ "type": "object" })),
+            Grammar::JsonSchema(schema) => {
+                check::schema(schema, max_levels)?;
+                TopLevelGrammar::from_json_schema(schema.clone())
+            }
+            Grammar::Regex(pattern) => {
+                check::regex(pattern)?;
+                TopLevelGrammar::from_regex(pattern)
+            }
+            Grammar::Lark(grammar) => {
+                check::lark(grammar)?;
+                TopLevelGrammar::from_lark(grammar.clone())
+            }
+        })
+    }
+}
+
+/// A grammar and how far the answer has come in it.
+pub struct Constraint {
+    matcher: Matcher,
+    n_vocab: usize,
+}
+
+impl std::fmt::Debug for Constraint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Constraint").field("n_vocab", &self.n_vocab).finish_non_exhaustive()
+    }
+}
+
+impl Constraint {
+    /// Refuses a grammar in which no answer can begin.
+    pub(super) fn new(
+        matcher: Matcher,
+        n_vocab: usize,
+        what: &'static str,
+    ) -> Result<Constraint, Error> {
+        let mut constraint = Constraint { matcher, n_vocab };
+        let mut mask = Vec::new();
+        constraint.mask(&mut mask).map_err(|error| match error {
+            Error::Stuck { detail } => Error::Grammar { what, detail },
+            other => other,
+        })?;
+        Ok(constraint)
+    }
+
+    /// Which tokens may come next, one bit each: token `id` is bit `id % 32` of word `id / 32`.
+    /// Tokens that end an answer are among them only where the answer is complete. The buffer is
+    /// resized to the vocabulary and used again from call to call.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`]: no token can come, or the grammar is too complex here.
+    pub fn mask(&mut self, mask: &mut Vec<u32>) -> Result<(), Error> {
+        let allowed = self.matcher.compute_mask_or_eos();
+        let allowed = allowed.map_err(|error| self.stuck(&error))?;
+        mask.clear();
+        mask.extend_from_slice(allowed.as_slice());
+        mask.resize(self.n_vocab.div_ceil(MASK_BITS), 0);
+        Ok(())
+    }
+
+    /// The answer goes on with this token.
+    ///
+    /// # Errors
+    /// [`Error::Stuck`]: the mask did not allow it. The constraint cannot be used afterwards.
+    pub fn accept(&mut self, token: u32) -> Result<(), Error> {
+        if self.matcher.is_stopped() && !self.matcher.is_error() {
+            return Ok(());
+        }
+        let accepted = self.matcher.consume_token(token);
+        accepted.map_err(|error| self.stuck(&error))
+    }
+
+    /// Whether nothing can be added: the answer is complete and ends here.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.matcher.is_stopped()
+    }
+
+    /// Whether the answer could end here.
+    pub fn may_end(&mut self) -> bool {
+        self.is_done() || self.matcher.is_accepting().unwrap_or(false)
+    }
+
+    /// Tokens that must come next, whatever the model says; empty where there is a choice or the
+    /// tokenizer cannot tell. They are not accepted yet.
+    pub fn forced(&mut self) -> Vec<u32> {
+        if self.is_done() { Vec::new() } else { self.matcher.compute_ff_tokens() }
+    }
+
+    fn stuck(&self, error: &impl ToString) -> Error {
+        let detail = match self.matcher.stop_reason() {
+            StopReason::LexerTooComplex | StopReason::ParserTooComplex => {
+                "the grammar is too complex at this place".to_owned()
+            }
+            StopReason::NoExtensionBias => "no token of the model fits the grammar".to_owned(),
+            _ => detail(error),
+        };
+        Error::Stuck { detail }
+    }
+}
