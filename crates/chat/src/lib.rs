@@ -34,7 +34,6 @@ mod scan;
 mod search;
 pub mod stream;
 mod strings;
-#[cfg(feature = "structure")]
 pub mod structure;
 mod subscript;
 mod template;

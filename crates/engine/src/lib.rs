@@ -12,6 +12,7 @@
 
 pub mod actor;
 pub mod bench;
+mod constraint;
 mod env;
 mod error;
 mod generate;

@@ -1,9 +1,8 @@
 //! A look at a grammar before the compiler sees it.
 //!
 //! The compiler is recursive, and its recursion follows the input; it reads keywords it cannot
-//! enforce as annotations where a draft does not know them. This pass is a loop over the input: it
-//! bounds depth and size, names the first keyword that would not be enforced, and refuses references
-//! to other documents.
+//! enforce as annotations where a draft does not know them. This pass bounds depth and size, names
+//! the first keyword that would not be enforced, and refuses references to other documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 

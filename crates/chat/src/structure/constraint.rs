@@ -1,59 +1,12 @@
 //! A grammar that follows one answer.
 
 use llguidance::Matcher;
-use llguidance::api::{StopReason, TopLevelGrammar};
-use serde_json::{Value as Json, json};
+use llguidance::api::StopReason;
 
-use super::check;
 use super::error::{Error, detail};
 
 /// Bits per word of a mask.
 pub const MASK_BITS: usize = 32;
-
-/// The form an answer must have.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Grammar {
-    /// Any JSON object.
-    JsonObject,
-    /// JSON that is valid by this schema.
-    JsonSchema(Json),
-    /// Text that matches this regular expression, from beginning to end. Rust's syntax, without
-    /// look-around and back references.
-    Regex(String),
-    /// Text of this grammar, in `llguidance`'s form of Lark's notation.
-    Lark(String),
-}
-
-impl Grammar {
-    /// What it is, in messages.
-    pub(super) fn what(&self) -> &'static str {
-        match self {
-            Grammar::JsonObject | Grammar::JsonSchema(_) => "JSON schema",
-            Grammar::Regex(_) => "regular expression",
-            Grammar::Lark(_) => "grammar",
-        }
-    }
-
-    /// The grammar as the compiler reads it, once it is known to be safe to read with a stack for
-    /// so many levels.
-    pub(super) fn lower(&self, max_levels: usize) -> Result<TopLevelGrammar, Error> {
-        Ok(match self {
-            Grammar::JsonObject => TopLevelGrammar::from_json_schema(json!({ "type": "object" })),
-            Grammar::JsonSchema(schema) => {
-                check::schema(schema, max_levels)?;
-                TopLevelGrammar::from_json_schema(schema.clone())
-            }
-            Grammar::Regex(pattern) => {
-                check::regex(pattern)?;
-                TopLevelGrammar::from_regex(pattern)
-            }
-            Grammar::Lark(grammar) => {
-                check::lark(grammar)?;
-                TopLevelGrammar::from_lark(grammar.clone())
-            }
-        })
-    }
-}
 
 /// A grammar and how far the answer has come in it.
 pub struct Constraint {

@@ -51,6 +51,9 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// This build has no grammar engine.
+    #[error("this build of the program cannot shape answers by a grammar; ask without a format")]
+    NotBuilt,
     /// The answer cannot go on.
     #[error("structured output cannot go on here: {detail}; simplify the grammar")]
     Stuck {
@@ -60,9 +63,11 @@ pub enum Error {
 }
 
 /// Longest part of the grammar engine's own words that is passed on, in characters.
+#[cfg(feature = "structure")]
 const MAX_DETAIL: usize = 300;
 
 /// The grammar engine's words as a part of a sentence: the first line, bounded.
+#[cfg(feature = "structure")]
 pub(super) fn detail(error: &impl ToString) -> String {
     let text = error.to_string();
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");

@@ -83,6 +83,9 @@ fn answers_have_the_form_that_was_asked_for() {
         (Grammar::JsonObject, "{\"a\": [1, {}], \"b\": \"x\"}", Ok(true)),
         (Grammar::JsonObject, "[1]", Err(0)),
         (Grammar::JsonObject, "{\"a\": 1", Ok(false)),
+        (Grammar::JsonObject, "{ \r\n    \"a\" :\t1\n}", Ok(true)),
+        (Grammar::JsonObject, "{\n\n", Err(2)),
+        (Grammar::JsonObject, "{      ", Err(5)),
         (schema(person.clone()), "{\"name\": \"é\", \"age\": 3}", Ok(true)),
         (schema(person.clone()), "{\"name\": \"x\", \"age\": -3}", Err(21)),
         (schema(person.clone()), "{\"age\"", Err(2)),
@@ -176,14 +179,16 @@ fn every_enforced_keyword_compiles() {
     let vocabulary = vocabulary();
     for schema in [
         json!({ "anyOf": [{ "type": "null" }, { "const": 1 }] }),
-        json!({ "oneOf": [{ "type": "null" }, { "type": "string", "minLength": 1, "maxLength": 3 }] }),
-        json!({ "allOf": [{ "type": "integer" }, { "minimum": 1, "maximum": 9, "multipleOf": 3 }] }),
+        json!({ "oneOf": [{ "type": "null" }, { "minLength": 1, "maxLength": 3, "type": "string" }] }),
+        json!({ "allOf": [{ "type": "integer" }, { "minimum": 1, "maximum": 9 }], "multipleOf": 3 }),
         json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1.5 }),
-        json!({ "type": "array", "prefixItems": [{}], "items": false, "minItems": 1, "maxItems": 3 }),
+        json!({ "type": "array", "prefixItems": [{}], "items": false, "minItems": 1 }),
+        json!({ "type": "array", "maxItems": 3 }),
         json!({ "type": "string", "pattern": "^a+$", "title": "t", "default": "a" }),
         json!({ "type": "string", "format": "date-time" }),
         json!({ "type": "object", "patternProperties": { "^x": { "type": "null" } } }),
-        json!({ "type": "object", "properties": { "a": {} }, "required": ["a"], "minProperties": 1 }),
+        json!({ "type": "object", "properties": { "a": {} }, "required": ["a"] }),
+        json!({ "type": "object", "minProperties": 1, "maxProperties": 1 }),
         json!({ "type": ["string", "null"], "enum": ["a", null], "description": "x" }),
     ] {
         let got = vocabulary.compile(&Grammar::JsonSchema(schema.clone()));

@@ -13,8 +13,9 @@ use llguidance::toktrie::{
     InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv,
 };
 
-use super::constraint::{Constraint, Grammar};
+use super::constraint::Constraint;
 use super::error::{Error, detail};
+use super::grammar::Grammar;
 
 /// Longest token that can be part of structured output, in bytes. The trie holds at most 1024;
 /// longer ones are runs of white space, which shorter tokens write as well.
