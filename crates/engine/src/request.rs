@@ -3,6 +3,7 @@
 use chat::structure::Grammar;
 use kernels::Sampling;
 
+use crate::conversation::Conversation;
 use crate::error::Error;
 
 /// Where the tokens of the prompt come from.
@@ -12,6 +13,9 @@ pub enum Prompt {
     Text(String),
     /// A conversation, rendered by the model's chat template.
     Messages(Vec<chat::Message>),
+    /// A conversation with tools and settings, or a text with a hole, rendered by the model's
+    /// template or another.
+    Conversation(Box<Conversation>),
     /// Ids as they are; nothing is added.
     Tokens(Vec<u32>),
 }

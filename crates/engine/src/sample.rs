@@ -33,7 +33,8 @@ impl HostSampler {
     /// says which may.
     ///
     /// # Errors
-    /// [`Error::Grammar`] if no token may; [`Error::NotFinite`] if a logit is NaN or +∞ or all are −∞: no choice would mean anything.
+    /// [`Error::Grammar`] if no token may; [`Error::NotFinite`] if a logit is NaN or +∞ or all are
+    /// −∞: no choice would mean anything.
     pub fn choose(
         &mut self,
         sampling: &Sampling,

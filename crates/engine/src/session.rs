@@ -160,6 +160,10 @@ impl Session {
         let ids = match prompt {
             Prompt::Tokens(ids) => ids.clone(),
             Prompt::Text(text) => self.encode_prompt(text, false),
+            Prompt::Conversation(conversation) => {
+                let now = (self.env.now_local)();
+                self.encode_prompt(&conversation.render(&self.text, now)?, true)
+            }
             Prompt::Messages(messages) => {
                 let options = RenderOptions {
                     add_generation_prompt: true,
@@ -206,11 +210,17 @@ impl Session {
     /// Starts a generation; nothing is computed before its first step.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Grammar`], [`Error::PromptTooLong`], and those of [`Session::prompt_ids`].
+    /// [`Error::Setting`], [`Error::Grammar`], [`Error::PromptTooLong`], and those of
+    /// [`Session::prompt_ids`].
     pub fn generate(&mut self, mut request: Request) -> Result<Generation<'_>, Error> {
         request.check()?;
         self.check_ids(request.logit_bias.iter().map(|bias| &bias.0))?;
-        if matches!(request.prompt, Prompt::Messages(_)) {
+        let own_template = match &request.prompt {
+            Prompt::Messages(_) => true,
+            Prompt::Conversation(conversation) => conversation.template.is_none(),
+            Prompt::Text(_) | Prompt::Tokens(_) => false,
+        };
+        if own_template {
             // A fallback form has no end token of its own.
             let own = self.text.template.stop_strings();
             request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));

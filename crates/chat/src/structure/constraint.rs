@@ -1,7 +1,6 @@
 //! A grammar that follows one answer.
 
 use llguidance::Matcher;
-use llguidance::api::StopReason;
 
 use super::error::{Error, detail};
 
@@ -44,7 +43,7 @@ impl Constraint {
     /// [`Error::Stuck`]: no token can come, or the grammar is too complex here.
     pub fn mask(&mut self, mask: &mut Vec<u32>) -> Result<(), Error> {
         let allowed = self.matcher.compute_mask_or_eos();
-        let allowed = allowed.map_err(|error| self.stuck(&error))?;
+        let allowed = allowed.map_err(|error| stuck(&error))?;
         mask.clear();
         mask.extend_from_slice(allowed.as_slice());
         mask.resize(self.n_vocab.div_ceil(MASK_BITS), 0);
@@ -56,17 +55,17 @@ impl Constraint {
     /// # Errors
     /// [`Error::Stuck`]: the mask did not allow it. The constraint cannot be used afterwards.
     pub fn accept(&mut self, token: u32) -> Result<(), Error> {
-        if self.matcher.is_stopped() && !self.matcher.is_error() {
+        if self.is_done() {
             return Ok(());
         }
         let accepted = self.matcher.consume_token(token);
-        accepted.map_err(|error| self.stuck(&error))
+        accepted.map_err(|error| stuck(&error))
     }
 
     /// Whether nothing can be added: the answer is complete and ends here.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.matcher.is_stopped()
+        self.matcher.is_stopped() && !self.matcher.is_error()
     }
 
     /// Whether the answer could end here.
@@ -79,15 +78,12 @@ impl Constraint {
     pub fn forced(&mut self) -> Vec<u32> {
         if self.is_done() { Vec::new() } else { self.matcher.compute_ff_tokens() }
     }
+}
 
-    fn stuck(&self, error: &impl ToString) -> Error {
-        let detail = match self.matcher.stop_reason() {
-            StopReason::LexerTooComplex | StopReason::ParserTooComplex => {
-                "the grammar is too complex at this place".to_owned()
-            }
-            StopReason::NoExtensionBias => "no token of the model fits the grammar".to_owned(),
-            _ => detail(error),
-        };
-        Error::Stuck { detail }
-    }
+fn stuck(error: &impl ToString) -> Error {
+    let detail = match detail(error) {
+        code if code == "NoExtensionBias" => "no token of the model fits the grammar".to_owned(),
+        words => words,
+    };
+    Error::Stuck { detail }
 }

@@ -31,7 +31,8 @@ pub enum Error {
     },
     /// A reference to another document, which is never fetched.
     #[error(
-        "the JSON schema refers to '{reference}', but only references inside of it ('#/…') are followed; copy the definition into it"
+        "the JSON schema refers to '{reference}', but only references inside of it ('#/…') are \
+         followed; copy the definition into it"
     )]
     Reference {
         /// The reference.

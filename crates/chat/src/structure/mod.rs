@@ -18,7 +18,8 @@ mod grammar;
 #[cfg(feature = "structure")]
 mod vocabulary;
 
-#[cfg(all(test, feature = "structure"))]
+#[cfg(feature = "structure")]
+#[cfg(test)]
 mod tests;
 
 #[cfg(feature = "structure")]

@@ -142,6 +142,8 @@ fn what_must_come_is_told() {
     }
     let mut wrong = vocabulary.compile(&grammar).unwrap();
     assert!(matches!(wrong.accept(u32::from(b'x')), Err(Error::Stuck { .. })));
+    // From then on it says so, and does not claim to be complete.
+    assert!(wrong.mask(&mut Vec::new()).is_err() && !wrong.is_done() && !wrong.may_end());
 }
 
 #[test]
@@ -179,13 +181,14 @@ fn every_enforced_keyword_compiles() {
     let vocabulary = vocabulary();
     for schema in [
         json!({ "anyOf": [{ "type": "null" }, { "const": 1 }] }),
-        json!({ "oneOf": [{ "type": "null" }, { "minLength": 1, "maxLength": 3, "type": "string" }] }),
-        json!({ "allOf": [{ "type": "integer" }, { "minimum": 1, "maximum": 9 }], "multipleOf": 3 }),
+        json!({ "oneOf": [{ "type": "null" }, { "type": "string", "maxLength": 3 }] }),
+        json!({ "allOf": [{ "type": "integer" }, { "minimum": 1 }], "multipleOf": 3 }),
         json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1.5 }),
         json!({ "type": "array", "prefixItems": [{}], "items": false, "minItems": 1 }),
         json!({ "type": "array", "maxItems": 3 }),
+        json!({ "type": "integer", "maximum": 9 }),
         json!({ "type": "string", "pattern": "^a+$", "title": "t", "default": "a" }),
-        json!({ "type": "string", "format": "date-time" }),
+        json!({ "type": "string", "format": "date-time", "minLength": 1 }),
         json!({ "type": "object", "patternProperties": { "^x": { "type": "null" } } }),
         json!({ "type": "object", "properties": { "a": {} }, "required": ["a"] }),
         json!({ "type": "object", "minProperties": 1, "maxProperties": 1 }),
@@ -293,6 +296,25 @@ fn hostile_grammars_are_refused_or_cheap() {
 }
 
 #[test]
+fn a_step_has_a_bound() {
+    // Small as text, and more states than there is memory for if all of it were built.
+    let vocabulary = vocabulary();
+    let grammar = Grammar::Regex("((a{0,1000}){0,1000}){0,1000}".to_owned());
+    let mut constraint = vocabulary.compile(&grammar).unwrap();
+    let mut mask = Vec::new();
+    let start = std::time::Instant::now();
+    let mut outcome = Ok(());
+    for _ in 0..2_000 {
+        outcome = constraint.mask(&mut mask).and_then(|()| constraint.accept(u32::from(b'a')));
+        if outcome.is_err() {
+            break;
+        }
+    }
+    assert!(matches!(outcome, Ok(()) | Err(Error::Stuck { .. })), "{outcome:?}");
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_vocabulary_needs_text_and_an_end() {
     struct Bad(Vec<Vec<u8>>, Vec<u32>);
     impl TokenSource for Bad {
@@ -323,7 +345,8 @@ fn a_vocabulary_needs_text_and_an_end() {
             let mut constraint = vocabulary.compile(&Grammar::Regex("a+".to_owned())).unwrap();
             assert!(constraint.forced().is_empty());
             // A grammar none of whose texts can be written.
-            assert!(vocabulary.compile(&Grammar::Regex("b".to_owned())).is_err());
+            let error = vocabulary.compile(&Grammar::Regex("b".to_owned())).unwrap_err();
+            assert!(error.to_string().ends_with("no token of the model fits the grammar"));
         }
     }
 }
