@@ -39,7 +39,7 @@ pub enum Error {
         reference: String,
     },
     /// The grammar is refused: it is not valid, contradicts itself, or uses what is not supported.
-    #[error("the {what} cannot be used: {detail}")]
+    #[error("the {what} cannot be used: {detail}; correct it")]
     Grammar {
         /// `JSON schema`, `regular expression` or `grammar`.
         what: &'static str,
@@ -67,10 +67,14 @@ pub enum Error {
 #[cfg(feature = "structure")]
 const MAX_DETAIL: usize = 300;
 
-/// The grammar engine's words as a part of a sentence: the first line, bounded.
+/// The grammar engine's words as a part of a sentence: what its first line says, bounded.
 #[cfg(feature = "structure")]
 pub(super) fn detail(error: &impl ToString) -> String {
     let text = error.to_string();
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-    line.trim().trim_end_matches('.').chars().take(MAX_DETAIL).collect()
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("no reason given");
+    // A regular expression's error draws the place; a later line says what is wrong there.
+    let reason = lines.find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
+    let words = [first, reason].join(" ");
+    words.trim().trim_end_matches('.').chars().take(MAX_DETAIL).collect()
 }
