@@ -60,9 +60,11 @@ impl Template {
         }
         match GoTemplate::new(source.clone()) {
             Ok(template) => Ok(template.into()),
-            // Of two errors the one of the language it looks like is told.
-            Err(error) if source.contains("{{") && source.contains("{{ .") => Err(error),
-            Err(error) => jinja(source).map_err(|_| error),
+            Err(error) => {
+                // Of two errors the one of the language it looks like is told.
+                let is_go = ["{{.", "{{ .", "{{- ."].iter().any(|start| source.contains(start));
+                jinja(source).map_err(|other| if is_go { error } else { other })
+            }
         }
     }
 

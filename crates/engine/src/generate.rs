@@ -252,7 +252,9 @@ impl<'s> Generation<'s> {
         form.accept(id)?;
         // Log-probabilities are the model's, which then must be asked.
         let forced = if self.request.logprobs.is_none() { form.forced() } else { Vec::new() };
-        for id in forced.into_iter().take(MAX_FORCED) {
+        // All of them fit into the job that reads them.
+        let n_forced = MAX_FORCED.min(self.session.max_rows() - 1);
+        for id in forced.into_iter().take(n_forced) {
             if self.summary.finish_reason.is_some() {
                 return Ok(());
             }

@@ -4,6 +4,7 @@
 //! templates rely on text coming out.
 
 use super::json;
+use super::meter::fits;
 use super::number::{float, integer};
 use super::spec::Spec;
 use super::value::Value;
@@ -87,13 +88,17 @@ pub(crate) fn printf(format: &str, args: &[Value]) -> Result<String, Error> {
     Ok(out)
 }
 
+/// Verbs for text, and so for values whose Go type has a `String` method.
+const TEXT_VERBS: &str = "vsqxX";
+
 /// Appends the value in the form the verb asks for.
 fn write(value: &Value, spec: Spec, out: &mut String, depth: usize) -> Result<(), Error> {
     if depth > MAX_VALUE_DEPTH {
         return Err(Error::TemplateDepth);
     }
+    fits(out.len())?;
     match value {
-        Value::List(list) if !(list.prints_json && "vs".contains(spec.verb)) => {
+        Value::List(list) if !(list.prints_json && TEXT_VERBS.contains(spec.verb)) => {
             out.push('[');
             for (n, item) in list.items.iter().enumerate() {
                 out.push_str(if n > 0 { " " } else { "" });
@@ -101,7 +106,7 @@ fn write(value: &Value, spec: Spec, out: &mut String, depth: usize) -> Result<()
             }
             out.push(']');
         }
-        Value::Object(object) if !(object.prints_json && "vs".contains(spec.verb)) => {
+        Value::Object(object) if !(object.prints_json && TEXT_VERBS.contains(spec.verb)) => {
             let is_map = object.type_name.is_none();
             out.push_str(if is_map { "map[" } else { "{" });
             let shown = object.sorted().into_iter().filter(|field| !field.name.is_empty());
@@ -115,7 +120,9 @@ fn write(value: &Value, spec: Spec, out: &mut String, depth: usize) -> Result<()
             }
             out.push(if is_map { ']' } else { '}' });
         }
-        Value::List(_) | Value::Object(_) => spec.pad(&json::marshal(value)?, out),
+        Value::List(_) | Value::Object(_) => {
+            write(&Value::text(json::marshal(value)?), spec, out, depth + 1)?;
+        }
         scalar => match scalar_text(scalar, spec) {
             Some(text) => spec.pad(&text, out),
             None if matches!(scalar, Value::Nil) && depth > 0 => out.push_str("<nil>"),
@@ -142,16 +149,23 @@ fn scalar_text(value: &Value, spec: Spec) -> Option<String> {
             let text = spec.signed(x.is_sign_negative(), &float(x.abs(), spec));
             if upper { text.to_uppercase() } else { text }
         }
-        (Value::Text(text), 's' | 'v') => match spec.precision {
-            Some(n) => text.chars().take(n).collect(),
-            None => text.to_string(),
-        },
-        (Value::Text(text), 'q') if spec.sharp && !text.contains(['`', '\n']) => {
-            format!("`{text}`")
-        }
-        (Value::Text(text), 'q') => quote(text, spec.plus),
-        (Value::Text(text), 'x') => text.bytes().map(|b| format!("{b:02x}")).collect(),
-        (Value::Text(text), 'X') => text.bytes().map(|b| format!("{b:02X}")).collect(),
+        (Value::Text(text), verb) => return formatted(text, verb, spec),
+        _ => return None,
+    })
+}
+
+/// A text by its verb, cut to the precision: characters, and bytes for those in hexadecimal.
+fn formatted(text: &str, verb: char, spec: Spec) -> Option<String> {
+    let limit = spec.precision.unwrap_or(usize::MAX);
+    let end = text.char_indices().nth(limit).map_or(text.len(), |(at, _)| at);
+    let cut = text.get(..end).unwrap_or_default();
+    let bytes = || text.bytes().take(limit);
+    Some(match verb {
+        's' | 'v' => cut.to_owned(),
+        'q' if spec.sharp && !cut.contains(['`', '\n']) => format!("`{cut}`"),
+        'q' => quote(cut, spec.plus),
+        'x' => bytes().map(|b| format!("{b:02x}")).collect(),
+        'X' => bytes().map(|b| format!("{b:02X}")).collect(),
         _ => return None,
     })
 }
@@ -160,6 +174,10 @@ fn scalar_text(value: &Value, spec: Spec) -> Option<String> {
 fn quote(text: &str, ascii: bool) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
+        if fits(out.len()).is_err() {
+            // Whoever takes it refuses it.
+            break;
+        }
         match c {
             '"' | '\\' => {
                 out.push('\\');

@@ -3,6 +3,7 @@
 //! Models with Ollama's templates saw exactly this text, escapes included. Keys keep their order:
 //! Ollama's tool definitions and arguments do.
 
+use super::meter::fits;
 use super::value::{Field, Value};
 use crate::error::Error;
 use crate::limits::MAX_VALUE_DEPTH;
@@ -26,7 +27,7 @@ fn write(value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         Value::Int(n) => out.push_str(&n.to_string()),
         Value::Float(n) => out.push_str(&number(*n)),
-        Value::Text(text) => quote(text, out),
+        Value::Text(text) => quote(text, out)?,
         Value::List(list) if list.is_nil => out.push_str("null"),
         Value::List(list) => {
             out.push('[');
@@ -41,7 +42,7 @@ fn write(value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
             let shown = object.fields.iter().filter(|field| !field.omit);
             for (n, Field { key, value, .. }) in shown.enumerate() {
                 out.push_str(if n > 0 { "," } else { "" });
-                quote(key, out);
+                quote(key, out)?;
                 out.push(':');
                 write(value, out, depth + 1)?;
             }
@@ -64,9 +65,10 @@ fn number(value: f64) -> String {
     format!("{value}")
 }
 
-fn quote(text: &str, out: &mut String) {
+fn quote(text: &str, out: &mut String) -> Result<(), Error> {
     out.push('"');
     for c in text.chars() {
+        fits(out.len())?;
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -82,4 +84,5 @@ fn quote(text: &str, out: &mut String) {
         }
     }
     out.push('"');
+    Ok(())
 }

@@ -7,6 +7,11 @@ use super::value::Object;
 use crate::error::Error;
 use crate::limits;
 
+/// Whether a text of so many bytes may be made.
+pub(crate) fn fits(bytes: usize) -> Result<(), Error> {
+    if bytes > limits::MAX_OUTPUT_BYTES { Err(Error::OutputLimit) } else { Ok(()) }
+}
+
 /// The account of one rendering.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -36,8 +41,10 @@ impl Meter {
         Ok(())
     }
 
-    /// A value of so many bytes was made.
+    /// A value of so many bytes was made. None is longer than the longest prompt: what makes one
+    /// stops there ([`fits`]), so that heap stays bounded while it is made.
     pub fn make(&mut self, bytes: usize) -> Result<(), Error> {
+        fits(bytes)?;
         self.value_bytes = self.value_bytes.checked_sub(bytes).ok_or(Error::OutputLimit)?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::spec::Spec;
 
+/// A whole number by its verb; `None` for a verb that is not for whole numbers.
 pub(super) fn integer(n: i64, verb: char, spec: Spec) -> Option<String> {
     let size = n.unsigned_abs();
     let digits = match (verb, spec.sharp) {

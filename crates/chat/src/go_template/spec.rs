@@ -17,6 +17,7 @@ pub(super) struct Spec {
 }
 
 impl Spec {
+    /// A verb alone.
     pub fn new(verb: char) -> Spec {
         Spec {
             verb,
@@ -48,6 +49,7 @@ impl Spec {
         }
     }
 
+    /// Digits with the sign the flags ask for.
     pub fn signed(self, negative: bool, digits: &str) -> String {
         let sign = match (negative, self.plus, self.space) {
             (true, ..) => "-",
@@ -94,6 +96,7 @@ impl Spec {
     }
 }
 
+/// A number at the start of a text, and what follows.
 fn number(text: &str) -> Result<(Option<usize>, &str), Error> {
     let n = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at_checked(n).unwrap_or((text, ""));

@@ -92,7 +92,7 @@ fn conversations_render_as_in_go() {
 }
 
 #[test]
-fn what_go_1_19_does_not_know_yet() {
+fn what_the_table_does_not_have() {
     let data = json!({ "S": "s", "N": null, "n": 3 });
     for (source, want) in [
         ("{{range 3}}{{.}}{{end}}", "012"),
@@ -100,8 +100,74 @@ fn what_go_1_19_does_not_know_yet() {
         ("{{range 0}}x{{else}}none{{end}}", "none"),
         ("{{with .N}}a{{else with .S}}{{.}}{{else}}c{{end}}", "s"),
         ("{{json \"\\b\"}}", "\"\\b\""),
+        (
+            "{{printf \"%.3q|%.2x|%#.2q|%.1s\" \"abcdef\" \"abc\" \"abc\" \"éa\"}}",
+            "\"abc\"|6162|`ab`|é",
+        ),
     ] {
         assert_eq!(execute(source, &data).as_deref(), Ok(want), "{source}");
+    }
+}
+
+#[test]
+fn messages_and_tools_of_other_protocols_are_read() {
+    let call = |arguments: Json| {
+        let call = json!([{ "id": "1", "function": { "name": "f", "arguments": arguments } }]);
+        Message::new("assistant", "x").with("tool_calls", call)
+    };
+    let parameters = json!({ "type": "object", "properties": {
+        "s": { "type": "string" },
+        "n": { "type": ["integer", "null"] },
+        "a": { "type": "array" },
+        "u": { "anyOf": [{ "type": "boolean" }, { "type": "object" }] },
+        "x": {},
+    }});
+    let function = json!({ "name": "f", "strict": true, "parameters": parameters });
+    let tools = json!([{ "type": "function", "function": function }]);
+    let calls = "{{ range .Messages }}{{ range .ToolCalls }}{{ .Function.Index }}\
+                 {{ .Function.Name }}{{ .Function.Arguments }}{{ end }}{{ end }}";
+    let types = "{{ range .Messages }}{{ end }}{{ range .Tools }}\
+                 {{ range $k, $v := .Function.Parameters.Properties }}{{ $k }}: \
+                 {{ toTypeScriptType $v }}; {{ end }}{{ end }}";
+    for (source, messages, want) in [
+        (calls, vec![call(json!({ "b": 1, "a": "<" }))], "0f{\"b\":1,\"a\":\"\\u003c\"}"),
+        // OpenAI's protocol sends arguments as text.
+        (calls, vec![call(json!("{\"a\": 1}"))], "0f{\"a\":1}"),
+        (calls, vec![call(json!("broken"))], "0fbroken"),
+        (calls, vec![call(Json::Null)], "0f{}"),
+        // Neighbors that become one message keep the calls of both.
+        (calls, vec![call(json!({})), call(json!({}))], "0f{}1f{}"),
+        (
+            "{{ range .Messages }}{{ .Thinking }}{{ .Content }}{{ .ToolCallID }}{{ end }}",
+            vec![
+                Message::new("assistant", "").with("reasoning_content", "hm".into()),
+                Message::new("tool", "").with("content", json!([{ "text": "a" }, { "text": "b" }])),
+                Message::new("tool", "c").with("tool_call_id", "7".into()),
+            ],
+            "hma\nbc7",
+        ),
+        (
+            types,
+            vec![],
+            "a: any[]; n: number | null; s: string; u: boolean | Record<string, any>; x: any; ",
+        ),
+        // What a caller sent beyond Ollama's fields stays in the JSON.
+        (
+            "{{ range .Messages }}{{ end }}{{ (index .Tools 0).Function | printf \"%s\" }}",
+            vec![],
+            "{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\
+             \"s\":{\"type\":\"string\"},\"n\":{\"type\":[\"integer\",\"null\"]},\"a\":{\"type\":\"array\"},\"u\":{\"anyOf\":\
+             [{\"type\":\"boolean\"},{\"type\":\"object\"}]},\"x\":{}}},\"strict\":true}",
+        ),
+        (
+            "{{ range .Messages }}{{ end }}{{ (index .Tools 0).Function | printf \"%.7q|\" }}",
+            vec![],
+            "\"{\\\"name\\\"\"|",
+        ),
+    ] {
+        let options = RenderOptions { tools: Some(tools.clone()), ..RenderOptions::answer() };
+        let got = GoTemplate::new(source).unwrap().render(&messages, &options);
+        assert_eq!(got.as_deref(), Ok(want), "{source}");
     }
 }
 

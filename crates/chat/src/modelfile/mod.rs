@@ -153,8 +153,8 @@ pub enum Error {
     },
     /// A value that no quotes can hold.
     #[error(
-        "the value of {command} cannot be written into a Modelfile, because it has lines that end \
-         in quotation marks of both kinds; change those lines"
+        "the value of {command} cannot be written into a Modelfile, because it has control \
+         characters or lines that end in quotation marks of both kinds; change those lines"
     )]
     Unwritable {
         /// The command's name.
