@@ -20,6 +20,8 @@ pub enum Error {
     #[error(transparent)]
     Template(#[from] chat::Error),
     #[error(transparent)]
+    Grammar(#[from] chat::structure::Error),
+    #[error(transparent)]
     Player(#[from] PlayerError),
     #[error(
         "tensor '{tensor}' could not be read ({source}); the file was changed or removed while it \
@@ -74,7 +76,10 @@ impl Error {
             Error::Player(_) => "engine.device",
             Error::Read { .. } => "file.gone",
             Error::LoadCancelled => "load.cancelled",
-            Error::EmptyPrompt | Error::Token { .. } | Error::Setting { .. } => "request.invalid",
+            Error::EmptyPrompt
+            | Error::Token { .. }
+            | Error::Setting { .. }
+            | Error::Grammar(_) => "request.invalid",
             Error::NotFinite { .. } => "model.nan",
             Error::Busy { .. } => "engine.busy",
         }

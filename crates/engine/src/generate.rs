@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use kernels::Sampling;
 use tokenizer::Detokenizer;
 
+use crate::constraint::Form;
 use crate::error::Error;
 use crate::pace::Pace;
 use crate::request::Request;
@@ -22,6 +23,9 @@ use crate::stop::StopMatcher;
 /// Jobs a device has at a time: the one it computes and the one behind it. More would only be more
 /// to throw away at the end of an answer.
 const JOBS_QUEUED: usize = 2;
+
+/// Tokens a form may add behind a chosen one in one step, so that a cancel is seen in time.
+const MAX_FORCED: usize = 16;
 
 /// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,7 @@ pub struct Generation<'s> {
     detokenizer: Detokenizer,
     stops: StopMatcher,
     sampler: HostSampler,
+    form: Option<Form>,
     /// The device may choose tokens after the first.
     on_device: bool,
     /// Tokens of each job on its way, oldest first.
@@ -133,12 +138,19 @@ pub struct Generation<'s> {
 }
 
 impl<'s> Generation<'s> {
-    pub(crate) fn new(session: &'s mut Session, request: Request) -> Generation<'s> {
+    pub(crate) fn new(
+        session: &'s mut Session,
+        request: Request,
+        form: Option<Form>,
+    ) -> Generation<'s> {
         let seed = request.seed.unwrap_or_else(|| (session.env.entropy)());
         let sampling = Sampling { seed, ..request.sampling };
         let on_device = request.logit_bias.is_empty()
             && request.logprobs.is_none()
+            && form.is_none()
             && session.player.can_sample(&sampling);
+        let shown = request.show.iter().filter_map(|text| session.text.tokenizer.control(text));
+        let shown = shown.collect();
         let summary = Summary {
             // Nothing to generate is done at once.
             finish_reason: (request.max_tokens == Some(0)).then_some(FinishReason::Length),
@@ -148,9 +160,10 @@ impl<'s> Generation<'s> {
             ..Summary::default()
         };
         Generation {
-            detokenizer: Detokenizer::new(session.text.tokenizer.clone()),
+            detokenizer: Detokenizer::new(session.text.tokenizer.clone()).showing(shown),
             stops: StopMatcher::new(&request.stop),
             sampler: HostSampler::default(),
+            form,
             on_device,
             queued: VecDeque::with_capacity(JOBS_QUEUED),
             pace: Pace::new(request.tokens_per_job),
@@ -219,12 +232,39 @@ impl<'s> Generation<'s> {
         self.session.evaluate(pending, Target::LastLogits).await?;
         let (ids, logits) = (&self.session.ids, self.session.player.logits());
         let bias = &self.request.logit_bias;
-        let id = self.sampler.choose(&self.sampling, bias, ids, ids.len(), logits)?;
+        let form = self.form.as_mut();
+        let id = self.sampler.choose(&self.sampling, bias, ids, ids.len(), logits, form)?;
         let extra = self.request.logprobs.map(|n| logprobs(logits, id, n));
         if self.accept(id)
             && let Some(extra) = extra
         {
             self.piece.logprobs.push(extra);
+        }
+        self.follow_form(id)
+    }
+
+    /// Moves the form on by a chosen token, and takes the tokens after it that have no alternative:
+    /// the model need not be asked, and reads them together with the next one.
+    fn follow_form(&mut self, id: u32) -> Result<(), Error> {
+        let Some(form) = &mut self.form else {
+            return Ok(());
+        };
+        form.accept(id)?;
+        // Log-probabilities are the model's, which then must be asked.
+        let forced = if self.request.logprobs.is_none() { form.forced() } else { Vec::new() };
+        // All of them fit into the job that reads them.
+        let n_forced = MAX_FORCED.min(self.session.max_rows() - 1);
+        for id in forced.into_iter().take(n_forced) {
+            if self.summary.finish_reason.is_some() {
+                return Ok(());
+            }
+            if let Some(form) = &mut self.form {
+                form.accept(id)?;
+            }
+            self.accept(id);
+        }
+        if self.form.as_ref().is_some_and(Form::is_done) {
+            self.summary.finish_reason.get_or_insert(FinishReason::Stop);
         }
         Ok(())
     }

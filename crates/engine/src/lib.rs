@@ -12,6 +12,8 @@
 
 pub mod actor;
 pub mod bench;
+mod constraint;
+mod conversation;
 mod env;
 mod error;
 mod generate;
@@ -24,6 +26,7 @@ mod session;
 mod split;
 mod stop;
 
+pub use conversation::{Conversation, Turns};
 pub use env::{Env, Pause};
 pub use error::Error;
 pub use generate::{FinishReason, Generation, Piece, Step, Summary};

@@ -13,6 +13,7 @@ use kernels::{Counters, Input, Job, OpTime, Peaks, Player, PlayerInfo, Sampling,
 use tokenizer::{Encode, Tokenizer};
 
 use crate::bench::Cost;
+use crate::constraint::Forms;
 use crate::env::Env;
 use crate::error::Error;
 use crate::generate::Generation;
@@ -28,6 +29,7 @@ pub(crate) struct Text {
     pub template: ChatTemplate,
     /// Keeps control tokens in messages from being read as such.
     pub guard: Guard,
+    pub forms: Forms,
 }
 
 impl Text {
@@ -35,7 +37,8 @@ impl Text {
         let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
         let control = ids.filter(|&id| tokenizer.is_control(id));
         let guard = Guard::new(control.filter_map(|id| tokenizer.token_text(id)));
-        Text { tokenizer, template, guard }
+        let forms = Forms::new(&tokenizer);
+        Text { tokenizer, template, guard, forms }
     }
 }
 
@@ -157,6 +160,10 @@ impl Session {
         let ids = match prompt {
             Prompt::Tokens(ids) => ids.clone(),
             Prompt::Text(text) => self.encode_prompt(text, false),
+            Prompt::Conversation(conversation) => {
+                let now = (self.env.now_local)();
+                self.encode_prompt(&conversation.render(&self.text, now)?, true)
+            }
             Prompt::Messages(messages) => {
                 let options = RenderOptions {
                     add_generation_prompt: true,
@@ -203,15 +210,23 @@ impl Session {
     /// Starts a generation; nothing is computed before its first step.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::PromptTooLong`], and those of [`Session::prompt_ids`].
+    /// [`Error::Setting`], [`Error::Grammar`], [`Error::PromptTooLong`], and those of
+    /// [`Session::prompt_ids`].
     pub fn generate(&mut self, mut request: Request) -> Result<Generation<'_>, Error> {
         request.check()?;
         self.check_ids(request.logit_bias.iter().map(|bias| &bias.0))?;
-        if matches!(request.prompt, Prompt::Messages(_)) {
+        let own_template = match &request.prompt {
+            Prompt::Messages(_) => true,
+            Prompt::Conversation(conversation) => conversation.template.is_none(),
+            Prompt::Text(_) | Prompt::Tokens(_) => false,
+        };
+        if own_template {
             // A fallback form has no end token of its own.
             let own = self.text.template.stop_strings();
             request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));
         }
+        let form = request.grammar.as_ref().map(|grammar| self.text.forms.form(grammar));
+        let form = form.transpose()?;
         let ids = self.prompt_ids(&request.prompt)?;
         if ids.len() >= self.n_ctx {
             return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
@@ -222,7 +237,7 @@ impl Session {
         self.n_cached = common.min(ids.len() - 1);
         self.ids.clear();
         self.ids.extend_from_slice(&ids);
-        Ok(Generation::new(self, request))
+        Ok(Generation::new(self, request, form))
     }
 
     /// Logits after `ids`, evaluated from an empty cache: of the last position, or of all. `sink`

@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 25] = [
+const OWNED: [(&str, &[&str], &str); 26] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -76,6 +76,7 @@ const OWNED: [(&str, &[&str], &str); 25] = [
     ("rustyline", &["native-host"], NATIVE),
     ("tiny_http", &["xtask", "tests"], "a developer's file server"),
     ("anyhow", &["native-host", "xtask", "tests"], "libraries have typed errors"),
+    ("llguidance", &["chat"], "grammars are the chat crate's"),
     ("minijinja", &["chat"], "templates are the chat crate's"),
     ("minijinja-contrib", &["chat"], "templates are the chat crate's"),
     ("fs4", &["store"], "the store's file system asks for free space"),
