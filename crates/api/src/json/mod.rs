@@ -1,0 +1,140 @@
+//! JSON from strangers: bounded in depth and number, and read strictly.
+//!
+//! A body is first read into a tree under the bounds of [`limits`](crate::limits) (a doubled key is
+//! an error: two readers would see two values), then into the route's type. The tree costs a copy
+//! and buys errors that name the field by its path, and nulls that mean "not given" as they do for
+//! Ollama.
+
+mod tree;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+pub(crate) use tree::parse;
+
+/// Characters of an error's text that are shown: a wrong value may be megabytes of text.
+const MAX_DETAIL_CHARS: usize = 200;
+
+/// A request's body as the type of its route.
+///
+/// # Errors
+/// 400 with what is wrong and where.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::bad("missing request body"));
+    }
+    let Value::Object(mut fields) = parse(body).map_err(|e| bad_json(&e.to_string()))? else {
+        return Err(ApiError::bad("the request body must be a JSON object"));
+    };
+    drop_nulls(&mut fields);
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let path = error.path().to_string();
+        ApiError::bad(format!("field \"{path}\": {}", plain(&error.inner().to_string())))
+    })
+}
+
+fn bad_json(detail: &str) -> ApiError {
+    ApiError::bad(format!("the request body is no valid JSON: {}", plain(detail)))
+}
+
+/// Removes fields that are null, also those of messages. Tool schemas and formats stay as they
+/// are: there null is a value.
+fn drop_nulls(fields: &mut Map<String, Value>) {
+    fields.retain(|_, value| !value.is_null());
+    for name in ["messages", "input", "options", "stream_options"] {
+        match fields.get_mut(name) {
+            Some(Value::Array(items)) => {
+                for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                    item.retain(|_, value| !value.is_null());
+                }
+            }
+            Some(Value::Object(inner)) => inner.retain(|_, value| !value.is_null()),
+            _ => {}
+        }
+    }
+}
+
+/// An error of the deserializer in words that do not name Rust's types, and not too long.
+fn plain(detail: &str) -> String {
+    let (found, expected) = detail.rsplit_once("expected ").unwrap_or((detail, ""));
+    let words = match expected {
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "an integer, 0 or more",
+        "i32" | "i64" => "an integer",
+        other => other,
+    };
+    let mut found: String = found.chars().take(MAX_DETAIL_CHARS).collect();
+    if !expected.is_empty() {
+        if !found.ends_with(' ') {
+            found.push_str("…, ");
+        }
+        found.push_str("expected ");
+        found.extend(words.chars().take(MAX_DETAIL_CHARS));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Sample {
+        n: Option<u32>,
+        x: Option<f32>,
+        text: String,
+        messages: Vec<Inner>,
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Inner {
+        role: String,
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let cases = [
+            ("", "missing request body"),
+            (" \n", "missing request body"),
+            ("[]", "the request body must be a JSON object"),
+            (
+                r#"{"n":"1"}"#,
+                r#"field "n": invalid type: string "1", expected an integer, 0 or more"#,
+            ),
+            (
+                r#"{"n":1.5}"#,
+                r#"field "n": invalid type: floating point `1.5`, expected an integer, 0 or more"#,
+            ),
+            (
+                r#"{"n":-1}"#,
+                r#"field "n": invalid value: integer `-1`, expected an integer, 0 or more"#,
+            ),
+            (r#"{"x":true}"#, r#"field "x": invalid type: boolean `true`, expected a number"#),
+            (
+                r#"{"messages":[{},{"role":7}]}"#,
+                r#"field "messages[1].role": invalid type: integer `7`, expected a string"#,
+            ),
+            (
+                r#"{"n":1,"n":2}"#,
+                "the request body is no valid JSON: the key \"n\" stands twice in one object at line 1 column 9",
+            ),
+        ];
+        for (body, want) in cases {
+            let got = read::<Sample>(body.as_bytes()).unwrap_err();
+            assert_eq!((got.status, got.message.as_str()), (400, want), "{body}");
+        }
+        let long = format!(r#"{{"n":"{}"}}"#, "x".repeat(1 << 20));
+        assert!(read::<Sample>(long.as_bytes()).unwrap_err().message.len() < 1000);
+    }
+
+    #[test]
+    fn null_is_not_given() {
+        let got: Sample =
+            read(br#"{"n":null,"text":null,"messages":[{"role":null}],"other":1}"#).unwrap();
+        assert_eq!(got, Sample { messages: vec![Inner::default()], ..Sample::default() });
+    }
+}
