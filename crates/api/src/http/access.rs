@@ -45,8 +45,8 @@ pub enum Verdict {
     Pass(Headers),
     /// It was a browser's question about a request; the answer is 204 with these headers.
     Preflight(Headers),
-    /// It ends here: status and reason.
-    Refuse(u16, &'static str),
+    /// It ends here: status, reason, and the headers that let an allowed page read them.
+    Refuse(u16, &'static str, Headers),
 }
 
 /// Request headers that a page may send: those of Ollama's and OpenAI's clients.
@@ -62,12 +62,13 @@ const PREFLIGHT_SECONDS: &str = "43200";
 /// Decides about one request by its method, path and headers.
 pub fn judge(settings: &AccessSettings, request: &Request) -> Verdict {
     let headers = &request.headers;
-    if let Some(refused) = check_host(settings, headers) {
-        return refused;
+    let refuse = |(status, reason)| Verdict::Refuse(status, reason, Headers::default());
+    if let Err(refused) = check_host(settings, headers) {
+        return refuse(refused);
     }
     let cors = match check_origin(settings, headers) {
         Ok(cors) => cors,
-        Err(refused) => return refused,
+        Err(refused) => return refuse(refused),
     };
     if request.method == Method::Options
         && headers.get("origin").is_some()
@@ -75,31 +76,30 @@ pub fn judge(settings: &AccessSettings, request: &Request) -> Verdict {
     {
         return preflight(cors);
     }
-    if is_foreign_fetch(request) {
-        return Verdict::Refuse(403, "requests from other sites are not answered");
+    let checks =
+        [check_fetch(request), check_body_type(settings, request), check_token(settings, headers)];
+    match checks.into_iter().find_map(Result::err) {
+        Some((status, reason)) => Verdict::Refuse(status, reason, cors),
+        None => Verdict::Pass(cors),
     }
-    if let Some(refused) = check_body_type(settings, request) {
-        return refused;
-    }
-    if !has_token(settings, headers) {
-        return Verdict::Refuse(401, "unauthorized: send the server's token as a bearer token");
-    }
-    Verdict::Pass(cors)
 }
 
-fn check_host(settings: &AccessSettings, headers: &Headers) -> Option<Verdict> {
-    let policy = settings.hosts.as_ref()?;
+/// Nothing, or the status and the reason of a refusal.
+type Check<T = ()> = Result<T, (u16, &'static str)>;
+
+fn check_host(settings: &AccessSettings, headers: &Headers) -> Check {
+    let Some(policy) = &settings.hosts else { return Ok(()) };
     let mut hosts = headers.all("host");
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) if policy.allows(host) => None,
-        (Some(_), None) => Some(Verdict::Refuse(403, "this host name is not served here")),
-        (None, _) => Some(Verdict::Refuse(400, "the request names no host")),
-        (Some(_), Some(_)) => Some(Verdict::Refuse(400, "the request names two hosts")),
+        (Some(host), None) if policy.allows(host) => Ok(()),
+        (Some(_), None) => Err((403, "this host name is not served here")),
+        (None, _) => Err((400, "the request names no host")),
+        (Some(_), Some(_)) => Err((400, "the request names two hosts")),
     }
 }
 
 /// The headers for an allowed page; none for this server's own pages and for programs.
-fn check_origin(settings: &AccessSettings, headers: &Headers) -> Result<Headers, Verdict> {
+fn check_origin(settings: &AccessSettings, headers: &Headers) -> Check<Headers> {
     let mut origins = headers.all("origin");
     let Some(origin) = origins.next() else { return Ok(Headers::default()) };
     let host = headers.get("host");
@@ -108,7 +108,7 @@ fn check_origin(settings: &AccessSettings, headers: &Headers) -> Result<Headers,
         site.is_some_and(|site| site.eq_ignore_ascii_case(host))
     });
     if origins.next().is_some() || !is_own && !settings.origins.allows(origin) {
-        return Err(Verdict::Refuse(403, "pages of this origin may not use this server"));
+        return Err((403, "pages of this origin may not use this server"));
     }
     if is_own {
         return Ok(Headers::default());
@@ -129,24 +129,28 @@ fn preflight(cors: Headers) -> Verdict {
 
 /// A page of another site loads something from here without being asked for its origin, such as
 /// an image. Following a link is no such thing.
-fn is_foreign_fetch(request: &Request) -> bool {
+fn check_fetch(request: &Request) -> Check {
     let header = |name| request.headers.get(name);
     let is_link = matches!(request.method, Method::Get | Method::Head)
         && header("sec-fetch-mode") == Some("navigate")
         && header("sec-fetch-dest") == Some("document");
-    header("sec-fetch-site") == Some("cross-site") && header("origin").is_none() && !is_link
+    let is_foreign = header("sec-fetch-site") == Some("cross-site") && header("origin").is_none();
+    match is_foreign && !is_link {
+        true => Err((403, "requests from other sites are not answered")),
+        false => Ok(()),
+    }
 }
 
 /// 415 for bodies that are packed, and for those that a form of a web page could have sent.
-fn check_body_type(settings: &AccessSettings, request: &Request) -> Option<Verdict> {
+fn check_body_type(settings: &AccessSettings, request: &Request) -> Check {
     const NOT_JSON: &str = "the body must be sent with Content-Type: application/json";
     let headers = &request.headers;
     if headers.get("content-encoding").is_some_and(|c| !c.eq_ignore_ascii_case("identity")) {
-        return Some(Verdict::Refuse(415, "packed bodies are not accepted; send it unpacked"));
+        return Err((415, "packed bodies are not accepted; send it unpacked"));
     }
     let changes = matches!(request.method, Method::Post | Method::Delete);
     if !changes || request.path.starts_with("/api/blobs/") {
-        return None;
+        return Ok(());
     }
     let media_type = headers.get("content-type").unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -154,15 +158,16 @@ fn check_body_type(settings: &AccessSettings, request: &Request) -> Option<Verdi
     let from_browser = headers.get("origin").is_some() || headers.get("sec-fetch-site").is_some();
     let is_form = media_type.eq_ignore_ascii_case("multipart/form-data");
     let must_be = settings.json_from_all || from_browser || is_form;
-    (must_be && !is_json).then_some(Verdict::Refuse(415, NOT_JSON))
+    if must_be && !is_json { Err((415, NOT_JSON)) } else { Ok(()) }
 }
 
-fn has_token(settings: &AccessSettings, headers: &Headers) -> bool {
-    let Some(token) = &settings.token else { return true };
+fn check_token(settings: &AccessSettings, headers: &Headers) -> Check {
+    const REFUSED: (u16, &str) = (401, "unauthorized: send the server's token as a bearer token");
+    let Some(token) = &settings.token else { return Ok(()) };
     // Anthropic's clients send their key in a header of its own.
     let bearer = headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let Some(given) = bearer.or_else(|| headers.get("x-api-key")) else { return false };
+    let given = bearer.or_else(|| headers.get("x-api-key")).ok_or(REFUSED)?;
     // Every byte is looked at, so that the time tells nothing about where they differ.
     let differs = given.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-    given.len() == token.len() && differs == 0
+    if given.len() == token.len() && differs == 0 { Ok(()) } else { Err(REFUSED) }
 }

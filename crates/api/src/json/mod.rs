@@ -30,9 +30,15 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     drop_nulls(&mut fields);
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
-        ApiError::bad(format!("field \"{path}\": {}", plain(&error.inner().to_string())))
+        let detail = plain(&error.inner().to_string());
+        let says_all =
+            SELF_EXPLAINING.contains(&path.as_str()) && !detail.starts_with("invalid type");
+        ApiError::bad(if says_all { detail } else { format!("field \"{path}\": {detail}") })
     })
 }
+
+/// Fields whose readers have words of their own, which are Ollama's or Go's.
+const SELF_EXPLAINING: [&str; 3] = ["options", "keep_alive", "think"];
 
 fn bad_json(detail: &str) -> ApiError {
     ApiError::bad(format!("the request body is no valid JSON: {}", plain(detail)))
@@ -55,24 +61,29 @@ fn drop_nulls(fields: &mut Map<String, Value>) {
     }
 }
 
-/// An error of the deserializer in words that do not name Rust's types, and not too long.
+/// An error of the deserializer in words of JSON instead of Rust, and not too long.
 fn plain(detail: &str) -> String {
-    let (found, expected) = detail.rsplit_once("expected ").unwrap_or((detail, ""));
+    let detail =
+        detail.replace("type: sequence", "type: list").replace("type: map", "type: object");
+    let (found, expected) = detail.rsplit_once("expected ").unwrap_or((&detail, ""));
     let words = match expected {
         "f32" | "f64" => "a number",
         "u8" | "u16" | "u32" | "u64" | "usize" => "an integer, 0 or more",
         "i32" | "i64" => "an integer",
+        "a sequence" => "a list",
+        "a map" => "an object",
         other => other,
     };
-    let mut found: String = found.chars().take(MAX_DETAIL_CHARS).collect();
-    if !expected.is_empty() {
-        if !found.ends_with(' ') {
-            found.push_str("…, ");
-        }
-        found.push_str("expected ");
-        found.extend(words.chars().take(MAX_DETAIL_CHARS));
+    let is_cut = found.chars().nth(MAX_DETAIL_CHARS).is_some();
+    let mut text: String = found.chars().take(MAX_DETAIL_CHARS).collect();
+    if is_cut {
+        text.push_str("…, ");
     }
-    found
+    if !words.is_empty() {
+        text.push_str("expected ");
+        text.extend(words.chars().take(MAX_DETAIL_CHARS));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -120,13 +131,15 @@ mod tests {
             ),
             (
                 r#"{"n":1,"n":2}"#,
-                "the request body is no valid JSON: the key \"n\" stands twice in one object at line 1 column 9",
+                "the request body is no valid JSON: the key \"n\" stands twice in one object at line 1 column 10",
             ),
         ];
         for (body, want) in cases {
             let got = read::<Sample>(body.as_bytes()).unwrap_err();
             assert_eq!((got.status, got.message.as_str()), (400, want), "{body}");
         }
+        let wrong = read::<Sample>(br#"{"messages":{"a":1}}"#).unwrap_err();
+        assert_eq!(wrong.message, "field \"messages\": invalid type: object, expected a list");
         let long = format!(r#"{{"n":"{}"}}"#, "x".repeat(1 << 20));
         assert!(read::<Sample>(long.as_bytes()).unwrap_err().message.len() < 1000);
     }

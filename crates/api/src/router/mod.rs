@@ -125,14 +125,13 @@ impl<H: Host> Router<H> {
         if request.path.len() + request.query.len() > MAX_URL_BYTES {
             return ApiError::new(414, "the address is too long").to_response(family);
         }
-        let cors = match judge(&self.api.settings.access, &request) {
-            Verdict::Pass(cors) => cors,
-            Verdict::Preflight(headers) => return Response { headers, ..Response::empty(204) },
-            Verdict::Refuse(status, reason) => {
-                return ApiError::new(status, reason).to_response(family);
+        let (mut response, cors) = match judge(&self.api.settings.access, &request) {
+            Verdict::Pass(cors) => (self.route(request, family).await, cors),
+            Verdict::Preflight(cors) => (Response::empty(204), cors),
+            Verdict::Refuse(status, reason, cors) => {
+                (ApiError::new(status, reason).to_response(family), cors)
             }
         };
-        let mut response = self.route(request, family).await;
         for (name, value) in cors.iter() {
             response.headers.set(name, value);
         }

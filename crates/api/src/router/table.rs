@@ -92,7 +92,7 @@ pub(crate) fn find(method: Method, path: &str) -> Found {
     if !allowed.is_empty() {
         return Found::OtherMethods(allowed.join(", "));
     }
-    let shorter = path.strip_suffix('/').filter(|path| !path.is_empty());
+    let shorter = path.strip_suffix('/').filter(|path| path.len() > 1);
     let exists = |path: &&str| ROUTES.iter().any(|(_, pattern, _)| *pattern == *path);
     match shorter.filter(exists) {
         Some(path) => Found::Redirect(path.to_owned()),

@@ -106,6 +106,10 @@ impl<H: Host> Answers<H> {
         error
     }
 
+    fn prompt_tokens(&self) -> usize {
+        self.current.as_ref().map_or(0, Turn::prompt_tokens)
+    }
+
     fn is_over(&self) -> bool {
         self.current.is_none() && self.rest.is_empty()
     }
@@ -143,7 +147,7 @@ impl<H: Host> Answers<H> {
         let chunks = stream_items(state, async |state| {
             let (mut answers, mut encoder, has_begun) = state?;
             if !has_begun {
-                let text = encoder.begin();
+                let text = encoder.begin(answers.prompt_tokens());
                 return Some((text, Some((answers, encoder, true))));
             }
             match answers.next().await? {
@@ -164,8 +168,8 @@ impl<H: Host> Answers<H> {
 
 /// How a protocol writes a streamed answer down.
 pub(crate) trait Encoder {
-    /// Before everything.
-    fn begin(&mut self) -> Vec<u8> {
+    /// Before everything, with the tokens of the first prompt.
+    fn begin(&mut self, _prompt_tokens: usize) -> Vec<u8> {
         Vec::new()
     }
     /// One event of one answer.

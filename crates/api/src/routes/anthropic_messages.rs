@@ -256,8 +256,10 @@ impl Writer {
 }
 
 impl Encoder for Writer {
-    fn begin(&mut self) -> Vec<u8> {
-        let event = json!({ "type": "message_start", "message": self.message() });
+    fn begin(&mut self, input_tokens: usize) -> Vec<u8> {
+        let usage = Usage { input_tokens, output_tokens: 0 };
+        let message = Message { usage, ..self.message() };
+        let event = json!({ "type": "message_start", "message": message });
         sse_event("message_start", &event)
     }
 

@@ -56,7 +56,7 @@ fn task_of(request: ChatRequest) -> Result<Task, ApiError> {
         format: read_format(request.format)?,
         options: request.options,
         keep_alive: request.keep_alive,
-        logprobs: read_logprobs(request.logprobs, request.top_logprobs)?,
+        logprobs: read_logprobs("top_logprobs", request.logprobs, request.top_logprobs)?,
         truncate: request.truncate.unwrap_or(true),
         shift: request.shift.unwrap_or(true),
         ..Task::new(request.model, Verb::Chat, input)

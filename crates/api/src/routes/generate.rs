@@ -9,7 +9,7 @@ use crate::http::{NDJSON, Response, json_line};
 use crate::json;
 use crate::router::Api;
 use crate::turn::{
-    Input, Task, TurnEvent, Verb, load, prepare, read_format, read_logprobs, unload,
+    Input, Stats, Task, TurnEvent, Verb, load, prepare, read_format, read_logprobs, unload,
 };
 use crate::types::KeepAlive;
 use crate::types::ollama::{DebugInfo, GenerateRequest, GenerateResponse};
@@ -22,33 +22,28 @@ pub(crate) async fn generate<H: Host>(api: &Rc<Api<H>>, body: &[u8]) -> Result<R
     let is_empty = request.prompt.is_empty() && request.suffix.is_empty();
     let with_context = !request.raw;
     let task = task_of(request)?;
-    let model = task.model.clone();
-    let object =
-        GenerateResponse { model, created_at: api.env_now(), ..GenerateResponse::default() };
+    let writer = Writer { api: Rc::clone(api), model: task.model.clone(), with_context };
     if is_empty {
         let done_reason = match task.keep_alive {
             Some(KeepAlive::NONE) => unload(api, &task).await?,
             _ => load(api, &task).await?,
         };
         let done_reason = Some(done_reason);
-        let object = GenerateResponse { done: true, done_reason, ..object };
+        let object = GenerateResponse { done: true, done_reason, ..writer.object() };
         return Ok(Response::json(200, &object));
     }
     if render_only {
         let rendered_template = prepare(api, &task).await?.text;
         let debug_info = Some(DebugInfo { rendered_template });
-        return Ok(Response::json(200, &GenerateResponse { debug_info, ..object }));
+        return Ok(Response::json(200, &GenerateResponse { debug_info, ..writer.object() }));
     }
     let answers = Answers::start(api, [task]).await?;
-    let mut writer = Writer { api: Rc::clone(api), model: object.model, with_context };
     if is_stream {
         return Ok(answers.into_response(NDJSON, writer));
     }
     let whole = answers.collect_one().await?;
-    let done = writer.done(whole.stats);
-    let logprobs = whole.logprobs;
-    let object = GenerateResponse { logprobs, ..writer.with(done, whole.answer) };
-    Ok(Response::json(200, &object))
+    let done = writer.with(writer.done(whole.stats), whole.answer);
+    Ok(Response::json(200, &GenerateResponse { logprobs: whole.logprobs, ..done }))
 }
 
 fn task_of(request: GenerateRequest) -> Result<Task, ApiError> {
@@ -71,7 +66,7 @@ fn task_of(request: GenerateRequest) -> Result<Task, ApiError> {
         format: read_format(request.format)?,
         options: request.options,
         keep_alive: request.keep_alive,
-        logprobs: read_logprobs(request.logprobs, request.top_logprobs)?,
+        logprobs: read_logprobs("top_logprobs", request.logprobs, request.top_logprobs)?,
         truncate: request.truncate.unwrap_or(true),
         shift: request.shift.unwrap_or(true),
         ..Task::new(model, Verb::Generate, input)
@@ -99,7 +94,7 @@ impl<H: Host> Writer<H> {
         GenerateResponse { response, thinking, tool_calls, ..object }
     }
 
-    fn done(&mut self, stats: crate::turn::Stats) -> GenerateResponse {
+    fn done(&self, stats: Stats) -> GenerateResponse {
         GenerateResponse {
             done: true,
             done_reason: Some(stats.finish_reason()),

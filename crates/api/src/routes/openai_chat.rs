@@ -81,7 +81,7 @@ fn task_of(request: ChatRequest) -> Result<Task, ApiError> {
         options: fields.into_options()?,
         max_tokens,
         keep_alive: request.keep_alive,
-        logprobs: read_logprobs(request.logprobs, request.top_logprobs)?,
+        logprobs: read_logprobs("top_logprobs", request.logprobs, request.top_logprobs)?,
         logit_bias: logit_bias(&request.logit_bias)?,
         ..Task::new(request.model, Verb::Chat, input)
     })

@@ -68,7 +68,7 @@ pub(crate) async fn completions<H: Host>(
 /// The task of one prompt; the prompt itself is put in later.
 fn task_of(request: CompletionRequest) -> Result<Task, ApiError> {
     let wanted = request.logprobs.is_some();
-    let logprobs = read_logprobs(wanted, request.logprobs.unwrap_or(0))?;
+    let logprobs = read_logprobs("logprobs", wanted, request.logprobs.unwrap_or(0))?;
     let suffix = (!request.suffix.is_empty()).then_some(request.suffix);
     if suffix.is_some() && request.echo {
         return Err(ApiError::bad("echo cannot be combined with suffix"));

@@ -123,7 +123,8 @@ impl<H: Host> Turn<H> {
             return Ok(turn);
         }
         match turn.events.next().await {
-            Some(Ok(Event::Started { reused_tokens, truncated_tokens, .. })) => {
+            Some(Ok(Event::Started { prompt_tokens, reused_tokens, truncated_tokens })) => {
+                turn.stats.summary.prompt_tokens = prompt_tokens;
                 turn.stats.reused = reused_tokens;
                 turn.stats.truncated += truncated_tokens;
                 Ok(turn)
@@ -131,6 +132,11 @@ impl<H: Host> Turn<H> {
             Some(Err(error)) => Err(run_error(error)),
             Some(Ok(_)) | None => Err(lost()),
         }
+    }
+
+    /// Tokens of the accepted prompt.
+    pub fn prompt_tokens(&self) -> usize {
+        self.stats.summary.prompt_tokens
     }
 
     /// The next event; `None` after `Done` and after an error.

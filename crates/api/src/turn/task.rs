@@ -117,13 +117,17 @@ pub(crate) fn read_format(format: Option<Value>) -> Result<Option<Format>, ApiEr
     }
 }
 
-/// Ollama's `logprobs` and `top_logprobs`.
+/// Whether log-probabilities are wanted, and of how many other tokens: the value of `field`.
 ///
 /// # Errors
 /// 400 for a number out of range.
-pub(crate) fn read_logprobs(wanted: bool, top: i64) -> Result<Option<usize>, ApiError> {
+pub(crate) fn read_logprobs(
+    field: &str,
+    wanted: bool,
+    top: i64,
+) -> Result<Option<usize>, ApiError> {
     let max = engine::MAX_LOGPROBS;
     let n = usize::try_from(top).ok().filter(|n| *n <= max);
-    let n = n.ok_or_else(|| ApiError::bad(format!("top_logprobs must be between 0 and {max}")))?;
+    let n = n.ok_or_else(|| ApiError::bad(format!("{field} must be between 0 and {max}")))?;
     Ok((wanted || n > 0).then_some(n))
 }

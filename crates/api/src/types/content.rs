@@ -7,7 +7,7 @@ use crate::error::ApiError;
 
 /// What a message says.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(untagged, expecting = "a string or a list of parts")]
+#[serde(untagged, expecting = "expected a string or a list of parts")]
 pub enum Content {
     /// A text.
     Text(String),

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 /// One string or several: `stop`, `input`, `license`.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(untagged, expecting = "a string or a list of strings")]
+#[serde(untagged, expecting = "expected a string or a list of strings")]
 pub enum OneOrMany {
     /// A string.
     One(String),

@@ -262,7 +262,7 @@ fn output_text(text: String) -> ContentPart {
 }
 
 impl Encoder for Writer {
-    fn begin(&mut self) -> Vec<u8> {
+    fn begin(&mut self, _: usize) -> Vec<u8> {
         let response = json!({ "response": self.base });
         let mut text = self.event_of("response.created", response.clone());
         text.extend(self.event_of("response.in_progress", response));

@@ -7,7 +7,7 @@ use crate::types::{KeepAlive, Options};
 
 /// What is embedded.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged, expecting = "a string, a list of strings, or lists of token ids")]
+#[serde(untagged, expecting = "expected a string, a list of strings, or lists of token ids")]
 pub enum Input {
     /// One text.
     Text(String),

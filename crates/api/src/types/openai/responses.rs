@@ -34,7 +34,7 @@ pub struct ResponsesRequest {
 
 /// A text, or the items of a conversation.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a string or a list of items")]
+#[serde(untagged, expecting = "expected a string or a list of items")]
 pub enum ResponseInput {
     /// One message of the user.
     Text(String),
