@@ -128,6 +128,7 @@ pub fn parse_duration(text: &str) -> Result<(bool, Duration), DurationError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use serde_json::json;
 
@@ -163,24 +164,22 @@ mod tests {
 
     #[test]
     fn errors_are_in_the_words_of_go() {
+        let wrong = |kind: &str| {
+            let expected = "seconds as a number, or a duration such as \"10m\"";
+            format!("invalid type: {kind}, expected {expected}")
+        };
         let cases = [
             (json!("10"), r#"time: missing unit in duration "10""#),
             (json!(""), r#"time: invalid duration """#),
             (json!("abc"), r#"time: invalid duration "abc""#),
             (json!("1.2.3s"), r#"time: invalid duration "1.2.3s""#),
             (json!("3d"), r#"time: unknown unit "d" in duration "3d""#),
-            (
-                json!(true),
-                "invalid type: boolean `true`, expected seconds as a number, or a duration such as \"10m\"",
-            ),
-            (
-                json!([]),
-                "invalid type: sequence, expected seconds as a number, or a duration such as \"10m\"",
-            ),
+            (json!(true), &wrong("boolean `true`")),
+            (json!([]), &wrong("sequence")),
         ];
         for (value, want) in cases {
             let error = serde_json::from_value::<KeepAlive>(value).unwrap_err();
-            assert_eq!(error.to_string(), want);
+            assert_eq!(error.to_string(), want.to_string());
         }
         assert_eq!(KeepAlive::parse("300"), Ok(seconds(300)));
         assert_eq!(KeepAlive::parse("-1"), Ok(KeepAlive::Forever));

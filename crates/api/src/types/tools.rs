@@ -108,7 +108,8 @@ impl<'de> Deserialize<'de> for Think {
         };
         think.ok_or_else(|| {
             D::Error::custom(
-                "invalid think value: expected true, false, \"low\", \"medium\", \"high\" or \"max\"",
+                "invalid think value: expected true, false, \"low\", \"medium\", \"high\" or \
+                 \"max\"",
             )
         })
     }

@@ -136,6 +136,9 @@ fn origins_are_allowed_or_not() {
     }
 }
 
+/// Method and path, headers, status with ordinary and with the strictest settings.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], [u16; 2]);
+
 #[test]
 fn browsers_and_programs() {
     let settings = AccessSettings::loopback("https://chat.example.org");
@@ -143,7 +146,7 @@ fn browsers_and_programs() {
     let post = "POST /api/pull";
     let json = ("content-type", "application/json; charset=utf-8");
     let cross = ("sec-fetch-site", "cross-site");
-    let cases: [(&str, &[(&str, &str)], [u16; 2]); 20] = [
+    let cases: [Case; 20] = [
         // Programs.
         (post, &[json], [200, 200]),
         (post, &[("content-type", "application/x-www-form-urlencoded")], [200, 415]),

@@ -128,13 +128,17 @@ proptest! {
             prop_assert!(is_good, "{path} {body}\n{} {}", answer.status, answer.body);
             prop_assert!(answer.status < 500, "{path} {body}\n{} {}", answer.status, answer.body);
         }
-        let good = server.post("/api/chat", r#"{"model":"llama","messages":[{"role":"user","content":"hi"}]}"#);
+        let chat = r#"{"model":"llama","messages":[{"role":"user","content":"hi"}]}"#;
+        let good = server.post("/api/chat", chat);
         prop_assert_eq!(good.status, 200);
         prop_assert_eq!(server.backend.running.get(), 0);
     }
 
     #[test]
-    fn every_path_is_answered(method in "(GET|HEAD|POST|DELETE|OPTIONS|X)", path in "/?[/a-z0-9%:._-]{0,30}") {
+    fn every_path_is_answered(
+        method in "(GET|HEAD|POST|DELETE|OPTIONS|X)",
+        path in "/?[/a-z0-9%:._-]{0,30}",
+    ) {
         let mut server = Server::new();
         let answer = server.send(request(&method, &path, "{}"));
         prop_assert!((200..500).contains(&answer.status), "{method} {path} {}", answer.status);

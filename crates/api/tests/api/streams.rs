@@ -29,7 +29,7 @@ fn a_dropped_body_frees_its_slot() {
     for (path, body) in [
         ("/api/chat", CHAT.to_owned()),
         ("/api/generate", r#"{"model":"llama","prompt":"hi"}"#.into()),
-        ("/v1/chat/completions", CHAT.replace('}', "}").replacen('{', "{\"stream\":true,", 1)),
+        ("/v1/chat/completions", CHAT.replacen('{', "{\"stream\":true,", 1)),
         ("/v1/completions", r#"{"model":"llama","prompt":"hi","stream":true,"n":3}"#.into()),
     ] {
         let mut server = Server::new();

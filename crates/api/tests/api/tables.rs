@@ -1,9 +1,9 @@
 //! Requests and their whole answers, from the text files beside this one.
 //!
 //! A case begins with `> METHOD PATH`; then come the body, if there is one, `= ` and what the model
-//! says (pieces between slashes; nothing: its prompt), `+ ` and a step that the library reports (`+ !` and an error),
-//! `< STATUS MEDIA_TYPE`, and the lines of the answer, each behind a `|`. Lines that begin with `#`
-//! are for readers. Every case has a server of its own.
+//! says (pieces between slashes; nothing: its prompt), `+ ` and a step that the library reports
+//! (`+ !` and an error), `< STATUS MEDIA_TYPE`, and the lines of the answer, each behind a `|`.
+//! Lines that begin with `#` are for readers. Every case has a server of its own.
 
 use api::host::LibraryError;
 use api::types::ollama::Progress;
