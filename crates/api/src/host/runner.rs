@@ -161,7 +161,9 @@ pub enum Event {
 }
 
 /// A running generation: ends with `Done` or an error. Dropping it cancels the generation within
-/// one token or one chunk of the prompt.
+/// one token or one chunk of the prompt. A client that does not read is a stream that is not
+/// polled: the runner bounds what it holds for it (by pausing the generation), and serves its other
+/// slots meanwhile.
 pub type EventStream = LocalBoxStream<'static, Result<Event, RunError>>;
 
 /// Texts to be embedded, as ids.

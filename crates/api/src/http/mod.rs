@@ -73,7 +73,8 @@ pub struct Request {
     pub path: String,
     /// What follows the `?`, still encoded; empty if there is none.
     pub query: String,
-    /// Every header that came, doubles included.
+    /// Every header that came, doubles included. Where a transport has the authority elsewhere
+    /// (HTTP/2, a target in absolute form), it stands here as `host`.
     pub headers: Headers,
     /// The body, whole or as it arrives.
     pub body: Body,

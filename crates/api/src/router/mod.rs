@@ -178,7 +178,7 @@ impl<H: Host> Router<H> {
         match endpoint {
             Endpoint::Root => return Ok(Response::text(200, "Ollama is running")),
             Endpoint::Version => return Ok(routes::meta::version(api)),
-            Endpoint::Health => return Ok(Response::text(200, "ok")),
+            Endpoint::Health => return Ok(routes::meta::health(api)),
             Endpoint::Metrics => return Ok(routes::meta::metrics(api)),
             Endpoint::Tags => return routes::models::tags(api).await,
             Endpoint::Ps => return routes::models::ps(api).await,

@@ -10,6 +10,15 @@ pub(crate) fn version<H: Host>(api: &Api<H>) -> Response {
     Response::json(200, &VersionResponse { version: api.settings.version.clone() })
 }
 
+/// `/healthz`: whether requests are taken. A load balancer that asks sends no more to a server on
+/// its way out.
+pub(crate) fn health<H: Host>(api: &Api<H>) -> Response {
+    match api.scheduler.is_closed() {
+        true => Response::text(503, "shutting down"),
+        false => Response::text(200, "ok"),
+    }
+}
+
 /// `/metrics`, if it is switched on.
 pub(crate) fn metrics<H: Host>(api: &Api<H>) -> Response {
     if !api.settings.metrics {

@@ -3,7 +3,8 @@
 //! Events change the state (`enqueue`, `release`, `estimated`, `loaded`, …) and [`Core::plan`] says
 //! what follows from it. `plan` looks at the waiting requests in order of arrival. What a request
 //! cannot have now, later requests for the same model cannot have either, so every model has its
-//! own line and no line waits for another.
+//! own line and no line waits for another. Only room is given in order over all lines: as long as a
+//! request waits for memory, no later one starts a load.
 
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
@@ -92,8 +93,8 @@ enum Decision {
     Estimate,
     Load(Memory),
     Evict(usize),
-    /// Wait until this one is idle; those behind must not keep it busy.
-    WaitFor(usize),
+    /// Wait for room; if one is named, until it is idle: those behind must not keep it busy.
+    WaitForRoom(Option<usize>),
     Refuse(SchedulerError),
 }
 
@@ -125,7 +126,8 @@ impl<R> Core<R> {
     /// A place in the queue.
     ///
     /// # Errors
-    /// [`SchedulerError::Busy`] if as many wait as may, unless a slot is free right now.
+    /// [`SchedulerError::Busy`] if as many wait as may, unless a slot seems free. Whether it is
+    /// shows the next plan, after which [`Core::refuse_overflow`] must be asked.
     pub fn enqueue(
         &mut self,
         spec: LoadSpec,
@@ -139,12 +141,22 @@ impl<R> Core<R> {
         let waiting = Waiting { ticket, key, spec, keep_alive, need: Need::Unknown };
         if self.queue.len() >= self.settings.max_queue.max(1) {
             let is_first = !self.queue.iter().any(|other| other.key == waiting.key);
-            if !is_first || !matches!(self.decide(&waiting, budget), Decision::Grant(_)) {
+            if !is_first || !matches!(self.decide(&waiting, budget, false), Decision::Grant(_)) {
                 return Err(SchedulerError::Busy);
             }
         }
         self.queue.push_back(waiting);
         Ok(ticket)
+    }
+
+    /// Takes a request out again that was let in for a slot and did not get it.
+    pub fn refuse_overflow(&mut self, ticket: u64) -> bool {
+        let is_last = self.queue.back().is_some_and(|waiting| waiting.ticket == ticket);
+        let overflows = is_last && self.queue.len() > self.settings.max_queue.max(1);
+        if overflows {
+            self.queue.pop_back();
+        }
+        overflows
     }
 
     pub fn cancel(&mut self, ticket: u64) {
@@ -170,6 +182,10 @@ impl<R> Core<R> {
             entry.expires = Some(now);
         }
         true
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Refuses everything from now on, lets every model leave.
@@ -251,12 +267,13 @@ impl<R> Core<R> {
     pub fn plan(&mut self, now: Duration, budget: Memory) -> Vec<Action<R>> {
         let mut actions = Vec::new();
         let mut blocked = HashSet::new();
+        let mut may_load = true;
         let mut i = 0;
         // Requests first: one that just came for a model whose time is up keeps it.
         while i < self.queue.len() {
             let decision = match blocked.contains(&self.queue[i].key) {
                 true => Decision::Wait,
-                false => self.decide(&self.queue[i], budget),
+                false => self.decide(&self.queue[i], budget, may_load),
             };
             let key = self.queue[i].key.clone();
             match decision {
@@ -278,9 +295,13 @@ impl<R> Core<R> {
                     actions.push(Action::Estimate { ticket, spec });
                 }
                 Decision::Load(need) => actions.push(self.start_load(i, need, now)),
-                Decision::Evict(entry) => actions.extend(self.start_unload(entry)),
-                Decision::WaitFor(entry) => {
-                    blocked.insert(self.entries[entry].key.clone());
+                Decision::Evict(entry) => {
+                    may_load = false;
+                    actions.extend(self.start_unload(entry));
+                }
+                Decision::WaitForRoom(entry) => {
+                    may_load = false;
+                    blocked.extend(entry.map(|entry| self.entries[entry].key.clone()));
                 }
             }
             blocked.insert(key);
@@ -296,7 +317,9 @@ impl<R> Core<R> {
         actions
     }
 
-    fn decide(&self, waiting: &Waiting, budget: Memory) -> Decision {
+    /// `may_load`: no earlier request waits for room. Otherwise what this one loaded could be what
+    /// the earlier one unloads, and so on for ever.
+    fn decide(&self, waiting: &Waiting, budget: Memory, may_load: bool) -> Decision {
         if let Some(at) = self.entries.iter().position(|entry| entry.key == waiting.key) {
             let entry = &self.entries[at];
             let State::Ready { num_ctx, .. } = entry.state else { return Decision::Wait };
@@ -314,8 +337,11 @@ impl<R> Core<R> {
         if !need.fits(budget) {
             return Decision::Refuse(SchedulerError::TooBig { need, have: budget });
         }
+        if !may_load {
+            return Decision::Wait;
+        }
         if self.entries.iter().any(|entry| matches!(entry.state, State::Unloading)) {
-            return Decision::Wait; // room is being made; how much, is known afterwards
+            return Decision::WaitForRoom(None); // it is being made; how much, is known afterwards
         }
         let used = self.entries.iter().fold(Memory::default(), |sum, e| sum.plus(e.need));
         let has_place = self.entries.len() < self.settings.max_loaded.max(1);
@@ -328,8 +354,7 @@ impl<R> Core<R> {
         };
         match (first(Entry::is_idle), first(|entry| entry.in_use > 0)) {
             (Some(idle), _) => Decision::Evict(idle),
-            (None, Some(busy)) => Decision::WaitFor(busy),
-            (None, None) => Decision::Wait, // others are being loaded
+            (None, busy) => Decision::WaitForRoom(busy), // none busy: others are being loaded
         }
     }
 

@@ -121,6 +121,11 @@ impl<B: Backend, E: Env> Scheduler<B, E> {
         self.shared.core.borrow().waiting()
     }
 
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.shared.core.borrow().is_closed()
+    }
+
     /// Refuses new and waiting requests, and returns when those that run have ended and all
     /// memory is free.
     pub async fn close(&self) {

@@ -62,7 +62,9 @@ impl<B: Backend, E: Env> Shared<B, E> {
         let ticket = self.core.borrow_mut().enqueue(spec, keep_alive, budget)?;
         self.answers.borrow_mut().insert(ticket, answer);
         self.pump();
-        Ok(Place { shared: Rc::clone(self), ticket })
+        let place = Place { shared: Rc::clone(self), ticket };
+        let overflows = self.core.borrow_mut().refuse_overflow(ticket);
+        if overflows { Err(SchedulerError::Busy) } else { Ok(place) }
     }
 
     pub fn cancel(self: &Rc<Self>, ticket: u64) {

@@ -11,6 +11,8 @@ mod bad_input;
 mod fake;
 mod metrics;
 mod random;
+mod requests;
 mod scheduler;
+mod scheduler_random;
 mod streams;
 mod tables;

@@ -5,8 +5,6 @@
 //! and unloads of a model hang, `wait 60s` moves the clock. After each step the state must be the
 //! one behind `=>`: who was granted or refused, by number, and what the backend did.
 
-use std::time::Duration;
-
 use api::host::{LoadError, LoadSpec, Memory};
 use api::scheduler::{Lease, Scheduler, SchedulerError, SchedulerSettings};
 use api::types::KeepAlive;
@@ -149,7 +147,7 @@ fn run(name: &str, settings: SchedulerSettings, steps: &str) -> World {
 }
 
 /// Name, most models, most waiting requests, steps.
-const CASES: [(&str, usize, usize, &str); 21] = [
+const CASES: [(&str, usize, usize, &str); 22] = [
     (
         "a model is loaded once",
         3,
@@ -353,6 +351,20 @@ const CASES: [(&str, usize, usize, &str); 21] = [
         drop 2 => 3:ok unload b, load a",
     ),
     (
+        "while one waits for room, no later one takes it",
+        3,
+        512,
+        "
+        need v 2
+        need c 3
+        ask v => 1:ok load v
+        ask c
+        ask d
+        ask v
+        drop 1 => 2:ok 3:ok unload v, load c, load d
+        drop 2 => 4:ok unload c, load v",
+    ),
+    (
         "a smaller context reuses, a larger one reloads when idle",
         3,
         512,
@@ -505,6 +517,7 @@ fn closing_ends_everything_in_order() {
         assert_eq!(world.look(), want);
     }
     world.step("drop 3");
+    assert_eq!(world.server.get("/healthz").status, 200);
     let scheduler = world.scheduler.clone();
     let (sender, mut closed) = oneshot::channel();
     let close = async move {
@@ -517,6 +530,7 @@ fn closing_ends_everything_in_order() {
     assert_eq!(closed.try_recv(), Ok(None), "the first request still runs");
     world.step("ask a");
     assert_eq!(world.look(), "4:closed");
+    assert_eq!(world.server.get("/healthz").status, 503);
     world.step("drop 1");
     assert_eq!(world.look(), "unload a");
     assert_eq!(closed.try_recv(), Ok(Some(())));
@@ -549,5 +563,4 @@ fn a_busy_server_says_when_to_come_back() {
     assert_eq!(openai.status, 503);
     let error = format!("\"message\":\"{text}\",\"type\":\"api_error\"");
     assert!(openai.body.contains(&error), "{}", openai.body);
-    world.server.env.advance(Duration::from_secs(1));
 }
