@@ -132,8 +132,8 @@ mod tests {
             ),
             (
                 r#"{"n":1,"n":2}"#,
-                "the request body is no valid JSON: the key \"n\" stands twice in one object at line 1 \
-                 column 10",
+                "the request body is no valid JSON: the key \"n\" stands twice in one object \
+                 at line 1 column 10",
             ),
         ];
         for (body, want) in cases {

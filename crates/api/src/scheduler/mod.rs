@@ -1,7 +1,7 @@
 //! Which model is in memory, and whose turn it is.
 //!
 //! Every request for a model goes through [`Scheduler::acquire`] and holds a [`Lease`] on a slot of
-//! a runner while it works. The rules stand in `core` as one pure state machine, which knows
+//! a runner while it works. The rules stand in `core` and `plan` as one pure state machine, which knows
 //! neither futures nor clocks; this file turns its decisions into loads, unloads and answers, and
 //! [`Scheduler::run`] is the one future that makes time pass. One thread, no locks.
 //!
@@ -11,8 +11,10 @@
 //! models with the shortest keep-alive, the one unused for longest leaves first.
 
 mod core;
+mod entry;
 mod error;
 mod lease;
+mod plan;
 mod shared;
 
 use std::rc::Rc;

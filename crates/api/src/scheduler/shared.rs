@@ -11,7 +11,8 @@ use futures_channel::{mpsc, oneshot};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use super::core::{Action, Core, State};
+use super::core::{Action, Core};
+use super::entry::State;
 use super::lease::{Lease, Place};
 use super::{FOREVER, Jobs, LoadedModel, SchedulerError, SchedulerSettings};
 use crate::host::{Backend, Env, LoadSpec, Runner};
