@@ -11,7 +11,8 @@ pub trait Env: 'static {
     fn now(&self) -> Timestamp;
     /// Time since any fixed moment; never runs backwards.
     fn monotonic(&self) -> Duration;
-    /// Ends after `span`. Dropping it is allowed.
+    /// Ends after `span`, which may be years; ending early is allowed where a timer cannot wait
+    /// so long. Dropping it is allowed too.
     async fn sleep(&self, span: Duration);
     /// A number that nobody can guess, for ids.
     fn entropy(&self) -> u64;

@@ -220,7 +220,8 @@ pub trait Runner: 'static {
     fn generate(&self, request: GenerateRequest) -> EventStream;
 
     /// How probable each token was, given those before it: `tokens.len() - 1` entries, the first
-    /// for `tokens[1]`, each with the `top` most probable ones. Nothing for one token or none.
+    /// for `tokens[1]`, each with the `top` most probable ones. Nothing for one token or none;
+    /// [`RunError::TooLong`] for more than the context holds.
     async fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<TokenLogprobs>, RunError>;
 
     /// Vectors of texts.

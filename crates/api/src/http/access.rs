@@ -32,9 +32,9 @@ impl AccessSettings {
         }
     }
 
-    /// For a router inside of the page that asks it.
+    /// For a router inside of the page that asks it: nobody else reaches it.
     pub fn in_page() -> AccessSettings {
-        AccessSettings { hosts: None, ..AccessSettings::loopback("") }
+        AccessSettings { hosts: None, ..AccessSettings::loopback("*") }
     }
 }
 
@@ -54,7 +54,8 @@ const ALLOWED_HEADERS: &str = "Authorization,Content-Type,User-Agent,Accept,X-Re
     OpenAI-Beta,x-stainless-arch,x-stainless-async,x-stainless-custom-poll-interval,\
     x-stainless-helper-method,x-stainless-lang,x-stainless-os,x-stainless-package-version,\
     x-stainless-poll-helper,x-stainless-retry-count,x-stainless-runtime,\
-    x-stainless-runtime-version,x-stainless-timeout,anthropic-version,x-api-key";
+    x-stainless-runtime-version,x-stainless-timeout,anthropic-version,anthropic-beta,\
+    anthropic-dangerous-direct-browser-access,x-api-key";
 
 /// Seconds that a browser may remember a preflight: gin's half a day.
 const PREFLIGHT_SECONDS: &str = "43200";

@@ -4,7 +4,7 @@
 //! turn, each with a slot of its own for as long as it takes, so that a request for many answers
 //! stands in line like everyone else.
 
-use std::collections::VecDeque;
+use std::iter::Peekable;
 use std::rc::Rc;
 
 use crate::error::ApiError;
@@ -57,7 +57,8 @@ pub(crate) struct Whole {
 pub(crate) struct Answers<H: Host> {
     api: Rc<Api<H>>,
     current: Option<Turn<H>>,
-    rest: VecDeque<Task>,
+    /// Made one by one: a prompt may be large, and wanted many times.
+    rest: Peekable<Box<dyn Iterator<Item = Task>>>,
     index: u32,
 }
 
@@ -65,10 +66,11 @@ impl<H: Host> Answers<H> {
     /// Waits until the first prompt is accepted.
     pub async fn start(
         api: &Rc<Api<H>>,
-        tasks: impl IntoIterator<Item = Task>,
+        tasks: impl IntoIterator<Item = Task, IntoIter: 'static>,
     ) -> Result<Answers<H>, ApiError> {
-        let mut rest: VecDeque<Task> = tasks.into_iter().collect();
-        let current = match rest.pop_front() {
+        let tasks: Box<dyn Iterator<Item = Task>> = Box::new(tasks.into_iter());
+        let mut rest = tasks.peekable();
+        let current = match rest.next() {
             Some(task) => Some(Turn::start(api, prepare(api, &task).await?).await?),
             None => None,
         };
@@ -78,7 +80,7 @@ impl<H: Host> Answers<H> {
     /// The next event, and the number of the answer that it belongs to.
     async fn next(&mut self) -> Option<Result<(u32, TurnEvent), ApiError>> {
         if self.current.is_none() {
-            let task = self.rest.pop_front()?;
+            let task = self.rest.next()?;
             self.index += 1;
             let turn = match prepare(&self.api, &task).await {
                 Ok(prepared) => Turn::start(&self.api, prepared).await,
@@ -102,7 +104,8 @@ impl<H: Host> Answers<H> {
 
     fn fail(&mut self, error: ApiError) -> ApiError {
         self.current = None;
-        self.rest.clear();
+        let none: Box<dyn Iterator<Item = Task>> = Box::new(std::iter::empty());
+        self.rest = none.peekable();
         error
     }
 
@@ -110,8 +113,8 @@ impl<H: Host> Answers<H> {
         self.current.as_ref().map_or(0, Turn::prompt_tokens)
     }
 
-    fn is_over(&self) -> bool {
-        self.current.is_none() && self.rest.is_empty()
+    fn is_over(&mut self) -> bool {
+        self.current.is_none() && self.rest.peek().is_none()
     }
 
     /// All answers.

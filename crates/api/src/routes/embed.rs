@@ -8,7 +8,7 @@ use crate::http::Response;
 use crate::json;
 use crate::limits::MAX_INPUTS;
 use crate::router::Api;
-use crate::turn::{check_name, library_error, load_spec, run_error};
+use crate::turn::{check_ids, check_name, library_error, load_spec, run_error};
 use crate::types::ollama::{
     EmbedRequest, EmbedResponse, EmbeddingsRequest, EmbeddingsResponse, Input,
 };
@@ -99,12 +99,19 @@ pub(crate) async fn run<H: Host>(
 }
 
 async fn tokens<R: Runner>(runner: &R, input: Input) -> Result<Vec<Vec<u32>>, ApiError> {
-    let texts = match input {
-        Input::Text(text) => vec![text],
-        Input::Texts(texts) => texts,
-        Input::Tokens(ids) => return Ok(vec![ids]),
-        Input::TokenLists(lists) => return Ok(lists),
+    let (texts, lists) = match input {
+        Input::Text(text) => (vec![text], Vec::new()),
+        Input::Texts(texts) => (texts, Vec::new()),
+        Input::Tokens(ids) => (Vec::new(), vec![ids]),
+        Input::TokenLists(lists) => (Vec::new(), lists),
     };
+    let n_vocab = runner.info().n_vocab;
+    for ids in &lists {
+        check_ids(ids, n_vocab)?;
+    }
+    if !lists.is_empty() {
+        return Ok(lists);
+    }
     let mut lists = Vec::with_capacity(texts.len());
     for text in texts {
         lists.push(runner.tokenize(&text, true).await.map_err(run_error)?);

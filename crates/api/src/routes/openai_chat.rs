@@ -38,7 +38,7 @@ pub(crate) async fn chat_completions<H: Host>(
         usage: Usage::default(),
         begun: HashSet::new(),
     };
-    let tasks = (0..n).map(|i| {
+    let tasks = (0..n).map(move |i| {
         let mut task = task.clone();
         reset_seed(&mut task.options, i);
         task

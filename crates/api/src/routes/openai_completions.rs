@@ -28,16 +28,16 @@ pub(crate) async fn completions<H: Host>(
     api: &Rc<Api<H>>,
     body: &[u8],
 ) -> Result<Response, ApiError> {
-    let request: CompletionRequest = json::read(body)?;
+    let mut request: CompletionRequest = json::read(body)?;
     let is_stream = request.stream;
     let include_usage = request.stream_options.include_usage;
     let n = choices(request.n)?;
     if request.best_of.is_some_and(|best| best != n) {
         return Err(ApiError::bad("best_of is not supported; leave it out or set it to n"));
     }
-    let prompt = request.prompt.clone();
+    let prompt = std::mem::take(&mut request.prompt);
     let task = task_of(request)?;
-    let inputs = inputs(prompt, task.input.clone())?;
+    let inputs = inputs(prompt, task.input.clone(), n)?;
     let mut writer = Writer {
         id: format!("cmpl-{}", api.short_id()),
         created: api.env_now().seconds(),
@@ -47,7 +47,7 @@ pub(crate) async fn completions<H: Host>(
         n,
         n_characters: 0,
     };
-    let of_input = |input: Input| {
+    let of_input = move |input: Input| {
         let task = Task { input, ..task.clone() };
         (0..n).map(move |i| {
             let mut task = task.clone();
@@ -95,12 +95,14 @@ fn task_of(request: CompletionRequest) -> Result<Task, ApiError> {
         logprobs,
         logit_bias: logit_bias(&request.logit_bias)?,
         echo: request.echo.then_some(EchoTask { logprobs }),
+        // A prompt that is scored is scored whole.
+        truncate: !request.echo,
         ..Task::new(request.model, Verb::Generate, input)
     })
 }
 
-/// One input per prompt, of the kind of `form`.
-fn inputs(prompt: ollama::Input, form: Input) -> Result<Vec<Input>, ApiError> {
+/// One input per prompt, of the kind of `form`; each is answered `n` times.
+fn inputs(prompt: ollama::Input, form: Input, n: u32) -> Result<Vec<Input>, ApiError> {
     let text = |text: String| match &form {
         Input::Prompt { suffix, system, context, .. } => Input::Prompt {
             prompt: text,
@@ -119,10 +121,10 @@ fn inputs(prompt: ollama::Input, form: Input) -> Result<Vec<Input>, ApiError> {
         ollama::Input::Tokens(ids) => vec![Input::Tokens(ids)],
         ollama::Input::TokenLists(lists) => lists.into_iter().map(Input::Tokens).collect(),
     };
-    match inputs.len() {
+    match inputs.len().saturating_mul(n as usize) {
         0 => Err(ApiError::bad("prompt must hold at least one prompt")),
         n if n > MAX_INPUTS => {
-            Err(ApiError::bad(format!("{n} prompts were sent; at most {MAX_INPUTS} are taken")))
+            Err(ApiError::bad(format!("{n} answers are asked for; at most {MAX_INPUTS} are given")))
         }
         _ => Ok(inputs),
     }

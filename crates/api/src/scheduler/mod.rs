@@ -1,9 +1,9 @@
 //! Which model is in memory, and whose turn it is.
 //!
 //! Every request for a model goes through [`Scheduler::acquire`] and holds a [`Lease`] on a slot of
-//! a runner while it works. The rules stand in `core` and `plan` as one pure state machine, which knows
-//! neither futures nor clocks; this file turns its decisions into loads, unloads and answers, and
-//! [`Scheduler::run`] is the one future that makes time pass. One thread, no locks.
+//! a runner while it works. The rules stand in `core` and `plan` as one pure state machine, which
+//! knows neither futures nor clocks; `shared` turns its decisions into loads, unloads and answers,
+//! and [`Scheduler::run`] is the one future that makes time pass. One thread, no locks.
 //!
 //! The rules, where they differ from Ollama's on purpose: all waiting requests count against the
 //! bound, also those for a loaded model; a request waits for its own model only, so loading one

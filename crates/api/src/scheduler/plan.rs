@@ -111,9 +111,12 @@ impl<R> Core<R> {
             let candidates = self.entries.iter().enumerate().filter(|(_, e)| is_candidate(e));
             candidates.min_by(|a, b| a.1.rank().cmp(&b.1.rank())).map(|(i, _)| i)
         };
+        let idle = self.entries.iter().filter(|entry| entry.is_idle());
+        let idle = idle.fold(Memory::default(), |sum, e| sum.plus(e.need));
+        let would_fit = need.fits(budget.minus(used.minus(idle)));
         match (first(Entry::is_idle), first(|entry| entry.in_use > 0)) {
-            (Some(idle), _) => Decision::Evict(idle),
-            (None, busy) => Decision::WaitForRoom(busy), // none busy: others are being loaded
+            (Some(idle), _) if would_fit => Decision::Evict(idle),
+            (_, busy) => Decision::WaitForRoom(busy), // none busy: others are being loaded
         }
     }
 

@@ -11,7 +11,7 @@ mod run;
 mod sampling;
 mod task;
 
-pub(crate) use prepare::{check_name, library_error, load, load_spec, prepare, unload};
+pub(crate) use prepare::{check_ids, check_name, library_error, load, load_spec, prepare, unload};
 pub(crate) use run::{Echo, Said, Stats, Turn, TurnEvent, run_error, token_text};
 pub(crate) use sampling::reset_seed;
 pub(crate) use task::{EchoTask, Input, Task, Verb, read_format, read_logprobs};

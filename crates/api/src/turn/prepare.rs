@@ -96,6 +96,20 @@ fn check_bias(task: &Task, n_vocab: usize) -> Result<(), ApiError> {
     }
 }
 
+/// Ids that a client sent.
+///
+/// # Errors
+/// 400 for one outside of the vocabulary.
+pub(crate) fn check_ids(ids: &[u32], n_vocab: usize) -> Result<(), ApiError> {
+    match ids.iter().find(|id| **id as usize >= n_vocab) {
+        Some(id) => {
+            let message = format!("token id {id} is not in the vocabulary of {n_vocab} tokens");
+            Err(ApiError::bad(message))
+        }
+        None => Ok(()),
+    }
+}
+
 impl<H: Host> Api<H> {
     /// A stored model, with the words of `generate` and `chat` if there is none.
     pub async fn model(&self, name: &str) -> Result<Model, ApiError> {
@@ -193,11 +207,7 @@ async fn render<R: Runner>(
             Ok((Rendered { text: text.clone(), tokens, stop: Vec::new() }, 0))
         }
         Input::Tokens(tokens) => {
-            let n_vocab = runner.info().n_vocab;
-            if let Some(id) = tokens.iter().find(|id| **id as usize >= n_vocab) {
-                let message = format!("token id {id} is not in the vocabulary of {n_vocab} tokens");
-                return Err(ApiError::bad(message));
-            }
+            check_ids(tokens, runner.info().n_vocab)?;
             Ok((Rendered { tokens: tokens.clone(), ..Rendered::default() }, 0))
         }
         Input::Chat { messages, .. } => {
@@ -220,6 +230,7 @@ async fn render<R: Runner>(
             request.messages.push(chat::Message::new("user", prompt));
             let mut rendered = runner.render(&request).await.map_err(run_error)?;
             if !context.is_empty() {
+                check_ids(context, runner.info().n_vocab)?;
                 rendered.tokens.splice(0..0, context.iter().copied());
             }
             Ok((rendered, 0))

@@ -259,5 +259,5 @@ fn lost() -> ApiError {
 }
 
 fn cancelled() -> ApiError {
-    ApiError::new(499, "the answer was cancelled because its model was unloaded; try again")
+    ApiError::new(503, "the answer was cut off because its model was unloaded; try again")
 }

@@ -92,6 +92,9 @@ fn the_host_is_named_once() {
         assert_eq!(status(&settings, &asked(Method::Get, "/", headers)), want, "{headers:?}");
     }
     let in_page = AccessSettings::in_page();
+    let json = ("content-type", "application/json");
+    let page = asked(Method::Post, "/api/chat", &[json, ("origin", "https://chat.example.org")]);
+    assert_eq!(status(&in_page, &page), 200);
     assert_eq!(status(&in_page, &asked(Method::Get, "/", &[])), 200);
 }
 
