@@ -64,7 +64,12 @@ impl Metrics {
             .map(|(class, cell)| (format!("{{class=\"{class}xx\"}}"), cell.get() as f64))
             .collect();
         row("http_responses_total", "counter", "Answers by class of status.", &by_class);
-        row("http_requests_active", "gauge", "Requests being handled.", &count(&self.active));
+        row(
+            "http_requests_active",
+            "gauge",
+            "Requests whose answer has not begun.",
+            &count(&self.active),
+        );
         row("queue_length", "gauge", "Requests waiting for a model.", &one(waiting as f64));
         row("models_loaded", "gauge", "Models in memory.", &one(loaded as f64));
         let tokens = count(&self.prompt_tokens);

@@ -96,7 +96,9 @@ pub trait Backend: 'static {
     /// free. Reads at most the file's header.
     async fn estimate(&self, spec: &LoadSpec) -> Result<Memory, LoadError>;
 
-    /// Loads it, split as estimated. A load whose future is dropped leaves nothing behind.
+    /// Loads it, split as estimated. It ends, also where a file cannot be read on: a load without
+    /// progress is the backend's to give up (`OLLAMA_LOAD_TIMEOUT`). A load whose future is dropped
+    /// leaves nothing behind.
     async fn load(&self, spec: &LoadSpec) -> Result<Self::Runner, LoadError>;
 
     /// Frees it; returns when the memory is free. No request runs on it.

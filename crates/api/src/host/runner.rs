@@ -46,7 +46,8 @@ pub enum RunError {
 /// A conversation, or a gap, that becomes a prompt.
 #[derive(Clone, Debug, Default)]
 pub struct RenderRequest {
-    /// Oldest first.
+    /// Oldest first. The prompt ends where the assistant's answer begins; if the last message is
+    /// the assistant's, the answer continues it.
     pub messages: Vec<chat::Message>,
     /// Text behind the gap: then `messages` is one message of `user`, the text before it.
     pub suffix: Option<String>,

@@ -44,20 +44,30 @@ fn bad_json(detail: &str) -> ApiError {
     ApiError::bad(format!("the request body is no valid JSON: {}", plain(detail)))
 }
 
-/// Removes fields that are null, also those of messages. Tool schemas and formats stay as they
-/// are: there null is a value.
+/// Fields whose objects, or lists of objects, are ours all through. Not among them: schemas and
+/// arguments of tools, where null is a value.
+const OURS: [&str; 10] = [
+    "function",
+    "input",
+    "messages",
+    "options",
+    "reasoning",
+    "stream_options",
+    "text",
+    "thinking",
+    "tool_calls",
+    "tools",
+];
+
+/// Removes fields that are null. The tree is bounded in depth, so this is too.
 fn drop_nulls(fields: &mut Map<String, Value>) {
     fields.retain(|_, value| !value.is_null());
-    for name in ["messages", "input", "options", "stream_options"] {
-        match fields.get_mut(name) {
-            Some(Value::Array(items)) => {
-                for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                    item.retain(|_, value| !value.is_null());
-                }
-            }
-            Some(Value::Object(inner)) => inner.retain(|_, value| !value.is_null()),
-            _ => {}
-        }
+    for (_, value) in fields.iter_mut().filter(|(name, _)| OURS.contains(&name.as_str())) {
+        let items = match value {
+            Value::Array(items) => items.as_mut_slice(),
+            value => std::slice::from_mut(value),
+        };
+        items.iter_mut().filter_map(Value::as_object_mut).for_each(drop_nulls);
     }
 }
 
@@ -151,5 +161,14 @@ mod tests {
         let got: Sample =
             read(br#"{"n":null,"text":null,"messages":[{"role":null}],"other":1}"#).unwrap();
         assert_eq!(got, Sample { messages: vec![Inner::default()], ..Sample::default() });
+        let text = r#"{"tools":[{"x":null,"function":{"description":null,"parameters":{"a":null}}}],
+                       "messages":[{"tool_calls":[{"function":{"arguments":{"a":null}}}]}],
+                       "format":{"const":null}}"#;
+        let Ok(Value::Object(mut fields)) = parse(text.as_bytes()) else { panic!("an object") };
+        drop_nulls(&mut fields);
+        let want = r#"{"tools":[{"function":{"parameters":{"a":null}}}],"#.to_owned()
+            + r#""messages":[{"tool_calls":[{"function":{"arguments":{"a":null}}}]}],"#
+            + r#""format":{"const":null}}"#;
+        assert_eq!(Value::Object(fields).to_string(), want);
     }
 }

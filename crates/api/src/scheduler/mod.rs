@@ -40,7 +40,7 @@ pub const DEFAULT_MAX_LOADED: usize = 3;
 pub struct SchedulerSettings {
     /// Requests that may wait, for any reason. `OLLAMA_MAX_QUEUE`.
     pub max_queue: usize,
-    /// Models in memory, 1 or more. `OLLAMA_MAX_LOADED_MODELS`.
+    /// Models in memory, 1 or more. `OLLAMA_MAX_LOADED_MODELS`, whose 0 is the default.
     pub max_loaded: usize,
     /// For requests that do not say. `OLLAMA_KEEP_ALIVE`.
     pub keep_alive: KeepAlive,

@@ -22,7 +22,8 @@ pub(crate) struct Prepared<H: Host> {
     pub lease: Lease<H::Backend, H::Env>,
     pub text: String,
     pub request: GenerateRequest,
-    pub parser: ParserRequest,
+    /// `None`: all text is content, as where no template was used.
+    pub parser: Option<ParserRequest>,
     pub echo: Option<Echo>,
     /// Tokens of messages that were left out.
     pub truncated: usize,
@@ -50,12 +51,13 @@ pub(crate) async fn prepare<H: Host>(
     let load = api.env.monotonic().saturating_sub(started);
     let template = task.template.clone().or_else(|| model.template.clone());
     let (rendered, truncated) = render(&*lease, task, &model, template.clone()).await?;
-    let parser = ParserRequest {
+    let has_turns = matches!(&task.input, Input::Chat { .. } | Input::Prompt { suffix: None, .. });
+    let parser = has_turns.then(|| ParserRequest {
         tools: task.tools().to_vec(),
         think: task.think.clone(),
         prompt: rendered.text.clone(),
         template,
-    };
+    });
     check_bias(task, lease.info().n_vocab)?;
     let echo = match &task.echo {
         Some(wanted) => Some(echo::echo(&*lease, wanted, &rendered).await?),

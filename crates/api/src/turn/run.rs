@@ -13,7 +13,8 @@ use futures_util::StreamExt;
 use super::prepare::Prepared;
 use crate::error::ApiError;
 use crate::host::{
-    Env, Event, EventStream, Host, Output, OutputParser, RunError, Runner, Summary, ToolCallOutput,
+    Env, Event, EventStream, Host, Output, OutputParser, PassThrough, RunError, Runner, Summary,
+    ToolCallOutput,
 };
 use crate::router::Api;
 use crate::scheduler::Lease;
@@ -105,7 +106,10 @@ impl<H: Host> Turn<H> {
     /// Starts to generate and waits until the prompt is accepted.
     pub async fn start(api: &Rc<Api<H>>, prepared: Prepared<H>) -> Result<Turn<H>, ApiError> {
         let Prepared { lease, request, parser, truncated, started, load, echo, .. } = prepared;
-        let parser = lease.parser(&parser);
+        let parser: Box<dyn OutputParser> = match parser {
+            Some(parser) => lease.parser(&parser),
+            None => Box::new(PassThrough),
+        };
         let ids = request.prompt.clone();
         let stats = Stats { truncated, load, ids, ..Stats::default() };
         let without_answer = request.max_tokens == Some(0);
@@ -222,11 +226,18 @@ impl<H: Host> Turn<H> {
 pub(crate) fn logprob_of<R: Runner>(runner: &R, entry: &TokenLogprobs) -> Logprob {
     let top = entry.top.iter().map(|&(id, logprob)| {
         let bytes = runner.token_bytes(id);
-        TopLogprob { token: lossy(&bytes), logprob, bytes }
+        TopLogprob { token: lossy(&bytes), logprob: finite(logprob), bytes }
     });
     let top_logprobs = top.collect();
     let bytes = runner.token_bytes(entry.id);
-    Logprob { token: lossy(&bytes), logprob: entry.logprob, bytes, top_logprobs }
+    Logprob { token: lossy(&bytes), logprob: finite(entry.logprob), bytes, top_logprobs }
+}
+
+/// What stands for "impossible": JSON has no infinity, and OpenAI writes this.
+const MIN_LOGPROB: f32 = -9999.0;
+
+fn finite(logprob: f32) -> f32 {
+    logprob.max(MIN_LOGPROB)
 }
 
 fn lossy(bytes: &[u8]) -> String {

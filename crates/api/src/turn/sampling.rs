@@ -49,7 +49,7 @@ fn sampling(options: &Options) -> Sampling {
         presence_penalty: options.presence_penalty.unwrap_or(base.presence_penalty),
         frequency_penalty: options.frequency_penalty.unwrap_or(base.frequency_penalty),
         repeat_last_n: options.repeat_last_n.map_or(base.repeat_last_n, recent),
-        seed: base.seed,
+        ..base
     }
 }
 

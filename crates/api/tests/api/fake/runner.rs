@@ -50,8 +50,10 @@ fn ids_of(text: &str) -> Vec<u32> {
 }
 
 fn logprobs_of(id: u32, top: usize) -> TokenLogprobs {
-    let others = [(id, -0.5), (120, -1.5), (121, -2.5)];
-    TokenLogprobs { id, logprob: -0.5, top: others.into_iter().take(top).collect() }
+    // The byte 0 is impossible.
+    let logprob = if id == 0 { f32::NEG_INFINITY } else { -0.5 };
+    let others = [(id, logprob), (120, -1.5), (121, -2.5)];
+    TokenLogprobs { id, logprob, top: others.into_iter().take(top).collect() }
 }
 
 impl FakeRunner {
