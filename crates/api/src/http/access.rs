@@ -166,7 +166,9 @@ fn check_token(settings: &AccessSettings, headers: &Headers) -> Check {
     const REFUSED: (u16, &str) = (401, "unauthorized: send the server's token as a bearer token");
     let Some(token) = &settings.token else { return Ok(()) };
     // Anthropic's clients send their key in a header of its own.
-    let bearer = headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = headers.get("authorization").and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer = bearer.map(|(_, token)| token);
     let given = bearer.or_else(|| headers.get("x-api-key")).ok_or(REFUSED)?;
     // Every byte is looked at, so that the time tells nothing about where they differ.
     let differs = given.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));

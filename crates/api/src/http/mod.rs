@@ -74,7 +74,7 @@ pub struct Request {
     /// What follows the `?`, still encoded; empty if there is none.
     pub query: String,
     /// Every header that came, doubles included. Where a transport has the authority elsewhere
-    /// (HTTP/2, a target in absolute form), it stands here as `host`.
+    /// (HTTP/2, a target in absolute form), it stands here as `host`, in place of the header.
     pub headers: Headers,
     /// The body, whole or as it arrives.
     pub body: Body,

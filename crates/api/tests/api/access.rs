@@ -201,6 +201,7 @@ fn tokens_are_asked_for() {
     let settings = AccessSettings { token, ..AccessSettings::loopback("") };
     let cases = [
         (("authorization", "Bearer secret"), 200),
+        (("authorization", "bearer secret"), 200),
         (("x-api-key", "secret"), 200),
         (("authorization", "Bearer secre"), 401),
         (("authorization", "Bearer secrets"), 401),

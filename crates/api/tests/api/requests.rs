@@ -160,6 +160,18 @@ fn several_answers_have_several_seeds() {
 }
 
 #[test]
+fn the_slots_of_a_load() {
+    let settings = api::Settings { num_parallel: 4, ..crate::fake::settings() };
+    let mut server = Server::with(settings);
+    server.post("/api/generate", r#"{"model":"base"}"#);
+    server.post("/api/embed", r#"{"model":"vectors","input":"a"}"#);
+    let loaded = server.router.scheduler().loaded();
+    let slots = |name: &str| loaded.iter().find(|m| m.spec.name == name).map(|m| m.spec.slots);
+    // A model that only embeds has one.
+    assert_eq!((slots("base:latest"), slots("vectors:latest")), (Some(4), Some(1)));
+}
+
+#[test]
 fn the_context_of_a_load() {
     for (settings, options, want) in [
         (None, json!({}), 4096),

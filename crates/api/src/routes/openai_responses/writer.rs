@@ -184,17 +184,17 @@ impl Writer {
             Open::Reasoning(text) => (
                 "response.reasoning_summary_text.done",
                 "response.reasoning_summary_part.done",
-                text.clone(),
+                json!({ "text": text }),
                 ContentPart::SummaryText { text: text.clone() },
             ),
             Open::Message(text) => (
                 "response.output_text.done",
                 "response.content_part.done",
-                text.clone(),
+                json!({ "text": text, "logprobs": [] }),
                 output_text(text.clone()),
             ),
         };
-        let mut text = self.item_event(done, &open, json!({ "text": whole }));
+        let mut text = self.item_event(done, &open, whole);
         text.extend(self.item_event(part_done, &open, json!({ "part": part })));
         let item = self.item(&open, "completed");
         text.extend(self.item_done(item));
@@ -230,7 +230,7 @@ impl Writer {
             text.extend(self.end_item());
             text.extend(self.begin_item(Open::Message(String::new())));
         }
-        let fields = json!({ "delta": piece });
+        let fields = json!({ "delta": piece, "logprobs": [] });
         let event =
             self.item_event("response.output_text.delta", &Open::Message(String::new()), fields);
         text.extend(event);
