@@ -28,7 +28,7 @@ use kernels::{
 };
 use tests::models::Spec;
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, kv: KvType::F32, n_threads: 2 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 
 /// Any adapter, in the forms it has.
 fn any() -> Options {
@@ -72,7 +72,8 @@ fn run(player: &mut dyn Player, job: &Job<'_>) -> Result<(), PlayerError> {
 /// Evaluates tokens in chunks of `chunk` from position 0; logits of the last row.
 fn logits_after(player: &mut dyn Player, tokens: &[u32], chunk: usize) -> Vec<f32> {
     for (i, ids) in tokens.chunks(chunk).enumerate() {
-        let job = Job { input: Input::Tokens(ids), pos: i * chunk, want: Want::LastLogits };
+        let job =
+            Job { input: Input::Tokens(ids), place: (i * chunk).into(), want: Want::LastLogits };
         run(player, &job).unwrap();
     }
     player.logits().to_vec()

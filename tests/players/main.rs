@@ -12,7 +12,7 @@ use kernels::{Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig,
 use quant::TensorType;
 use tests::models::{self, Spec};
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, kv: KvType::F32, n_threads: 2 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 /// Sums in another order over the same float weights.
 const FLOAT: f64 = 3e-6;
 /// Activations rounded to 8 bits per block. Random weights are the hard case: nothing cancels.
@@ -37,7 +37,7 @@ fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {
     let (prompt, singles) = tokens.split_at(37);
     let mut pos = 0;
     for chunk in prompt.chunks(player.max_rows()).chain(singles.chunks(1)) {
-        let job = Job { input: Input::Tokens(chunk), pos, want: Want::LastLogits };
+        let job = Job { input: Input::Tokens(chunk), place: pos.into(), want: Want::LastLogits };
         player.submit(&job).unwrap();
         pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
         pos += chunk.len();

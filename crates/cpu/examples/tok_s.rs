@@ -26,7 +26,8 @@ fn main() {
     let gguf = Gguf::open(Box::new(FileSource::open(args[1].as_ref()))).unwrap();
     let plan = model::build(&gguf).unwrap().plan;
     let n_ctx = n_prompt + n_decode + 1;
-    let loader = cpu::loader(&plan, PlayerConfig { n_ctx, kv: KvType::F16, n_threads }).unwrap();
+    let loader =
+        cpu::loader(&plan, PlayerConfig { n_ctx, n_slots: 1, kv: KvType::F16, n_threads }).unwrap();
     let mut player = fill(&gguf, &plan, loader);
     println!("{}", player.info().name);
     println!("load {:.2} s", start.elapsed().as_secs_f64());
@@ -41,7 +42,11 @@ fn main() {
         let (start, cpu) = (Instant::now(), cpu_seconds());
         for i in 0..n_decode {
             let id = [(i as u32 * 104_729) % n_vocab];
-            let job = Job { input: Input::Tokens(&id), pos: n_prompt + i, want: Want::LastLogits };
+            let job = Job {
+                input: Input::Tokens(&id),
+                place: (n_prompt + i).into(),
+                want: Want::LastLogits,
+            };
             play(&mut *player, &job);
         }
         let decode_s = [start.elapsed().as_secs_f64(), cpu_seconds() - cpu];

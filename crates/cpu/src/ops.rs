@@ -4,12 +4,12 @@
 //! the unsafe slices of [`Buffer`](crate::memory::Buffer) sound. Who computes a number never
 //! changes its value: a row of a product is summed by one thread, in one order.
 
-use kernels::{Activation, Linear, Norm, Op};
+use kernels::{Activation, Linear, Norm, Op, Place};
 
 use crate::acts::Needs;
 use crate::format::STRIP;
-use crate::isa::{STREAMS, TILE_COLS, TILE_ROWS};
-use crate::linear::{Chunk, Sides, matmul, matvecs};
+use crate::isa::{FEW_ROWS, STREAMS, TILE_COLS, TILE_ROWS};
+use crate::linear::{Chunk, Sides, matmul, matvec_few, matvecs};
 use crate::machine::{Machine, ThreadScratch};
 use crate::memory::Buffer;
 use crate::pack::Matrix;
@@ -19,6 +19,8 @@ use crate::pool::Team;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logits {
     None,
+    /// Not logits but the rows behind the head's norm, in `x`.
+    Normed,
     Last,
     All,
 }
@@ -28,8 +30,17 @@ pub enum Logits {
 pub struct Pass<'a> {
     pub ids: &'a [u32],
     pub n_rows: usize,
-    pub pos: usize,
+    pub place: Place<'a>,
     pub logits: Logits,
+}
+
+impl Pass<'_> {
+    /// Every row is computed as if it were alone. Rows of different sequences are, and so is a
+    /// single row; which arithmetic a row meets so follows from what it is, and its bits do not
+    /// depend on how many sequences share its pass.
+    pub fn is_by_row(&self) -> bool {
+        self.n_rows == 1 || matches!(self.place, Place::Each(_))
+    }
 }
 
 /// A thread's view of a pass.
@@ -42,10 +53,21 @@ pub struct Walk<'a> {
 
 /// The input of an op's products, ready for the kernels.
 struct Ready {
-    /// Row of the input if there is only one.
     n_rows: usize,
+    form: Form,
     /// `[n_rows, n_cols]` as floats.
     x: *const f32,
+}
+
+/// Where the quantized input lies, and so which product reads it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One row, with every thread for itself.
+    One,
+    /// Rows of several sequences.
+    Few,
+    /// Tiles of a chunk.
+    Tiles,
 }
 
 /// Runs the whole pass on one thread of the team.
@@ -85,6 +107,7 @@ impl<'a> Walk<'a> {
             Op::Head { norm, w } => {
                 let rows = match self.pass.logits {
                     Logits::None => return,
+                    Logits::Normed => return self.norm_in_place(norm),
                     Logits::Last => self.pass.n_rows - 1..self.pass.n_rows,
                     Logits::All => 0..self.pass.n_rows,
                 };
@@ -105,7 +128,7 @@ impl<'a> Walk<'a> {
                 // SAFETY: this thread's rows.
                 let out =
                     unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
-                rope.cos_sin(self.pass.pos + row, out);
+                rope.cos_sin(self.pass.place.row(row).pos, out);
             }
         }
     }
@@ -155,25 +178,33 @@ impl<'a> Walk<'a> {
                     x = row.as_ptr();
                 }
                 acts.quantize(m.isa, needs, 0, row);
-                return Ready { n_rows, x };
+                return Ready { n_rows, form: Form::One, x };
             }
             let keep = norm.is_some() && needs.float;
+            let normed = |r: usize| {
+                let row = src.slice(row_of(r));
+                let Some(norm) = norm else { return row };
+                let at = if keep { r * n_cols } else { 0 };
+                let normed = if keep { &m.buffers.normed } else { &acts.normed };
+                let normed = normed.slice_mut(at..at + n_cols);
+                (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
+                &*normed
+            };
+            if keep {
+                x = m.buffers.normed.ptr().cast_const();
+            }
+            if self.pass.is_by_row() {
+                for r in self.team.share(n_rows) {
+                    m.buffers.few.quantize(m.isa, needs, r, normed(r));
+                }
+                self.team.barrier();
+                return Ready { n_rows, form: Form::Few, x };
+            }
             for tile in self.team.share(n_rows.div_ceil(TILE_ROWS)) {
                 let first = tile * TILE_ROWS;
                 let n = TILE_ROWS.min(n_rows - first);
                 for t in 0..n {
-                    let mut row = src.slice(row_of(first + t));
-                    if let Some(norm) = norm {
-                        let normed = if keep {
-                            let at = (first + t) * n_cols;
-                            m.buffers.normed.slice_mut(at..at + n_cols)
-                        } else {
-                            acts.normed.slice_mut(0..n_cols)
-                        };
-                        (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
-                        row = normed;
-                    }
-                    acts.quantize(m.isa, needs, t, row);
+                    acts.quantize(m.isa, needs, t, normed(first + t));
                 }
                 for (kind, tiles) in m.buffers.tiles.iter().enumerate() {
                     if needs.quantized[kind] {
@@ -181,12 +212,9 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            if keep {
-                x = m.buffers.normed.ptr().cast_const();
-            }
         }
         self.team.barrier();
-        Ready { n_rows, x }
+        Ready { n_rows, form: Form::Tiles, x }
     }
 
     /// `sink = W·x` for this thread's strips.
@@ -199,7 +227,14 @@ impl<'a> Walk<'a> {
         let m = self.m;
         let w = m.matrix(linear.w);
         let sink = sink(w, linear.bias.map(|id| m.vector(id)));
-        if ready.n_rows == 1 {
+        if ready.form == Form::Few {
+            for strip in self.team.share(w.n_strips()) {
+                // SAFETY: strips are this thread's.
+                self.few_of(w, strip, ready, |row, y| unsafe { sink.put(row, strip, y) });
+            }
+            return;
+        }
+        if ready.form == Form::One {
             let mut y = [[0.0; STRIP]; STREAMS];
             let share = self.team.share(w.n_strips());
             for first in share.clone().step_by(STREAMS) {
@@ -222,6 +257,38 @@ impl<'a> Walk<'a> {
                 // SAFETY: strips are this thread's.
                 unsafe { sink.put(row, 2 * pair + side, y) };
             });
+        }
+    }
+
+    /// Products of a strip with the rows of several sequences; `put(row, values)`.
+    fn few_of(
+        &self,
+        w: &Matrix,
+        strip: usize,
+        ready: &Ready,
+        mut put: impl FnMut(usize, &[f32; STRIP]),
+    ) {
+        let mut y = [[0.0; STRIP]; FEW_ROWS];
+        for first in (0..ready.n_rows).step_by(FEW_ROWS) {
+            let rows = first..ready.n_rows.min(first + FEW_ROWS);
+            let few = &self.m.buffers.few;
+            // SAFETY: `prepare` made the rows for this weight.
+            unsafe { matvec_few(self.m.isa, (w, strip), few, ready.x, rows.clone(), &mut y) };
+            rows.zip(&y).for_each(|(row, y)| put(row, y));
+        }
+    }
+
+    /// `x = norm(x)` for all rows.
+    fn norm_in_place(&self, norm: &Norm) {
+        let dim = self.m.plan.dims.dim;
+        for row in self.team.share(self.pass.n_rows) {
+            // SAFETY: this thread's rows; the scratch row is its own.
+            unsafe {
+                let x = self.m.buffers.x.slice_mut(row * dim..(row + 1) * dim);
+                let normed = self.own.acts.normed.slice_mut(0..dim);
+                (self.m.isa.rms_norm)(x, self.m.vector(norm.gain), norm.eps, normed);
+                x.copy_from_slice(normed);
+            }
         }
     }
 
@@ -297,7 +364,26 @@ impl<'a> Walk<'a> {
             }
         };
         let share = self.team.share(wg.n_strips());
-        if ready.n_rows == 1 {
+        if ready.form == Form::Few {
+            for strip in share {
+                self.few_of(wg, strip, &ready, |row, y| {
+                    let at = row * width + strip * STRIP;
+                    let n = STRIP.min(width - strip * STRIP);
+                    // SAFETY: strips are this thread's.
+                    unsafe { m.buffers.h.slice_mut(at..at + n) }.copy_from_slice(&y[..n]);
+                });
+                self.few_of(wu, strip, &ready, |row, y| {
+                    let at = row * width + strip * STRIP;
+                    let n = STRIP.min(width - strip * STRIP);
+                    let (mut g, mut u) = ([0.0; STRIP], *y);
+                    // SAFETY: strips are this thread's.
+                    g[..n].copy_from_slice(unsafe { m.buffers.h.slice(at..at + n) });
+                    put(row, strip, &mut g, &mut u);
+                });
+            }
+            return;
+        }
+        if ready.form == Form::One {
             let mut y = [[0.0; STRIP]; STREAMS];
             for first in share.clone().step_by(STREAMS / 2) {
                 let n = (STREAMS / 2).min(share.end - first);

@@ -285,7 +285,7 @@ impl Session {
                 Want::Tokens { sampling, recent, n_tokens }
             }
         };
-        Ok(player.submit(&Job { input, pos, want })?)
+        Ok(player.submit(&Job { input, place: pos.into(), want })?)
     }
 
     /// Waits for the oldest job.
@@ -309,7 +309,7 @@ impl Session {
             }
             true => Want::LastLogits,
         };
-        self.player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
+        self.player.submit(&Job { input: Input::Tokens(ids), place: pos.into(), want })?;
         Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
     }
 

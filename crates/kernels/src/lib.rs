@@ -3,6 +3,7 @@
 //! Must never know: wgpu, threads, files, architectures.
 #![deny(missing_docs)]
 
+pub mod check;
 pub mod plan;
 pub mod player;
 pub mod reference;
@@ -13,8 +14,8 @@ pub mod twin;
 
 pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
 pub use player::{
-    Counters, Input, Job, KvType, LOAD_ROWS, Loader, OpTime, Peaks, Player, PlayerConfig,
-    PlayerError, PlayerInfo, ReadRows, Want,
+    Counters, Draw, Input, Job, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Place, Player,
+    PlayerConfig, PlayerError, PlayerInfo, ReadRows, RowAt, Want,
 };
 pub use rope::{RopeStyle, RopeTable};
 pub use sampling::Sampling;

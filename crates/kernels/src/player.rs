@@ -36,18 +36,25 @@ impl KvType {
     }
 }
 
+/// Most sequences of one player: what is kept per sequence (logits, ids, parameters of its row) is
+/// sized at load. With as many rows in a step its products are bound by arithmetic on every device
+/// and gain nothing from more.
+pub const MAX_SLOTS: usize = 32;
+
 /// What is fixed when a player is made.
 #[derive(Clone, Copy, Debug)]
 pub struct PlayerConfig {
-    /// Capacity of the KV cache, in tokens.
+    /// Capacity of the KV cache, in tokens of one sequence.
     pub n_ctx: usize,
+    /// Sequences the cache holds side by side, each with `n_ctx` tokens; 1 to [`MAX_SLOTS`].
+    pub n_slots: usize,
     /// Storage type of the cache.
     pub kv: KvType,
     /// Threads for CPU players; 0 = as many as the machine offers.
     pub n_threads: usize,
 }
 
-/// The rows a job starts from. One sequence: row `i` stands at position `Job::pos + i`.
+/// The rows a job starts from; where they stand is the job's [`Place`].
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// Token ids; the Plan starts with `Embed`.
@@ -62,7 +69,8 @@ pub enum Input<'a> {
 pub enum Want<'a> {
     /// Only the cache (a prefill chunk that is not the last).
     Nothing,
-    /// Hidden rows of all tokens, for the next player of a layer split.
+    /// Hidden rows of all tokens: for the next player of a layer split, or, from a Plan with a head,
+    /// after the head's norm (what embeddings are made of).
     Hidden,
     /// Logits of the last row.
     LastLogits,
@@ -70,18 +78,68 @@ pub enum Want<'a> {
     AllLogits,
     /// Choose the next token on the device from the last row, then feed it back, `n_tokens` times
     /// in all. `recent` are the ids penalties look at, oldest first. Only for samplings the player
-    /// accepts ([`Player::can_sample`]).
+    /// accepts ([`Player::can_sample`]), and for rows of one sequence.
     Tokens { sampling: &'a Sampling, recent: &'a [u32], n_tokens: usize },
+    /// Choose one token per row on the device, in the order of the rows; for [`Place::Each`] alone.
+    /// Logits may stay there.
+    Choices(&'a [Draw<'a>]),
 }
 
-/// One evaluation: at most [`Player::max_rows`] rows. Cache rows at `pos..` are overwritten; rows
-/// before `pos` must have been written by earlier jobs. Rewinding is just a smaller `pos`.
+/// How the token behind one row is chosen; see [`Want::Tokens`].
+#[derive(Clone, Copy, Debug)]
+pub struct Draw<'a> {
+    /// Accepted by [`Player::can_sample`].
+    pub sampling: &'a Sampling,
+    /// Ids penalties look at, oldest first.
+    pub recent: &'a [u32],
+}
+
+/// Where a row stands in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowAt {
+    /// Which sequence, below [`PlayerConfig::n_slots`].
+    pub slot: usize,
+    /// Which of its positions.
+    pub pos: usize,
+}
+
+/// Where the rows of a job stand.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// In one sequence, side by side: row `i` at position `pos + i`.
+    Run(RowAt),
+    /// Each in a sequence of its own: one entry per row, no slot twice.
+    Each(&'a [RowAt]),
+}
+
+impl From<usize> for Place<'_> {
+    /// From this position on in the first sequence.
+    fn from(pos: usize) -> Self {
+        Place::Run(RowAt { slot: 0, pos })
+    }
+}
+
+impl Place<'_> {
+    /// Where row `row` stands.
+    pub fn row(&self, row: usize) -> RowAt {
+        match self {
+            Place::Run(first) => RowAt { pos: first.pos + row, ..*first },
+            Place::Each(rows) => rows.get(row).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// One evaluation: at most [`Player::max_rows`] rows. Cache rows at their places are overwritten;
+/// rows before them must have been written by earlier jobs. Rewinding is just a smaller position.
+///
+/// A player computes a row of [`Place::Each`] as if it were alone, as far as its kernels allow, so
+/// that an answer does not depend on who is answered beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
     /// Rows to start from.
     pub input: Input<'a>,
-    /// Position of the first row.
-    pub pos: usize,
+    /// Where they stand.
+    pub place: Place<'a>,
     /// What to leave behind.
     pub want: Want<'a>,
 }
@@ -169,6 +227,11 @@ pub enum PlayerError {
     Token { id: u32, n_vocab: usize },
     #[error("a job of {n_rows} rows is above the limit of {max_rows}")]
     Rows { n_rows: usize, max_rows: usize },
+    #[error(
+        "slot {slot} is none of the {n_slots} the model was loaded with, or it is used twice at \
+         once; load the model with more slots"
+    )]
+    Slot { slot: usize, n_slots: usize },
 }
 
 /// Takes a model's bytes and becomes a [`Player`].
@@ -235,7 +298,7 @@ pub trait Player {
     /// Hidden rows of the last job: `[n_rows, dim]`.
     fn hidden(&self) -> &[f32];
 
-    /// Tokens chosen by the last job.
+    /// Tokens chosen by the last job: of one sequence in order, or one per row.
     fn tokens(&self) -> &[u32];
 
     /// Counts since the player was made.

@@ -275,7 +275,7 @@ async fn load(
     let opened = engine::open(gguf)?;
     let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     inner.kv.set(settings.kv()?);
-    let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 0 };
+    let config = PlayerConfig { n_ctx, n_slots: 1, kv: inner.kv.get(), n_threads: 0 };
     let progress = |done: u64, total: u64| {
         let (done, total) = (JsValue::from_f64(done as f64), JsValue::from_f64(total as f64));
         // What the listener throws is its own affair: the load goes on.

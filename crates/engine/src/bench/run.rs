@@ -311,7 +311,7 @@ impl Bench<'_> {
             }
             Rows::Many(n) => &self.ids[..n.min(self.ids.len())],
         };
-        player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
+        player.submit(&Job { input: Input::Tokens(ids), place: pos.into(), want })?;
         Ok(if can_choose { n_tokens } else { n_tokens.min(1) })
     }
 

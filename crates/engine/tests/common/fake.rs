@@ -81,7 +81,7 @@ impl Fake {
 
     pub fn session_of(&self, gguf: Gguf, n_ctx: usize) -> Session {
         let opened = engine::open(gguf).unwrap();
-        let config = PlayerConfig { n_ctx, kv: kernels::KvType::F32, n_threads: 1 };
+        let config = PlayerConfig { n_ctx, n_slots: 1, kv: kernels::KvType::F32, n_threads: 1 };
         let progress = |_, _| ControlFlow::Continue(());
         let make = |plan: &Plan, config| Ok(self.loader(plan, config));
         block_on(opened.load(config, make, env(), progress)).unwrap()

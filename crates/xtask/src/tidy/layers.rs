@@ -28,11 +28,31 @@ const EDGES: [(&str, u8, &[&str]); 16] = [
 ];
 
 const HOST: &[&str] = &[
-    "api", "chat", "cpu", "engine", "gguf", "gpu", "kernels", "model", "quant", "store", "tokenizer",
+    "api",
+    "chat",
+    "cpu",
+    "engine",
+    "gguf",
+    "gpu",
+    "kernels",
+    "model",
+    "quant",
+    "store",
+    "tokenizer",
 ];
 
 const TESTS: &[&str] = &[
-    "api", "chat", "cpu", "engine", "gguf", "gpu", "kernels", "model", "quant", "shaders", "store",
+    "api",
+    "chat",
+    "cpu",
+    "engine",
+    "gguf",
+    "gpu",
+    "kernels",
+    "model",
+    "quant",
+    "shaders",
+    "store",
     "tokenizer",
 ];
 
