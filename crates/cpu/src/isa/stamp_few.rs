@@ -31,7 +31,12 @@ macro_rules! stamp_few {
                     }
                 }
             }
-            sums.map(|(low, high)| (d_done::<T>(low), d_done::<T>(high)))
+            // A loop, and not `map`: that is a function without this set's features.
+            let mut dots = [(i_splat(0), i_splat(0)); R];
+            for (dot, (low, high)) in dots.iter_mut().zip(sums) {
+                *dot = (d_done::<T>(low), d_done::<T>(high));
+            }
+            dots
         }
 
         $(#[$attr])*
