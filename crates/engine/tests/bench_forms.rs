@@ -31,6 +31,7 @@ fn subject(name: &str) -> Subject {
             n_params: 1_235_814_432,
             weight_bytes: 807_000_000,
             main_type: "Q4_K".into(),
+            pooling: engine::Pooling::default(),
         }),
         player: Some(PlayerInfo {
             device: "cpu".into(),

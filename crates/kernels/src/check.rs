@@ -78,7 +78,7 @@ impl Bounds<'_> {
                 Err(self.unsupported("logits from a part of a model without its head"))
             }
             Want::LastLogits | Want::AllLogits => Ok(()),
-            Want::Tokens { .. } if !self.plan.takes_tokens() => Err(self
+            Want::Tokens { n_tokens: 2.., .. } if !self.plan.takes_tokens() => Err(self
                 .unsupported("tokens to be fed back to a part of a model without its embedding")),
             Want::Tokens { .. } if is_run => Ok(()),
             Want::Choices(draws) if !is_run && draws.len() == n_rows => Ok(()),

@@ -102,7 +102,7 @@ fn layers_cover_all_ops_between_embedding_and_head() {
 #[test]
 fn jobs_outside_their_bounds_are_refused() {
     let mut player = load(&plan());
-    let mut refuse = |tokens: &[u32], pos| {
+    let mut refuse = |tokens: &[u32], pos: usize| {
         let (input, want) = (Input::Tokens(tokens), Want::LastLogits);
         player.submit(&Job { input, place: pos.into(), want }).unwrap_err()
     };
