@@ -10,12 +10,16 @@ mod case;
 mod compiled;
 mod cost;
 mod golden;
+#[path = "../players/slots.rs"]
+#[allow(dead_code, reason = "the truth of slots is checked with the players")]
+mod play_of_slots;
 #[path = "../golden/player.rs"]
 mod player;
 mod profile;
 mod refusals;
 mod sampling;
 mod seeded;
+mod slots;
 mod tuning;
 
 use std::future::poll_fn;

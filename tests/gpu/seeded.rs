@@ -10,9 +10,9 @@ use crate::{CONFIG, any, load, logits_after, model_of, nmse, open, run};
 /// Sums in another order over the same weights.
 const SAME: f64 = 1e-9;
 /// The same with weight tiles in f16 while the prompt is read.
-const F16_TILE: f64 = 1e-5;
+pub const F16_TILE: f64 = 1e-5;
 /// Two stores of one value may differ by a step of the stored type where rounding was a near tie.
-const STORED: f64 = 1e-5;
+pub const STORED: f64 = 1e-5;
 
 fn tokens(n: u32) -> Vec<u32> {
     (0..n).map(|i| (i * 37 + 11) % 500).collect()

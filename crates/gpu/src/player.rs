@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use kernels::{
-    Counters, Job, OpTime, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
+    Counters, Job, OpTime, Peaks, Place, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
+    Sampling,
 };
 use wgpu::Buffer;
 
@@ -151,6 +152,8 @@ impl Player for GpuPlayer {
         let started_ms = self.now_ms();
         let outcome = self.start(job, n_rows)?;
         self.finish_profile();
+        // What a step of several sequences takes says nothing of a prompt's chunks.
+        let n_rows = if matches!(job.place, Place::Each(_)) { 1 } else { n_rows };
         self.request(outcome, n_rows, started_ms);
         self.count_encoding(started_ms);
         self.gpu.health.check()
