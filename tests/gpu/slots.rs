@@ -37,13 +37,13 @@ fn slots_equal_the_references_with_other_caches_forms_and_in_pieces() {
     let plain = Options { allow_subgroups: Some(false), allow_f16: Some(false), ..any() };
     let pieces = Options { max_binding_bytes: Some(60_000), ..any() };
     for architecture in ["llama", "gemma3"] {
-        for (kv, options) in [
-            (KvType::F16, &any()),
-            (KvType::Q8_0, &any()),
-            (KvType::F32, &plain),
-            (KvType::F32, &pieces),
+        for (ty, kv, options) in [
+            (TensorType::F32, KvType::F16, &any()),
+            (TensorType::F32, KvType::Q8_0, &any()),
+            (TensorType::Q8_0, KvType::F32, &plain),
+            (TensorType::Q8_0, KvType::F32, &pieces),
         ] {
-            let mut spec = Spec::quantized(architecture, TensorType::Q8_0);
+            let mut spec = Spec::quantized(architecture, ty);
             spec.shape.head_dim = 32;
             let config = PlayerConfig { n_ctx: 64, kv, ..CONFIG };
             let Some(worst) = worst(&spec, options, config) else { return };
