@@ -135,6 +135,9 @@ impl Session {
 
     /// Frees a slot, whatever it does. What is in its cache stays for the next prompt.
     pub fn release(&mut self, slot: usize) -> Option<Embeddings> {
+        if self.turn.chain == Some(slot) {
+            self.turn.end_chain();
+        }
         match self.slots.get_mut(slot).and_then(|slot| slot.task.take()) {
             Some(Task::Embed(embed)) => Some(embed.finish()),
             _ => None,

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use kernels::{Input, Job, Peaks, PlayerError, Sampling, Want};
+use kernels::{Draw, Input, Job, MAX_SLOTS, Peaks, Place, PlayerError, RowAt, Sampling, Want};
 
 use super::progress::{Pace, Progress, Step, Watch};
 use super::roofline::Roofline;
@@ -86,6 +86,7 @@ pub async fn run(
         step_start: now,
         step_left: None,
         last_yield: now,
+        slot: 0,
         queue: VecDeque::new(),
     };
     let mut rows = Vec::new();
@@ -144,6 +145,8 @@ struct Bench<'a> {
     /// Seconds left when the step began.
     step_left: Option<f64>,
     last_yield: f64,
+    /// The sequence that is read or written alone.
+    slot: usize,
     /// For each job that was submitted: how many tokens are written when it is done.
     queue: VecDeque<usize>,
 }
@@ -158,8 +161,17 @@ impl Bench<'_> {
             let (pos, n_ctx) = (test.n_ctx() - 1, self.session.n_ctx());
             return Err(PlayerError::Context { pos, n_ctx }.into());
         }
+        let n_slots = self.session.n_slots();
+        if test.n_slots > n_slots {
+            return Err(PlayerError::Slot { slot: test.n_slots - 1, n_slots }.into());
+        }
         self.step(Step::Filling, 0);
-        self.read(0, test.depth, false).await?;
+        self.slot = 0;
+        while self.slot < test.n_slots {
+            self.read(0, test.depth, false).await?;
+            self.slot += 1;
+        }
+        self.slot = 0;
         for _ in 0..settings.n_warmup {
             self.step(Step::WarmUp, 0);
             let n_gen = test.n_gen.min(WARM_UP_TOKENS);
@@ -245,7 +257,11 @@ impl Bench<'_> {
             middle = self.session.now_ms();
             first_token = Some((middle - start) / 1000.0);
         }
-        self.write(test.depth + test.n_prompt, test.n_gen).await?;
+        let pos = test.depth + test.n_prompt;
+        match test.n_slots {
+            0 | 1 => self.write(pos, test.n_gen).await?,
+            n_slots => self.write_together(n_slots, pos, test.n_gen).await?,
+        }
         let end = self.session.now_ms();
         self.pace.learn_reading(read, (middle - start) / 1000.0);
         self.pace.learn_writing(write, (end - middle) / 1000.0);
@@ -292,6 +308,28 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Writes `n` tokens of each of several sequences, one of each at a time.
+    async fn write_together(&mut self, n_slots: usize, pos: usize, n: usize) -> Result<(), Stop> {
+        let n_slots = n_slots.min(MAX_SLOTS);
+        let sampling = Sampling::default();
+        let draws = [Draw { sampling: &sampling, recent: &[] }; MAX_SLOTS];
+        let mut ids: [u32; MAX_SLOTS] =
+            std::array::from_fn(|i| self.ids.get(i).or(self.ids.first()).copied().unwrap_or(0));
+        let want = match self.session.player.can_sample(&sampling) {
+            true => Want::Choices(&draws[..n_slots]),
+            false => Want::AllLogits,
+        };
+        for pos in pos..pos + n {
+            self.look().await?;
+            let rows: [RowAt; MAX_SLOTS] = std::array::from_fn(|slot| RowAt { slot, pos });
+            let (input, place) = (Input::Tokens(&ids[..n_slots]), Place::Each(&rows[..n_slots]));
+            self.session.player.submit(&Job { input, place, want })?;
+            self.wait().await?;
+            ids.iter_mut().zip(self.session.player.tokens()).for_each(|(id, new)| *id = *new);
+        }
+        Ok(())
+    }
+
     /// Starts a job; `n_tokens` are chosen after its rows, or none. Gives how many tokens it
     /// writes: 1 where the device cannot choose, and only computes the logits.
     fn submit(&mut self, rows: Rows, pos: usize, n_tokens: usize) -> Result<usize, Stop> {
@@ -311,7 +349,11 @@ impl Bench<'_> {
             }
             Rows::Many(n) => &self.ids[..n.min(self.ids.len())],
         };
-        player.submit(&Job { input: Input::Tokens(ids), place: pos.into(), want })?;
+        player.submit(&Job {
+            input: Input::Tokens(ids),
+            place: Place::Run(RowAt { slot: self.slot, pos }),
+            want,
+        })?;
         Ok(if can_choose { n_tokens } else { n_tokens.min(1) })
     }
 
