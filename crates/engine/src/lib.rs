@@ -28,6 +28,7 @@ mod session;
 mod slot;
 mod split;
 mod stop;
+mod write;
 
 pub use answer::{FinishReason, Piece, Step, Summary};
 pub use embed::{Embeddings, Pooling};

@@ -143,7 +143,7 @@ fn a_long_prompt_delays_the_others_by_one_chunk() {
         let jobs = &log[n_before..];
         let reads: Vec<usize> =
             (0..jobs.len()).filter(|&i| ["nothing", "last"].contains(&jobs[i].2)).collect();
-        let last = reads.iter().filter(|&&i| jobs[i].2 == "nothing").next_back().unwrap();
+        let last = reads.iter().rfind(|&&i| jobs[i].2 == "nothing").unwrap();
         assert!(reads.len() >= 4, "{jobs:?}");
         // Between two chunks everybody gets a token; chunks are short meanwhile.
         let steps = jobs[..*last].iter().filter(|job| job.1 == 2 && job.2 != "nothing");

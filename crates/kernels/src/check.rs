@@ -3,8 +3,9 @@
 //! One function and not one per player, so that a new kind of job is refused alike everywhere.
 //! Players add what only they know (which samplings, how many tokens in a chain).
 
+use crate::job::{Input, Job, Place, RowAt, Want};
 use crate::plan::Plan;
-use crate::player::{Input, Job, Place, PlayerConfig, PlayerError, RowAt, Want};
+use crate::player::{PlayerConfig, PlayerError};
 
 /// What a job is checked against.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod check;
+pub mod job;
 pub mod plan;
 pub mod player;
 pub mod reference;
@@ -12,10 +13,11 @@ pub mod sampling;
 pub mod shader;
 pub mod twin;
 
+pub use job::{Draw, Input, Job, Place, RowAt, Want};
 pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
 pub use player::{
-    Counters, Draw, Input, Job, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Place, Player,
-    PlayerConfig, PlayerError, PlayerInfo, ReadRows, RowAt, Want,
+    Counters, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Player, PlayerConfig,
+    PlayerError, PlayerInfo, ReadRows,
 };
 pub use rope::{RopeStyle, RopeTable};
 pub use sampling::Sampling;

@@ -14,6 +14,7 @@
 mod cost;
 mod field;
 mod html;
+mod jobs;
 mod progress;
 mod roofline;
 mod row;

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use kernels::{Draw, Input, Job, MAX_SLOTS, Peaks, Place, PlayerError, RowAt, Sampling, Want};
+use kernels::{Peaks, PlayerError};
 
 use super::progress::{Pace, Progress, Step, Watch};
 use super::roofline::Roofline;
@@ -15,7 +15,6 @@ use super::row::{Asked, Outcome, Row, Subject};
 use super::settings::{Settings, Test};
 use super::stats::drift;
 use crate::error::Error;
-use crate::request::MAX_TOKENS_PER_JOB;
 use crate::session::Session;
 
 /// A warm-up writes at most so many tokens: what is slow the first time (pages, pipelines, clocks)
@@ -27,7 +26,7 @@ const WARM_UP_TOKENS: usize = 16;
 const YIELD_MS: f64 = 100.0;
 
 /// Why a test ended early.
-enum Stop {
+pub(super) enum Stop {
     Asked,
     Failed(Error),
 }
@@ -120,23 +119,14 @@ pub async fn run(
     rows
 }
 
-/// What a job starts from.
-#[derive(Clone, Copy)]
-enum Rows {
-    /// This id.
-    One(u32),
-    /// So many of our ids.
-    Many(usize),
-}
-
-struct Bench<'a> {
-    session: &'a mut Session,
-    settings: &'a Settings,
+pub(super) struct Bench<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) settings: &'a Settings,
     pace: &'a mut Pace,
     watch: &'a mut dyn Watch,
     /// As many as a job may have; every chunk is made of their first.
-    ids: Vec<u32>,
-    n_batch: usize,
+    pub(super) ids: Vec<u32>,
+    pub(super) n_batch: usize,
     /// As measured last: the end of a row is the start of the next.
     peaks: Option<Peaks>,
     index: usize,
@@ -146,9 +136,9 @@ struct Bench<'a> {
     step_left: Option<f64>,
     last_yield: f64,
     /// The sequence that is read or written alone.
-    slot: usize,
+    pub(super) slot: usize,
     /// For each job that was submitted: how many tokens are written when it is done.
-    queue: VecDeque<usize>,
+    pub(super) queue: VecDeque<usize>,
 }
 
 impl Bench<'_> {
@@ -268,100 +258,6 @@ impl Bench<'_> {
         Ok(Timing { seconds: (end - start) / 1000.0, first_token })
     }
 
-    /// Reads `n` tokens from `pos` on; with `choose` a token is chosen after the last.
-    async fn read(&mut self, pos: usize, n: usize, choose: bool) -> Result<(), Stop> {
-        for at in (0..n).step_by(self.n_batch) {
-            self.look().await?;
-            let n_rows = self.n_batch.min(n - at);
-            let chooses = choose && at + n_rows == n;
-            self.submit(Rows::Many(n_rows), pos + at, usize::from(chooses))?;
-            self.wait().await?;
-        }
-        Ok(())
-    }
-
-    /// Writes `n` tokens from `pos` on, each fed back; a device that can is never kept waiting.
-    async fn write(&mut self, pos: usize, n: usize) -> Result<(), Stop> {
-        self.queue.clear();
-        let many = self.settings.tokens_per_job.clamp(1, MAX_TOKENS_PER_JOB);
-        let mut last = self.ids.first().copied().unwrap_or(0);
-        let (mut done, mut submitted) = (0, 0);
-        while done < n {
-            self.look().await?;
-            if submitted == done {
-                let n_tokens = many.min(n - done);
-                submitted += self.submit(Rows::One(last), pos + done, n_tokens)?;
-                self.queue.push_back(submitted);
-            }
-            while submitted < n {
-                let n_tokens = many.min(n - submitted);
-                if !self.session.player.submit_next(n_tokens)? {
-                    break;
-                }
-                submitted += n_tokens;
-                self.queue.push_back(submitted);
-            }
-            self.wait().await?;
-            last = self.session.player.tokens().last().copied().unwrap_or(last);
-            done = self.queue.pop_front().unwrap_or(submitted);
-        }
-        Ok(())
-    }
-
-    /// Writes `n` tokens of each of several sequences, one of each at a time.
-    async fn write_together(&mut self, n_slots: usize, pos: usize, n: usize) -> Result<(), Stop> {
-        let n_slots = n_slots.min(MAX_SLOTS);
-        let sampling = Sampling::default();
-        let draws = [Draw { sampling: &sampling, recent: &[] }; MAX_SLOTS];
-        let mut ids: [u32; MAX_SLOTS] =
-            std::array::from_fn(|i| self.ids.get(i).or(self.ids.first()).copied().unwrap_or(0));
-        let want = match self.session.player.can_sample(&sampling) {
-            true => Want::Choices(&draws[..n_slots]),
-            false => Want::AllLogits,
-        };
-        for pos in pos..pos + n {
-            self.look().await?;
-            let rows: [RowAt; MAX_SLOTS] = std::array::from_fn(|slot| RowAt { slot, pos });
-            let (input, place) = (Input::Tokens(&ids[..n_slots]), Place::Each(&rows[..n_slots]));
-            self.session.player.submit(&Job { input, place, want })?;
-            self.wait().await?;
-            ids.iter_mut().zip(self.session.player.tokens()).for_each(|(id, new)| *id = *new);
-        }
-        Ok(())
-    }
-
-    /// Starts a job; `n_tokens` are chosen after its rows, or none. Gives how many tokens it
-    /// writes: 1 where the device cannot choose, and only computes the logits.
-    fn submit(&mut self, rows: Rows, pos: usize, n_tokens: usize) -> Result<usize, Stop> {
-        let sampling = Sampling::default();
-        let player = &mut self.session.player;
-        let can_choose = player.can_sample(&sampling);
-        let want = match n_tokens {
-            0 => Want::Nothing,
-            _ if can_choose => Want::Tokens { sampling: &sampling, recent: &[], n_tokens },
-            _ => Want::LastLogits,
-        };
-        let one;
-        let ids = match rows {
-            Rows::One(id) => {
-                one = [id];
-                &one[..]
-            }
-            Rows::Many(n) => &self.ids[..n.min(self.ids.len())],
-        };
-        player.submit(&Job {
-            input: Input::Tokens(ids),
-            place: Place::Run(RowAt { slot: self.slot, pos }),
-            want,
-        })?;
-        Ok(if can_choose { n_tokens } else { n_tokens.min(1) })
-    }
-
-    async fn wait(&mut self) -> Result<(), Stop> {
-        let player = &mut self.session.player;
-        Ok(std::future::poll_fn(|cx| player.poll(cx)).await?)
-    }
-
     /// A step begins: `n_done` timed runs of the test are over.
     fn step(&mut self, step: Step, n_done: u32) {
         self.progress.step = step;
@@ -382,7 +278,7 @@ impl Bench<'_> {
     }
 
     /// Tells the host where we are, hears whether to stop, and lets its event loop run.
-    async fn look(&mut self) -> Result<(), Stop> {
+    pub(super) async fn look(&mut self) -> Result<(), Stop> {
         let now = self.session.now_ms();
         let elapsed = (now - self.step_start) / 1000.0;
         self.progress.left_s = self.step_left.map(|left| (left - elapsed).max(0.0));

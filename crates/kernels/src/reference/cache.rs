@@ -5,8 +5,9 @@
 
 use half::f16;
 
+use crate::job::RowAt;
 use crate::plan::Plan;
-use crate::player::{KvType, PlayerConfig, RowAt};
+use crate::player::{KvType, PlayerConfig};
 
 pub struct Cache {
     kv: KvType,

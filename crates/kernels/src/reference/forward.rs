@@ -1,8 +1,8 @@
 //! One job of the reference player, op by op.
 
 use super::ReferencePlayer;
+use crate::job::{Input, Place, Want};
 use crate::plan::{Heads, Linear, Norm, Op, WeightId};
-use crate::player::{Input, Place, Want};
 use crate::rope::RopeTable;
 use crate::twin;
 

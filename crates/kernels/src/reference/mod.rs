@@ -10,11 +10,9 @@ mod forward;
 use std::task::{Context, Poll};
 
 use crate::check::{Bounds, check_slots};
+use crate::job::{Draw, Input, Job, Place, RowAt, Want};
 use crate::plan::{Plan, WeightId};
-use crate::player::{
-    Counters, Draw, Input, Job, KvType, Loader, Place, Player, PlayerConfig, PlayerError,
-    PlayerInfo, RowAt, Want,
-};
+use crate::player::{Counters, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo};
 use crate::sampling::{self, Sampling, Scratch};
 use cache::Cache;
 
