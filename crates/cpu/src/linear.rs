@@ -1,7 +1,7 @@
 //! Matrix products of packed weights, by strips of 16 output rows.
 //!
-//! One token: every weight is read once, so the kernel walks the packed stream. One token of each of
-//! a few sequences: the same walk, with all their rows at each strip. A chunk of a prompt: two
+//! One token: every weight is read once, so the kernel walks the packed stream. One token of each
+//! of a few sequences: the same walk, with all their rows at each strip. A chunk of a prompt: two
 //! strips × 256 columns are unpacked into a panel that stays in the first-level cache, and all
 //! tokens pass over it.
 

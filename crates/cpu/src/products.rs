@@ -1,7 +1,7 @@
 //! The ops that multiply: inputs made ready for the kernels, products, and where their rows go.
 //!
-//! Three forms: one row, which every thread prepares for itself; a row of each of several sequences,
-//! prepared together and multiplied by the same arithmetic; tiles of a chunk.
+//! Three forms: one row, which every thread prepares for itself; a row of each of several
+//! sequences, prepared together and multiplied by the same arithmetic; tiles of a chunk.
 
 use kernels::{Activation, Linear, Norm};
 

@@ -1,5 +1,5 @@
-//! One answer while it is being written: its settings, its sampler, its text so far, and the reasons
-//! for which it ends.
+//! One answer while it is being written: its settings, its sampler, its text so far, and the
+//! reasons for which it ends.
 //!
 //! It knows nothing of players: whoever has logits or a chosen id for it hands them over. So an
 //! answer is the same, whether it is written alone or beside others.

@@ -20,8 +20,8 @@ pub enum Input<'a> {
 pub enum Want<'a> {
     /// Only the cache (a prefill chunk that is not the last).
     Nothing,
-    /// Hidden rows of all tokens: for the next player of a layer split, or, from a Plan with a head,
-    /// after the head's norm (what embeddings are made of).
+    /// Hidden rows of all tokens: for the next player of a layer split, or, from a Plan with a
+    /// head, after the head's norm (what embeddings are made of).
     Hidden,
     /// Logits of the last row.
     LastLogits,
@@ -80,8 +80,10 @@ impl Place<'_> {
     }
 }
 
-/// One evaluation: at most [`Player::max_rows`](crate::Player::max_rows) rows. Cache rows at their places are overwritten;
+/// One evaluation: at most [`Player::max_rows`] rows. Cache rows at their places are overwritten;
 /// rows before them must have been written by earlier jobs. Rewinding is just a smaller position.
+///
+/// [`Player::max_rows`]: crate::Player::max_rows
 ///
 /// A player computes a row of [`Place::Each`] as if it were alone, as far as its kernels allow, so
 /// that an answer does not depend on who is answered beside it.

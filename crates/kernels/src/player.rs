@@ -191,8 +191,8 @@ pub trait Player {
     /// Checks the job and starts it.
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError>;
 
-    /// Queues `n_tokens` more tokens behind the [`Want::Tokens`](crate::Want::Tokens) job submitted last, fed on the
-    /// device by its last token, before its own tokens are read: the device never waits for the
+    /// Queues `n_tokens` more tokens behind the job submitted last, one that
+    /// [chooses tokens](crate::Want::Tokens), fed on the device by its last token, before its own tokens are read: the device never waits for the
     /// host. Jobs are polled and read in order, one `poll` each. False if this player does not do
     /// that, or its queue or the context is full now. A [`Player::submit`] drops the results of
     /// jobs that are still queued; the cache rows they wrote are not before those of the chain.

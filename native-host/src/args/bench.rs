@@ -27,9 +27,10 @@ pub enum BenchFormat {
 const HELP: &str = "\
 Lists are separated by commas or given by repeating the flag; every combination is measured.
 ppN reads N tokens, tgN writes N tokens one by one (tgNxS: of S sequences together, tokens of all
-counted), @dN with N tokens in the cache before (these are read first and not timed). Each row is compared with what the device can do: bytes that must
-be read per token over its measured read bandwidth, operations over its measured peak. Rows during
-which the device itself changed by more than 15 % are marked as unsteady.
+counted), @dN with N tokens in the cache before (these are read first and not timed). Each row is
+compared with what the device can do: bytes that must be read per token over its measured read
+bandwidth, operations over its measured peak. Rows during which the device itself changed by more
+than 15 % are marked as unsteady.
 
 Exit codes: 0 all rows measured, 1 some row failed, 2 wrong use, 10 a row is below --min-tok-s,
 130 interrupted (the rows so far are printed).

@@ -7,6 +7,7 @@
 //! than vocabulary (a tile that fits in the registers), an instruction set has its own form.
 
 mod stamp;
+#[cfg(target_arch = "x86_64")]
 mod stamp_few;
 mod stamp_float;
 #[cfg(target_arch = "aarch64")]
