@@ -191,11 +191,12 @@ pub trait Player {
     /// Checks the job and starts it.
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError>;
 
-    /// Queues `n_tokens` more tokens behind the job submitted last, one that
-    /// [chooses tokens](crate::Want::Tokens), fed on the device by its last token, before its own tokens are read: the device never waits for the
-    /// host. Jobs are polled and read in order, one `poll` each. False if this player does not do
-    /// that, or its queue or the context is full now. A [`Player::submit`] drops the results of
-    /// jobs that are still queued; the cache rows they wrote are not before those of the chain.
+    /// Queues `n_tokens` more tokens behind the job submitted last, one that chooses tokens
+    /// (`Want::Tokens`): fed on the device by its last token, before its own tokens are read,
+    /// so that the device never waits for the host. Jobs are polled and read in order, one `poll`
+    /// each. False if this player does not do that, or its queue or the context is full now. A
+    /// [`Player::submit`] drops the results of jobs that are still queued; the cache rows they
+    /// wrote are not before those of the chain.
     fn submit_next(&mut self, _n_tokens: usize) -> Result<bool, PlayerError> {
         Ok(false)
     }
