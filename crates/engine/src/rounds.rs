@@ -64,7 +64,8 @@ impl Turn {
 }
 
 impl Session {
-    /// Computes one round. Nothing to do is a round, too.
+    /// Computes one round. Nothing to do is a round, too. A slot that is done says so in every
+    /// round, before anything is computed, until it is [released](Session::release).
     ///
     /// # Errors
     /// Whatever the player reports; it then concerns all slots. What concerns one is its outcome.
@@ -235,6 +236,9 @@ impl Session {
         let outcome = match &mut slot.task {
             Some(Task::Answer(answer)) if is_last => {
                 let result = answer.take_logits(&around, &mut slot.ids, player.logits());
+                if result.is_err() {
+                    answer.cancel();
+                }
                 result.map(|()| Step::Piece)
             }
             Some(Task::Embed(embed)) => {

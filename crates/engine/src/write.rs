@@ -57,6 +57,9 @@ impl Session {
                 (false, _, Some(logits)) => answer.take_logits(&around, &mut slot.ids, logits),
                 _ => Err(Error::NotFinite { pos }),
             };
+            if result.is_err() {
+                answer.cancel();
+            }
             turn.outcomes.push_back((row.slot, result.map(|()| Step::Piece)));
         }
         Ok(())
@@ -116,6 +119,7 @@ impl Session {
         for &id in &turn.chosen {
             if id as usize >= n_vocab {
                 outcome = Err(Error::NotFinite { pos: slot.ids.len() });
+                answer.cancel();
                 break;
             }
             answer.accept(&around, &mut slot.ids, id);

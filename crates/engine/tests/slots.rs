@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use common::*;
 use engine::actor::{self, Command, Event, Port};
 use engine::{Error, Prompt, Request, Session, Step};
-use kernels::Sampling;
+use kernels::{KvType, PlayerConfig, Sampling};
 
 fn session(fake: &Fake, n_ctx: usize, n_slots: usize) -> Session {
     fake.session_with(gguf(None), n_ctx, n_slots)
@@ -124,6 +124,45 @@ fn answers_are_those_they_would_be_alone() {
             }
         }
     }
+}
+
+/// The same with a model that computes: the reference player over a small file.
+#[test]
+fn a_computing_player_gives_each_the_answer_it_would_have_alone() {
+    let load = |n_slots| {
+        let config = PlayerConfig { n_ctx: 48, n_slots, kv: KvType::F16, n_threads: 1 };
+        let progress = |_, _| std::ops::ControlFlow::Continue(());
+        let opened = engine::open(gguf(None)).unwrap();
+        block_on(opened.load(config, kernels::reference::loader, env(), progress)).unwrap()
+    };
+    let requests: Vec<Request> = [(20, 9), (3, 30), (33, 12)]
+        .map(|(n, max)| Request { ignore_eos: true, ..request(30 + n..30 + 2 * n, max) })
+        .to_vec();
+    let mut session = load(requests.len());
+    let slots: Vec<usize> =
+        requests.iter().map(|request| session.admit(request.clone()).unwrap()).collect();
+    let got = finish_all(&mut session);
+    for (request, slot) in requests.iter().zip(slots) {
+        assert_eq!(got[&slot], generate(&mut load(1), request.clone()).ids);
+    }
+    // Embeddings of a computing player: one vector per text, not normalized, the same again.
+    let embed = |session: &mut Session| {
+        let slot = session.admit_embed(&[Prompt::Tokens((30..60).collect())], false).unwrap();
+        let mut done = None;
+        while done.is_none() {
+            block_on(session.round()).unwrap();
+            while let Some((_, outcome)) = session.next_outcome() {
+                if outcome.unwrap() == Step::Done {
+                    done = session.release(slot);
+                }
+            }
+        }
+        done.unwrap().vectors
+    };
+    let vectors = embed(&mut session);
+    assert_eq!((vectors.len(), vectors[0].len()), (1, DIM as usize));
+    assert!(vectors[0].iter().all(|x| x.is_finite()) && vectors[0].iter().any(|x| *x != 0.0));
+    assert_eq!(vectors, embed(&mut load(1)));
 }
 
 #[test]

@@ -25,10 +25,8 @@ impl GpuPlayer {
     /// The number of rows, or why the job cannot run.
     pub(crate) fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
         self.gpu.health.check()?;
-        let name = self.gpu.name();
-        let bounds =
-            Bounds { plan: &self.plan, config: &self.config, max_rows: MAX_ROWS, device: &name };
-        let n_rows = bounds.check(job)?;
+        let GpuPlayer { plan, config, name, .. } = self;
+        let n_rows = Bounds { plan, config, max_rows: MAX_ROWS, device: name }.check(job)?;
         let all = |draws: &[Draw<'_>]| draws.iter().all(|draw| self.can_sample(draw.sampling));
         let can_sample = match job.want {
             Want::Tokens { sampling, n_tokens, .. } => {
@@ -41,8 +39,8 @@ impl GpuPlayer {
             _ => true,
         };
         if !can_sample {
-            let what = "a sampler with these settings".into();
-            return Err(PlayerError::Unsupported { device: name, what });
+            let (device, what) = (name.clone(), "a sampler with these settings".into());
+            return Err(PlayerError::Unsupported { device, what });
         }
         Ok(n_rows)
     }

@@ -28,6 +28,8 @@ type Measuring = Pin<Box<dyn Future<Output = Result<Peaks, PlayerError>>>>;
 /// A model on the GPU.
 pub struct GpuPlayer {
     pub(crate) gpu: Gpu,
+    /// For messages; made once.
+    pub(crate) name: String,
     pub(crate) plan: Plan,
     pub(crate) config: PlayerConfig,
     pub(crate) store: Store,
@@ -67,6 +69,7 @@ impl GpuPlayer {
             hidden: Vec::new(),
             tokens: Vec::with_capacity(MAX_CHAIN),
             counters: Counters { objects_created: n_objects, ..Counters::default() },
+            name: gpu.name(),
             gpu,
             plan,
             config,
