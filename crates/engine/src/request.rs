@@ -44,6 +44,13 @@ pub struct Request {
     pub show: Vec<String>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
+    /// A prompt longer than the context is cut (see [`Request::num_keep`]) and not refused; how
+    /// much is left out is in the [`Summary`](crate::Summary).
+    pub truncate: bool,
+    /// At the end of the context drop the older half and go on, and do not end the answer.
+    pub shift: bool,
+    /// Tokens at the front that stay when something is cut or dropped, up to half of what is left.
+    pub num_keep: usize,
     /// Tokens the device chooses in one go, at most [`MAX_TOKENS_PER_JOB`]. More save round trips,
     /// but a cancel is only seen after that many. `None`: as many as come within a frame of a
     /// screen, one at first.
@@ -75,6 +82,9 @@ impl Request {
             grammar: None,
             show: Vec::new(),
             ignore_eos: false,
+            truncate: false,
+            shift: false,
+            num_keep: 0,
             tokens_per_job: None,
         }
     }
