@@ -209,7 +209,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
 /// A file without a name. It goes with this value, unless it got a name before.
 pub(crate) struct Temp<I: BlobIo, C: Clock> {
     store: Store<I, C>,
-    path: StorePath,
+    pub path: StorePath,
     /// The path is ours; afterwards another process may have taken it.
     is_ours: Cell<bool>,
 }
@@ -217,10 +217,6 @@ pub(crate) struct Temp<I: BlobIo, C: Clock> {
 impl<I: BlobIo, C: Clock> Temp<I, C> {
     fn new(store: &Store<I, C>, path: StorePath) -> Temp<I, C> {
         Temp { store: store.clone(), path, is_ours: Cell::new(true) }
-    }
-
-    pub(crate) fn path(&self) -> &StorePath {
-        &self.path
     }
 
     /// Gives the file its name.

@@ -67,19 +67,19 @@ impl<C: Clock> Store<FsIo, C> {
     pub async fn place_file(&self, path: &Path, placing: Placing) -> Result<(Digest, u64), Error> {
         let len = open_outside(path)?.len();
         let (temp, file) = self.temp().await?;
-        let place = self.io().place(temp.path());
+        let place = self.io().place(&temp.path);
         let is_linked = match put(path, &place, placing) {
             Ok(is_linked) => is_linked,
             Err(error) => {
-                let error = io_error("copy a file to", temp.path(), &error);
+                let error = io_error("copy a file to", &temp.path, &error);
                 return Err(self.explain(error, len).await);
             }
         };
         drop(file);
         // What is hashed is what lies in the store now, whatever happened to the original.
         let access = if is_linked { Access::Read } else { Access::Write };
-        let file = self.io().open(temp.path(), access).await?;
-        let digest = hash_file(&file, temp.path(), |_| ()).await?;
+        let file = self.io().open(&temp.path, access).await?;
+        let digest = hash_file(&file, &temp.path, |_| ()).await?;
         match file.sync().await {
             // Windows syncs only what may be written; the original is as durable as it was.
             Err(error) if is_linked && error.kind == IoKind::Denied => {}
