@@ -6,8 +6,8 @@
 //! What the router needs from the rest of the program stands in [`host`]: a library of stored
 //! models, a backend that loads them, a clock. Between the two stands the [`scheduler`].
 //!
-//! A host builds a [`Router`] from its parts, polls [`scheduler::Scheduler::run`] beside the requests
-//! for as long as it lives, and ends with [`scheduler::Scheduler::close`].
+//! A host builds a [`Router`] from its parts, polls [`scheduler::Scheduler::run`] beside the
+//! requests for as long as it lives, and ends with [`scheduler::Scheduler::close`].
 //!
 //! Everything runs on one thread and nothing is `Send`; dropping a response's body cancels the
 //! work behind it.

@@ -34,7 +34,7 @@ pub(crate) async fn post<H: Host>(
 }
 
 /// `sha256:` and 64 lower-case hexadecimal digits, and nothing else: the digest becomes a path.
-fn check_digest(digest: &str) -> Result<(), ApiError> {
+pub(super) fn check_digest(digest: &str) -> Result<(), ApiError> {
     let digits = digest.strip_prefix("sha256:").unwrap_or_default();
     let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     match digits.len() == 64 && digits.bytes().all(is_digit) {

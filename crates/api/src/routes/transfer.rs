@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use futures_util::{StreamExt, stream};
 
+use super::blobs::check_digest;
 use crate::error::{ApiError, Family};
 use crate::host::{Host, Library, LibraryError, ProgressStream};
 use crate::http::{NDJSON, Response, json_line};
 use crate::json;
+use crate::limits::MAX_NAME_BYTES;
 use crate::router::{Api, stream_items};
 use crate::turn::{check_name, library_error};
 use crate::types::Options;
@@ -19,6 +21,13 @@ pub(crate) async fn create<H: Host>(api: &Rc<Api<H>>, body: &[u8]) -> Result<Res
     let name = check(&request.model)?;
     if request.from.is_empty() && request.files.is_empty() {
         return Err(ApiError::bad("neither 'from' or 'files' was specified"));
+    }
+    if request.from.starts_with(['/', '\\', '.', '~']) {
+        return Err(ApiError::bad("'from' must name a model: files of this machine are not read"));
+    }
+    for (file, digest) in request.files.iter().chain(&request.adapters) {
+        check_file(file)?;
+        check_digest(digest)?;
     }
     // What the model could not be used with later is said now.
     Options::read(&request.parameters)?;
@@ -48,6 +57,18 @@ pub(crate) async fn push<H: Host>(api: &Rc<Api<H>>, body: &[u8]) -> Result<Respo
 fn check(model: &ModelRequest) -> Result<String, ApiError> {
     check_name(model.name())?;
     Ok(model.name().to_owned())
+}
+
+/// A name for people and for telling files apart; it never becomes a path.
+fn check_file(name: &str) -> Result<(), ApiError> {
+    let is_part = |part: &str| !matches!(part, "" | "." | "..");
+    let is_good = name.len() <= MAX_NAME_BYTES
+        && name.split(['/', '\\']).all(is_part)
+        && !name.chars().any(char::is_control);
+    match is_good {
+        true => Ok(()),
+        false => Err(ApiError::bad("a file's name must be a relative path without '..'")),
+    }
 }
 
 /// All progress as lines, or its end as one object. An error in the first place is a status.

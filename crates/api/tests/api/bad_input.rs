@@ -291,6 +291,8 @@ fn digests() {
 #[test]
 fn create_takes_no_paths() {
     for from in ["/dev/random", "/proc/self/environ", "../x", "./model.gguf"] {
+        let body = json!({ "model": "mine", "from": from }).to_string();
+        assert_eq!(send("POST", "/api/create", &[], &body).status, 400, "H43 {from}");
         let body = json!({ "model": from }).to_string();
         assert_eq!(send("POST", "/api/pull", &[], &body).status, 400, "H43 {from}");
     }
