@@ -25,7 +25,7 @@ pub fn player_config(args: &LoadArgs, opened: &Opened) -> Result<PlayerConfig, F
         let said = format!("--threads is {n_threads}, but it must be from 1 to {MAX_THREADS}");
         return Err(Failure::Usage(said));
     }
-    Ok(PlayerConfig { n_ctx, kv: kv_type(args.kv), n_threads })
+    Ok(PlayerConfig { n_ctx, n_slots: 1, kv: kv_type(args.kv), n_threads })
 }
 
 /// The cache's format.

@@ -9,7 +9,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     var mine = NOTHING;
     for (var i = group.x * 256u + lane; i < P.n_vocab; i += P.n_lists * 256u) {
         // −0 ties with +0.
-        let key = sort_key(logits[i]);
+        let key = sort_key(logits[S.logits * P.n_vocab + i]);
         let other = vec2<u32>(select(key, KEY_ZERO, key == KEY_ZERO - 1u), i);
         if (is_before(other, mine)) {
             mine = other;

@@ -5,7 +5,8 @@
 struct Params {
     max_spans: u32,
     window: u32,
-    pad0: u32, pad1: u32,
+    n_heads: u32,
+    a_stride: u32,   // vec4s per row of a
 }
 
 //@use lib/step
@@ -16,7 +17,7 @@ struct Params {
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     let n_pos = min(S.pos + 1u, P.window);
     let n = (n_pos + SPAN - 1u) / SPAN;
-    let base = group.x * P.max_spans * (HD4 + 1u);
+    let base = (S.row * P.n_heads + group.x) * P.max_spans * (HD4 + 1u);
     var largest = -3e38;
     for (var s = 0u; s < n; s++) {
         largest = max(largest, partial[base + s * (HD4 + 1u) + HD4].x);
@@ -30,6 +31,6 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
             sum += weight * partial[at + d];
             total += weight * partial[at + HD4].y;
         }
-        a[group.x * HD4 + d] = sum / total;
+        a[S.row * P.a_stride + group.x * HD4 + d] = sum / total;
     }
 }

@@ -15,7 +15,7 @@ struct Params {
     max_spans: u32,  // capacity of `partial` per head
     scale: f32,
     n_cuts: u32,     // workgroups that share a key/value head
-    pad: u32,
+    a_stride: u32,   // vec4s per row of a
 }
 
 //@use lib/step
@@ -62,14 +62,14 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let start = end - min(end, P.window) + group.y * SPAN;
     let n = min(SPAN, end - start);
     for (var i = lane; i < ITEMS; i += WG) {
-        q[i] = qkv[head0 * HD4 + i] * P.scale;
+        q[i] = qkv[S.row * P.stride + head0 * HD4 + i] * P.scale;
     }
     workgroupBarrier();
     for (var p = lane; p < n; p += WG) {
         // Zero in words: a browser was seen to zero a bare declaration once and not in every round.
         var s = array<f32, GROUP>();
         for (var d = 0u; d < HD4; d++) {
-            let k = key(start + p, kv_head, d);
+            let k = key(S.base + start + p, kv_head, d);
             for (var h = 0u; h < GROUP; h++) {
                 s[h] += dot(q[h * HD4 + d], k);
             }
@@ -102,7 +102,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     for (var i = lane; i < PARTS * HD4; i += WG) {
         var s = array<vec4<f32>, GROUP>();
         for (var p = i / HD4; p < n; p += PARTS) {
-            let v = value(start + p, kv_head, i % HD4);
+            let v = value(S.base + start + p, kv_head, i % HD4);
             for (var h = 0u; h < GROUP; h++) {
                 s[h] += scores[h * SPAN + p] * v;
             }
@@ -123,9 +123,10 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
             total += chunk_sum[h * CHUNKS + c];
         }
         if (n_groups.y == 1u) {
-            a[head0 * HD4 + i] = sum / total;
+            a[S.row * P.a_stride + head0 * HD4 + i] = sum / total;
         } else {
-            let at = ((head0 + h) * P.max_spans + group.y) * (HD4 + 1u);
+            let row = S.row * P.n_kv_heads * P.n_cuts * GROUP;
+            let at = ((row + head0 + h) * P.max_spans + group.y) * (HD4 + 1u);
             partial[at + i % HD4] = sum;
             if (i % HD4 == 0u) {
                 partial[at + HD4] = vec4<f32>(chunk_max(h), total, 0.0, 0.0);

@@ -53,8 +53,8 @@ fn load_kv(lane: u32, kv_head: u32, p0: u32, chunk: u32, end: u32, is_v: bool) {
         let d = chunk * 8u + i % 8u;
         var v = vec4<f32>(0.0);
         if (p < end && d < HD4) {
-            let at = kv_at(p, kv_head, d);
-            let scale_at = kv_scale_at(p, kv_head, d);
+            let at = kv_at(S.base + p, kv_head, d);
+            let scale_at = kv_scale_at(S.base + p, kv_head, d);
             if (is_v) {
                 v = kv_value(cache_v[at], cache_v[scale_at]);
             } else {

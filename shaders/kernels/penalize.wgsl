@@ -23,7 +23,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     if (id >= P.n_vocab) {
         return;
     }
-    let l = logits[id];
+    let at = S.logits * P.n_vocab + id;
+    let l = logits[at];
     let repeated = select(l * S.repeat, l / S.repeat, l > 0.0);
-    logits[id] = repeated - (S.frequency * f32(count) + S.presence);
+    logits[at] = repeated - (S.frequency * f32(count) + S.presence);
 }

@@ -9,7 +9,7 @@ struct Params {
     n_kv_heads: u32,
     n_pairs: u32,
     stride: u32,     // floats per row of q|k|v
-    n_ctx: u32,      // capacity of the cache
+    n_ctx: u32,      // capacity of the cache: positions of all sequences
     q_gain: u32,     // float index in vecs
     k_gain: u32,
     eps: f32,
@@ -72,7 +72,7 @@ fn largest_of(d4: u32) -> f32 {
 fn main(ids: Ids, @builtin(workgroup_id) group: vec3<u32>) {
     let h = group.x;
     let pos = S.pos + group.y;
-    let base = group.y * P.stride + h * HD;
+    let base = (S.row + group.y) * P.stride + h * HD;
     for (var i = ids.lane; i < HD; i += WG) {
         head[i] = qkv[base + i];
     }
@@ -93,8 +93,8 @@ fn main(ids: Ids, @builtin(workgroup_id) group: vec3<u32>) {
     let kv_head = (h - P.n_heads) % P.n_kv_heads;
     for (var d4 = ids.lane; d4 < HD4; d4 += WG) {
         let largest = largest_of(d4);
-        let at = kv_at(pos, kv_head, d4);
-        let scale_at = kv_scale_at(pos, kv_head, d4);
+        let at = kv_at(S.base + pos, kv_head, d4);
+        let scale_at = kv_scale_at(S.base + pos, kv_head, d4);
         if (is_v) {
             cache_v[at] = kv_word(four(d4), largest);
         } else {

@@ -16,7 +16,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         let id = group.x * 1024u + i;
         var item = vec2<u32>(0u, id);
         if (id < P.n_vocab) {
-            item.x = sort_key(logits[id]);
+            item.x = sort_key(logits[S.logits * P.n_vocab + id]);
         }
         items[i] = item;
     }

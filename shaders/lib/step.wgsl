@@ -6,7 +6,7 @@
 struct Step {
     n_rows: u32,      // rows (tokens) of this submit
     pos: u32,         // position of row 0
-    row: u32,         // the row that single-row kernels read
+    row: u32,         // the first row to read; single-row kernels read no other
     ids: u32,         // where the rows' token ids begin in the id buffer
     // Sampling: the chain of `kernels::sampling`.
     chosen: u32,      // where the chosen id goes in the id buffer
@@ -21,5 +21,8 @@ struct Step {
     repeat: f32,
     presence: f32,
     frequency: f32,
+    base: u32,        // where the sequence's positions begin in the cache
+    logits: u32,      // the row of logits that the sampler reads
+    pad0: u32, pad1: u32,
 }
 @group(0) @binding(1) var<uniform> S: Step;

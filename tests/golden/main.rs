@@ -22,7 +22,7 @@ const EXACT: Tolerance = Tolerance { float: 1e-6, quantized: 1e-5 };
 /// 8-bit activations: llama.cpp's own CPU path errs by 4e-4 … 1.4e-3.
 const EIGHT_BIT: Tolerance = Tolerance { float: 3e-6, quantized: 2e-3 };
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, kv: KvType::F32, n_threads: 2 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 
 #[test]
 fn reference_equals_llama_cpp() {

@@ -28,7 +28,7 @@ fn play(player: &mut dyn Player, tokens: &[u32], pos: usize) {
     for (i, chunk) in tokens.chunks(max_rows).enumerate() {
         let (input, pos) = (Input::Tokens(chunk), pos + i * max_rows);
         let want = Want::LastLogits;
-        player.submit(&Job { input, pos, want }).unwrap();
+        player.submit(&Job { input, place: pos.into(), want }).unwrap();
         pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
     }
 }

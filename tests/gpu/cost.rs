@@ -29,7 +29,7 @@ fn decode(player: &mut dyn Player, pos: usize, n_tokens: usize) -> Counters {
         Sampling { temperature: 0.7, top_k: 40, repeat_penalty: 1.1, ..Sampling::default() };
     let before = player.counters();
     let want = Want::Tokens { sampling: &sampling, recent: &[1, 2, 3], n_tokens };
-    run(player, &Job { input: Input::Tokens(&[5]), pos, want }).unwrap();
+    run(player, &Job { input: Input::Tokens(&[5]), place: pos.into(), want }).unwrap();
     assert_eq!(player.tokens().len(), n_tokens);
     used(before, player.counters())
 }

@@ -10,12 +10,16 @@ mod case;
 mod compiled;
 mod cost;
 mod golden;
+#[path = "../players/slots.rs"]
+#[allow(dead_code, reason = "the truth of slots is checked with the players")]
+mod play_of_slots;
 #[path = "../golden/player.rs"]
 mod player;
 mod profile;
 mod refusals;
 mod sampling;
 mod seeded;
+mod slots;
 mod tuning;
 
 use std::future::poll_fn;
@@ -28,7 +32,7 @@ use kernels::{
 };
 use tests::models::Spec;
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, kv: KvType::F32, n_threads: 2 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 
 /// Any adapter, in the forms it has.
 fn any() -> Options {
@@ -72,7 +76,8 @@ fn run(player: &mut dyn Player, job: &Job<'_>) -> Result<(), PlayerError> {
 /// Evaluates tokens in chunks of `chunk` from position 0; logits of the last row.
 fn logits_after(player: &mut dyn Player, tokens: &[u32], chunk: usize) -> Vec<f32> {
     for (i, ids) in tokens.chunks(chunk).enumerate() {
-        let job = Job { input: Input::Tokens(ids), pos: i * chunk, want: Want::LastLogits };
+        let job =
+            Job { input: Input::Tokens(ids), place: (i * chunk).into(), want: Want::LastLogits };
         run(player, &job).unwrap();
     }
     player.logits().to_vec()

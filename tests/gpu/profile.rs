@@ -14,7 +14,7 @@ fn a_profile_names_every_op_and_changes_no_token() {
     let player = player.as_mut();
     let sampling = Sampling { temperature: 0.7, top_k: 40, ..Sampling::default() };
     let want = Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 8 };
-    let job = Job { input: Input::Tokens(&[5, 6, 7]), pos: 0, want };
+    let job = Job { input: Input::Tokens(&[5, 6, 7]), place: 0.into(), want };
     run(player, &job).unwrap();
     let tokens = player.tokens().to_vec();
     assert!(player.profile().is_empty());
@@ -58,8 +58,8 @@ fn peaks_are_measured_in_little_time_and_leave_the_cache_alone() {
     let (gguf, model) = model_of(&Spec::tiny("llama"));
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     let player = player.as_mut();
-    let prompt = Job { input: Input::Tokens(&[5, 6, 7]), pos: 0, want: Want::Nothing };
-    let next = Job { input: Input::Tokens(&[8]), pos: 3, want: Want::LastLogits };
+    let prompt = Job { input: Input::Tokens(&[5, 6, 7]), place: 0.into(), want: Want::Nothing };
+    let next = Job { input: Input::Tokens(&[8]), place: 3.into(), want: Want::LastLogits };
     run(player, &prompt).unwrap();
     run(player, &next).unwrap();
     let logits = player.logits().to_vec();

@@ -39,15 +39,15 @@ fn jobs_out_of_bounds_are_refused_and_the_player_lives_on() {
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     let many = vec![1; player.max_rows() + 1];
     let want = Want::LastLogits;
-    let no_room = Job { input: Input::Tokens(&[1, 2]), pos: 255, want };
+    let no_room = Job { input: Input::Tokens(&[1, 2]), place: 255.into(), want };
     assert!(matches!(run(player.as_mut(), &no_room), Err(PlayerError::Context { pos: 256, .. })));
-    let no_token = Job { input: Input::Tokens(&[1, 1_000_000]), pos: 0, want };
+    let no_token = Job { input: Input::Tokens(&[1, 1_000_000]), place: 0.into(), want };
     assert!(matches!(run(player.as_mut(), &no_token), Err(PlayerError::Token { .. })));
-    let too_many = Job { input: Input::Tokens(&many), pos: 0, want };
+    let too_many = Job { input: Input::Tokens(&many), place: 0.into(), want };
     assert!(matches!(run(player.as_mut(), &too_many), Err(PlayerError::Rows { .. })));
-    let wrong_kind = Job { input: Input::Hidden(&[0.0; 64]), pos: 0, want };
+    let wrong_kind = Job { input: Input::Hidden(&[0.0; 64]), place: 0.into(), want };
     assert!(run(player.as_mut(), &wrong_kind).is_err());
-    let good = Job { input: Input::Tokens(&[1, 2]), pos: 0, want };
+    let good = Job { input: Input::Tokens(&[1, 2]), place: 0.into(), want };
     run(player.as_mut(), &good).unwrap();
 }
 
@@ -57,6 +57,6 @@ fn a_lost_device_is_said() {
     let (gguf, model) = model_of(&Spec::tiny("llama"));
     let mut player = load(&gguf, &model.plan, gpu.loader(&model.plan, CONFIG).unwrap());
     gpu.destroy();
-    let job = Job { input: Input::Tokens(&[1]), pos: 0, want: Want::LastLogits };
+    let job = Job { input: Input::Tokens(&[1]), place: 0.into(), want: Want::LastLogits };
     assert!(run(player.as_mut(), &job).is_err());
 }

@@ -16,7 +16,7 @@ fn on_host(player: &mut dyn Player, sampling: &Sampling, n: usize) -> Vec<u32> {
     let mut fed = 0;
     for _ in 0..n {
         let (input, pos) = (Input::Tokens(&ids[fed..]), fed);
-        run(player, &Job { input, pos, want: Want::LastLogits }).unwrap();
+        run(player, &Job { input, place: pos.into(), want: Want::LastLogits }).unwrap();
         fed = ids.len();
         let mut logits = player.logits().to_vec();
         sampling::penalize(sampling, &ids, &mut logits);
@@ -32,7 +32,7 @@ fn on_gpu(player: &mut dyn Player, sampling: &Sampling, n: usize, chain: usize) 
     let mut fed = 0;
     while ids.len() < PROMPT.len() + n {
         let want = Want::Tokens { sampling, recent: &ids, n_tokens: chain };
-        run(player, &Job { input: Input::Tokens(&ids[fed..]), pos: fed, want }).unwrap();
+        run(player, &Job { input: Input::Tokens(&ids[fed..]), place: fed.into(), want }).unwrap();
         ids.extend_from_slice(player.tokens());
         fed = ids.len() - 1;
     }
@@ -49,7 +49,7 @@ fn queued(
     let mut sizes = sizes.peekable();
     let first = *sizes.peek().unwrap();
     let want = Want::Tokens { sampling, recent: PROMPT, n_tokens: first };
-    player.submit(&Job { input: Input::Tokens(PROMPT), pos: 0, want }).unwrap();
+    player.submit(&Job { input: Input::Tokens(PROMPT), place: 0.into(), want }).unwrap();
     let mut ids = Vec::new();
     let mut n_queued = sizes.next().unwrap();
     while ids.len() < n {
@@ -88,13 +88,13 @@ fn queued_jobs_choose_the_hosts_tokens() {
     // What is still queued is dropped by the next job, which finds a cache that is its own.
     let want = on_host(player, &sampling, 8);
     let tokens = Want::Tokens { sampling: &sampling, recent: PROMPT, n_tokens: 2 };
-    let start = Job { input: Input::Tokens(PROMPT), pos: 0, want: tokens };
+    let start = Job { input: Input::Tokens(PROMPT), place: 0.into(), want: tokens };
     player.submit(&start).unwrap();
     let n_queued = (0..10).filter(|_| player.submit_next(3).unwrap()).count();
     assert_eq!(n_queued, 3, "a queue has an end");
     run(player, &start).unwrap();
     assert_eq!(player.tokens(), &want[..2]);
-    let last = Job { input: Input::Tokens(&[1]), pos: 4, want: Want::LastLogits };
+    let last = Job { input: Input::Tokens(&[1]), place: 4.into(), want: Want::LastLogits };
     run(player, &last).unwrap();
     assert!(!player.submit_next(1).unwrap(), "there is no chain to go on with");
 
@@ -150,7 +150,7 @@ fn what_the_gpu_cannot_sample_is_said() {
     ] {
         assert!(!player.can_sample(&sampling), "{sampling:?}");
         let want = Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 1 };
-        let job = Job { input: Input::Tokens(&[1]), pos: 0, want };
+        let job = Job { input: Input::Tokens(&[1]), place: 0.into(), want };
         assert!(run(player.as_mut(), &job).is_err());
     }
 }

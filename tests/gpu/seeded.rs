@@ -10,9 +10,9 @@ use crate::{CONFIG, any, load, logits_after, model_of, nmse, open, run};
 /// Sums in another order over the same weights.
 const SAME: f64 = 1e-9;
 /// The same with weight tiles in f16 while the prompt is read.
-const F16_TILE: f64 = 1e-5;
+pub const F16_TILE: f64 = 1e-5;
 /// Two stores of one value may differ by a step of the stored type where rounding was a near tie.
-const STORED: f64 = 1e-5;
+pub const STORED: f64 = 1e-5;
 
 fn tokens(n: u32) -> Vec<u32> {
     (0..n).map(|i| (i * 37 + 11) % 500).collect()
@@ -100,9 +100,9 @@ fn all_logits_and_chunks_equal_the_reference() {
     let tokens = tokens(73);
     for player in [reference.as_mut(), player.as_mut()] {
         let (first, rest) = tokens.split_at(23);
-        let job = Job { input: Input::Tokens(first), pos: 0, want: Want::Nothing };
+        let job = Job { input: Input::Tokens(first), place: 0.into(), want: Want::Nothing };
         run(player, &job).unwrap();
-        let job = Job { input: Input::Tokens(rest), pos: 23, want: Want::AllLogits };
+        let job = Job { input: Input::Tokens(rest), place: 23.into(), want: Want::AllLogits };
         run(player, &job).unwrap();
     }
     assert_eq!(player.logits().len(), 50 * plan.dims.n_vocab);
@@ -110,7 +110,7 @@ fn all_logits_and_chunks_equal_the_reference() {
     assert!(error <= F16_TILE, "{error:.1e}");
     // The wide result must not be taken for that of the next, small one.
     for player in [reference.as_mut(), player.as_mut()] {
-        let job = Job { input: Input::Tokens(&[7]), pos: 40, want: Want::LastLogits };
+        let job = Job { input: Input::Tokens(&[7]), place: 40.into(), want: Want::LastLogits };
         run(player, &job).unwrap();
     }
     let error = nmse(player.logits(), reference.logits());
@@ -131,10 +131,10 @@ fn a_layer_split_equals_the_whole() {
         let tokens = tokens(20);
         for (pos, ids) in [(0, &tokens[..19]), (19, &tokens[19..])] {
             let input = Input::Tokens(ids);
-            run(whole.as_mut(), &Job { input, pos, want: Want::LastLogits }).unwrap();
-            run(a.as_mut(), &Job { input, pos, want: Want::Hidden }).unwrap();
+            run(whole.as_mut(), &Job { input, place: pos.into(), want: Want::LastLogits }).unwrap();
+            run(a.as_mut(), &Job { input, place: pos.into(), want: Want::Hidden }).unwrap();
             let input = Input::Hidden(a.hidden());
-            run(b.as_mut(), &Job { input, pos, want: Want::LastLogits }).unwrap();
+            run(b.as_mut(), &Job { input, place: pos.into(), want: Want::LastLogits }).unwrap();
             let error = nmse(b.logits(), whole.logits());
             assert!(error <= F16_TILE, "{architecture} at {pos}: {error:.1e}");
         }

@@ -5,6 +5,8 @@
 //! scalar reference as the truth. It needs nothing from outside the repository.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod slots;
+
 use std::future::poll_fn;
 
 use gguf::Gguf;
@@ -12,7 +14,7 @@ use kernels::{Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig,
 use quant::TensorType;
 use tests::models::{self, Spec};
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, kv: KvType::F32, n_threads: 2 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 /// Sums in another order over the same float weights.
 const FLOAT: f64 = 3e-6;
 /// Activations rounded to 8 bits per block. Random weights are the hard case: nothing cancels.
@@ -37,7 +39,7 @@ fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {
     let (prompt, singles) = tokens.split_at(37);
     let mut pos = 0;
     for chunk in prompt.chunks(player.max_rows()).chain(singles.chunks(1)) {
-        let job = Job { input: Input::Tokens(chunk), pos, want: Want::LastLogits };
+        let job = Job { input: Input::Tokens(chunk), place: pos.into(), want: Want::LastLogits };
         player.submit(&job).unwrap();
         pollster::block_on(poll_fn(|cx| player.poll(cx))).unwrap();
         pos += chunk.len();
@@ -75,6 +77,47 @@ fn the_cpu_player_equals_the_reference_on_every_seeded_model() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The truth about slots: a sequence beside others has, bit for bit, the numbers it has alone.
+#[test]
+fn the_references_slots_know_nothing_of_each_other() {
+    for architecture in ["llama", "gemma3"] {
+        let spec = Spec::tiny(architecture);
+        let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+        let plan = &model::build(&gguf).unwrap().plan;
+        let n_vocab = spec.vocabulary.len();
+        let player = |n_slots| {
+            let config = PlayerConfig { n_slots, ..CONFIG };
+            load(&gguf, plan, kernels::reference::loader(plan, config).unwrap())
+        };
+        let (mut many, mut one) = (player(slots::N_SLOTS), player(1));
+        for act in slots::PLAY {
+            let got = slots::act(many.as_mut(), act, n_vocab);
+            let ends = slots::ends(act).into_iter();
+            let want: Vec<f32> =
+                ends.flat_map(|end| slots::alone(one.as_mut(), end, n_vocab)).collect();
+            assert!(got == want, "{architecture}");
+        }
+    }
+}
+
+#[test]
+fn the_cpu_players_slots_equal_the_references_on_every_seeded_model() {
+    let config = PlayerConfig { n_slots: slots::N_SLOTS, ..CONFIG };
+    for (name, spec) in models::catalog() {
+        let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+        let plan = &model::build(&gguf).unwrap().plan;
+        let n_vocab = spec.vocabulary.len();
+        let mut reference = load(&gguf, plan, kernels::reference::loader(plan, config).unwrap());
+        let mut cpu = load(&gguf, plan, cpu::loader(plan, config).unwrap());
+        let want = slots::play(reference.as_mut(), n_vocab);
+        let got = slots::play(cpu.as_mut(), n_vocab);
+        let float = [TensorType::F32, TensorType::F16, TensorType::BF16].contains(&spec.ty);
+        let allowed = if float { FLOAT } else { EIGHT_BIT };
+        let worst = got.iter().zip(&want).map(|(g, w)| nmse(g, w)).fold(0.0, f64::max);
+        assert!(worst <= allowed, "{name}: NMSE {worst:.1e}, allowed {allowed:.0e}");
+    }
 }
 
 #[test]

@@ -39,6 +39,11 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
+/// Whether February has 29 days.
+fn is_leap(year: i32) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
 impl Moment {
     /// The moment `seconds` after 1970-01-01 00:00, shifted by `offset_minutes` east of UTC.
     ///
@@ -66,13 +71,31 @@ impl Moment {
         }
     }
 
+    /// The same time one day earlier.
+    #[must_use]
+    pub fn day_before(&self) -> Moment {
+        let (mut year, mut month, mut day) = (self.year, self.month, self.day.saturating_sub(1));
+        if day == 0 {
+            month = month.saturating_sub(1);
+            if month == 0 {
+                (year, month) = (year.saturating_sub(1), 12);
+            }
+            day = match month {
+                2 if is_leap(year) => 29,
+                2 => 28,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+        }
+        Moment { year, month, day, ..*self }
+    }
+
     /// Days since January 1st of the year, from 0.
     fn day_of_year(&self) -> u32 {
         const BEFORE: [u32; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
         let month = usize::try_from(self.month.saturating_sub(1)).unwrap_or(0);
-        let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
         let before = BEFORE.get(month).copied().unwrap_or(0);
-        before + self.day.saturating_sub(1) + u32::from(leap && self.month > 2)
+        before + self.day.saturating_sub(1) + u32::from(is_leap(self.year) && self.month > 2)
     }
 
     /// Day of the week, Sunday is 0 (Sakamoto's method).
@@ -179,6 +202,19 @@ mod tests {
             assert_eq!(Moment::from_unix(seconds, 0).strftime("%F %T %A %j"), text);
         }
         assert_eq!(Moment::from_unix(0, -90).strftime("%F %R"), "1969-12-31 22:30");
+    }
+
+    #[test]
+    fn the_day_before_crosses_months_and_years() {
+        for (seconds, want) in [
+            (1_767_323_045, "2026-01-01 03:04:05"),
+            (1_767_236_645, "2025-12-31 03:04:05"),
+            (951_868_800, "2000-02-29 00:00:00"),
+            (4_107_542_400, "2100-02-28 00:00:00"),
+        ] {
+            let day = Moment::from_unix(seconds, 0).day_before();
+            assert_eq!(day.strftime("%F %T"), want);
+        }
     }
 
     #[test]

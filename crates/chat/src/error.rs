@@ -34,6 +34,17 @@ pub enum Error {
         /// Line in the source, from 1; 0 where it is not known.
         line: usize,
     },
+    /// The source is not valid in Go's template language, or calls a function Ollama does not have.
+    #[error(
+        "the template is not valid Go template syntax (line {line}: {detail}); correct it or \
+         choose another template"
+    )]
+    GoSyntax {
+        /// What the parser says.
+        detail: String,
+        /// Line in the source, from 1.
+        line: usize,
+    },
     /// Rendering took too many steps or read too much.
     #[error(
         "the chat template did not finish within {} steps; it may loop without end, \
@@ -54,6 +65,11 @@ pub enum Error {
         /// The template's own words.
         message: String,
     },
+    /// The template has no form for a text with a hole.
+    #[error(
+        "the template does not support insert: it has no place for a suffix; send a prompt alone"
+    )]
+    NoInsert,
     /// The template failed on this conversation.
     #[error("the chat template failed on this conversation ({detail}); choose another template")]
     Failed {

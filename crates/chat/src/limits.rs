@@ -52,3 +52,7 @@ pub const MAX_RANGE: usize = 100_000;
 
 /// Widest field in a format string such as `'%10s'`.
 pub const MAX_FORMAT_WIDTH: usize = 9_999;
+
+/// Variables in scope at one place of a Go template. Each use searches them; real templates have
+/// fewer than ten.
+pub const MAX_VARIABLES: usize = 256;

@@ -37,14 +37,49 @@ impl Message {
         self
     }
 
-    /// The message as a JSON object: role, content, then the other fields.
+    /// The message as a JSON object: role, content, then the other fields; `thinking` also under
+    /// the name that Jinja templates read.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), self.role.clone().into());
         object.insert("content".to_owned(), self.content.clone().into());
         object.extend(self.fields.iter().map(|(k, v)| (k.clone(), v.clone())));
+        // Ollama's name and that of most Jinja templates for the same thing.
+        if let (Some(thinking), false) =
+            (self.fields.get("thinking"), self.fields.contains_key("reasoning_content"))
+        {
+            object.insert("reasoning_content".to_owned(), thinking.clone());
+        }
         serde_json::Value::Object(object)
+    }
+}
+
+/// Whether a model that can think shall do so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Think {
+    /// Answer at once.
+    Off,
+    /// Think first.
+    On,
+    /// Think first, with this effort: `low`, `medium`, `high`, `max`.
+    Level(String),
+}
+
+impl Think {
+    /// Whether it thinks at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        *self != Think::Off
+    }
+
+    /// The effort, where one was named.
+    #[must_use]
+    pub fn level(&self) -> Option<&str> {
+        match self {
+            Think::Level(level) => Some(level),
+            Think::Off | Think::On => None,
+        }
     }
 }
 
@@ -55,6 +90,8 @@ pub struct RenderOptions {
     pub add_generation_prompt: bool,
     /// Tool definitions (a JSON list); `None` leaves `tools` undefined.
     pub tools: Option<serde_json::Value>,
+    /// Whether the model shall think before it answers; `None` leaves it to the template.
+    pub think: Option<Think>,
     /// The host's clock; without it a template that asks for the date finds no `strftime_now`.
     pub now: Option<Moment>,
     /// Further variables, for example `enable_thinking`; they override all others.

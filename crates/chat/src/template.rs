@@ -217,6 +217,14 @@ impl ChatTemplate {
         if let Some(now) = options.now {
             variables.push(("strftime_now".to_owned(), env::strftime_now(now)));
         }
+        if let Some(think) = &options.think {
+            // Two names are in use for the switch.
+            variables.push(("enable_thinking".to_owned(), Value::from(think.is_on())));
+            variables.push(("thinking".to_owned(), Value::from(think.is_on())));
+            if let Some(level) = think.level() {
+                variables.push(("reasoning_effort".to_owned(), Value::from(level)));
+            }
+        }
         for (name, value) in &options.extra {
             variables.push((name.clone(), to_value(value, 0)?));
         }

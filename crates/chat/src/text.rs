@@ -135,7 +135,7 @@ fn repr_string(text: &str, out: &mut String) {
 }
 
 /// Separators, format characters and private use, which `repr` escapes.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     matches!(c,
         '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{1680}' | '\u{180e}'
         | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'

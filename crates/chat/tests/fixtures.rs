@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use chat::{ChatTemplate, Error, Moment, RenderOptions, SpecialTokens};
+use chat::{ChatTemplate, Error, Moment, RenderOptions, SpecialTokens, Template};
 use serde_json::Value;
 
 fn fixtures() -> Option<PathBuf> {
@@ -26,6 +26,7 @@ fn options(vars: &Value) -> RenderOptions {
         tools: vars.get("tools").cloned(),
         now: Some(Moment { year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5 }),
         extra,
+        ..RenderOptions::default()
     }
 }
 
@@ -63,4 +64,32 @@ fn published_templates_render_as_in_jinja2() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     println!("{rendered} rendered, {refused} refused");
     assert!(rendered >= 109 && refused >= 3);
+}
+
+#[test]
+fn published_templates_show_their_tool_calls() {
+    let Some(folder) = fixtures() else {
+        println!("SKIPPED published_templates_show_their_tool_calls: no fixtures");
+        return;
+    };
+    let tokens = SpecialTokens { bos: "<s>".into(), eos: "</s>".into() };
+    for (name, marker, close, arguments) in [
+        ("Qwen-Qwen2.5-7B-Instruct", "<tool_call>", "</tool_call>", "arguments"),
+        ("Qwen-Qwen3-0.6B", "<tool_call>", "</tool_call>", "arguments"),
+        ("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "<tool_call>", "</tool_call>", "arguments"),
+        ("ibm-granite-granite-4.0", "<tool_call>", "</tool_call>", "arguments"),
+        ("meta-llama-Llama-3.1-8B-Instruct", "<|python_tag|>", "<|eot_id|>", "parameters"),
+        ("meta-llama-Llama-3.2-3B-Instruct", "", "<|eot_id|>", "parameters"),
+        ("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS]", "</s>", "arguments"),
+        // The name stands before the arguments.
+        ("Mistral-Small-3.2-24B-Instruct-2506", "[TOOL_CALLS]", "", ""),
+    ] {
+        let source = std::fs::read_to_string(folder.join(format!("{name}.jinja"))).unwrap();
+        let template = Template::parse(source, &tokens).expect(name);
+        let format = template.tool_format().expect(name);
+        let first = format.markers.first().map_or("", String::as_str);
+        let got = (first, format.close.as_str(), format.arguments_key.as_str());
+        assert_eq!(got, (marker, close, arguments), "{name}");
+        assert_eq!(template.thinking_tags().is_some(), name.contains("Qwen3"), "{name}");
+    }
 }

@@ -42,12 +42,14 @@ thread_local! {
 }
 
 fn load(plan: &Plan, isa: &str) -> Box<dyn Player> {
-    let config = PlayerConfig { n_ctx: 256, kv: KvType::F16, n_threads: 0 };
+    let config = PlayerConfig { n_ctx: 256, n_slots: 1, kv: KvType::F16, n_threads: 0 };
     synthetic::load(plan, cpu::loader_named(plan, config, isa).unwrap())
 }
 
 fn play(player: &mut dyn Player, ids: &[u32], pos: usize) {
-    player.submit(&Job { input: Input::Tokens(ids), pos, want: Want::LastLogits }).unwrap();
+    player
+        .submit(&Job { input: Input::Tokens(ids), place: pos.into(), want: Want::LastLogits })
+        .unwrap();
     assert!(player.poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 

@@ -64,6 +64,11 @@ impl RowAct {
         })
     }
 
+    fn n_bytes(&self) -> u64 {
+        let codes = self.q.n_bytes() + self.q16.n_bytes();
+        codes + self.d.n_bytes() + self.sums.n_bytes() + self.pairs.n_bytes()
+    }
+
     /// For kernels to read.
     pub fn view(&self) -> Act {
         let Self { q, q16, d, sums, pairs } = self;
@@ -92,11 +97,7 @@ impl ThreadActs {
 
     /// Bytes held.
     pub fn n_bytes(&self) -> u64 {
-        let row = |r: &RowAct| {
-            let codes = r.q.n_bytes() + r.q16.n_bytes();
-            codes + r.d.n_bytes() + r.sums.n_bytes() + r.pairs.n_bytes()
-        };
-        self.normed.n_bytes() + self.rows.iter().flatten().map(row).sum::<u64>()
+        self.normed.n_bytes() + self.rows.iter().flatten().map(RowAct::n_bytes).sum::<u64>()
     }
 
     /// Quantizes `x` into row `t` for every kind in `needs`.
@@ -108,6 +109,38 @@ impl ThreadActs {
             if needs.quantized[kind] {
                 // SAFETY: rows were allocated for the widest input of the Plan.
                 unsafe { (isa.quantize)(x, group, self.rows[kind][t].view_mut()) };
+            }
+        }
+    }
+}
+
+/// Quantized rows of several sequences, by kind of scale, shared by all threads.
+pub struct FewActs(pub [Vec<RowAct>; N_KINDS]);
+
+impl FewActs {
+    /// Room for `n_rows` rows of up to `n_cols` columns, for the kinds in `needs`.
+    pub fn new(n_rows: usize, n_cols: usize, needs: Needs, isa: &Isa) -> Result<Self, PlayerError> {
+        let rows = |kind: usize| {
+            let n_cols = if needs.quantized[kind] { n_cols } else { 0 };
+            (0..n_rows).map(|_| RowAct::new(n_cols, isa)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(FewActs([rows(0)?, rows(1)?]))
+    }
+
+    /// Bytes held.
+    pub fn n_bytes(&self) -> u64 {
+        self.0.iter().flatten().map(RowAct::n_bytes).sum()
+    }
+
+    /// Quantizes `x` into row `row` for every kind in `needs`.
+    ///
+    /// # Safety
+    /// No other thread touches this row until the next barrier.
+    pub unsafe fn quantize(&self, isa: &Isa, needs: Needs, row: usize, x: &[f32]) {
+        for (kind, rows) in self.0.iter().enumerate() {
+            if let (true, Some(row)) = (needs.quantized[kind], rows.get(row)) {
+                // SAFETY: rows were allocated for the widest input of the Plan.
+                unsafe { (isa.quantize)(x, GROUP[kind], row.view_mut()) };
             }
         }
     }

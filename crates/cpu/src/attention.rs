@@ -59,8 +59,6 @@ pub struct Attention<'a> {
     pub kv: &'a KvLayer,
     pub scale: f32,
     pub window: Option<usize>,
-    /// Position of row 0.
-    pub pos: usize,
     /// `[n_rows][n_heads·head_dim]`
     pub q: &'a Buffer<f32>,
     pub out: &'a Buffer<f32>,
@@ -72,6 +70,9 @@ pub struct Unit {
     /// Query heads, all of this group.
     pub heads: Range<usize>,
     pub tokens: Range<usize>,
+    /// Where the first of them stands, and where its slot begins in the cache.
+    pub pos: usize,
+    pub base: usize,
 }
 
 impl Attention<'_> {
@@ -93,10 +94,10 @@ impl Attention<'_> {
             t * width + head * dim..t * width + (head + 1) * dim
         };
         let first_key = |r: usize| {
-            let pos = self.pos + unit.tokens.start + r / n_heads;
+            let pos = unit.pos + r / n_heads;
             self.window.map_or(0, |w| (pos + 1).saturating_sub(w))
         };
-        let end_key = |r: usize| self.pos + unit.tokens.start + r / n_heads + 1;
+        let end_key = |r: usize| unit.pos + r / n_heads + 1;
         let mut max = [f32::NEG_INFINITY; UNIT_ROWS];
         let mut total = [0.0f32; UNIT_ROWS];
         // SAFETY: the scratch is this thread's; the rest is the caller's promise.
@@ -114,7 +115,7 @@ impl Attention<'_> {
             while key < end {
                 let n_keys = KEY_TILE.min(end - key);
                 if is_single {
-                    self.kv.fetch(unit.kv_head, key, false);
+                    self.kv.fetch(unit.kv_head, unit.base + key, false);
                 }
                 self.scores(isa, unit, n_rows, key, n_keys, scratch);
                 let scores = scratch.scores.slice_mut(0..n_rows * KEY_TILE);
@@ -125,7 +126,7 @@ impl Attention<'_> {
                     soften(isa, &mut scores[..n_keys], seen, &mut max[r], &mut total[r], out);
                 }
                 if is_single {
-                    self.kv.fetch(unit.kv_head, key + KEY_TILE, true);
+                    self.kv.fetch(unit.kv_head, unit.base + key + KEY_TILE, true);
                 }
                 self.mix(isa, unit, n_rows, key, n_keys, scratch);
                 key += KEY_TILE;
@@ -153,7 +154,7 @@ impl Attention<'_> {
         // SAFETY: the pages are in the cache; scratch holds UNIT_ROWS rows of a tile.
         unsafe {
             let n_pages = n_keys.div_ceil(PAGE);
-            let keys = self.kv.key_pages(unit.kv_head, key, n_pages, &scratch.wide);
+            let keys = self.kv.key_pages(unit.kv_head, unit.base + key, n_pages, &scratch.wide);
             let keys = widen(isa, keys, n_rows, n_pages * PAGE * dim, &scratch.wide.keys);
             isa.float_gemm(keys.ty)(&FloatArgs {
                 m: n_rows,
@@ -184,7 +185,7 @@ impl Attention<'_> {
         let v_dim = self.kv.v_dim;
         // SAFETY: the rows are in the cache; scratch holds UNIT_ROWS rows of v_dim.
         unsafe {
-            let values = self.kv.value_rows(unit.kv_head, key, n_keys, &scratch.wide);
+            let values = self.kv.value_rows(unit.kv_head, unit.base + key, n_keys, &scratch.wide);
             let values = widen(isa, values, n_rows, n_keys * v_dim, &scratch.wide.values);
             isa.float_gemm(values.ty)(&FloatArgs {
                 m: n_rows,

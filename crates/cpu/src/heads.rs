@@ -1,6 +1,8 @@
 //! The ops that work by heads: rotation, cache, attention.
 
-use kernels::{Heads, Norm, RopeStyle};
+use std::ops::Range;
+
+use kernels::{Heads, Norm, RopeStyle, RowAt};
 
 use crate::attention::{Attention, UNIT_ROWS, Unit};
 use crate::machine::MAX_ROWS;
@@ -39,7 +41,9 @@ impl Walk<'_> {
                 }
                 rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
                 if std::ptr::eq(buffer, &raw const b.k) {
-                    m.kv[kv].write(head, self.pass.pos + row, x, b.v.slice(range));
+                    let kv = &m.kv[kv];
+                    let pos = kv.position(self.pass.place.row(row));
+                    kv.write(head, pos, x, b.v.slice(range));
                 }
             }
         }
@@ -48,21 +52,28 @@ impl Walk<'_> {
     pub fn attention(&self, kv: usize, heads: &Heads, scale: f32, window: Option<usize>) {
         let (m, b) = (self.m, &self.m.buffers);
         let kv = &m.kv[kv];
-        let attention = Attention { kv, scale, window, pos: self.pass.pos, q: &b.q, out: &b.a };
+        let attention = Attention { kv, scale, window, q: &b.q, out: &b.a };
         let group = heads.n_heads / heads.n_kv_heads;
         let run = |unit: Unit| {
             // SAFETY: queries and cache are complete since the last barrier; units are disjoint.
             unsafe { attention.run(m.isa, &unit, &self.own.attention) };
         };
-        if self.pass.n_rows == 1 {
+        let unit = |kv_head: usize, heads: Range<usize>, tokens: Range<usize>| {
+            let at = self.pass.place.row(tokens.start);
+            let base = kv.position(RowAt { pos: 0, ..at });
+            run(Unit { kv_head, heads, tokens, pos: at.pos, base });
+        };
+        if self.pass.is_by_row() {
             // By query heads: there may be fewer key heads than threads.
-            let share = self.team.share(heads.n_heads);
-            let mut head = share.start;
-            while head < share.end {
-                let kv_head = head / group;
-                let end = share.end.min((kv_head + 1) * group).min(head + UNIT_ROWS);
-                run(Unit { kv_head, heads: head..end, tokens: 0..1 });
-                head = end;
+            for row in 0..self.pass.n_rows {
+                let share = self.team.share(heads.n_heads);
+                let mut head = share.start;
+                while head < share.end {
+                    let kv_head = head / group;
+                    let end = share.end.min((kv_head + 1) * group).min(head + UNIT_ROWS);
+                    unit(kv_head, head..end, row..row + 1);
+                    head = end;
+                }
             }
             return;
         }
@@ -75,7 +86,7 @@ impl Walk<'_> {
             let mut head = kv_head * group;
             while head < (kv_head + 1) * group {
                 let end = (head + UNIT_ROWS).min((kv_head + 1) * group);
-                run(Unit { kv_head, heads: head..end, tokens: tokens.clone() });
+                unit(kv_head, head..end, tokens.clone());
                 head = end;
             }
         }

@@ -5,7 +5,7 @@
 //! Positions are grouped by head, so that a head's cache is one contiguous stream. Rewinding is
 //! nothing but writing at a smaller position.
 
-use kernels::{Heads, KvType, PlayerError};
+use kernels::{Heads, KvType, PlayerError, RowAt};
 
 use crate::memory::{Arena, Buffer};
 
@@ -20,7 +20,10 @@ const GROUP: usize = 32;
 pub struct KvLayer {
     pub heads: Heads,
     ty: KvType,
+    /// Positions of one slot, whole tiles.
     n_ctx: usize,
+    /// Positions of all slots: slots follow each other inside of a head.
+    n_pos: usize,
     /// `head_dim` rounded up to 16: the stride of value rows.
     pub v_dim: usize,
     keys: Buffer<u8>,
@@ -45,28 +48,36 @@ pub struct Rows {
 }
 
 impl KvLayer {
-    /// Room for `n_ctx` positions.
+    /// Room for `n_ctx` positions in each of `n_slots`.
     pub fn new(
         arena: &mut Arena,
         heads: Heads,
         ty: KvType,
         n_ctx: usize,
+        n_slots: usize,
     ) -> Result<Self, PlayerError> {
         let n_ctx = n_ctx.next_multiple_of(KEY_TILE);
+        let n_pos = n_ctx.saturating_mul(n_slots);
         let v_dim = heads.head_dim.next_multiple_of(16);
         let n_bytes = element_bytes(ty);
-        let n_pos = heads.n_kv_heads.saturating_mul(n_ctx);
-        let n_scales = if ty == KvType::Q8_0 { n_pos * heads.head_dim.div_ceil(GROUP) } else { 0 };
+        let n_rows = heads.n_kv_heads.saturating_mul(n_pos);
+        let n_scales = if ty == KvType::Q8_0 { n_rows * heads.head_dim.div_ceil(GROUP) } else { 0 };
         Ok(KvLayer {
             heads,
             ty,
             n_ctx,
+            n_pos,
             v_dim,
-            keys: arena.buffer(n_pos * heads.head_dim * n_bytes, "the KV cache")?,
-            values: arena.buffer(n_pos * v_dim * n_bytes, "the KV cache")?,
+            keys: arena.buffer(n_rows * heads.head_dim * n_bytes, "the KV cache")?,
+            values: arena.buffer(n_rows * v_dim * n_bytes, "the KV cache")?,
             key_scales: arena.buffer(n_scales, "the KV cache")?,
             value_scales: arena.buffer(n_scales, "the KV cache")?,
         })
+    }
+
+    /// Where a row lies among all positions; what the other methods take.
+    pub fn position(&self, at: RowAt) -> usize {
+        at.slot * self.n_ctx + at.pos
     }
 
     /// Bytes a cache of `n_ctx` positions takes, about (scales rounded up).
@@ -87,10 +98,10 @@ impl KvLayer {
     /// No other thread touches this head and position until the next barrier.
     pub unsafe fn write(&self, head: usize, pos: usize, key: &[f32], value: &[f32]) {
         let dim = self.heads.head_dim;
-        assert!(head < self.heads.n_kv_heads && pos < self.n_ctx, "position beyond the cache");
+        assert!(head < self.heads.n_kv_heads && pos < self.n_pos, "position beyond the cache");
         assert!(key.len() == dim && value.len() == dim, "head of the wrong size");
-        let page = (head * self.n_ctx + pos) / PAGE * PAGE * dim + pos % PAGE;
-        let row = (head * self.n_ctx + pos) * self.v_dim;
+        let page = (head * self.n_pos + pos) / PAGE * PAGE * dim + pos % PAGE;
+        let row = (head * self.n_pos + pos) * self.v_dim;
         // SAFETY: in bounds by the assertions; exclusive by the caller's promise. Only raw
         // pointers are used, since other threads write other positions of the same page.
         unsafe {
@@ -114,7 +125,7 @@ impl KvLayer {
                     let n_groups = dim.div_ceil(GROUP);
                     for (g, numbers) in key.chunks(GROUP).enumerate() {
                         let (d, codes) = quantize(numbers);
-                        let at = (head * self.n_ctx + pos) / PAGE * n_groups + g;
+                        let at = (head * self.n_pos + pos) / PAGE * n_groups + g;
                         self.key_scales.ptr().add(at * PAGE + pos % PAGE).write(d);
                         for (i, code) in codes.iter().take(numbers.len()).enumerate() {
                             k.add(page + (g * GROUP + i) * PAGE).write(*code);
@@ -122,7 +133,7 @@ impl KvLayer {
                     }
                     for (g, numbers) in value.chunks(GROUP).enumerate() {
                         let (d, codes) = quantize(numbers);
-                        let at = (head * self.n_ctx + pos) * n_groups + g;
+                        let at = (head * self.n_pos + pos) * n_groups + g;
                         self.value_scales.ptr().add(at).write(d);
                         for (i, code) in codes.iter().take(numbers.len()).enumerate() {
                             v.add(row + g * GROUP + i).write(*code);
@@ -146,9 +157,9 @@ impl KvLayer {
     ) -> Rows {
         use crate::pack::FloatType;
         assert!(head < self.heads.n_kv_heads && pos.is_multiple_of(PAGE));
-        assert!(pos + n_pages * PAGE <= self.n_ctx && n_pages * PAGE <= KEY_TILE);
+        assert!(pos + n_pages * PAGE <= self.n_pos && n_pages * PAGE <= KEY_TILE);
         let dim = self.heads.head_dim;
-        let first = (head * self.n_ctx + pos) * dim;
+        let first = (head * self.n_pos + pos) * dim;
         // SAFETY: in bounds by the assertions.
         unsafe {
             let rows = |n_bytes: usize, ty| Rows {
@@ -184,7 +195,7 @@ impl KvLayer {
 
     /// Asks for the keys or values of a tile that will be read soon.
     pub fn fetch(&self, head: usize, pos: usize, are_keys: bool) {
-        if head >= self.heads.n_kv_heads || pos + KEY_TILE > self.n_ctx {
+        if head >= self.heads.n_kv_heads || pos + KEY_TILE > self.n_pos {
             return;
         }
         let (buffer, dim) = match are_keys {
@@ -192,7 +203,7 @@ impl KvLayer {
             false => (&self.values, self.v_dim),
         };
         let row_bytes = dim * element_bytes(self.ty);
-        let at = (head * self.n_ctx + pos) * row_bytes;
+        let at = (head * self.n_pos + pos) * row_bytes;
         crate::read::prefetch(buffer.ptr().wrapping_add(at), KEY_TILE * row_bytes);
     }
 
@@ -202,8 +213,8 @@ impl KvLayer {
     /// As [`KvLayer::key_page`].
     pub unsafe fn value_rows(&self, head: usize, pos: usize, n: usize, wide: &Widened) -> Rows {
         use crate::pack::FloatType;
-        assert!(head < self.heads.n_kv_heads && pos + n <= self.n_ctx && n <= KEY_TILE);
-        let first = head * self.n_ctx + pos;
+        assert!(head < self.heads.n_kv_heads && pos + n <= self.n_pos && n <= KEY_TILE);
+        let first = head * self.n_pos + pos;
         // SAFETY: in bounds by the assertion.
         unsafe {
             let rows = |n_bytes: usize, ty| Rows {

@@ -24,6 +24,7 @@ mod pack;
 mod peaks;
 mod player;
 mod pool;
+mod products;
 mod profile;
 mod raw;
 mod read;

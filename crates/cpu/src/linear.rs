@@ -1,14 +1,17 @@
 //! Matrix products of packed weights, by strips of 16 output rows.
 //!
-//! One token: every weight is read once, so the kernel walks the packed stream. Several tokens: two
+//! One token: every weight is read once, so the kernel walks the packed stream. One token of each
+//! of a few sequences: the same walk, with all their rows at each strip. A chunk of a prompt: two
 //! strips × 256 columns are unpacked into a panel that stays in the first-level cache, and all
 //! tokens pass over it.
 
+use std::ops::Range;
+
 use kernels::PlayerError;
 
-use crate::acts::{ThreadActs, Tiles, kind_of};
+use crate::acts::{FewActs, ThreadActs, Tiles, kind_of};
 use crate::format::{BLOCK, STRIP};
-use crate::isa::{FloatArgs, Isa, PANEL_BLOCKS, Panel, STREAMS, TILE_COLS, TILE_ROWS};
+use crate::isa::{FEW_ROWS, FloatArgs, Isa, PANEL_BLOCKS, Panel, STREAMS, TILE_COLS, TILE_ROWS};
 use crate::memory::Buffer;
 use crate::pack::{Matrix, Packing};
 
@@ -138,6 +141,52 @@ pub unsafe fn matvecs(
     for ((w, strip), out) in strips.iter().zip(out) {
         // SAFETY: as the caller promises.
         unsafe { matvec(isa, w, *strip, acts, x, out) };
+    }
+}
+
+/// As [`matvec`] for up to [`FEW_ROWS`] rows from row `first` on, each with the bits it has alone.
+///
+/// # Safety
+/// `acts` was filled for these rows; `x` holds all rows of `n_cols` numbers.
+pub unsafe fn matvec_few(
+    isa: &Isa,
+    (w, strip): (&Matrix, usize),
+    acts: &FewActs,
+    x: *const f32,
+    rows: Range<usize>,
+    out: &mut [[f32; STRIP]; FEW_ROWS],
+) {
+    let (b, n) = (w.strip(strip), rows.len().min(FEW_ROWS));
+    let out = out.as_mut_ptr().cast::<f32>();
+    // SAFETY: the strip has `n_units` units; the caller vouches for the input.
+    unsafe {
+        match w.packing {
+            Packing::Quantized(format) => {
+                let rows = &acts.0[usize::from(format.layout().is_super)][rows];
+                let Some(first) = rows.first() else { return };
+                let mut views = [first.view(); FEW_ROWS];
+                views.iter_mut().zip(rows).for_each(|(view, row)| *view = row.view());
+                if let Some(few) = &isa.few {
+                    return few[format as usize](b, w.n_units(), &views[..n], out);
+                }
+                for (i, view) in views[..n].iter().enumerate() {
+                    isa.matvec(format)(b, w.n_units(), view, out.add(i * STRIP));
+                }
+            }
+            Packing::Float(ty) => isa.float_gemm(ty)(&FloatArgs {
+                m: n,
+                k: w.n_cols,
+                a: x.add(rows.start * w.n_cols),
+                a_stride: w.n_cols,
+                b,
+                b_stride: STRIP * ty.n_bytes(),
+                n_strips: 1,
+                b_strip: 0,
+                c: out,
+                c_stride: STRIP,
+                add: false,
+            }),
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 //! The Plan comes from a file, so its shapes are checked here, against each other and against what
 //! the kernels assume; nothing that walks it later has to.
 
+use kernels::check::check_slots;
 use kernels::{KvType, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId};
 
-use crate::acts::{N_KINDS, Needs, ThreadActs, Tiles};
+use crate::acts::{FewActs, N_KINDS, Needs, ThreadActs, Tiles};
 use crate::attention::AttentionScratch;
 use crate::check::check;
 use crate::format::STRIP;
@@ -52,6 +53,8 @@ pub struct Buffers {
     pub normed: Buffer<f32>,
     /// Quantized rows of a chunk, by kind of scale.
     pub tiles: [Tiles; N_KINDS],
+    /// Quantized rows of several sequences; none if there is one slot.
+    pub few: FewActs,
     /// `[rope][row][pair][2]`
     pub rotations: Buffer<f32>,
     pub logits: Buffer<f32>,
@@ -84,17 +87,19 @@ impl Machine {
         isa: &'static Isa,
         n_threads: usize,
     ) -> Result<Self, PlayerError> {
+        check_slots(&config, "cpu")?;
         let plan = plan.clone();
         let heads = check(&plan)?;
         let n_ctx = config.n_ctx.max(1);
-        let kv_bytes = heads.iter().map(|heads| KvLayer::bytes_for(heads, config.kv, n_ctx));
+        let n_pos = n_ctx.saturating_mul(config.n_slots);
+        let kv_bytes = heads.iter().map(|heads| KvLayer::bytes_for(heads, config.kv, n_pos));
         let n_bytes = kv_bytes.fold(matrix_bytes(&plan), u64::saturating_add);
         memory::check(n_bytes, "weights and the KV cache")?;
         let mut arena = Arena::new(n_bytes);
         let weights = store(&plan, &mut arena)?;
         let mut kv = Vec::new();
         for heads in heads {
-            kv.push(KvLayer::new(&mut arena, heads, config.kv, n_ctx)?);
+            kv.push(KvLayer::new(&mut arena, heads, config.kv, n_ctx, config.n_slots)?);
         }
         let mut needs = Needs::default();
         for stored in &weights {
@@ -176,6 +181,8 @@ impl Buffers {
                 attention: AttentionScratch::new(head_dim, widens)?,
             });
         }
+        let n_slots = config.n_slots;
+        let n_few = if n_slots > 1 { n_slots } else { 0 };
         let tiles = |kind: usize| {
             let is_needed = needs.quantized[kind];
             Tiles::new(if is_needed { MAX_ROWS } else { 0 }, max_cols, isa)
@@ -191,7 +198,12 @@ impl Buffers {
             normed: rows(if needs.float { max_cols } else { 0 })?,
             tiles: [tiles(0)?, tiles(1)?],
             rotations: rows(plan.ropes.len() * max_pairs * 2)?,
-            logits: Buffer::new(if plan.gives_logits() { dims.n_vocab } else { 0 }, "logits")?,
+            few: FewActs::new(n_few, max_cols, needs, isa)?,
+            // A step of all slots leaves a row for each.
+            logits: Buffer::new(
+                if plan.gives_logits() { n_slots * dims.n_vocab } else { 0 },
+                "logits",
+            )?,
             threads,
         })
     }
@@ -204,6 +216,7 @@ impl Buffers {
             |t: &ThreadScratch| t.acts.n_bytes() + t.panel.n_bytes() + t.attention.n_bytes();
         rows.map(Buffer::n_bytes).sum::<u64>()
             + self.tiles.iter().map(Tiles::n_bytes).sum::<u64>()
+            + self.few.n_bytes()
             + self.threads.iter().map(thread).sum::<u64>()
     }
 }

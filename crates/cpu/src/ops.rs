@@ -4,36 +4,39 @@
 //! the unsafe slices of [`Buffer`](crate::memory::Buffer) sound. Who computes a number never
 //! changes its value: a row of a product is summed by one thread, in one order.
 
-use kernels::{Activation, Linear, Norm, Op};
+use kernels::{Op, Place};
 
-use crate::acts::Needs;
-use crate::format::STRIP;
-use crate::isa::{STREAMS, TILE_COLS, TILE_ROWS};
-use crate::linear::{Chunk, Sides, matmul, matvecs};
 use crate::machine::{Machine, ThreadScratch};
-use crate::memory::Buffer;
 use crate::pack::Matrix;
 use crate::pool::Team;
+use crate::products::Sink;
 
 /// Which logits a pass computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logits {
     None,
+    /// Not logits but the rows behind the head's norm, in `x`.
+    Normed,
     Last,
     All,
 }
-
-/// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead
-/// by itself begins anew at every change.
-const RUN: usize = 8;
 
 /// One pass over the Plan. `x` holds the rows already if `ids` is empty.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
     pub ids: &'a [u32],
     pub n_rows: usize,
-    pub pos: usize,
+    pub place: Place<'a>,
     pub logits: Logits,
+}
+
+impl Pass<'_> {
+    /// Every row is computed as if it were alone. Rows of different sequences are, and so is a
+    /// single row; which arithmetic a row meets so follows from what it is, and its bits do not
+    /// depend on how many sequences share its pass.
+    pub fn is_by_row(&self) -> bool {
+        self.n_rows == 1 || matches!(self.place, Place::Each(_))
+    }
 }
 
 /// A thread's view of a pass.
@@ -42,14 +45,6 @@ pub struct Walk<'a> {
     pub team: &'a Team<'a>,
     pub own: &'a ThreadScratch,
     pub pass: &'a Pass<'a>,
-}
-
-/// The input of an op's products, ready for the kernels.
-struct Ready {
-    /// Row of the input if there is only one.
-    n_rows: usize,
-    /// `[n_rows, n_cols]` as floats.
-    x: *const f32,
 }
 
 /// Runs the whole pass on one thread of the team.
@@ -89,6 +84,7 @@ impl<'a> Walk<'a> {
             Op::Head { norm, w } => {
                 let rows = match self.pass.logits {
                     Logits::None => return,
+                    Logits::Normed => return self.norm_in_place(norm),
                     Logits::Last => self.pass.n_rows - 1..self.pass.n_rows,
                     Logits::All => 0..self.pass.n_rows,
                 };
@@ -109,7 +105,7 @@ impl<'a> Walk<'a> {
                 // SAFETY: this thread's rows.
                 let out =
                     unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
-                rope.cos_sin(self.pass.pos + row, out);
+                rope.cos_sin(self.pass.place.row(row).pos, out);
             }
         }
     }
@@ -128,244 +124,6 @@ impl<'a> Walk<'a> {
                     x.iter_mut().for_each(|v| *v *= scale);
                 }
             }
-        }
-    }
-
-    /// Norms and quantizes `rows` of `src` for the given weights. After it, all threads may read
-    /// the result.
-    fn prepare(
-        &self,
-        src: &Buffer<f32>,
-        norm: Option<&Norm>,
-        linears: &[&Linear],
-        rows: std::ops::Range<usize>,
-    ) -> Ready {
-        let m = self.m;
-        let mut needs = Needs::default();
-        linears.iter().for_each(|linear| needs.add(m.matrix(linear.w)));
-        let n_cols = m.matrix(linears[0].w).n_cols;
-        let row_of = |r: usize| (rows.start + r) * n_cols..(rows.start + r + 1) * n_cols;
-        let n_rows = rows.len();
-        let mut x = src.ptr().wrapping_add(rows.start * n_cols).cast_const();
-        let acts = &self.own.acts;
-        // SAFETY: `src` is not written in this phase; scratch and tiles are this thread's.
-        unsafe {
-            if n_rows == 1 {
-                let mut row = src.slice(row_of(0));
-                if let Some(norm) = norm {
-                    let normed = acts.normed.slice_mut(0..n_cols);
-                    (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
-                    row = normed;
-                    x = row.as_ptr();
-                }
-                acts.quantize(m.isa, needs, 0, row);
-                return Ready { n_rows, x };
-            }
-            let keep = norm.is_some() && needs.float;
-            for tile in self.team.share(n_rows.div_ceil(TILE_ROWS)) {
-                let first = tile * TILE_ROWS;
-                let n = TILE_ROWS.min(n_rows - first);
-                for t in 0..n {
-                    let mut row = src.slice(row_of(first + t));
-                    if let Some(norm) = norm {
-                        let normed = if keep {
-                            let at = (first + t) * n_cols;
-                            m.buffers.normed.slice_mut(at..at + n_cols)
-                        } else {
-                            acts.normed.slice_mut(0..n_cols)
-                        };
-                        (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
-                        row = normed;
-                    }
-                    acts.quantize(m.isa, needs, t, row);
-                }
-                for (kind, tiles) in m.buffers.tiles.iter().enumerate() {
-                    if needs.quantized[kind] {
-                        tiles.pack(m.isa, tile, &acts.rows[kind][..n], n_cols);
-                    }
-                }
-            }
-            if keep {
-                x = m.buffers.normed.ptr().cast_const();
-            }
-        }
-        self.team.barrier();
-        Ready { n_rows, x }
-    }
-
-    /// The strips of `w` from `first` on, which are this thread's, times the only row of `ready`.
-    fn strips(
-        &self,
-        w: &Matrix,
-        first: usize,
-        n_streams: usize,
-        ready: &Ready,
-        y: &mut [[f32; STRIP]],
-    ) {
-        for (group, y) in y.chunks_mut(STREAMS).enumerate() {
-            let first = first + group * STREAMS;
-            let strips: [_; STREAMS] = std::array::from_fn(|i| (w, first + i));
-            let strips = &strips[..y.len()];
-            // SAFETY: `prepare` made row 0 for this weight.
-            unsafe { matvecs(self.m.isa, strips, n_streams, &self.own.acts, ready.x, y) };
-        }
-    }
-
-    /// `sink = W·x` for this thread's strips.
-    fn product(
-        &self,
-        linear: &Linear,
-        ready: &Ready,
-        sink: impl Fn(&'a Matrix, Option<&'a [f32]>) -> Sink<'a>,
-    ) {
-        let m = self.m;
-        let w = m.matrix(linear.w);
-        let sink = sink(w, linear.bias.map(|id| m.vector(id)));
-        if ready.n_rows == 1 {
-            let mut y = [[0.0; STRIP]; STREAMS];
-            let share = self.team.share(w.n_strips());
-            m.streams.walk(self.team, linear.w, share, |share, n_streams| {
-                for first in share.clone().step_by(STREAMS) {
-                    let n = STREAMS.min(share.end - first);
-                    self.strips(w, first, n_streams, ready, &mut y[..n]);
-                    for (i, y) in y[..n].iter().enumerate() {
-                        // SAFETY: strips are this thread's.
-                        unsafe { sink.put(0, first + i, y) };
-                    }
-                }
-            });
-            return;
-        }
-        for pair in self.team.share(w.n_strips().div_ceil(2)) {
-            let second = 2 * pair + 1;
-            let sides = [Some((w, 2 * pair)), (second < w.n_strips()).then_some((w, second))];
-            self.rows_of(sides, ready, |row, side, y| {
-                // SAFETY: strips are this thread's.
-                unsafe { sink.put(row, 2 * pair + side, y) };
-            });
-        }
-    }
-
-    /// Products of two strips with all rows; `put(row, side, values)`.
-    fn rows_of(
-        &self,
-        sides: Sides<'_>,
-        ready: &Ready,
-        mut put: impl FnMut(usize, usize, &[f32; STRIP]),
-    ) {
-        let panel = &self.own.panel;
-        let chunk = Chunk { n_rows: ready.n_rows, tiles: &self.m.buffers.tiles, x: ready.x };
-        // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
-        let c = unsafe {
-            matmul(self.m.isa, sides, &chunk, panel);
-            panel.c.slice(0..ready.n_rows * TILE_COLS)
-        };
-        for (row, values) in c.chunks_exact(TILE_COLS).enumerate() {
-            for (side, y) in values.as_chunks::<STRIP>().0.iter().enumerate() {
-                if sides[side].is_some() {
-                    put(row, side, y);
-                }
-            }
-        }
-    }
-
-    /// `x += post(W·src + b)`
-    fn residual(&self, linear: &Linear, post: &Option<Norm>, src: &Buffer<f32>) {
-        let m: &'a Machine = self.m;
-        let b = &m.buffers;
-        let ready = self.prepare(src, None, &[linear], 0..self.pass.n_rows);
-        let Some(norm) = post else {
-            self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.x, add: true });
-            return;
-        };
-        self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.post, add: false });
-        self.team.barrier();
-        let dim = self.m.plan.dims.dim;
-        for row in self.team.share(self.pass.n_rows) {
-            // SAFETY: this thread's rows; the scratch row is its own.
-            unsafe {
-                let y = b.post.slice(row * dim..(row + 1) * dim);
-                let normed = self.own.acts.normed.slice_mut(0..dim);
-                (self.m.isa.rms_norm)(y, self.m.vector(norm.gain), norm.eps, normed);
-                let x = b.x.slice_mut(row * dim..(row + 1) * dim);
-                x.iter_mut().zip(normed.iter()).for_each(|(x, y)| *x += y);
-            }
-        }
-    }
-
-    fn gate_up(&self, norm: &Norm, gate: &Linear, up: &Linear, act: Activation) {
-        let m = self.m;
-        let ready = self.prepare(&m.buffers.x, Some(norm), &[gate, up], 0..self.pass.n_rows);
-        let (wg, wu) = (m.matrix(gate.w), m.matrix(up.w));
-        let width = wg.n_rows;
-        let bias = |linear: &Linear, strip: usize, y: &mut [f32; STRIP]| {
-            if let Some(id) = linear.bias {
-                y.iter_mut().zip(&m.vector(id)[strip * STRIP..]).for_each(|(y, b)| *y += b);
-            }
-        };
-        let put = |row: usize, strip: usize, g: &mut [f32; STRIP], u: &mut [f32; STRIP]| {
-            bias(gate, strip, g);
-            bias(up, strip, u);
-            let n = STRIP.min(width - strip * STRIP);
-            let at = row * width + strip * STRIP;
-            // SAFETY: strips are this thread's.
-            unsafe {
-                let h = m.buffers.h.slice_mut(at..at + n);
-                match act {
-                    Activation::Silu => (m.isa.silu_mul)(&g[..n], &u[..n], h),
-                    Activation::GeluTanh => (m.isa.gelu_mul)(&g[..n], &u[..n], h),
-                }
-            }
-        };
-        let share = self.team.share(wg.n_strips());
-        if ready.n_rows == 1 {
-            let (mut g, mut u) = ([[0.0; STRIP]; RUN], [[0.0; STRIP]; RUN]);
-            m.streams.walk(self.team, gate.w, share, |share, n_streams| {
-                for first in share.clone().step_by(RUN) {
-                    let n = RUN.min(share.end - first);
-                    self.strips(wg, first, n_streams, &ready, &mut g[..n]);
-                    self.strips(wu, first, n_streams, &ready, &mut u[..n]);
-                    for (i, (g, u)) in g.iter_mut().zip(&mut u).enumerate().take(n) {
-                        put(0, first + i, g, u);
-                    }
-                }
-            });
-            return;
-        }
-        for strip in share {
-            let (mut g, mut u) = ([0.0; STRIP], [0.0; STRIP]);
-            self.rows_of([Some((wg, strip)), Some((wu, strip))], &ready, |row, side, y| {
-                if side == 0 {
-                    g = *y;
-                } else {
-                    u = *y;
-                    put(row, strip, &mut g, &mut u);
-                }
-            });
-        }
-    }
-}
-
-/// Where a product's rows go.
-struct Sink<'a> {
-    w: &'a Matrix,
-    bias: Option<&'a [f32]>,
-    out: &'a Buffer<f32>,
-    add: bool,
-}
-
-impl Sink<'_> {
-    /// # Safety
-    /// No other thread touches these 16 outputs of this row.
-    unsafe fn put(&self, row: usize, strip: usize, y: &[f32; STRIP]) {
-        let first = strip * STRIP;
-        let n = STRIP.min(self.w.n_rows - first);
-        let at = row * self.w.n_rows + first;
-        // SAFETY: the caller's promise.
-        let out = unsafe { self.out.slice_mut(at..at + n) };
-        for (i, out) in out.iter_mut().enumerate() {
-            let value = y[i] + self.bias.map_or(0.0, |bias| bias[first + i]);
-            *out = if self.add { *out + value } else { value };
         }
     }
 }

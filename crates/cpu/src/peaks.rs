@@ -107,7 +107,12 @@ fn product_peak(
     pool: &mut Pool,
 ) -> Result<(f64, bool), PlayerError> {
     let plan = block(ty);
-    let config = PlayerConfig { n_ctx: 1, kv: kernels::KvType::F16, n_threads: pool.n_threads() };
+    let config = PlayerConfig {
+        n_ctx: 1,
+        n_slots: 1,
+        kv: kernels::KvType::F16,
+        n_threads: pool.n_threads(),
+    };
     let mut machine = Machine::new(&plan, config, isa, pool.n_threads())?;
     let bytes = vec![WEIGHT_BYTE; plan.weights[1].n_bytes()];
     for stored in &mut machine.weights {
@@ -126,7 +131,7 @@ fn product_peak(
     }
     let x = machine.buffers.x.all_mut();
     x.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 17) as f32 - 8.0);
-    let pass = Pass { ids: &[], n_rows: MAX_ROWS, pos: 0, logits: Logits::None };
+    let pass = Pass { ids: &[], n_rows: MAX_ROWS, place: 0.into(), logits: Logits::None };
     let n_ops = 2 * MAX_ROWS * 3 * DIM * DIM;
     let machine = &machine;
     let rate = best_rate(n_ops, || pool.run(&|team| ops::run(machine, team, &pass)))?;

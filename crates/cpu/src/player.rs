@@ -6,9 +6,11 @@
 
 use std::task::{Context, Poll};
 
+use kernels::check::Bounds;
 use kernels::sampling::{MAX_RECENT, Scratch, choose, penalize};
 use kernels::{
-    Counters, Input, Job, Op, OpTime, Peaks, Player, PlayerError, PlayerInfo, Sampling, Want,
+    Counters, Draw, Input, Job, MAX_SLOTS, Op, OpTime, Peaks, Place, Player, PlayerError,
+    PlayerInfo, RowAt, Sampling, Want,
 };
 
 use crate::machine::{MAX_ROWS, Machine, Stored};
@@ -57,7 +59,7 @@ impl CpuPlayer {
             name,
             n_logits: 0,
             n_hidden: 0,
-            tokens: Vec::with_capacity(n_ctx),
+            tokens: Vec::with_capacity(n_ctx.max(MAX_SLOTS)),
             penalized,
             recent: Vec::with_capacity(2 * MAX_RECENT),
             scratch,
@@ -66,70 +68,30 @@ impl CpuPlayer {
         })
     }
 
-    fn n_rows(&self, input: Input<'_>) -> usize {
-        match input {
-            Input::Tokens(ids) => ids.len(),
-            Input::Hidden(rows) => rows.len() / self.machine.plan.dims.dim,
-        }
-    }
-
-    fn check(&self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let plan = &self.machine.plan;
-        let n_rows = self.n_rows(job.input);
-        if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
-        }
-        let n_more = match job.want {
-            Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
-            _ => 0,
-        };
-        let n_ctx = self.machine.config.n_ctx;
-        let end = job.pos.saturating_add(n_rows).saturating_add(n_more);
-        if end > n_ctx {
-            return Err(PlayerError::Context { pos: end - 1, n_ctx });
-        }
-        let unsupported =
-            |what: &str| Err(PlayerError::Unsupported { device: "cpu".into(), what: what.into() });
-        let wants_logits =
-            matches!(job.want, Want::LastLogits | Want::AllLogits | Want::Tokens { .. });
-        if wants_logits && !plan.gives_logits() {
-            return unsupported("logits from a part of a model without its head");
-        }
-        if matches!(job.want, Want::Tokens { .. }) && !plan.takes_tokens() {
-            return unsupported("tokens to be fed back to a part of a model without its embedding");
-        }
-        match job.input {
-            Input::Tokens(ids) if plan.takes_tokens() => {
-                let n_vocab = plan.dims.n_vocab;
-                match ids.iter().find(|&&id| id as usize >= n_vocab) {
-                    Some(&id) => Err(PlayerError::Token { id, n_vocab }),
-                    None => Ok(()),
-                }
-            }
-            Input::Tokens(_) => unsupported("hidden rows as input and not tokens"),
-            Input::Hidden(_) if plan.takes_tokens() => unsupported("tokens as input"),
-            Input::Hidden(rows) if rows.len() != n_rows * plan.dims.dim => {
-                unsupported("hidden rows of the model's width")
-            }
-            Input::Hidden(_) => Ok(()),
-        }
+    fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
+        let Machine { plan, config, .. } = &self.machine;
+        Bounds { plan, config, max_rows: MAX_ROWS, device: "cpu" }.check(job)
     }
 
     /// One pass over the Plan.
-    fn pass(&mut self, input: Input<'_>, pos: usize, logits: Logits) -> Result<(), PlayerError> {
-        let n_rows = self.n_rows(input);
+    fn pass(
+        &mut self,
+        input: Input<'_>,
+        place: Place<'_>,
+        logits: Logits,
+    ) -> Result<(), PlayerError> {
         let (machine, pool) = (&mut self.machine, &mut self.pool);
         let dims = machine.plan.dims;
-        let ids = match input {
-            Input::Tokens(ids) => ids,
+        let (ids, n_rows): (&[u32], _) = match input {
+            Input::Tokens(ids) => (ids, ids.len()),
             Input::Hidden(rows) => {
                 machine.buffers.x.all_mut()[..rows.len()].copy_from_slice(rows);
-                &[]
+                (&[], rows.len() / dims.dim)
             }
         };
         self.n_hidden = n_rows * dims.dim;
         self.n_logits = match logits {
-            Logits::None => 0,
+            Logits::None | Logits::Normed => 0,
             Logits::Last => dims.n_vocab,
             Logits::All => n_rows * dims.n_vocab,
         };
@@ -137,7 +99,7 @@ impl CpuPlayer {
             machine.buffers.logits = Buffer::new(self.n_logits, "logits of every row")?;
         }
         let machine = &*machine;
-        let pass = Pass { ids, n_rows, pos, logits };
+        let pass = Pass { ids, n_rows, place, logits };
         self.counters.passes += 1;
         pool.run(&|team| ops::run(machine, team, &pass))?;
         if n_rows == 1 {
@@ -146,39 +108,52 @@ impl CpuPlayer {
         Ok(())
     }
 
+    /// Chooses the token for `pos` from row `row` of the logits.
+    fn choose(&mut self, row: usize, sampling: &Sampling, recent: &[u32], pos: usize) -> u32 {
+        let n_vocab = self.machine.plan.dims.n_vocab;
+        // SAFETY: no pass is running.
+        let logits =
+            unsafe { self.machine.buffers.logits.slice(row * n_vocab..(row + 1) * n_vocab) };
+        let id = if sampling.has_penalties() {
+            self.penalized.copy_from_slice(logits);
+            penalize(sampling, recent, &mut self.penalized);
+            choose(sampling, &self.penalized, pos as u32, &mut self.scratch)
+        } else {
+            choose(sampling, logits, pos as u32, &mut self.scratch)
+        };
+        self.tokens.push(id);
+        id
+    }
+
     fn choose_tokens(
         &mut self,
-        job: &Job<'_>,
-        sampling: &Sampling,
-        recent: &[u32],
+        input: Input<'_>,
+        after: RowAt,
+        n_rows: usize,
+        draw: Draw<'_>,
         n_tokens: usize,
     ) -> Result<(), PlayerError> {
-        self.recent.clear();
-        self.recent.extend_from_slice(&recent[recent.len().saturating_sub(MAX_RECENT)..]);
-        let first = job.pos + self.n_rows(job.input);
+        let mut kept = std::mem::take(&mut self.recent);
+        kept.clear();
+        kept.extend_from_slice(&draw.recent[draw.recent.len().saturating_sub(MAX_RECENT)..]);
+        let first = after.pos + n_rows;
+        let mut result = Ok(());
         for next in first..first + n_tokens {
             let last = [self.tokens.last().copied().unwrap_or(0)];
             let (input, pos) =
-                if next == first { (job.input, job.pos) } else { (Input::Tokens(&last), next - 1) };
-            self.pass(input, pos, Logits::Last)?;
-            let id = if sampling.has_penalties() {
-                // SAFETY: no pass is running.
-                let logits = unsafe { self.machine.buffers.logits.slice(0..self.n_logits) };
-                self.penalized.copy_from_slice(logits);
-                penalize(sampling, &self.recent, &mut self.penalized);
-                choose(sampling, &self.penalized, next as u32, &mut self.scratch)
-            } else {
-                // SAFETY: no pass is running.
-                let logits = unsafe { self.machine.buffers.logits.slice(0..self.n_logits) };
-                choose(sampling, logits, next as u32, &mut self.scratch)
-            };
-            self.tokens.push(id);
-            if self.recent.len() == 2 * MAX_RECENT {
-                self.recent.drain(..MAX_RECENT);
+                if next == first { (input, after.pos) } else { (Input::Tokens(&last), next - 1) };
+            result = self.pass(input, Place::Run(RowAt { pos, ..after }), Logits::Last);
+            if result.is_err() {
+                break;
             }
-            self.recent.push(id);
+            let id = self.choose(0, draw.sampling, &kept, next);
+            if kept.len() == 2 * MAX_RECENT {
+                kept.drain(..MAX_RECENT);
+            }
+            kept.push(id);
         }
-        Ok(())
+        self.recent = kept;
+        result
     }
 }
 
@@ -219,15 +194,27 @@ impl Player for CpuPlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        self.check(job)?;
+        let n_rows = self.check(job)?;
         self.counters.submits += 1;
         self.tokens.clear();
-        match job.want {
-            Want::Nothing | Want::Hidden => self.pass(job.input, job.pos, Logits::None),
-            Want::LastLogits => self.pass(job.input, job.pos, Logits::Last),
-            Want::AllLogits => self.pass(job.input, job.pos, Logits::All),
-            Want::Tokens { sampling, recent, n_tokens } => {
-                self.choose_tokens(job, sampling, recent, n_tokens)
+        match (job.want, job.place) {
+            (Want::Tokens { sampling, recent, n_tokens }, Place::Run(first)) => {
+                let draw = Draw { sampling, recent };
+                self.choose_tokens(job.input, first, n_rows, draw, n_tokens)
+            }
+            (Want::Choices(draws), place) => {
+                self.pass(job.input, place, Logits::All)?;
+                for (i, draw) in draws.iter().enumerate() {
+                    self.choose(i, draw.sampling, draw.recent, place.row(i).pos + 1);
+                }
+                Ok(())
+            }
+            (Want::Hidden, place) => self.pass(job.input, place, Logits::Normed),
+            (Want::LastLogits, place) => self.pass(job.input, place, Logits::Last),
+            (Want::AllLogits, place) => self.pass(job.input, place, Logits::All),
+            // The check lets no chain begin at several places.
+            (Want::Nothing | Want::Tokens { .. }, place) => {
+                self.pass(job.input, place, Logits::None)
             }
         }
     }

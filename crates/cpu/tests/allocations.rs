@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::play;
-use kernels::{Input, Job, KvType, PlayerConfig, Sampling, Want};
+use kernels::{Draw, Input, Job, KvType, Place, PlayerConfig, RowAt, Sampling, Want};
 use quant::TensorType;
 
 struct Counting;
@@ -40,18 +40,25 @@ fn tokens_and_chunks_allocate_nothing() {
     let plan = synthetic::plan(synthetic::DIMS, &types, Some(40));
     let ids: Vec<u32> = (0..100).collect();
     for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
-        let config = PlayerConfig { n_ctx: 200, kv, n_threads: 2 };
+        let config = PlayerConfig { n_ctx: 200, n_slots: 3, kv, n_threads: 2 };
         let mut player = synthetic::load(&plan, cpu::loader(&plan, config).unwrap());
         let sampling =
             Sampling { temperature: 0.7, top_k: 20, repeat_penalty: 1.1, ..Sampling::default() };
         let mut round = || {
-            let chunk = Job { input: Input::Tokens(&ids), pos: 0, want: Want::Nothing };
+            let chunk = Job { input: Input::Tokens(&ids), place: 0.into(), want: Want::Nothing };
             play(&mut *player, &chunk);
-            let token = Job { input: Input::Tokens(&[5]), pos: 100, want: Want::LastLogits };
+            let token =
+                Job { input: Input::Tokens(&[5]), place: 100.into(), want: Want::LastLogits };
             play(&mut *player, &token);
             for sampling in [sampling, Sampling { top_k: 0, typical_p: 0.9, ..sampling }] {
                 let want = Want::Tokens { sampling: &sampling, recent: &ids, n_tokens: 8 };
-                play(&mut *player, &Job { input: Input::Tokens(&[6]), pos: 101, want });
+                play(&mut *player, &Job { input: Input::Tokens(&[6]), place: 101.into(), want });
+            }
+            let rows = [2, 0].map(|slot| RowAt { slot, pos: 102 });
+            let draw = Draw { sampling: &sampling, recent: &ids };
+            for want in [Want::AllLogits, Want::Choices(&[draw, draw])] {
+                let place = Place::Each(&rows);
+                play(&mut *player, &Job { input: Input::Tokens(&[5, 6]), place, want });
             }
         };
         // The first job may let the operating system's primitives set themselves up.

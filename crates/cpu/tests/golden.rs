@@ -21,7 +21,7 @@ const FILES: [(&str, f64); 2] = [("stories260K", 3e-6), ("tiny-llama-Q4_K_M", 2e
 /// Tokens followed greedily where every file's margins decide: the stories file only.
 const STORY: &str = "stories260K";
 /// One thread: an emulator gains nothing from two.
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 128, kv: KvType::F32, n_threads: 1 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 128, n_slots: 1, kv: KvType::F32, n_threads: 1 };
 
 #[test]
 fn fixtures_play_as_in_llama_cpp() {
@@ -43,7 +43,10 @@ fn fixtures_play_as_in_llama_cpp() {
                     for (i, &id) in case.greedy.iter().enumerate() {
                         assert_eq!(argmax(player.logits()), id, "{isa}, token {i}");
                         let (pos, want) = (case.tokens.len() + i, Want::LastLogits);
-                        play(&mut *player, &Job { input: Input::Tokens(&[id]), pos, want });
+                        play(
+                            &mut *player,
+                            &Job { input: Input::Tokens(&[id]), place: pos.into(), want },
+                        );
                     }
                 }
             }

@@ -15,7 +15,7 @@ use synthetic::{DIMS, load, plan};
 
 fn player(ty: TensorType, isa: &str) -> Box<dyn Player> {
     let plan = plan(DIMS, &[ty], None);
-    let config = PlayerConfig { n_ctx: 64, kv: KvType::F16, n_threads: 2 };
+    let config = PlayerConfig { n_ctx: 64, n_slots: 1, kv: KvType::F16, n_threads: 2 };
     load(&plan, cpu::loader_named(&plan, config, isa).unwrap())
 }
 
@@ -27,7 +27,7 @@ fn calls(times: &[OpTime]) -> Vec<(&str, u64)> {
 fn a_profile_counts_every_op_and_sums_to_the_time() {
     let mut player = player(TensorType::Q4_K, cpu::instruction_sets()[0]);
     let ids = [1, 2, 3, 4, 5];
-    let many = Job { input: Input::Tokens(&ids), pos: 0, want: Want::LastLogits };
+    let many = Job { input: Input::Tokens(&ids), place: 0.into(), want: Want::LastLogits };
     play(&mut *player, &many);
     assert_eq!(player.profile(), [], "off until it is switched on");
     player.set_profiling(true);
@@ -35,7 +35,7 @@ fn a_profile_counts_every_op_and_sums_to_the_time() {
     play(&mut *player, &many);
     for pos in 5..8 {
         let input = Input::Tokens(&ids[..1]);
-        play(&mut *player, &Job { input, pos, want: Want::LastLogits });
+        play(&mut *player, &Job { input, place: pos.into(), want: Want::LastLogits });
     }
     let wall = start.elapsed().as_secs_f64();
     player.set_profiling(false);
@@ -63,7 +63,7 @@ fn a_profile_counts_every_op_and_sums_to_the_time() {
 #[test]
 fn peaks_are_measured_on_every_instruction_set() {
     let ids: Vec<u32> = (1..20).collect();
-    let job = Job { input: Input::Tokens(&ids), pos: 0, want: Want::LastLogits };
+    let job = Job { input: Input::Tokens(&ids), place: 0.into(), want: Want::LastLogits };
     for isa in cpu::instruction_sets() {
         for (ty, kind) in [(TensorType::Q8_0, "8-bit"), (TensorType::F16, "float")] {
             let mut player = player(ty, isa);

@@ -25,7 +25,7 @@ const TYPES: &[TensorType] = &[
 const FLOATS: &[TensorType] = &[TensorType::F32, TensorType::F16];
 
 fn config(n_threads: usize) -> PlayerConfig {
-    PlayerConfig { n_ctx: 200, kv: KvType::F32, n_threads }
+    PlayerConfig { n_ctx: 200, n_slots: 1, kv: KvType::F32, n_threads }
 }
 
 fn ids(n: usize) -> Vec<u32> {
@@ -37,7 +37,7 @@ fn player_of(plan: &Plan, config: PlayerConfig) -> Box<dyn Player> {
 }
 
 fn run(player: &mut dyn Player, ids: &[u32], pos: usize, want: Want<'_>) -> Vec<f32> {
-    play(player, &Job { input: Input::Tokens(ids), pos, want });
+    play(player, &Job { input: Input::Tokens(ids), place: pos.into(), want });
     player.logits().to_vec()
 }
 
@@ -133,10 +133,13 @@ fn a_split_plan_passes_hidden_rows() {
     let want = run(&mut *player_of(&plan, config(1)), &ids, 0, Want::LastLogits);
     let (first, second) = plan.split_at(1);
     let (mut a, mut b) = (part(&plan, &first), part(&plan, &second));
-    play(&mut *a, &Job { input: Input::Tokens(&ids), pos: 0, want: Want::Hidden });
-    play(&mut *b, &Job { input: Input::Hidden(a.hidden()), pos: 0, want: Want::LastLogits });
+    play(&mut *a, &Job { input: Input::Tokens(&ids), place: 0.into(), want: Want::Hidden });
+    play(
+        &mut *b,
+        &Job { input: Input::Hidden(a.hidden()), place: 0.into(), want: Want::LastLogits },
+    );
     assert_eq!(b.logits(), want);
-    let logits = Job { input: Input::Tokens(&ids), pos: 0, want: Want::LastLogits };
+    let logits = Job { input: Input::Tokens(&ids), place: 0.into(), want: Want::LastLogits };
     assert!(matches!(a.submit(&logits), Err(PlayerError::Unsupported { .. })));
 }
 
@@ -164,7 +167,7 @@ fn chosen_tokens_equal_the_reference_chain() {
     for sampling in [Sampling::default(), sampling] {
         let recent = ids(20);
         let want = Want::Tokens { sampling: &sampling, recent: &recent, n_tokens: 12 };
-        let job = Job { input: Input::Tokens(&recent), pos: 0, want };
+        let job = Job { input: Input::Tokens(&recent), place: 0.into(), want };
         let mut reference = load(&plan, kernels::reference::loader(&plan, config(1)).unwrap());
         play(&mut *reference, &job);
         let mut player = player_of(&plan, config(2));
@@ -177,8 +180,8 @@ fn chosen_tokens_equal_the_reference_chain() {
 fn bad_jobs_are_refused() {
     let plan = plan(DIMS, FLOATS, None);
     let mut player = player_of(&plan, config(2));
-    let mut refuse = |ids: &[u32], pos| {
-        let job = Job { input: Input::Tokens(ids), pos, want: Want::LastLogits };
+    let mut refuse = |ids: &[u32], pos: usize| {
+        let job = Job { input: Input::Tokens(ids), place: pos.into(), want: Want::LastLogits };
         player.submit(&job).unwrap_err()
     };
     assert_eq!(refuse(&[301], 0), PlayerError::Token { id: 301, n_vocab: 301 });
@@ -186,7 +189,7 @@ fn bad_jobs_are_refused() {
     assert!(matches!(refuse(&[1], usize::MAX), PlayerError::Context { .. }));
     assert!(matches!(refuse(&[], 0), PlayerError::Rows { n_rows: 0, .. }));
     assert!(matches!(refuse(&vec![1; 100_000], 0), PlayerError::Rows { .. }));
-    let hidden = Job { input: Input::Hidden(&[0.0; 256]), pos: 0, want: Want::LastLogits };
+    let hidden = Job { input: Input::Hidden(&[0.0; 256]), place: 0.into(), want: Want::LastLogits };
     assert!(matches!(player.submit(&hidden), Err(PlayerError::Unsupported { .. })));
 }
 
@@ -228,7 +231,7 @@ fn nan_in_weights_ends_in_nan_and_not_in_a_panic() {
             run(&mut *player, &ids(20), 0, Want::LastLogits);
             let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
             let want = Want::Tokens { sampling: &sampling, recent: &[], n_tokens: 3 };
-            play(&mut *player, &Job { input: Input::Tokens(&[1]), pos: 20, want });
+            play(&mut *player, &Job { input: Input::Tokens(&[1]), place: 20.into(), want });
             assert!(player.logits().iter().all(|l| l.is_nan()), "{ty} on {isa}");
         }
     }

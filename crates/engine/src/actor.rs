@@ -1,16 +1,19 @@
-//! The actor: commands in, events out, one at a time, on whatever the host calls a thread.
+//! The actor: commands in, events out, on whatever the host calls a thread.
 //!
 //! A dedicated worker in a browser and a thread natively run the same [`run`]. Both protocols are
-//! closed enums, so that a host's serialization is a `match` without a default arm. Requests wait
-//! in order; between any two steps of a generation the inbox is looked at, so a cancel is seen
-//! within one token or one chunk of the prompt. Everything that was asked is answered exactly
-//! once: by `Done`, by its result, or by `Failed`.
+//! closed enums, so that a host's serialization is a `match` without a default arm. As many
+//! requests run together as the session has slots, the others wait in order; between any two rounds
+//! the inbox is looked at, so a cancel is seen within one token or one chunk of a prompt.
+//! Everything that was asked is answered exactly once: by `Done`, by its result, or by `Failed`.
 
 use std::collections::VecDeque;
 
+use kernels::PlayerError;
+
+use crate::answer::{FinishReason, Step, Summary};
+use crate::embed::Embeddings;
 use crate::error::Error;
-use crate::generate::{FinishReason, Step, Summary};
-use crate::request::Request;
+use crate::request::{Prompt, Request};
 use crate::sample::TokenLogprobs;
 use crate::session::Session;
 
@@ -18,18 +21,23 @@ use crate::session::Session;
 pub const MAX_QUEUED: usize = 512;
 
 /// What a host can ask. `id` is the host's own and comes back in the events.
+#[expect(clippy::large_enum_variant, reason = "commands are few and do not wait for long")]
 #[derive(Debug)]
 #[allow(missing_docs, reason = "fields are named as in `Request`")]
 pub enum Command {
     /// Answers with `Started`, `Progress`, `Piece`s, and `Done`.
     Generate { id: u64, request: Request },
-    /// Ends the generation `id`, running or waiting.
+    /// Answers with `Progress` and `Embedded`: a vector for each input, not normalized. Inputs
+    /// longer than the context are cut with `truncate`.
+    Embed { id: u64, inputs: Vec<Prompt>, truncate: bool },
+    /// Ends what `id` asked for, running or waiting.
     Cancel { id: u64 },
     /// Answers with `Tokens`.
     Tokenize { id: u64, text: String, add_special: bool, parse_special: bool },
     /// Answers with `Text`.
     Detokenize { id: u64, ids: Vec<u32> },
-    /// Logits after `ids`: of the last position, or of all.
+    /// Logits after `ids`: of the last position, or of all. Computed in one go: answers that are
+    /// being written wait for it.
     Logits { id: u64, ids: Vec<u32>, all: bool },
     /// Cancels what runs, refuses what waits, and ends the actor.
     Unload,
@@ -39,18 +47,27 @@ pub enum Command {
 #[derive(Debug)]
 #[allow(missing_docs, reason = "fields are named as in `Piece` and `Summary`")]
 pub enum Event {
-    /// The prompt was accepted.
-    Started { id: u64, prompt_tokens: usize, reused_tokens: usize, seed: u32 },
+    /// The prompt was accepted, in this slot; tokens were cut out of it if it was too long.
+    Started {
+        id: u64,
+        slot: usize,
+        prompt_tokens: usize,
+        reused_tokens: usize,
+        truncated_tokens: usize,
+        seed: u32,
+    },
     /// Prompt tokens read, of all that were new.
     Progress { id: u64, done: usize, total: usize },
     /// Tokens, and text that can be shown.
     Piece { id: u64, text: String, ids: Vec<u32>, logprobs: Vec<TokenLogprobs> },
-    /// The generation is over; also the answer to anything that was cancelled while waiting.
+    /// The generation is over; also the answer to anything that was cancelled.
     Done { id: u64, summary: Summary },
     /// Ids of a text.
     Tokens { id: u64, ids: Vec<u32> },
     /// Text of ids.
     Text { id: u64, text: String },
+    /// Vectors of texts.
+    Embedded { id: u64, embeddings: Embeddings },
     /// `[n_rows, n_vocab]`.
     Logits { id: u64, n_rows: usize, values: Vec<f32> },
     /// It could not be done; the actor goes on.
@@ -72,16 +89,26 @@ pub trait Port {
 
 /// Serves `port` until it is unloaded or gone; gives the session back.
 pub async fn run(session: Session, port: &mut impl Port) -> Session {
-    let mut actor = Actor { session, port, waiting: VecDeque::new(), unloading: false };
-    while !actor.unloading {
-        let command = match actor.waiting.pop_front() {
-            Some(command) => Some(command),
-            None => actor.port.next().await,
-        };
-        match command {
-            Some(command) => actor.serve(command).await,
-            None => actor.unloading = true,
+    let running = vec![None; session.n_slots()];
+    let waiting = VecDeque::new();
+    let mut actor = Actor { session, port, running, waiting, unloading: false };
+    loop {
+        actor.admit().await;
+        if actor.running.iter().any(Option::is_some) {
+            actor.session.env.yield_now().await;
+        } else if actor.unloading {
+            break;
+        } else {
+            match actor.port.next().await {
+                Some(command) => actor.hear(command).await,
+                None => actor.unloading = true,
+            }
+            continue;
         }
+        while let Some(command) = actor.port.try_next() {
+            actor.hear(command).await;
+        }
+        actor.round().await;
     }
     actor.refuse_waiting();
     actor.port.emit(Event::Unloaded);
@@ -91,19 +118,72 @@ pub async fn run(session: Session, port: &mut impl Port) -> Session {
 struct Actor<'p, P: Port> {
     session: Session,
     port: &'p mut P,
+    /// The id of what each slot does.
+    running: Vec<Option<u64>>,
+    /// What has not begun, in order.
     waiting: VecDeque<Command>,
     unloading: bool,
 }
 
 impl<P: Port> Actor<'_, P> {
-    async fn serve(&mut self, command: Command) {
+    /// Takes a command: what ends something at once, the rest into the queue.
+    async fn hear(&mut self, command: Command) {
+        match command {
+            Command::Cancel { id } => self.cancel(id),
+            Command::Unload => {
+                self.unloading = true;
+                (0..self.running.len()).for_each(|slot| self.session.cancel(slot));
+            }
+            command => {
+                enqueue(self.port, &mut self.waiting, command);
+                self.admit().await;
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: u64) {
+        match self.running.iter().position(|running| *running == Some(id)) {
+            Some(slot) => self.session.cancel(slot),
+            None => cancel_waiting(self.port, &mut self.waiting, id),
+        }
+    }
+
+    /// Begins what waits, in order, until something has to wait for a slot.
+    async fn admit(&mut self) {
+        while !self.unloading {
+            let has_slot = self.session.n_free() > 0;
+            let fits = |command: &Command| has_slot || !needs_slot(command);
+            if !self.waiting.front().is_some_and(fits) {
+                return;
+            }
+            let Some(command) = self.waiting.pop_front() else { return };
+            let id = answer_id(&command);
+            if let (Err(error), Some(id)) = (self.begin(command).await, id) {
+                self.port.emit(Event::Failed { id, error });
+            }
+        }
+    }
+
+    async fn begin(&mut self, command: Command) -> Result<(), Error> {
         match command {
             Command::Generate { id, request } => {
-                if let Err(error) = self.generate(id, request).await {
-                    self.port.emit(Event::Failed { id, error });
-                }
+                let slot = self.session.admit(request)?;
+                let summary = self.session.summary(slot).copied().unwrap_or_default();
+                let Summary { prompt_tokens, reused_tokens, truncated_tokens, seed, .. } = summary;
+                self.start(slot, id);
+                self.port.emit(Event::Started {
+                    id,
+                    slot,
+                    prompt_tokens,
+                    reused_tokens,
+                    truncated_tokens,
+                    seed,
+                });
             }
-            Command::Cancel { .. } => {} // what it names is done already
+            Command::Embed { id, inputs, truncate } => {
+                let slot = self.session.admit_embed(&inputs, truncate)?;
+                self.start(slot, id);
+            }
             Command::Tokenize { id, text, add_special, parse_special } => {
                 let options = tokenizer::Encode { add_special, parse_special };
                 let ids = self.session.tokenizer().encode(&text, options);
@@ -116,45 +196,70 @@ impl<P: Port> Actor<'_, P> {
             Command::Logits { id, ids, all } => {
                 let mut values = Vec::new();
                 let sink = |rows: &[f32]| values.extend_from_slice(rows);
-                let event = match self.session.logits(&ids, all, sink).await {
-                    Ok(()) => Event::Logits { id, n_rows: if all { ids.len() } else { 1 }, values },
-                    Err(error) => Event::Failed { id, error },
-                };
-                self.port.emit(event);
+                self.session.logits(&ids, all, sink).await?;
+                let n_rows = if all { ids.len() } else { 1 };
+                self.port.emit(Event::Logits { id, n_rows, values });
             }
-            Command::Unload => self.unloading = true,
+            Command::Cancel { .. } | Command::Unload => {} // never wait
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, slot: usize, id: u64) {
+        if let Some(running) = self.running.get_mut(slot) {
+            *running = Some(id);
         }
     }
 
-    async fn generate(&mut self, id: u64, request: Request) -> Result<(), Error> {
-        let Actor { session, port, waiting, unloading } = self;
-        let mut generation = session.generate(request)?;
-        let Summary { prompt_tokens, reused_tokens, seed, .. } = *generation.summary();
-        port.emit(Event::Started { id, prompt_tokens, reused_tokens, seed });
-        loop {
-            generation.yield_now().await;
-            while let Some(command) = port.try_next() {
-                match command {
-                    Command::Cancel { id: other } if other == id => generation.cancel(),
-                    Command::Cancel { id: other } => cancel_waiting(*port, waiting, other),
-                    Command::Unload => {
-                        *unloading = true;
-                        generation.cancel();
-                    }
-                    command => enqueue(*port, waiting, command),
+    /// Computes one round and tells what it brought.
+    async fn round(&mut self) {
+        if let Err(error) = self.session.round().await {
+            self.fail_all(&error);
+        }
+        while let Some((slot, outcome)) = self.session.next_outcome() {
+            let Some(id) = self.running.get(slot).copied().flatten() else { continue };
+            match outcome {
+                Ok(Step::Prefill { done, total }) => {
+                    self.port.emit(Event::Progress { id, done, total });
+                }
+                Ok(Step::Piece) => {
+                    let piece = self.session.piece(slot).cloned().unwrap_or_default();
+                    let (text, ids, logprobs) = (piece.text, piece.ids, piece.logprobs);
+                    self.port.emit(Event::Piece { id, text, ids, logprobs });
+                }
+                Ok(Step::Done) => self.finish(slot, id),
+                Err(error) => {
+                    self.free(slot);
+                    self.port.emit(Event::Failed { id, error });
                 }
             }
-            match generation.step().await? {
-                Step::Prefill { done, total } => port.emit(Event::Progress { id, done, total }),
-                Step::Piece => {
-                    let piece = generation.piece().clone();
-                    let (text, ids, logprobs) = (piece.text, piece.ids, piece.logprobs);
-                    port.emit(Event::Piece { id, text, ids, logprobs });
-                }
-                Step::Done => {
-                    port.emit(Event::Done { id, summary: *generation.summary() });
-                    return Ok(());
-                }
+        }
+    }
+
+    fn finish(&mut self, slot: usize, id: u64) {
+        let summary = self.session.summary(slot).copied();
+        match (summary, self.free(slot)) {
+            (Some(summary), _) => self.port.emit(Event::Done { id, summary }),
+            (None, Some(embeddings)) if !embeddings.is_cancelled => {
+                self.port.emit(Event::Embedded { id, embeddings });
+            }
+            _ => emit_cancelled(self.port, id),
+        }
+    }
+
+    fn free(&mut self, slot: usize) -> Option<Embeddings> {
+        if let Some(running) = self.running.get_mut(slot) {
+            *running = None;
+        }
+        self.session.release(slot)
+    }
+
+    /// The device failed, and with it everything that runs.
+    fn fail_all(&mut self, error: &PlayerError) {
+        for slot in 0..self.running.len() {
+            if let Some(id) = self.running.get(slot).copied().flatten() {
+                self.free(slot);
+                self.port.emit(Event::Failed { id, error: Error::Player(error.clone()) });
             }
         }
     }
@@ -168,10 +273,16 @@ impl<P: Port> Actor<'_, P> {
     }
 }
 
+/// It reads something, for which a slot has to be free.
+fn needs_slot(command: &Command) -> bool {
+    matches!(command, Command::Generate { .. } | Command::Embed { .. } | Command::Logits { .. })
+}
+
 /// The id under which a command expects an answer.
 fn answer_id(command: &Command) -> Option<u64> {
     match command {
         Command::Generate { id, .. }
+        | Command::Embed { id, .. }
         | Command::Tokenize { id, .. }
         | Command::Detokenize { id, .. }
         | Command::Logits { id, .. } => Some(*id),

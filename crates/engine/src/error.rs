@@ -20,6 +20,8 @@ pub enum Error {
     #[error(transparent)]
     Template(#[from] chat::Error),
     #[error(transparent)]
+    Grammar(#[from] chat::structure::Error),
+    #[error(transparent)]
     Player(#[from] PlayerError),
     #[error(
         "tensor '{tensor}' could not be read ({source}); the file was changed or removed while it \
@@ -44,6 +46,13 @@ pub enum Error {
          answer; shorten the prompt or load the model with a larger context"
     )]
     PromptTooLong { need: usize, have: usize },
+    #[error(
+        "the text has {need} tokens but the context holds {have}; shorten it, let it be truncated, \
+         or load the model with a larger context"
+    )]
+    InputTooLong { need: usize, have: usize },
+    #[error("all {n_slots} slots of the model are busy; try again when one is done")]
+    NoSlot { n_slots: usize },
     #[error("the prompt is empty and the model has no token to begin with; write something")]
     EmptyPrompt,
     #[error("token id {id} is not in the vocabulary, which has {n_vocab} tokens (ids from 0)")]
@@ -70,13 +79,18 @@ impl Error {
             Error::Template(_) => "model.template",
             Error::Player(PlayerError::Memory { .. }) => "model.toobig",
             Error::Player(PlayerError::DeviceLost { .. }) => "gpu.lost",
-            Error::Player(PlayerError::Context { .. }) | Error::PromptTooLong { .. } => "ctx.full",
+            Error::Player(PlayerError::Context { .. })
+            | Error::PromptTooLong { .. }
+            | Error::InputTooLong { .. } => "ctx.full",
             Error::Player(_) => "engine.device",
             Error::Read { .. } => "file.gone",
             Error::LoadCancelled => "load.cancelled",
-            Error::EmptyPrompt | Error::Token { .. } | Error::Setting { .. } => "request.invalid",
+            Error::EmptyPrompt
+            | Error::Token { .. }
+            | Error::Setting { .. }
+            | Error::Grammar(_) => "request.invalid",
             Error::NotFinite { .. } => "model.nan",
-            Error::Busy { .. } => "engine.busy",
+            Error::Busy { .. } | Error::NoSlot { .. } => "engine.busy",
         }
     }
 }

@@ -11,22 +11,33 @@
 #![deny(missing_docs)]
 
 pub mod actor;
+mod answer;
 pub mod bench;
+mod constraint;
+mod conversation;
+mod embed;
 mod env;
 mod error;
 mod generate;
 pub mod load;
 mod open;
 mod pace;
+mod prompt;
 mod request;
+mod rounds;
 mod sample;
 mod session;
+mod slot;
 mod split;
 mod stop;
+mod write;
 
+pub use answer::{FinishReason, Piece, Step, Summary};
+pub use conversation::{Conversation, Turns};
+pub use embed::{Embeddings, Pooling};
 pub use env::{Env, Pause};
 pub use error::Error;
-pub use generate::{FinishReason, Generation, Piece, Step, Summary};
+pub use generate::Generation;
 pub use open::{DEFAULT_N_CTX, ModelInfo, Opened, open};
 pub use request::{MAX_LOGPROBS, MAX_TOKENS_PER_JOB, Prompt, Request, default_sampling};
 pub use sample::TokenLogprobs;

@@ -11,6 +11,7 @@ use model::Model;
 use tokenizer::Tokenizer;
 
 use crate::bench::Cost;
+use crate::embed::Pooling;
 use crate::env::Env;
 use crate::error::Error;
 use crate::load;
@@ -53,6 +54,8 @@ pub struct ModelInfo {
     pub weight_bytes: u64,
     /// Type of most of the weights, "Q4_K".
     pub main_type: String,
+    /// How texts become vectors.
+    pub pooling: Pooling,
 }
 
 /// Reads what a file says about itself.
@@ -95,7 +98,14 @@ impl Opened {
             n_params: tensors.iter().map(|tensor| tensor.n_elements()).sum(),
             weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
             main_type: main_type.map_or_else(String::new, |entry| entry.0),
+            pooling: Pooling::from_number(self.pooling_type()),
         }
+    }
+
+    /// `{arch}.pooling_type`, if the file has a number there.
+    fn pooling_type(&self) -> Option<u32> {
+        let key = format!("{}.pooling_type", self.model.architecture);
+        self.gguf.metadata.u32(&key).ok().flatten()
     }
 
     /// Streams the weights into the loader that `make` gives for the Plan and `config`.
@@ -121,6 +131,6 @@ impl Opened {
         let info = self.info();
         let cost = Cost::of(&self.model.plan, config.kv);
         let text = crate::session::Text::new(self.tokenizer, self.template);
-        Ok(Session::new(player, text, info, cost, config.n_ctx, env, load_ms))
+        Ok(Session::new(player, text, info, cost, &config, env, load_ms))
     }
 }

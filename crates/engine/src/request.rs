@@ -1,7 +1,9 @@
 //! What a host may ask for: a prompt, how to choose tokens, when to stop.
 
+use chat::structure::Grammar;
 use kernels::Sampling;
 
+use crate::conversation::Conversation;
 use crate::error::Error;
 
 /// Where the tokens of the prompt come from.
@@ -11,6 +13,9 @@ pub enum Prompt {
     Text(String),
     /// A conversation, rendered by the model's chat template.
     Messages(Vec<chat::Message>),
+    /// A conversation with tools and settings, or a text with a hole, rendered by the model's
+    /// template or another.
+    Conversation(Box<Conversation>),
     /// Ids as they are; nothing is added.
     Tokens(Vec<u32>),
 }
@@ -32,8 +37,20 @@ pub struct Request {
     pub logit_bias: Vec<(u32, f32)>,
     /// `Some(n)`: log-probabilities of each token and of the `n` best at its place.
     pub logprobs: Option<usize>,
+    /// The form the answer must have; it ends where nothing can be added.
+    pub grammar: Option<Grammar>,
+    /// Control tokens that are shown by their text: marks before tool calls
+    /// ([`chat::stream::ToolFormat::markers`]) may be such. Texts that are no token are left out.
+    pub show: Vec<String>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
+    /// A prompt longer than the context is cut (see [`Request::num_keep`]) and not refused; how
+    /// much is left out is in the [`Summary`](crate::Summary).
+    pub truncate: bool,
+    /// At the end of the context drop the older half and go on, and do not end the answer.
+    pub shift: bool,
+    /// Tokens at the front that stay when something is cut or dropped, up to half of what is left.
+    pub num_keep: usize,
     /// Tokens the device chooses in one go, at most [`MAX_TOKENS_PER_JOB`]. More save round trips,
     /// but a cancel is only seen after that many. `None`: as many as come within a frame of a
     /// screen, one at first.
@@ -62,7 +79,12 @@ impl Request {
             stop: Vec::new(),
             logit_bias: Vec::new(),
             logprobs: None,
+            grammar: None,
+            show: Vec::new(),
             ignore_eos: false,
+            truncate: false,
+            shift: false,
+            num_keep: 0,
             tokens_per_job: None,
         }
     }

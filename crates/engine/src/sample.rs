@@ -7,6 +7,7 @@
 use kernels::Sampling;
 use kernels::sampling::{self, Scratch};
 
+use crate::constraint::Form;
 use crate::error::Error;
 
 /// Log-probabilities of one generated token, of the raw logits (before bias and penalties).
@@ -28,10 +29,12 @@ pub(crate) struct HostSampler {
 }
 
 impl HostSampler {
-    /// The token that shall stand at `pos`. `recent` are the ids before it, oldest first.
+    /// The token that shall stand at `pos`. `recent` are the ids before it, oldest first; `form`
+    /// says which may.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] if a logit is NaN or +∞ or all are −∞: no choice would mean anything.
+    /// [`Error::Grammar`] if no token may; [`Error::NotFinite`] if a logit is NaN or +∞ or all are
+    /// −∞: no choice would mean anything.
     pub fn choose(
         &mut self,
         sampling: &Sampling,
@@ -39,10 +42,11 @@ impl HostSampler {
         recent: &[u32],
         pos: usize,
         logits: &[f32],
+        form: Option<&mut Form>,
     ) -> Result<u32, Error> {
         check_finite(logits, pos)?;
         let pos = u32::try_from(pos).unwrap_or(u32::MAX);
-        if bias.is_empty() && !sampling.has_penalties() {
+        if bias.is_empty() && form.is_none() && !sampling.has_penalties() {
             return Ok(sampling::choose(sampling, logits, pos, &mut self.scratch));
         }
         self.work.clear();
@@ -53,6 +57,11 @@ impl HostSampler {
             }
         }
         sampling::penalize(sampling, recent, &mut self.work);
+        if let Some(form) = form {
+            form.mask(&mut self.work)?;
+            // A bias of −∞ may have taken what the form left.
+            check_finite(&self.work, pos as usize)?;
+        }
         Ok(sampling::choose(sampling, &self.work, pos, &mut self.scratch))
     }
 }
@@ -113,7 +122,7 @@ mod tests {
         let greedy = Sampling::default();
         let logits = [1.0, 3.0, 2.0];
         let mut pick = |sampling: &Sampling, bias: &[(u32, f32)], recent: &[u32]| {
-            host.choose(sampling, bias, recent, 0, &logits).ok()
+            host.choose(sampling, bias, recent, 0, &logits, None).ok()
         };
         assert_eq!(pick(&greedy, &[], &[]), Some(1));
         assert_eq!(pick(&greedy, &[(1, -100.0)], &[]), Some(2));
@@ -130,10 +139,10 @@ mod tests {
     fn what_is_not_a_number_is_reported() {
         let mut host = HostSampler::default();
         for bad in [[f32::NAN, 1.0], [1.0, f32::INFINITY], [f32::NEG_INFINITY; 2]] {
-            let got = host.choose(&Sampling::default(), &[], &[], 7, &bad);
+            let got = host.choose(&Sampling::default(), &[], &[], 7, &bad, None);
             assert!(matches!(got, Err(Error::NotFinite { pos: 7 })), "{bad:?}");
         }
         let one = [f32::NEG_INFINITY, -3.0];
-        assert_eq!(host.choose(&Sampling::default(), &[], &[], 7, &one).ok(), Some(1));
+        assert_eq!(host.choose(&Sampling::default(), &[], &[], 7, &one, None).ok(), Some(1));
     }
 }

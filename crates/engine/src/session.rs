@@ -1,23 +1,25 @@
-//! A loaded model and the state that lives from request to request: the KV cache and what is in it.
+//! A loaded model: its player, its text side, and the slots in which sequences live from request to
+//! request.
 //!
-//! The session keeps the ids of the running sequence and how many of them are in the cache. A new
-//! prompt is compared with them, and only what differs is evaluated: the second turn of a
-//! conversation costs its new words. A job marks its rows as lost before it starts and as present
-//! after it is done, so a future that is dropped half-way leaves a session that is still right.
+//! How a request becomes the ids of a slot is said in `prompt`, what slots do together in `rounds`.
 
 use std::sync::Arc;
 
-use chat::{ChatTemplate, Guard, RenderOptions};
-use kernels::sampling::MAX_RECENT;
-use kernels::{Counters, Input, Job, OpTime, Peaks, Player, PlayerInfo, Sampling, Want};
-use tokenizer::{Encode, Tokenizer};
+use chat::{ChatTemplate, Guard};
+use kernels::{
+    Counters, Input, Job, OpTime, Peaks, Place, Player, PlayerConfig, PlayerInfo, RowAt, Sampling,
+    Want,
+};
+use tokenizer::Tokenizer;
 
 use crate::bench::Cost;
+use crate::constraint::Forms;
 use crate::env::Env;
 use crate::error::Error;
-use crate::generate::Generation;
 use crate::open::ModelInfo;
-use crate::request::{Prompt, Request};
+use crate::request::Prompt;
+use crate::rounds::{Turn, receive};
+use crate::slot::Slot;
 
 /// Rows per job when all logits are asked for: 32 rows of 151 936 logits are 19 MB.
 const ALL_LOGITS_ROWS: usize = 32;
@@ -28,6 +30,7 @@ pub(crate) struct Text {
     pub template: ChatTemplate,
     /// Keeps control tokens in messages from being read as such.
     pub guard: Guard,
+    pub forms: Forms,
 }
 
 impl Text {
@@ -35,7 +38,8 @@ impl Text {
         let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
         let control = ids.filter(|&id| tokenizer.is_control(id));
         let guard = Guard::new(control.filter_map(|id| tokenizer.token_text(id)));
-        Text { tokenizer, template, guard }
+        let forms = Forms::new(&tokenizer);
+        Text { tokenizer, template, guard, forms }
     }
 }
 
@@ -44,23 +48,17 @@ pub struct Session {
     pub(crate) player: Box<dyn Player>,
     pub(crate) text: Text,
     pub(crate) env: Env,
-    /// The running sequence: prompt, then what was generated.
-    pub(crate) ids: Vec<u32>,
-    /// How many of `ids` have their keys and values in the cache.
-    pub(crate) n_cached: usize,
+    /// One per sequence the player has room for.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) turn: Turn,
+    /// The slot of a [`Generation`](crate::Generation), until something else is asked.
+    pub(crate) lent: Option<usize>,
+    /// Slots given out so far.
+    pub(crate) n_requests: u64,
     info: ModelInfo,
     cost: Cost,
-    n_ctx: usize,
+    pub(crate) n_ctx: usize,
     load_ms: f64,
-}
-
-/// What one evaluation leaves behind; the engine's view of [`Want`].
-#[derive(Clone, Copy)]
-pub(crate) enum Target<'a> {
-    Nothing,
-    LastLogits,
-    AllLogits,
-    Tokens { sampling: &'a Sampling, n_tokens: usize },
 }
 
 impl Session {
@@ -69,15 +67,18 @@ impl Session {
         text: Text,
         info: ModelInfo,
         cost: Cost,
-        n_ctx: usize,
+        config: &PlayerConfig,
         env: Env,
         load_ms: f64,
     ) -> Session {
-        let ids = Vec::with_capacity(n_ctx);
-        Session { player, text, env, ids, n_cached: 0, info, cost, n_ctx, load_ms }
+        let n_ctx = config.n_ctx;
+        let slot = |_| Slot { ids: Vec::with_capacity(n_ctx), ..Slot::default() };
+        let slots = (0..config.n_slots.max(1)).map(slot).collect();
+        let (turn, lent, n_requests) = (Turn::new(), None, 0);
+        Session { player, text, env, slots, turn, lent, n_requests, info, cost, n_ctx, load_ms }
     }
 
-    /// Capacity of the context, in tokens.
+    /// Capacity of the context of one sequence, in tokens.
     pub fn n_ctx(&self) -> usize {
         self.n_ctx
     }
@@ -118,6 +119,7 @@ impl Session {
     /// # Errors
     /// Whatever the player reports.
     pub async fn measure_peaks(&mut self) -> Result<Option<Peaks>, Error> {
+        self.turn.end_chain();
         self.player.submit_peaks()?;
         std::future::poll_fn(|cx| self.player.poll(cx)).await?;
         Ok(self.player.peaks().cloned())
@@ -143,93 +145,18 @@ impl Session {
         &self.text.template
     }
 
-    /// Forgets the cache: the next prompt is evaluated whole.
+    /// Forgets the cache of all slots that do nothing: the next prompt is evaluated whole.
     pub fn clear(&mut self) {
-        self.ids.clear();
-        self.n_cached = 0;
-    }
-
-    /// Ids of a prompt, checked against the vocabulary.
-    ///
-    /// # Errors
-    /// A template that fails, ids outside the vocabulary, [`Error::EmptyPrompt`].
-    pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
-        let ids = match prompt {
-            Prompt::Tokens(ids) => ids.clone(),
-            Prompt::Text(text) => self.encode_prompt(text, false),
-            Prompt::Messages(messages) => {
-                let options = RenderOptions {
-                    add_generation_prompt: true,
-                    now: Some((self.env.now_local)()),
-                    ..RenderOptions::default()
-                };
-                let messages = self.text.guard.messages(messages);
-                self.encode_prompt(&self.text.template.render(&messages, &options)?, true)
-            }
-        };
-        if ids.is_empty() {
-            return Err(Error::EmptyPrompt);
-        }
-        self.check_ids(&ids)?;
-        Ok(ids)
-    }
-
-    fn check_ids<'a>(&self, ids: impl IntoIterator<Item = &'a u32>) -> Result<(), Error> {
-        let n_vocab = self.info.dims.n_vocab;
-        match ids.into_iter().find(|&&id| id as usize >= n_vocab) {
-            Some(&id) => Err(Error::Token { id, n_vocab }),
-            None => Ok(()),
-        }
-    }
-
-    /// As the file wants it, but with one BOS where the template writes its own, and without the
-    /// EOS some files append: a prompt is there to be continued.
-    fn encode_prompt(&self, text: &str, is_guarded: bool) -> Vec<u32> {
-        let tokenizer = &self.text.tokenizer;
-        let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
-        let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
-        let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
-        let options = Encode { add_special: !has_bos, parse_special: true };
-        let mut ids = match is_guarded {
-            true => tokenizer.encode_marked(text, options, Guard::MARK),
-            false => tokenizer.encode(text, options),
-        };
-        if !has_bos && !has_eos && ids.len() > 1 && ids.last().copied() == tokenizer.eos() {
-            ids.pop();
-        }
-        ids
-    }
-
-    /// Starts a generation; nothing is computed before its first step.
-    ///
-    /// # Errors
-    /// [`Error::Setting`], [`Error::PromptTooLong`], and those of [`Session::prompt_ids`].
-    pub fn generate(&mut self, mut request: Request) -> Result<Generation<'_>, Error> {
-        request.check()?;
-        self.check_ids(request.logit_bias.iter().map(|bias| &bias.0))?;
-        if matches!(request.prompt, Prompt::Messages(_)) {
-            // A fallback form has no end token of its own.
-            let own = self.text.template.stop_strings();
-            request.stop.extend(own.iter().map(|stop| (*stop).to_owned()));
-        }
-        let ids = self.prompt_ids(&request.prompt)?;
-        if ids.len() >= self.n_ctx {
-            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
-        }
-        let cached = &self.ids[..self.n_cached];
-        let common = cached.iter().zip(&ids).take_while(|(a, b)| a == b).count();
-        // The last token is evaluated again in any case: its logits are not in the cache.
-        self.n_cached = common.min(ids.len() - 1);
-        self.ids.clear();
-        self.ids.extend_from_slice(&ids);
-        Ok(Generation::new(self, request))
+        self.reclaim();
+        self.slots.iter_mut().filter(|slot| slot.task.is_none()).for_each(Slot::clear);
     }
 
     /// Logits after `ids`, evaluated from an empty cache: of the last position, or of all. `sink`
     /// gets rows of `n_vocab` in order, several at a time.
     ///
     /// # Errors
-    /// Ids outside the vocabulary, more ids than the context holds, [`Error::EmptyPrompt`].
+    /// Ids outside the vocabulary, more ids than the context holds, [`Error::EmptyPrompt`],
+    /// [`Error::NoSlot`].
     pub async fn logits(
         &mut self,
         ids: &[u32],
@@ -240,18 +167,23 @@ impl Session {
         if ids.len() > self.n_ctx {
             return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });
         }
-        self.clear();
-        self.ids = ids;
-        let max_rows = self.player.max_rows().max(1);
-        while self.n_cached < self.ids.len() {
-            let left = self.ids.len() - self.n_cached;
-            let (n_rows, target) = match all {
-                true => (left.min(max_rows).min(ALL_LOGITS_ROWS), Target::AllLogits),
-                false if left > max_rows => (max_rows, Target::Nothing),
-                false => (left, Target::LastLogits),
+        let i = self.take_slot(&[])?;
+        let slot = &mut self.slots[i];
+        slot.clear();
+        slot.ids.extend_from_slice(&ids);
+        while self.slots[i].pending() > 0 {
+            let (pos, left) = (self.slots[i].n_cached, self.slots[i].pending());
+            let (n_rows, want) = match all {
+                true => (left.min(self.max_rows()).min(ALL_LOGITS_ROWS), Want::AllLogits),
+                false if left > self.max_rows() => (self.max_rows(), Want::Nothing),
+                false => (left, Want::LastLogits),
             };
-            self.evaluate(n_rows, target).await?;
-            if !matches!(target, Target::Nothing) {
+            let input = Input::Tokens(&ids[pos..pos + n_rows]);
+            self.turn.end_chain();
+            self.player.submit(&Job { input, place: Place::Run(RowAt { slot: i, pos }), want })?;
+            receive(&mut *self.player).await?;
+            self.slots[i].n_cached += n_rows;
+            if !matches!(want, Want::Nothing) {
                 sink(self.player.logits());
             }
             self.env.yield_now().await;
@@ -259,48 +191,15 @@ impl Session {
         Ok(())
     }
 
-    /// Evaluates the next `n_rows` ids that are not in the cache.
-    pub(crate) async fn evaluate(
-        &mut self,
-        n_rows: usize,
-        target: Target<'_>,
-    ) -> Result<(), Error> {
-        self.submit(n_rows, target)?;
-        self.receive().await?;
-        self.n_cached += n_rows;
-        Ok(())
-    }
-
-    /// Starts to evaluate the next `n_rows` ids that are not in the cache.
-    pub(crate) fn submit(&mut self, n_rows: usize, target: Target<'_>) -> Result<(), Error> {
-        let Session { player, ids, n_cached, .. } = self;
-        let pos = *n_cached;
-        let input = Input::Tokens(&ids[pos..pos + n_rows]);
-        let want = match target {
-            Target::Nothing => Want::Nothing,
-            Target::LastLogits => Want::LastLogits,
-            Target::AllLogits => Want::AllLogits,
-            Target::Tokens { sampling, n_tokens } => {
-                let recent = &ids[ids.len().saturating_sub(MAX_RECENT)..];
-                Want::Tokens { sampling, recent, n_tokens }
-            }
-        };
-        Ok(player.submit(&Job { input, pos, want })?)
-    }
-
-    /// Waits for the oldest job.
-    pub(crate) async fn receive(&mut self) -> Result<(), Error> {
-        Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
-    }
-
     /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the
     /// device (or its logits computed, where it cannot choose) and left unread, else only the
-    /// cache is written. What was cached is forgotten.
+    /// cache is written. In the first slot; what was cached is forgotten.
     ///
     /// # Errors
     /// More rows than the player takes, a position beyond the context.
     pub async fn step_raw(&mut self, ids: &[u32], pos: usize, choose: bool) -> Result<(), Error> {
         self.clear();
+        self.turn.end_chain();
         let sampling = Sampling::default();
         let want = match choose {
             false => Want::Nothing,
@@ -309,8 +208,8 @@ impl Session {
             }
             true => Want::LastLogits,
         };
-        self.player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
-        Ok(std::future::poll_fn(|cx| self.player.poll(cx)).await?)
+        self.player.submit(&Job { input: Input::Tokens(ids), place: pos.into(), want })?;
+        Ok(receive(&mut *self.player).await?)
     }
 
     /// Most rows one evaluation may have.

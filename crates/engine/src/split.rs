@@ -7,79 +7,16 @@
 //! Sampling with feedback crosses the seam for every token, so [`Want::Tokens`] is played here one
 //! token at a time.
 
-use std::ops::Range;
+mod loader;
+
 use std::task::{Context, Poll, ready};
 
 use kernels::{
-    Counters, Input, Job, Loader, OpTime, Peaks, Plan, Player, PlayerError, PlayerInfo, ReadRows,
-    Sampling, Want, WeightId,
+    Counters, Draw, Input, Job, MAX_SLOTS, OpTime, Peaks, Place, Player, PlayerError, PlayerInfo,
+    RowAt, Sampling, Want,
 };
 
-/// Sends each weight to the half (or halves) that read it.
-pub struct SplitLoader {
-    first: Box<dyn Loader>,
-    second: Box<dyn Loader>,
-    /// For each weight of the whole Plan: its id in either half.
-    routes: Vec<(Option<WeightId>, Option<WeightId>)>,
-}
-
-impl SplitLoader {
-    /// Cuts `plan` before `layer`; `first` and `second` make the loaders of the two parts.
-    ///
-    /// # Errors
-    /// Whatever the two makers report.
-    pub fn new(
-        plan: &Plan,
-        layer: usize,
-        first: impl FnOnce(&Plan) -> Result<Box<dyn Loader>, PlayerError>,
-        second: impl FnOnce(&Plan) -> Result<Box<dyn Loader>, PlayerError>,
-    ) -> Result<SplitLoader, PlayerError> {
-        let (head, tail) = plan.split_at(layer);
-        let id_in = |part: &Plan, name: &str| {
-            part.weights.iter().position(|weight| weight.name == name).map(WeightId)
-        };
-        let route = |name: &str| (id_in(&head, name), id_in(&tail, name));
-        let routes = plan.weights.iter().map(|weight| route(&weight.name)).collect();
-        Ok(SplitLoader { first: first(&head)?, second: second(&tail)?, routes })
-    }
-}
-
-impl Loader for SplitLoader {
-    fn write(&mut self, id: WeightId, row: usize, bytes: &[u8]) -> Result<(), PlayerError> {
-        let (first, second) = self.routes.get(id.0).copied().unwrap_or_default();
-        if let Some(id) = first {
-            self.first.write(id, row, bytes)?;
-        }
-        if let Some(id) = second {
-            self.second.write(id, row, bytes)?;
-        }
-        Ok(())
-    }
-
-    fn pull(
-        &mut self,
-        id: WeightId,
-        rows: Range<usize>,
-        read: &ReadRows<'_>,
-    ) -> Result<bool, PlayerError> {
-        match self.routes.get(id.0).copied().unwrap_or_default() {
-            (Some(id), None) => self.first.pull(id, rows, read),
-            (None, Some(id)) => self.second.pull(id, rows, read),
-            // Reading twice costs more than writing twice.
-            _ => Ok(false),
-        }
-    }
-
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
-        ready!(self.first.poll_flushed(cx))?;
-        self.second.poll_flushed(cx)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Box<dyn Player>, PlayerError> {
-        let (first, second) = (self.first.finish()?, self.second.finish()?);
-        Ok(Box::new(Split::new(first, second)))
-    }
-}
+pub use loader::SplitLoader;
 
 /// What the running job still has to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,7 +29,8 @@ enum Stage {
     SecondPeaks,
 }
 
-/// An owned [`Want`], because the job outlives the call that brought it.
+/// An owned [`Want`] (what it borrows is in the pair's lists), because the job outlives the call
+/// that brought it.
 #[derive(Clone, Copy, Debug, Default)]
 enum Wanted {
     #[default]
@@ -104,6 +42,14 @@ enum Wanted {
         sampling: Sampling,
         n_left: usize,
     },
+    Choices,
+}
+
+/// An owned [`Place`].
+#[derive(Clone, Copy, Debug)]
+enum Placed {
+    Run(RowAt),
+    Each,
 }
 
 /// The composition of two players; see the module's header.
@@ -112,9 +58,13 @@ pub struct Split {
     second: Box<dyn Player>,
     stage: Stage,
     wanted: Wanted,
-    pos: usize,
+    place: Placed,
+    /// Places of the rows, if each has its own.
+    rows: Vec<RowAt>,
     n_rows: usize,
     recent: Vec<u32>,
+    /// Samplings of the rows, and where their ids end in `recent`.
+    draws: Vec<(Sampling, usize)>,
     tokens: Vec<u32>,
     peaks: Option<Peaks>,
 }
@@ -127,9 +77,11 @@ impl Split {
             second,
             stage: Stage::Idle,
             wanted: Wanted::Nothing,
-            pos: 0,
+            place: Placed::Each,
+            rows: Vec::with_capacity(MAX_SLOTS),
             n_rows: 0,
             recent: Vec::new(),
+            draws: Vec::with_capacity(MAX_SLOTS),
             tokens: Vec::new(),
             peaks: None,
         }
@@ -153,6 +105,13 @@ impl Split {
     }
 
     fn submit_second(&mut self) -> Result<(), PlayerError> {
+        let none = Sampling::default();
+        let mut draws = [Draw { sampling: &none, recent: &[] }; MAX_SLOTS];
+        let mut start = 0;
+        for (draw, (sampling, end)) in draws.iter_mut().zip(&self.draws) {
+            *draw = Draw { sampling, recent: &self.recent[start..*end] };
+            start = *end;
+        }
         let want = match &self.wanted {
             Wanted::Nothing => Want::Nothing,
             Wanted::Hidden => Want::Hidden,
@@ -161,8 +120,13 @@ impl Split {
             Wanted::Tokens { sampling, .. } => {
                 Want::Tokens { sampling, recent: &self.recent, n_tokens: 1 }
             }
+            Wanted::Choices => Want::Choices(&draws[..self.draws.len().min(MAX_SLOTS)]),
         };
-        let job = Job { input: Input::Hidden(self.first.hidden()), pos: self.pos, want };
+        let place = match self.place {
+            Placed::Run(first) => Place::Run(first),
+            Placed::Each => Place::Each(&self.rows),
+        };
+        let job = Job { input: Input::Hidden(self.first.hidden()), place, want };
         self.second.submit(&job)
     }
 
@@ -180,9 +144,13 @@ impl Split {
         if *n_left == 0 {
             return Ok(false);
         }
-        self.pos += self.n_rows;
+        let Placed::Run(first) = &mut self.place else {
+            return Ok(false);
+        };
+        first.pos += self.n_rows;
         self.n_rows = 1;
-        let job = Job { input: Input::Tokens(&[id]), pos: self.pos, want: Want::Hidden };
+        let place = Place::Run(*first);
+        let job = Job { input: Input::Tokens(&[id]), place, want: Want::Hidden };
         self.first.submit(&job)?;
         Ok(true)
     }
@@ -241,6 +209,15 @@ impl Player for Split {
         self.stage = Stage::Idle;
         self.tokens.clear();
         self.recent.clear();
+        self.draws.clear();
+        self.rows.clear();
+        self.place = match job.place {
+            Place::Run(first) => Placed::Run(first),
+            Place::Each(rows) => {
+                self.rows.extend_from_slice(rows);
+                Placed::Each
+            }
+        };
         self.wanted = match job.want {
             Want::Nothing => Wanted::Nothing,
             Want::Hidden => Wanted::Hidden,
@@ -250,9 +227,15 @@ impl Player for Split {
                 self.recent.extend_from_slice(recent);
                 Wanted::Tokens { sampling: *sampling, n_left: n_tokens }
             }
+            Want::Choices(draws) => {
+                for draw in draws {
+                    self.recent.extend_from_slice(draw.recent);
+                    self.draws.push((*draw.sampling, self.recent.len()));
+                }
+                Wanted::Choices
+            }
         };
-        self.pos = job.pos;
-        self.first.submit(&Job { input: job.input, pos: job.pos, want: Want::Hidden })?;
+        self.first.submit(&Job { want: Want::Hidden, ..*job })?;
         self.n_rows = match job.input {
             Input::Tokens(ids) => ids.len(),
             // Only the number of tokens fed back depends on it, and hidden rows are never fed back.
@@ -277,7 +260,10 @@ impl Player for Split {
     }
 
     fn tokens(&self) -> &[u32] {
-        &self.tokens
+        match self.wanted {
+            Wanted::Choices => self.second.tokens(),
+            _ => &self.tokens,
+        }
     }
 
     fn counters(&self) -> Counters {

@@ -51,7 +51,7 @@ fn bench(fake: &Fake, settings: &Settings, watch: &mut Watching) -> Vec<Row> {
 }
 
 fn one(n_prompt: usize, n_gen: usize, depth: usize) -> Settings {
-    let tests = vec![Test { n_prompt, n_gen, depth }];
+    let tests = vec![Test { n_prompt, n_gen, depth, n_slots: 1 }];
     Settings { tests, n_runs: 2, peaks: false, ..Settings::default() }
 }
 
@@ -214,7 +214,7 @@ fn a_row_that_could_not_be_loaded_has_every_field() {
         asked: Asked { file: "big.gguf".into(), device: "gpu".into(), ..Asked::default() },
         ..Subject::default()
     };
-    let test = Test { n_prompt: 512, n_gen: 0, depth: 0 };
+    let test = Test { n_prompt: 512, ..Test::default() };
     let failed = Row::failed(subject, test, "model.toobig", "too big");
     let good = bench(&Fake::default(), &one(4, 0, 0), &mut Watching::default()).remove(0);
     let names = |row: &Row| row.fields().into_iter().map(|field| field.0).collect::<Vec<_>>();

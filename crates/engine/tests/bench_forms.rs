@@ -31,6 +31,7 @@ fn subject(name: &str) -> Subject {
             n_params: 1_235_814_432,
             weight_bytes: 807_000_000,
             main_type: "Q4_K".into(),
+            pooling: engine::Pooling::default(),
         }),
         player: Some(PlayerInfo {
             device: "cpu".into(),
@@ -64,10 +65,10 @@ fn row(name: &str, test: Test) -> Row {
 }
 
 fn write(depth: usize) -> Test {
-    Test { n_prompt: 0, n_gen: 8, depth }
+    Test { n_gen: 8, depth, ..Test::default() }
 }
 
-const READ: Test = Test { n_prompt: 8, n_gen: 0, depth: 0 };
+const READ: Test = Test { n_prompt: 8, n_gen: 0, depth: 0, n_slots: 1 };
 
 /// Two models at two depths, a prompt, a failure, an interruption and a profile.
 fn rows() -> Vec<Row> {

@@ -12,7 +12,7 @@ use engine::Error;
 use gguf::{ByteSource, Gguf, SourceError};
 use kernels::{KvType, Plan, PlayerConfig};
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 32, kv: KvType::F32, n_threads: 1 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 32, n_slots: 1, kv: KvType::F32, n_threads: 1 };
 
 /// A file that can be told to fail, for one thread or for several.
 struct Fragile {

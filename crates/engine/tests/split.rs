@@ -10,7 +10,7 @@ use engine::{Prompt, Request, Session, SplitLoader};
 use kernels::reference;
 use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError, Sampling};
 
-const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 48, kv: KvType::F32, n_threads: 1 };
+const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 48, n_slots: 1, kv: KvType::F32, n_threads: 1 };
 
 fn load(make: impl FnOnce(&Plan, PlayerConfig) -> Result<Box<dyn Loader>, PlayerError>) -> Session {
     let opened = engine::open(gguf(None)).unwrap();

@@ -3,9 +3,11 @@
 
 mod common;
 
-use chat::Message;
+use std::sync::Arc;
+
+use chat::{Message, RenderOptions, SpecialTokens, Template};
 use common::*;
-use engine::{Prompt, Request};
+use engine::{Conversation, Prompt, Request, Turns};
 
 const WITH_BOS: &str = "{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content }}\n\
                         {% endfor %}{% if add_generation_prompt %}a:{% endif %}";
@@ -70,4 +72,45 @@ fn a_template_that_throws_is_a_sentence() {
     let error = session.generate(Request::new(turns(&["hello"]))).err().unwrap();
     assert!(error.to_string().contains("no system, please"), "{error}");
     assert_eq!(error.code(), "model.template");
+}
+
+#[test]
+fn a_conversation_may_bring_its_template() {
+    const GO: &str = "{{ if .Suffix }}<s>{{ .Prompt }}[]{{ .Suffix }}{{ else }}\
+                      {{ range .Messages }}<s>{{ .Content }}{{ end }}{{ json .Tools }}{{ end }}";
+    let session = Fake::default().session_of(gguf(Some(WITH_BOS)), 256);
+    let template = Template::parse(GO, &SpecialTokens::default()).unwrap();
+    let messages = Turns::Messages(vec![Message::new("user", "a</s>b")]);
+    let hole = || Turns::Hole { prompt: "x</s>".into(), suffix: "y".into() };
+    let options = RenderOptions { tools: Some(serde_json::json!([])), ..RenderOptions::answer() };
+    let other = Some(Arc::new(template));
+    for (turns, template, want) in [
+        (messages.clone(), None, Ok("<s>user:a</s>b\na:")),
+        (messages, other.clone(), Ok("<s>a</s>b[]")),
+        (hole(), other, Ok("<s>x</s>[]y")),
+        (hole(), None, Err("does not support insert")),
+    ] {
+        let conversation = Conversation { turns, options: options.clone(), template };
+        let text = session.render(&conversation).map_err(|error| error.to_string());
+        match want {
+            Ok(want) => assert_eq!(text.as_deref(), Ok(want)),
+            Err(want) => assert!(text.unwrap_err().contains(want)),
+        }
+        // What people wrote is no control token, whoever renders it.
+        if want.is_ok() {
+            let ids = session.prompt_ids(&Prompt::Conversation(Box::new(conversation))).unwrap();
+            assert_eq!(ids.iter().filter(|&&id| id == BOS).count(), 1);
+            assert!(!ids.contains(&EOS), "{want:?}");
+        }
+    }
+}
+
+#[test]
+fn marks_before_tool_calls_are_shown_where_they_are_asked_for() {
+    let script = [BOS, word("hello"), BOS, word("x")];
+    for (show, want) in [(vec![], "hellox"), (vec!["<s>".to_owned()], "<s>hello<s>x")] {
+        let mut session = Fake::script(2, &script).session(64);
+        let request = Request::new(Prompt::Tokens(vec![BOS, 40]));
+        assert_eq!(generate(&mut session, Request { show, ..request }).text, want);
+    }
 }

@@ -13,7 +13,7 @@ use kernels::shader::params::Step;
 
 use crate::chain::Chain;
 use crate::encode::{Play, Sink, play};
-use crate::schedule::{Dispatch, Grid, Part, Schedule};
+use crate::schedule::{Dispatch, Grid, Part, Schedule, Turns};
 
 thread_local! {
     static N_ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -50,7 +50,14 @@ impl Sink for Counted {
 /// Seven dispatches per layer, of which the merge is needed from the second span on.
 fn schedule() -> Schedule {
     let op = "op";
-    let fixed = Dispatch { pipeline: 0, bind: 0, params: 0, grid: Grid::Fixed([8, 1]), op };
+    let fixed = Dispatch {
+        pipeline: 0,
+        bind: 0,
+        params: 0,
+        grid: Grid::Fixed([8, 1]),
+        turns: Turns::Always,
+        op,
+    };
     let merge = Grid::Merge { x: 8, span: 256, window: u32::MAX };
     let layer = [fixed, fixed, fixed, Dispatch { grid: merge, ..fixed }, fixed, fixed, fixed];
     Schedule {

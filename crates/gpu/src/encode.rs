@@ -7,23 +7,31 @@ use kernels::shader::params::Step;
 
 use crate::pipelines::{Pipelines, UNIFORM_STRIDE};
 use crate::player::GpuPlayer;
-use crate::schedule::{Dispatch, Part, Schedule};
+use crate::schedule::{Dispatch, Part, Schedule, Turns};
 use crate::store::CHAIN_IDS;
 
 /// A list with the step that it reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Play {
+pub struct Play<'a> {
     pub part: Part,
     /// Rows and position of that step, for the sizes of grids.
     pub n_rows: u32,
     pub pos: u32,
     /// Slot of the step buffer.
     pub slot: usize,
+    /// Positions of the rows if each is of a sequence of its own; their steps are in the slots
+    /// behind `slot`.
+    pub rows: &'a [u32],
 }
 
-impl Play {
+impl<'a> Play<'a> {
     pub fn new(part: Part, step: &Step, slot: usize) -> Self {
-        Play { part, n_rows: step.n_rows, pos: step.pos, slot }
+        Play { part, n_rows: step.n_rows, pos: step.pos, slot, rows: &[] }
+    }
+
+    /// For rows of several sequences.
+    pub fn of_rows(part: Part, step: &Step, slot: usize, rows: &'a [u32]) -> Self {
+        Play { rows, ..Play::new(part, step, slot) }
     }
 }
 
@@ -33,14 +41,24 @@ pub trait Sink {
 }
 
 /// Hands the needed dispatches of all lists to `sink`; their number.
-pub fn play(schedule: &Schedule, plays: &[Play], sink: &mut impl Sink) -> u64 {
+pub fn play(schedule: &Schedule, plays: &[Play<'_>], sink: &mut impl Sink) -> u64 {
     let mut n = 0;
     for one in plays {
-        let step_offset = (one.slot as u64 * UNIFORM_STRIDE) as u32;
         for dispatch in schedule.part(one.part) {
-            if let Some(grid) = dispatch.grid.size(one.n_rows, one.pos) {
-                sink.dispatch(dispatch, step_offset, grid);
-                n += 1;
+            let mut put = |slot: usize, n_rows, pos| {
+                if let Some(grid) = dispatch.grid.size(n_rows, pos) {
+                    let step_offset = (slot as u64 * UNIFORM_STRIDE) as u32;
+                    sink.dispatch(dispatch, step_offset, grid);
+                    n += 1;
+                }
+            };
+            match (dispatch.turns, one.rows.is_empty()) {
+                (Turns::PerSequence | Turns::Rows, false) => {
+                    let slots = one.slot + 1..;
+                    slots.zip(one.rows).for_each(|(slot, pos)| put(slot, 1, *pos));
+                }
+                (Turns::Chunk, false) | (Turns::Rows, true) => {}
+                _ => put(one.slot, one.n_rows, one.pos),
             }
         }
     }
@@ -74,7 +92,7 @@ impl GpuPlayer {
     }
 
     /// Plays lists in one compute pass (while profiling in as many as that needs).
-    pub(crate) fn pass(&mut self, encoder: &mut wgpu::CommandEncoder, plays: &[Play]) {
+    pub(crate) fn pass(&mut self, encoder: &mut wgpu::CommandEncoder, plays: &[Play<'_>]) {
         if plays.is_empty() {
             return;
         }
@@ -123,13 +141,17 @@ impl GpuPlayer {
         encoder.copy_buffer_to_buffer(&self.store.logits, 0, to, offset, size);
     }
 
+    /// Hidden rows: behind the head's norm, or, without a head, what the layers left.
     pub(crate) fn copy_hidden(&self, encoder: &mut wgpu::CommandEncoder, n_rows: usize) {
-        let which = if n_rows == 1 { self.schedule.decode_x } else { 0 };
+        let from = match n_rows {
+            _ if self.plan.gives_logits() => &self.store.xn,
+            1 => &self.store.x[self.schedule.decode_x],
+            _ => &self.store.x[0],
+        };
         let row_bytes = 4 * self.plan.dims.dim as u64;
         let stride = 4 * self.store.widths.x as u64;
         let to = self.readback(n_rows as u64 * row_bytes);
         for i in 0..n_rows as u64 {
-            let from = &self.store.x[which];
             encoder.copy_buffer_to_buffer(from, i * stride, to, i * row_bytes, row_bytes);
         }
     }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use kernels::check::Bounds;
 use kernels::shader::params::Step;
-use kernels::{Input, Job, Player, PlayerError, Want};
+use kernels::{Draw, Input, Job, Place, Player, PlayerError, Want};
 
 use crate::encode::Play;
 use crate::flight::Outcome;
@@ -12,8 +13,9 @@ use crate::player::GpuPlayer;
 use crate::schedule::Part;
 use crate::store::{CHAIN_SLOTS, MAX_CHAIN, MAX_ROWS};
 
-/// Slot of the step of a job that is no chain.
-const LAYERS: usize = 0;
+/// Slot of the step of a job that is no chain; those of its rows, if each is of another sequence,
+/// follow it.
+pub(crate) const LAYERS: usize = 0;
 /// First slot of the steps of a prompt's heads.
 const HEAD: usize = CHAIN_SLOTS;
 /// Most lists in one pass: the layers, the head, penalties, the sampler.
@@ -23,72 +25,63 @@ impl GpuPlayer {
     /// The number of rows, or why the job cannot run.
     pub(crate) fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
         self.gpu.health.check()?;
-        let unsupported = |what: &str| PlayerError::Unsupported {
-            device: self.gpu.name(),
-            what: what.to_string(),
-        };
-        let n_rows = match job.input {
-            Input::Tokens(ids) if self.plan.takes_tokens() => {
-                let n_vocab = self.plan.dims.n_vocab;
-                if let Some(&id) = ids.iter().find(|&&id| id as usize >= n_vocab) {
-                    return Err(PlayerError::Token { id, n_vocab });
-                }
-                ids.len()
-            }
-            Input::Hidden(x) if !self.plan.takes_tokens() => x.len() / self.plan.dims.dim,
-            _ => return Err(unsupported("the other kind of input")),
-        };
-        if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
-        }
-        let mut end = job.pos.saturating_add(n_rows);
-        let gives_logits = self.plan.gives_logits();
-        match job.want {
-            Want::Hidden if gives_logits => {
-                return Err(unsupported("the hidden rows of a model with a head"));
-            }
-            Want::LastLogits | Want::AllLogits | Want::Tokens { .. } if !gives_logits => {
-                return Err(unsupported("the logits of a model without a head"));
-            }
-            Want::Tokens { n_tokens, sampling, .. } => {
-                if !self.can_sample(sampling) {
-                    return Err(unsupported("a sampler with these settings"));
-                }
+        let GpuPlayer { plan, config, name, .. } = self;
+        let n_rows = Bounds { plan, config, max_rows: MAX_ROWS, device: name }.check(job)?;
+        let all = |draws: &[Draw<'_>]| draws.iter().all(|draw| self.can_sample(draw.sampling));
+        let can_sample = match job.want {
+            Want::Tokens { sampling, n_tokens, .. } => {
                 if n_tokens == 0 || n_tokens > MAX_CHAIN {
                     return Err(PlayerError::Rows { n_rows: n_tokens, max_rows: MAX_CHAIN });
                 }
-                // The last token is chosen but not evaluated.
-                end = end.saturating_add(n_tokens - 1);
+                self.can_sample(sampling)
             }
-            _ => {}
-        }
-        if end > self.config.n_ctx {
-            return Err(PlayerError::Context { pos: end - 1, n_ctx: self.config.n_ctx });
+            Want::Choices(draws) => all(draws),
+            _ => true,
+        };
+        if !can_sample {
+            let (device, what) = (name.clone(), "a sampler with these settings".into());
+            return Err(PlayerError::Unsupported { device, what });
         }
         Ok(n_rows)
+    }
+
+    /// Where the positions of a slot begin in the cache.
+    pub(crate) fn base(&self, slot: usize) -> u32 {
+        (slot * self.config.n_ctx) as u32
     }
 
     /// Encodes and submits; says what will come back.
     pub(crate) fn start(&mut self, job: &Job<'_>, n_rows: usize) -> Result<Outcome, PlayerError> {
         self.chain = None;
         self.write_input(job);
-        let step = Step { n_rows: n_rows as u32, pos: job.pos as u32, ..Step::default() };
-        if let Want::Tokens { sampling, recent, n_tokens } = job.want {
-            return Ok(self.start_chain(step, sampling, recent, n_tokens));
+        let first = match job.place {
+            Place::Each(rows @ [_, _, ..]) => return self.start_rows(rows, job.want),
+            place => place.row(0),
+        };
+        let (pos, base) = (first.pos as u32, self.base(first.slot));
+        let step = Step { n_rows: n_rows as u32, pos, base, ..Step::default() };
+        match job.want {
+            Want::Tokens { sampling, recent, n_tokens } => {
+                return Ok(self.start_chain(step, sampling, recent, n_tokens));
+            }
+            Want::Choices(&[Draw { sampling, recent }]) => {
+                return Ok(self.start_chain(step, sampling, recent, 1));
+            }
+            _ => {}
         }
         if let (Want::AllLogits, 2..) = (job.want, n_rows) {
-            return self.all_logits(step);
+            return self.all_logits(step, &[]);
         }
-        let outcome = match job.want {
-            Want::Nothing | Want::Tokens { .. } => Outcome::Nothing,
-            Want::Hidden => Outcome::Hidden { n_rows },
-            Want::LastLogits | Want::AllLogits => Outcome::Logits { n_rows: 1 },
-        };
+        let outcome = outcome_of(job.want, n_rows);
         self.reserve(outcome)?;
         self.put_step(LAYERS, &step);
         self.write_steps(LAYERS..LAYERS + 1);
-        let tail: &[Part] =
-            if matches!(outcome, Outcome::Logits { .. }) { &[Part::Head] } else { &[] };
+        let has_head = self.plan.gives_logits();
+        let tail: &[Part] = match outcome {
+            Outcome::Logits { .. } => &[Part::Head],
+            Outcome::Hidden { .. } if has_head => &[Part::Normed],
+            _ => &[],
+        };
         self.evaluate(step, LAYERS, tail, |player, encoder| match outcome {
             Outcome::Hidden { n_rows } => player.copy_hidden(encoder, n_rows),
             Outcome::Logits { .. } => player.copy_logits(encoder, 0..1, 1),
@@ -144,7 +137,11 @@ impl GpuPlayer {
         let mut plays = [layers; MAX_PLAYS];
         let n = 1 + tail.len();
         let mut encoder;
-        if step.n_rows == 1 {
+        if let [Part::Normed] = tail {
+            // Of all rows, and from where the plain list leaves them.
+            encoder = self.prefill(step, slot, &[]);
+            self.pass(&mut encoder, &[Play::new(Part::Normed, &step, slot)]);
+        } else if step.n_rows == 1 {
             encoder = self.encoder();
             for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
                 play.part = part;
@@ -154,7 +151,7 @@ impl GpuPlayer {
             let last = Step { n_rows: 1, row: step.n_rows - 1, ..step };
             self.put_step(HEAD, &last);
             self.write_steps(HEAD..HEAD + 1);
-            encoder = self.prefill(step, slot);
+            encoder = self.prefill(step, slot, &[]);
             for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
                 let part = if part == Part::Head { Part::LastHead } else { part };
                 *play = Play::new(part, &last, HEAD);
@@ -167,13 +164,21 @@ impl GpuPlayer {
 
     /// The layers of a chunk in as many submits as the time budget asks; the encoder of the last
     /// one is still open.
-    fn prefill(&mut self, step: Step, slot: usize) -> wgpu::CommandEncoder {
+    pub(crate) fn prefill(
+        &mut self,
+        step: Step,
+        slot: usize,
+        rows: &[u32],
+    ) -> wgpu::CommandEncoder {
         let n = self.schedule.part(Part::Prefill { from: 0, to: usize::MAX }).len();
-        let per_submit = n.div_ceil(self.n_submits(step.n_rows as usize)).max(1);
+        // Rows of several sequences are a step like a token's, however many there are.
+        let n_submits = if rows.is_empty() { self.n_submits(step.n_rows as usize) } else { 1 };
+        let per_submit = n.div_ceil(n_submits).max(1);
         let mut encoder = self.encoder();
         for from in (0..n).step_by(per_submit) {
             let to = (from + per_submit).min(n);
-            self.pass(&mut encoder, &[Play::new(Part::Prefill { from, to }, &step, slot)]);
+            let part = Part::Prefill { from, to };
+            self.pass(&mut encoder, &[Play::of_rows(part, &step, slot, rows)]);
             if to < n {
                 let full = std::mem::replace(&mut encoder, self.encoder());
                 self.submit_encoder(full);
@@ -183,7 +188,7 @@ impl GpuPlayer {
     }
 
     /// Logits of all rows, as many at a time as the logits buffer holds.
-    fn all_logits(&mut self, step: Step) -> Result<Outcome, PlayerError> {
+    pub(crate) fn all_logits(&mut self, step: Step, rows: &[u32]) -> Result<Outcome, PlayerError> {
         let n_rows = step.n_rows as usize;
         let outcome = Outcome::Logits { n_rows };
         self.reserve(outcome)?;
@@ -200,7 +205,7 @@ impl GpuPlayer {
             self.put_step(HEAD + i, &piece(i).2);
         }
         self.write_steps(HEAD..HEAD + n_pieces);
-        let mut encoder = self.prefill(step, LAYERS);
+        let mut encoder = self.prefill(step, LAYERS, rows);
         for i in 0..n_pieces {
             let (row, n, step) = piece(i);
             self.pass(&mut encoder, &[Play::new(Part::RowsHead, &step, HEAD + i)]);
@@ -208,5 +213,14 @@ impl GpuPlayer {
         }
         self.submit_encoder(encoder);
         Ok(outcome)
+    }
+}
+
+/// What comes back of a job that chooses no tokens.
+pub(crate) fn outcome_of(want: Want<'_>, n_rows: usize) -> Outcome {
+    match want {
+        Want::Nothing | Want::Tokens { .. } | Want::Choices(_) => Outcome::Nothing,
+        Want::Hidden => Outcome::Hidden { n_rows },
+        Want::LastLogits | Want::AllLogits => Outcome::Logits { n_rows: 1 },
     }
 }

@@ -23,6 +23,7 @@ mod place;
 mod platform;
 mod player;
 mod profile;
+mod rows;
 mod schedule;
 mod signal;
 mod store;

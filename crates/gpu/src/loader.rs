@@ -7,6 +7,7 @@
 
 use std::task::{Context, Poll};
 
+use kernels::check::check_slots;
 use kernels::shader::layout::UNIT;
 use kernels::{Loader, Op, Plan, Player, PlayerConfig, PlayerError, WeightId};
 
@@ -131,8 +132,10 @@ fn max_spans(plan: &Plan, config: PlayerConfig) -> usize {
 /// What the kernels take for granted.
 fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
     let refuse = |what: String| Err(PlayerError::Unsupported { device: gpu.name(), what });
-    if config.n_ctx == 0 || config.n_ctx > MAX_CONTEXT {
-        return refuse(format!("a context of {} tokens", config.n_ctx));
+    check_slots(&config, &gpu.name())?;
+    let n_positions = config.n_ctx.saturating_mul(config.n_slots);
+    if config.n_ctx == 0 || n_positions > MAX_CONTEXT {
+        return refuse(format!("contexts of {n_positions} tokens in all"));
     }
     for op in &plan.ops {
         if let Op::RopeKv { heads, .. } | Op::Attention { heads, .. } = op {

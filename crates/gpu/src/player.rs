@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use kernels::{
-    Counters, Job, OpTime, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo, Sampling,
+    Counters, Job, OpTime, Peaks, Place, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
+    Sampling,
 };
 use wgpu::Buffer;
 
@@ -27,6 +28,8 @@ type Measuring = Pin<Box<dyn Future<Output = Result<Peaks, PlayerError>>>>;
 /// A model on the GPU.
 pub struct GpuPlayer {
     pub(crate) gpu: Gpu,
+    /// For messages; made once.
+    pub(crate) name: String,
     pub(crate) plan: Plan,
     pub(crate) config: PlayerConfig,
     pub(crate) store: Store,
@@ -66,6 +69,7 @@ impl GpuPlayer {
             hidden: Vec::new(),
             tokens: Vec::with_capacity(MAX_CHAIN),
             counters: Counters { objects_created: n_objects, ..Counters::default() },
+            name: gpu.name(),
             gpu,
             plan,
             config,
@@ -151,6 +155,8 @@ impl Player for GpuPlayer {
         let started_ms = self.now_ms();
         let outcome = self.start(job, n_rows)?;
         self.finish_profile();
+        // What a step of several sequences takes says nothing of a prompt's chunks.
+        let n_rows = if matches!(job.place, Place::Each(_)) { 1 } else { n_rows };
         self.request(outcome, n_rows, started_ms);
         self.count_encoding(started_ms);
         self.gpu.health.check()

@@ -122,7 +122,7 @@ impl Profile {
         encoder: &mut wgpu::CommandEncoder,
         pipelines: &Pipelines,
         schedule: &Schedule,
-        plays: &[Play],
+        plays: &[Play<'_>],
     ) -> (u64, u64) {
         if self.inside {
             let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

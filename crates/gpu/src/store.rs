@@ -4,7 +4,7 @@
 //! buffer is made, so that a model that cannot fit is refused with numbers.
 
 use kernels::shader::layout::UNIT;
-use kernels::{KvType, Op, Plan, PlayerConfig, PlayerError};
+use kernels::{KvType, MAX_SLOTS, Op, Plan, PlayerConfig, PlayerError};
 use wgpu::{Buffer, BufferUsages};
 
 use crate::adapter::Gpu;
@@ -86,7 +86,7 @@ pub struct Store {
 }
 
 /// Widest rows over all layers.
-pub fn widths(plan: &Plan, max_rows: usize, max_binding_bytes: u64) -> Widths {
+pub fn widths(plan: &Plan, n_slots: usize, max_binding_bytes: u64) -> Widths {
     let pad = |n: usize| n.next_multiple_of(UNIT);
     let mut widths = Widths { x: pad(plan.dims.dim), qkv: 0, a: 0, h: 0, logits_rows: 1 };
     for op in &plan.ops {
@@ -104,7 +104,7 @@ pub fn widths(plan: &Plan, max_rows: usize, max_binding_bytes: u64) -> Widths {
     }
     let row_bytes = (plan.dims.n_vocab * 4).max(1);
     let logits_bytes = usize::try_from(max_binding_bytes).unwrap_or(usize::MAX).min(LOGITS_BYTES);
-    widths.logits_rows = (logits_bytes / row_bytes).clamp(1, max_rows);
+    widths.logits_rows = (logits_bytes / row_bytes).clamp(n_slots, MAX_ROWS);
     widths
 }
 
@@ -122,6 +122,20 @@ fn cache_bytes(kv: KvType, n_ctx: usize, width: usize) -> u64 {
 /// Bytes of the widest input's rows, quantized.
 fn quantized_bytes(w: Widths) -> usize {
     MAX_ROWS * w.x.max(w.a).max(w.h) / UNIT * QUANTIZED_UNIT_BYTES
+}
+
+/// Where the ids begin that penalties look at for row `row` of a step of several sequences: behind
+/// the chosen ones.
+pub fn recent_of_row(config: PlayerConfig, row: usize) -> usize {
+    CHAIN_IDS + config.n_ctx.max(MAX_SLOTS) + row * MAX_RECENT
+}
+
+/// Ids in all.
+fn n_ids(config: PlayerConfig) -> usize {
+    match config.n_slots {
+        1 => CHAIN_IDS + config.n_ctx,
+        n => recent_of_row(config, n),
+    }
 }
 
 /// Makes buffers and keeps count.
@@ -163,7 +177,7 @@ fn needs(plan: &Plan, placement: &Placement, config: PlayerConfig, w: Widths) ->
     for op in &plan.ops {
         if let Op::RopeKv { heads, .. } = op {
             let width = heads.n_kv_heads * heads.head_dim;
-            let bytes = cache_bytes(config.kv, config.n_ctx, width);
+            let bytes = cache_bytes(config.kv, config.n_ctx * config.n_slots, width);
             kv += 2 * bytes;
             if bytes > largest.1 {
                 largest = ("one layer of the KV cache", bytes);
@@ -208,7 +222,7 @@ impl Store {
         config: PlayerConfig,
         max_spans: usize,
     ) -> Result<Store, PlayerError> {
-        let w = widths(plan, MAX_ROWS, gpu.limits.max_storage_buffer_binding_size);
+        let w = widths(plan, config.n_slots, gpu.limits.max_storage_buffer_binding_size);
         let needs = needs(plan, placement, config, w);
         check(gpu, &needs)?;
         let total = needs.weights + needs.kv + needs.scratch;
@@ -227,7 +241,7 @@ impl Store {
         let rows = |width: usize| MAX_ROWS * 4 * width;
         let n_vocab = plan.dims.n_vocab;
         let lists = n_vocab.div_ceil(TOPK_SLICE) * TOPK_MAX;
-        let partial = plan.dims.n_heads * max_spans * (plan.dims.head_dim + 4);
+        let partial = config.n_slots * plan.dims.n_heads * max_spans * (plan.dims.head_dim + 4);
         let readback = (4 * n_vocab * w.logits_rows).max(rows(plan.dims.dim));
         let store = Store {
             weights,
@@ -243,7 +257,7 @@ impl Store {
             logits: m.storage("logits", 4 * n_vocab * w.logits_rows),
             partial: m.storage("partial", 4 * partial),
             lists: m.storage("lists", 8 * lists),
-            ids: m.storage("ids", 4 * (CHAIN_IDS + config.n_ctx)),
+            ids: m.storage("ids", 4 * n_ids(config)),
             steps: m.make("steps", UNIFORM_STRIDE * SLOTS as u64, BufferUsages::UNIFORM),
             angles: plan
                 .ropes
@@ -278,7 +292,11 @@ fn kv_layers(m: &mut Maker<'_>, plan: &Plan, config: PlayerConfig) -> Vec<KvLaye
         }
     }
     let mut make = |label, width| {
-        m.make(label, cache_bytes(config.kv, config.n_ctx, width), BufferUsages::STORAGE)
+        m.make(
+            label,
+            cache_bytes(config.kv, config.n_ctx * config.n_slots, width),
+            BufferUsages::STORAGE,
+        )
     };
     widths.iter().map(|&w| KvLayer { k: make("keys", w), v: make("values", w) }).collect()
 }

@@ -3,6 +3,8 @@
 //! Must never know: wgpu, threads, files, architectures.
 #![deny(missing_docs)]
 
+pub mod check;
+pub mod job;
 pub mod plan;
 pub mod player;
 pub mod reference;
@@ -11,10 +13,11 @@ pub mod sampling;
 pub mod shader;
 pub mod twin;
 
+pub use job::{Draw, Input, Job, Place, RowAt, Want};
 pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
 pub use player::{
-    Counters, Input, Job, KvType, LOAD_ROWS, Loader, OpTime, Peaks, Player, PlayerConfig,
-    PlayerError, PlayerInfo, ReadRows, Want,
+    Counters, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Player, PlayerConfig,
+    PlayerError, PlayerInfo, ReadRows,
 };
 pub use rope::{RopeStyle, RopeTable};
 pub use sampling::Sampling;

@@ -10,6 +10,7 @@
 use std::ops::Range;
 use std::task::{Context, Poll};
 
+use crate::job::Job;
 use crate::plan::WeightId;
 use crate::sampling::Sampling;
 
@@ -36,54 +37,22 @@ impl KvType {
     }
 }
 
+/// Most sequences of one player: what is kept per sequence (logits, ids, parameters of its row) is
+/// sized at load. With as many rows in a step its products are bound by arithmetic on every device
+/// and gain nothing from more.
+pub const MAX_SLOTS: usize = 32;
+
 /// What is fixed when a player is made.
 #[derive(Clone, Copy, Debug)]
 pub struct PlayerConfig {
-    /// Capacity of the KV cache, in tokens.
+    /// Capacity of the KV cache, in tokens of one sequence.
     pub n_ctx: usize,
+    /// Sequences the cache holds side by side, each with `n_ctx` tokens; 1 to [`MAX_SLOTS`].
+    pub n_slots: usize,
     /// Storage type of the cache.
     pub kv: KvType,
     /// Threads for CPU players; 0 = as many as the machine offers.
     pub n_threads: usize,
-}
-
-/// The rows a job starts from. One sequence: row `i` stands at position `Job::pos + i`.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// Token ids; the Plan starts with `Embed`.
-    Tokens(&'a [u32]),
-    /// `[n_rows, dim]` from the player before (layer split).
-    Hidden(&'a [f32]),
-}
-
-/// What the job must leave behind besides the KV cache.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "each variant names its fields")]
-pub enum Want<'a> {
-    /// Only the cache (a prefill chunk that is not the last).
-    Nothing,
-    /// Hidden rows of all tokens, for the next player of a layer split.
-    Hidden,
-    /// Logits of the last row.
-    LastLogits,
-    /// Logits of every row.
-    AllLogits,
-    /// Choose the next token on the device from the last row, then feed it back, `n_tokens` times
-    /// in all. `recent` are the ids penalties look at, oldest first. Only for samplings the player
-    /// accepts ([`Player::can_sample`]).
-    Tokens { sampling: &'a Sampling, recent: &'a [u32], n_tokens: usize },
-}
-
-/// One evaluation: at most [`Player::max_rows`] rows. Cache rows at `pos..` are overwritten; rows
-/// before `pos` must have been written by earlier jobs. Rewinding is just a smaller `pos`.
-#[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
-    /// Rows to start from.
-    pub input: Input<'a>,
-    /// Position of the first row.
-    pub pos: usize,
-    /// What to leave behind.
-    pub want: Want<'a>,
 }
 
 /// Counts since the player was made; the difference over a token is asserted in tests.
@@ -169,6 +138,11 @@ pub enum PlayerError {
     Token { id: u32, n_vocab: usize },
     #[error("a job of {n_rows} rows is above the limit of {max_rows}")]
     Rows { n_rows: usize, max_rows: usize },
+    #[error(
+        "slot {slot} is none of the {n_slots} the model was loaded with, or it is used twice at \
+         once; load the model with more slots"
+    )]
+    Slot { slot: usize, n_slots: usize },
 }
 
 /// Takes a model's bytes and becomes a [`Player`].
@@ -211,17 +185,18 @@ pub trait Player {
     /// Most rows one job may have; a prefill is cut into chunks of at most this.
     fn max_rows(&self) -> usize;
 
-    /// True if [`Want::Tokens`] works for this sampling.
+    /// True if [`Want::Tokens`](crate::Want::Tokens) works for this sampling.
     fn can_sample(&self, sampling: &Sampling) -> bool;
 
     /// Checks the job and starts it.
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError>;
 
-    /// Queues `n_tokens` more tokens behind the [`Want::Tokens`] job submitted last, fed on the
-    /// device by its last token, before its own tokens are read: the device never waits for the
-    /// host. Jobs are polled and read in order, one `poll` each. False if this player does not do
-    /// that, or its queue or the context is full now. A [`Player::submit`] drops the results of
-    /// jobs that are still queued; the cache rows they wrote are not before those of the chain.
+    /// Queues `n_tokens` more tokens behind the job submitted last, one that chooses tokens
+    /// (`Want::Tokens`): fed on the device by its last token, before its own tokens are read,
+    /// so that the device never waits for the host. Jobs are polled and read in order, one `poll`
+    /// each. False if this player does not do that, or its queue or the context is full now. A
+    /// [`Player::submit`] drops the results of jobs that are still queued; the cache rows they
+    /// wrote are not before those of the chain.
     fn submit_next(&mut self, _n_tokens: usize) -> Result<bool, PlayerError> {
         Ok(false)
     }
@@ -235,7 +210,7 @@ pub trait Player {
     /// Hidden rows of the last job: `[n_rows, dim]`.
     fn hidden(&self) -> &[f32];
 
-    /// Tokens chosen by the last job.
+    /// Tokens chosen by the last job: of one sequence in order, or one per row.
     fn tokens(&self) -> &[u32];
 
     /// Counts since the player was made.

@@ -60,7 +60,7 @@ fn element(name: &str, i: usize) -> f32 {
 }
 
 fn load(plan: &Plan) -> Box<dyn Player> {
-    let config = PlayerConfig { n_ctx: 16, kv: KvType::F32, n_threads: 1 };
+    let config = PlayerConfig { n_ctx: 16, n_slots: 1, kv: KvType::F32, n_threads: 1 };
     let mut loader = reference::loader(plan, config).unwrap();
     for (id, weight) in plan.weights.iter().enumerate() {
         let n = weight.n_rows * weight.n_cols;
@@ -71,7 +71,7 @@ fn load(plan: &Plan) -> Box<dyn Player> {
 }
 
 fn play(player: &mut dyn Player, input: Input<'_>, want: Want<'_>) {
-    player.submit(&Job { input, pos: 0, want }).unwrap();
+    player.submit(&Job { input, place: 0.into(), want }).unwrap();
     let mut poll = std::pin::pin!(poll_fn(|cx| player.poll(cx)));
     let done = poll.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(done, Poll::Ready(Ok(())));
@@ -102,15 +102,15 @@ fn layers_cover_all_ops_between_embedding_and_head() {
 #[test]
 fn jobs_outside_their_bounds_are_refused() {
     let mut player = load(&plan());
-    let mut refuse = |tokens: &[u32], pos| {
+    let mut refuse = |tokens: &[u32], pos: usize| {
         let (input, want) = (Input::Tokens(tokens), Want::LastLogits);
-        player.submit(&Job { input, pos, want }).unwrap_err()
+        player.submit(&Job { input, place: pos.into(), want }).unwrap_err()
     };
     assert_eq!(refuse(&[11], 0), PlayerError::Token { id: 11, n_vocab: N_VOCAB });
     assert_eq!(refuse(&[1, 1], 15), PlayerError::Context { pos: 16, n_ctx: 16 });
     assert!(matches!(refuse(&[], 0), PlayerError::Rows { n_rows: 0, .. }));
     let input = Input::Hidden(&[0.0; DIM]);
-    assert!(player.submit(&Job { input, pos: 0, want: Want::LastLogits }).is_err());
+    assert!(player.submit(&Job { input, place: 0.into(), want: Want::LastLogits }).is_err());
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Detokenizer {
     held: Vec<u8>,
     /// Whether control tokens are shown by their text.
     special: bool,
+    /// Control tokens that are shown even where the others are not.
+    shown: Vec<u32>,
     /// Whether the next visible token begins the text (its marking space is left out).
     at_start: bool,
 }
@@ -24,7 +26,13 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// For tokens that go on from other text (an answer): a leading space is part of them.
     pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
-        Detokenizer { tokenizer, held: Vec::new(), special: false, at_start: false }
+        Detokenizer {
+            tokenizer,
+            held: Vec::new(),
+            special: false,
+            shown: Vec::new(),
+            at_start: false,
+        }
     }
 
     /// For tokens from the beginning of a text: the space that encoding put before it is left out.
@@ -39,10 +47,18 @@ impl Detokenizer {
         Detokenizer { special, ..self }
     }
 
+    /// Shows these control tokens by their text, the others not: a mark before tool calls may be
+    /// one.
+    #[must_use]
+    pub fn showing(self, shown: Vec<u32>) -> Self {
+        Detokenizer { shown, ..self }
+    }
+
     /// Takes a token; returns the text that is complete now, which may be empty.
     pub fn push(&mut self, id: u32) -> String {
         let tokenizer = Arc::clone(&self.tokenizer);
-        let shown = visible(&tokenizer, id, self.special, &mut self.at_start);
+        let special = self.special || self.shown.contains(&id);
+        let shown = visible(&tokenizer, id, special, &mut self.at_start);
         self.push_bytes(shown)
     }
 

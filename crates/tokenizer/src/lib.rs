@@ -257,6 +257,12 @@ impl Tokenizer {
         self.vocab.piece(id)
     }
 
+    /// The bytes a token adds to a text: nothing for control and unknown tokens, which text does
+    /// not show, and for unused ones; `None` for an id that is no token.
+    pub fn text_bytes(&self, id: u32) -> Option<&[u8]> {
+        self.piece(id).map(|piece| if self.is_hidden(id) { &[] } else { piece })
+    }
+
     /// The text of a token as the file has it (`Ġhello`, `▁hello`, `<|im_end|>`).
     pub fn token_text(&self, id: u32) -> Option<&str> {
         self.vocab.text(id).and_then(|text| std::str::from_utf8(text).ok())
@@ -305,6 +311,14 @@ impl Tokenizer {
     /// Whether this is a control token.
     pub fn is_control(&self, id: u32) -> bool {
         self.vocab.attr(id).has(Attr::CONTROL)
+    }
+
+    /// The control token with this text.
+    pub fn control(&self, text: &str) -> Option<u32> {
+        match *self.encode(text, Encode { add_special: false, parse_special: true }) {
+            [id] if self.is_control(id) => Some(id),
+            _ => None,
+        }
     }
 
     /// Control and unknown tokens, which text does not show.

@@ -51,6 +51,34 @@ fn text_shows_no_control_tokens_unless_it_is_to() {
     assert_eq!(tokenizer.decode_with(&ids, true), "<|begin|>hello<|end|>");
     let mut shown = Detokenizer::new(Arc::clone(&tokenizer)).with_special(true);
     assert_eq!(shown.push(tokenizer.eos().unwrap()), "<|end|>");
+    let (begin, end) = (tokenizer.bos().unwrap(), tokenizer.eos().unwrap());
+    let mut one = Detokenizer::new(Arc::clone(&tokenizer)).showing(vec![end]);
+    assert_eq!((one.push(begin), one.push(end)), (String::new(), "<|end|>".to_owned()));
+}
+
+#[test]
+fn control_tokens_have_a_text_and_add_none() {
+    let tokenizer = Tokenizer::from_gguf(&byte_level("gpt-2")).unwrap();
+    let (begin, end) = (tokenizer.bos().unwrap(), tokenizer.eos().unwrap());
+    for (text, control) in [
+        ("<|begin|>", Some(begin)),
+        ("<|end|>", Some(end)),
+        ("<|end|><|end|>", None),
+        ("<tool>", None),
+        ("h", None),
+        ("", None),
+    ] {
+        assert_eq!(tokenizer.control(text), control, "{text}");
+    }
+    let letter = tokenizer.encode("h", PLAIN)[0];
+    for (id, bytes) in [
+        (end, Some(&b""[..])),
+        (begin + 1, Some(b"<tool>")),
+        (letter, Some(b"h")),
+        (u32::MAX, None),
+    ] {
+        assert_eq!(tokenizer.text_bytes(id), bytes, "{id}");
+    }
 }
 
 #[test]

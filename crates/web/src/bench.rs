@@ -61,7 +61,7 @@ impl BenchSettings {
 impl TestSettings {
     fn test(self) -> Test {
         let [n_prompt, n_gen, depth] = [self.prompt, self.output, self.depth].map(|n| n as usize);
-        Test { n_prompt, n_gen, depth }
+        Test { n_prompt, n_gen, depth, ..Test::default() }
     }
 }
 

@@ -283,7 +283,7 @@ async fn load(
     let opened = engine::open(gguf)?;
     let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     inner.kv.set(settings.kv()?);
-    let config = PlayerConfig { n_ctx, kv: inner.kv.get(), n_threads: 0 };
+    let config = PlayerConfig { n_ctx, n_slots: 1, kv: inner.kv.get(), n_threads: 0 };
     let tell = |phase: &str, done: f64, total: JsValue| {
         // What the listener throws is its own affair: the load goes on.
         let _ = on_progress.call3(&JsValue::UNDEFINED, &phase.into(), &done.into(), &total);

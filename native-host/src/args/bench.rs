@@ -26,10 +26,11 @@ pub enum BenchFormat {
 
 const HELP: &str = "\
 Lists are separated by commas or given by repeating the flag; every combination is measured.
-ppN reads N tokens, tgN writes N tokens one by one, @dN with N tokens in the cache before (these
-are read first and not timed). Each row is compared with what the device can do: bytes that must
-be read per token over its measured read bandwidth, operations over its measured peak. Rows during
-which the device itself changed by more than 15 % are marked as unsteady.
+ppN reads N tokens, tgN writes N tokens one by one (tgNxS: of S sequences together, tokens of all
+counted), @dN with N tokens in the cache before (these are read first and not timed). Each row is
+compared with what the device can do: bytes that must be read per token over its measured read
+bandwidth, operations over its measured peak. Rows during which the device itself changed by more
+than 15 % are marked as unsteady.
 
 Exit codes: 0 all rows measured, 1 some row failed, 2 wrong use, 10 a row is below --min-tok-s,
 130 interrupted (the rows so far are printed).
@@ -39,6 +40,7 @@ Examples:
   ingle bench a.gguf b.gguf -p 128,512 -n 32 -t 1,2 --device cpu
   ingle bench model.gguf -p 0 -n 32 -d 0,2048,8192 --kv f16,q8_0
   ingle bench model.gguf -pg 512,128 --device cpu,gpu --format json
+  ingle bench model.gguf -p 0 -n 32 --slots 1,4
   ingle bench model.gguf --profile -o bench.html
   ingle bench model.gguf -p 0 -n 128 --min-tok-s 20";
 
@@ -60,6 +62,9 @@ pub struct BenchArgs {
     /// Tokens in the cache before a test [default: 0]
     #[arg(short = 'd', long = "depth", value_name = "N", value_delimiter = ',')]
     pub d: Vec<usize>,
+    /// Sequences written together, in tests that only write [default: 1]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = slots())]
+    pub slots: Vec<usize>,
     /// Timed runs of each test
     #[arg(short = 'r', long = "runs", value_name = "N", value_parser = at_least_one())]
     #[arg(default_value_t = engine::bench::DEFAULT_RUNS)]
@@ -117,6 +122,12 @@ fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
 fn rows() -> impl clap::builder::TypedValueParser<Value = usize> {
     use clap::builder::TypedValueParser;
     clap::value_parser!(u32).range(1..).map(|n| n as usize)
+}
+
+/// As players bound them.
+fn slots() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::TypedValueParser;
+    clap::value_parser!(u32).range(1..=kernels::MAX_SLOTS as i64).map(|n| n as usize)
 }
 
 /// As [`crate::settings`] bounds them.

@@ -166,7 +166,8 @@ fn load_and_run(
     };
     let mut load_args = config.load.clone();
     load_args.ctx = Some(wanted.n_ctx().max(args.ctx.unwrap_or(0)));
-    let player = settings::player_config(&load_args, &opened)?;
+    let mut player = settings::player_config(&load_args, &opened)?;
+    player.n_slots = wanted.n_slots();
     let mut session = load::load_opened(opened, &load_args, player)?;
     warn_of_slow_kernels(&session);
     for &n_batch in &config.batches {

@@ -4,6 +4,7 @@
 //! allocator is the proof for memory; it sees the whole process, so the rows run in one test.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod go;
 mod table;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use table::{Want, table};
 
-use chat::{ChatTemplate, Error, Family, Message, RenderOptions, SpecialTokens};
+use chat::{ChatTemplate, Error, Family, GoTemplate, Message, RenderOptions, SpecialTokens};
 
 struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
@@ -41,12 +42,20 @@ const MAX_HEAP: usize = 64 << 20;
 /// Time one row may take in an unoptimized build on a busy machine; optimized it is under 0.2 s.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-fn verdict(source: &str) -> Want {
-    let outcome = ChatTemplate::with_source(source, SpecialTokens::default()).and_then(|t| {
-        let messages = [Message::new("user", "Hi"), Message::new("assistant", "Hello")];
-        t.render(&messages, &RenderOptions::answer())
-    });
-    match outcome {
+fn jinja(source: &str, messages: &[Message]) -> Result<String, Error> {
+    let template = ChatTemplate::with_source(source, SpecialTokens::default())?;
+    template.render(messages, &RenderOptions::answer())
+}
+
+fn go_template(source: &str, messages: &[Message]) -> Result<String, Error> {
+    GoTemplate::new(source)?.render(messages, &RenderOptions::answer())
+}
+
+type Render = fn(&str, &[Message]) -> Result<String, Error>;
+
+fn verdict(source: &str, render: Render) -> Want {
+    let messages = [Message::new("user", "Hi"), Message::new("assistant", "Hello")];
+    match render(source, &messages) {
         Ok(text) => {
             assert!(text.len() <= chat::limits::MAX_OUTPUT_BYTES);
             Want::Text
@@ -54,7 +63,7 @@ fn verdict(source: &str) -> Want {
         Err(Error::TemplateDepth) => Want::Depth,
         Err(Error::Fuel) => Want::Fuel,
         Err(Error::OutputLimit) => Want::Output,
-        Err(Error::TemplateSyntax { .. }) => Want::Syntax,
+        Err(Error::TemplateSyntax { .. } | Error::GoSyntax { .. }) => Want::Syntax,
         Err(Error::TemplateSize { .. }) => Want::Size,
         Err(Error::Raised { .. } | Error::Failed { .. }) => Want::Failed,
         Err(other) => panic!("{other:?}"),
@@ -64,11 +73,14 @@ fn verdict(source: &str) -> Want {
 #[test]
 fn hostile_templates_are_refused_within_bounds() {
     let mut wrong = Vec::new();
-    for (name, source, want) in table() {
+    let both = [(table(), jinja as Render), (go::table(), go_template as Render)];
+    let rows =
+        both.into_iter().flat_map(|(rows, render)| rows.into_iter().map(move |r| (r, render)));
+    for ((name, source, want), render) in rows {
         let before = NOW.load(Relaxed);
         PEAK.store(before, Relaxed);
         let start = Instant::now();
-        let got = verdict(&source);
+        let got = verdict(&source, render);
         let (time, heap) = (start.elapsed(), PEAK.load(Relaxed).saturating_sub(before));
         if got != want {
             wrong.push(format!("{name}: {got:?}, want {want:?}"));

@@ -11,6 +11,7 @@ pub mod vnni;
 use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
+use super::stamp_few::stamp_few;
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
 use super::stamp_tile::{isa_table, stamp_pack_tile, stamp_tile, tiles};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
@@ -34,7 +35,7 @@ const PREFETCH_BYTES: usize = 4096;
 /// The AVX2 set.
 pub static ISA: Isa = {
     let (small, wide) = (tiles!(tile, false), tiles!(tile, true));
-    isa_table!("AVX2", [small, wide, small, wide])
+    isa_table!(few; "AVX2", [small, wide, small, wide])
 };
 
 /// True if this machine runs these kernels.
@@ -274,6 +275,7 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 
 stamp_quantized!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_dots!(#[target_feature(enable = "avx2,fma,f16c")]);
+stamp_few!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_floats!(#[target_feature(enable = "avx2,fma,f16c")]);
 stamp_tile!(WIDE, #[target_feature(enable = "avx2,fma,f16c")]);
 stamp_pack_tile!(#[target_feature(enable = "avx2,fma,f16c")]);

@@ -8,6 +8,7 @@
 use std::arch::x86_64::*;
 
 use super::stamp::{stamp_dots, stamp_quantized};
+use super::stamp_few::stamp_few;
 use super::stamp_float::{exp, gelu_tanh, silu, stamp_floats};
 use super::stamp_tile::{isa_table, stamp_pack_tile, tiles};
 use super::{Act, ActMut, FloatArgs, Isa, Panel, TILE_COLS, TILE_ROWS, TileAct};
@@ -31,7 +32,7 @@ const PREFETCH_BYTES: usize = 4096;
 /// The AVX-512 set.
 pub static ISA: Isa = {
     let (flat, by_super) = (tiles!(tile, false), tiles!(tile, true));
-    isa_table!("AVX-512 VNNI", [flat, flat, by_super, by_super])
+    isa_table!(few; "AVX-512 VNNI", [flat, flat, by_super, by_super])
 };
 
 /// True if this machine runs these kernels.
@@ -230,6 +231,7 @@ unsafe fn f_from_bf16(p: *const u16) -> F {
 
 stamp_quantized!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 stamp_dots!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
+stamp_few!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 stamp_floats!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 stamp_pack_tile!(#[target_feature(enable = "avx512bw,avx512vl,avx512dq,avx512vnni")]);
 

@@ -7,6 +7,8 @@
 //! than vocabulary (a tile that fits in the registers), an instruction set has its own form.
 
 mod stamp;
+#[cfg(target_arch = "x86_64")]
+mod stamp_few;
 mod stamp_float;
 #[cfg(target_arch = "aarch64")]
 mod stamp_neon;
@@ -53,6 +55,10 @@ pub const PANEL_BLOCKS: usize = 8;
 /// Most strips that [`Isa::matvecs`] walks in step: four make up for a prefetcher that is slow to
 /// start, more gain nothing. How many it does walk, [`crate::streams`] finds out.
 pub const STREAMS: usize = 4;
+
+/// Most rows of [`Isa::few`]: their sums fit the registers of AVX-512, and with four rows a product
+/// takes about as long to compute as its weights take to arrive.
+pub const FEW_ROWS: usize = 4;
 
 /// One quantized activation row.
 #[derive(Clone, Copy)]
@@ -121,6 +127,8 @@ pub struct TileAct {
 pub type MatVec = unsafe fn(*const u8, usize, &Act, *mut f32);
 /// As [`MatVec`] for up to [`STREAMS`] strips in step; `out[n_strips][16]`.
 pub type MatVecs = unsafe fn(&[*const u8], usize, &Act, *mut f32);
+/// As [`MatVec`] for one to [`FEW_ROWS`] rows; `out[n_rows][16]`, each with the bits it has alone.
+pub type MatVecFew = unsafe fn(*const u8, usize, &[Act], *mut f32);
 /// Unpacks blocks `first..first + n` of a strip into one side of a panel.
 pub type Unpack = unsafe fn(*const u8, usize, usize, &Panel, usize);
 /// `c[4][32] (+)= tile · panel` over `n` blocks; the flag says "add".
@@ -159,6 +167,8 @@ pub struct Isa {
     pub matvec: [MatVec; N_FORMATS],
     /// Where there is no prefetch instruction, which makes one stream as fast as several.
     pub matvecs: Option<[MatVecs; N_FORMATS]>,
+    /// Where weights are expanded once for several rows; else [`Isa::matvec`] runs for each.
+    pub few: Option<[MatVecFew; N_FORMATS]>,
     pub unpack: [Unpack; N_FORMATS],
     /// By super-blocks and wide codes (bits 1, 0), then 16-column sub-blocks and minimums.
     pub tile: [[Tile; 4]; 4],

@@ -5,18 +5,26 @@
 //! `TILE_CODE_BYTES` and `TILE_CODE_FLIP` the form of activation codes it reads. Sets with enough
 //! registers for the whole tile, or with other code sizes, have their own `tile` and `pack_tile`.
 
-/// An [`super::Isa`] of the kernels in scope: its name, its tiles, its own `unpack` if it has one.
+/// An [`super::Isa`] of the kernels in scope: its name, its tiles, its own `unpack` if it has one;
+/// with `few;` in front also the kernel of [`super::stamp_few`].
 macro_rules! isa_table {
     ($name:literal, $tile:expr) => {
         isa_table!($name, $tile, unpack)
     };
     ($name:literal, $tile:expr, $unpack:ident) => {
+        isa_table!(@ $name, $tile, $unpack, None)
+    };
+    (few; $name:literal, $tile:expr) => {
+        isa_table!(@ $name, $tile, unpack, Some(for_all_formats!(matvec_few)))
+    };
+    (@ $name:literal, $tile:expr, $unpack:ident, $few:expr) => {
         Isa {
             name: $name,
             uses_q16: USES_Q16,
             tile_code_bytes: TILE_CODE_BYTES,
             matvec: for_all_formats!(matvec),
             matvecs: None,
+            few: $few,
             unpack: for_all_formats!($unpack),
             tile: $tile,
             float_gemm: [float_gemm::<0>, float_gemm::<1>, float_gemm::<2>],

@@ -4,6 +4,8 @@
 //! magnitudes. Shapes have odd rows, odd numbers of 32-blocks, and chunks that are no whole tiles.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod few;
+
 use quant::TensorType;
 
 use super::{Isa, available};

@@ -82,6 +82,7 @@ macro_rules! relaxed_isa {
                 tile_code_bytes: code_bytes($mode),
                 matvec: for_all_formats!(matvec),
                 matvecs: Some(for_all_formats!(matvecs)),
+                few: None,
                 unpack: for_all_formats!(unpack_codes),
                 tile: [
                     tiles!(narrow, $mode),

@@ -112,7 +112,7 @@ pub fn prefill(player: &mut dyn Player, tokens: &[u32]) {
     for (i, ids) in tokens.chunks(chunk).enumerate() {
         let is_last = (i + 1) * chunk >= tokens.len();
         let want = if is_last { Want::LastLogits } else { Want::Nothing };
-        play(player, &Job { input: Input::Tokens(ids), pos: i * chunk, want });
+        play(player, &Job { input: Input::Tokens(ids), place: (i * chunk).into(), want });
     }
 }
 

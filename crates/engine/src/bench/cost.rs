@@ -103,6 +103,18 @@ impl Cost {
         (pos..pos + n).map(|pos| self.token(pos)).fold(Work::default(), Work::add)
     }
 
+    /// `n` tokens of each of `n_slots` sequences, step by step: weights are read once a step, and
+    /// what is seen of each.
+    pub fn together(&self, n_slots: usize, pos: usize, n: usize) -> Work {
+        let more = n_slots.saturating_sub(1) as f64;
+        let weights = (self.layer_bytes + self.head_bytes) as f64;
+        let step = |pos: usize| {
+            let one = self.token(pos);
+            Work { bytes: one.bytes + more * (one.bytes - weights), ops: one.ops * (1.0 + more) }
+        };
+        (pos..pos + n).map(step).fold(Work::default(), Work::add)
+    }
+
     /// A prompt of `n` tokens from position `pos` on, at most `rows` at a time, with the head for
     /// the last token only.
     pub fn prompt(&self, pos: usize, n: usize, rows: usize) -> Work {
@@ -163,6 +175,8 @@ mod tests {
         assert_eq!(cost.kv_bytes(9), 14 * 256);
         assert_eq!(cost.tokens(9, 2), work(3000 + 29 * 256, 12000 + 29 * 1024));
         assert_eq!(cost.tokens(9, 0), Work::default());
+        assert_eq!(cost.together(1, 9, 2), cost.tokens(9, 2));
+        assert_eq!(cost.together(3, 9, 1), work(1500 + 3 * 14 * 256, 3 * (6000 + 14 * 1024)));
     }
 
     #[test]

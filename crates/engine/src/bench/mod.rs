@@ -14,6 +14,7 @@
 mod cost;
 mod field;
 mod html;
+mod jobs;
 mod progress;
 mod roofline;
 mod row;
@@ -30,7 +31,7 @@ pub use progress::{Pace, Progress, Step, Watch};
 pub use roofline::{Bound, Part, Roofline};
 pub use row::{Asked, DRIFT_MAX, Outcome, Row, SPREAD_MAX, Subject};
 pub use run::run;
-pub use settings::{DEFAULT_RUNS, Settings, Test, tests};
+pub use settings::{DEFAULT_RUNS, Settings, Test, tests, with_slots};
 pub use stats::{Stats, drift};
 pub use table::{csv, markdown, markdown_profile, summary};
 pub use text::duration;

@@ -7,27 +7,26 @@
 
 use std::collections::VecDeque;
 
-use kernels::{Input, Job, Peaks, PlayerError, Sampling, Want};
+use kernels::{Peaks, PlayerError};
 
 use super::progress::{Pace, Progress, Step, Watch};
 use super::roofline::Roofline;
 use super::row::{Asked, Outcome, Row, Subject};
 use super::settings::{Settings, Test};
-use super::stats::{Stats, drift};
+use super::stats::drift;
 use crate::error::Error;
-use crate::request::MAX_TOKENS_PER_JOB;
 use crate::session::Session;
 
 /// A warm-up writes at most so many tokens: what is slow the first time (pages, pipelines, clocks)
 /// is over by then, and long tests would take twice as long otherwise.
-const WARM_UP_TOKENS: usize = 16;
+pub(super) const WARM_UP_TOKENS: usize = 16;
 
 /// Milliseconds between two looks at the host's event loop. Each costs a message in a browser, and
 /// a cancel may take this long to be seen.
 const YIELD_MS: f64 = 100.0;
 
 /// Why a test ended early.
-enum Stop {
+pub(super) enum Stop {
     Asked,
     Failed(Error),
 }
@@ -86,6 +85,7 @@ pub async fn run(
         step_start: now,
         step_left: None,
         last_yield: now,
+        slot: 0,
         queue: VecDeque::new(),
     };
     let mut rows = Vec::new();
@@ -119,23 +119,14 @@ pub async fn run(
     rows
 }
 
-/// What a job starts from.
-#[derive(Clone, Copy)]
-enum Rows {
-    /// This id.
-    One(u32),
-    /// So many of our ids.
-    Many(usize),
-}
-
-struct Bench<'a> {
-    session: &'a mut Session,
-    settings: &'a Settings,
+pub(super) struct Bench<'a> {
+    pub(super) session: &'a mut Session,
+    pub(super) settings: &'a Settings,
     pace: &'a mut Pace,
     watch: &'a mut dyn Watch,
     /// As many as a job may have; every chunk is made of their first.
-    ids: Vec<u32>,
-    n_batch: usize,
+    pub(super) ids: Vec<u32>,
+    pub(super) n_batch: usize,
     /// As measured last: the end of a row is the start of the next.
     peaks: Option<Peaks>,
     index: usize,
@@ -144,8 +135,10 @@ struct Bench<'a> {
     /// Seconds left when the step began.
     step_left: Option<f64>,
     last_yield: f64,
+    /// The sequence that is read or written alone.
+    pub(super) slot: usize,
     /// For each job that was submitted: how many tokens are written when it is done.
-    queue: VecDeque<usize>,
+    pub(super) queue: VecDeque<usize>,
 }
 
 impl Bench<'_> {
@@ -158,8 +151,17 @@ impl Bench<'_> {
             let (pos, n_ctx) = (test.n_ctx() - 1, self.session.n_ctx());
             return Err(PlayerError::Context { pos, n_ctx }.into());
         }
+        let n_slots = self.session.n_slots();
+        if test.n_slots > n_slots {
+            return Err(PlayerError::Slot { slot: test.n_slots - 1, n_slots }.into());
+        }
         self.step(Step::Filling, 0);
-        self.read(0, test.depth, false).await?;
+        self.slot = 0;
+        while self.slot < test.n_slots {
+            self.read(0, test.depth, false).await?;
+            self.slot += 1;
+        }
+        self.slot = 0;
         for _ in 0..settings.n_warmup {
             self.step(Step::WarmUp, 0);
             let n_gen = test.n_gen.min(WARM_UP_TOKENS);
@@ -177,26 +179,6 @@ impl Bench<'_> {
         };
         self.judge(row, before, after.unwrap_or_default());
         ended
-    }
-
-    /// Microseconds that the host spends on a token: the median of some that are written one by
-    /// one, because a device that computes on the host's processor works off a queue of jobs inside
-    /// of the next submit. `None` for players that spent nothing beside computing so far, or were
-    /// not used yet.
-    async fn host_time(&mut self, test: &Test) -> Result<Option<f64>, Stop> {
-        if self.session.counters().encode_ns == 0 {
-            return Ok(None);
-        }
-        let mut times = Vec::new();
-        for i in 0..test.n_gen.min(WARM_UP_TOKENS) {
-            self.look().await?;
-            let before = self.session.counters().encode_ns;
-            self.submit(Rows::One(0), test.depth + test.n_prompt + i, 1)?;
-            let spent = self.session.counters().encode_ns.saturating_sub(before);
-            self.wait().await?;
-            times.push(spent as f64 / 1000.0);
-        }
-        Ok((!times.is_empty()).then(|| Stats::of(&times).median))
     }
 
     /// The timed runs, and the one for the profile.
@@ -266,79 +248,15 @@ impl Bench<'_> {
             middle = self.session.now_ms();
             first_token = Some((middle - start) / 1000.0);
         }
-        self.write(test.depth + test.n_prompt, test.n_gen).await?;
+        let pos = test.depth + test.n_prompt;
+        match test.n_slots {
+            0 | 1 => self.write(pos, test.n_gen).await?,
+            n_slots => self.write_together(n_slots, pos, test.n_gen).await?,
+        }
         let end = self.session.now_ms();
         self.pace.learn_reading(read, (middle - start) / 1000.0);
         self.pace.learn_writing(write, (end - middle) / 1000.0);
         Ok(Timing { seconds: (end - start) / 1000.0, first_token })
-    }
-
-    /// Reads `n` tokens from `pos` on; with `choose` a token is chosen after the last.
-    async fn read(&mut self, pos: usize, n: usize, choose: bool) -> Result<(), Stop> {
-        for at in (0..n).step_by(self.n_batch) {
-            self.look().await?;
-            let n_rows = self.n_batch.min(n - at);
-            let chooses = choose && at + n_rows == n;
-            self.submit(Rows::Many(n_rows), pos + at, usize::from(chooses))?;
-            self.wait().await?;
-        }
-        Ok(())
-    }
-
-    /// Writes `n` tokens from `pos` on, each fed back; a device that can is never kept waiting.
-    async fn write(&mut self, pos: usize, n: usize) -> Result<(), Stop> {
-        self.queue.clear();
-        let many = self.settings.tokens_per_job.clamp(1, MAX_TOKENS_PER_JOB);
-        let mut last = self.ids.first().copied().unwrap_or(0);
-        let (mut done, mut submitted) = (0, 0);
-        while done < n {
-            self.look().await?;
-            if submitted == done {
-                let n_tokens = many.min(n - done);
-                submitted += self.submit(Rows::One(last), pos + done, n_tokens)?;
-                self.queue.push_back(submitted);
-            }
-            while submitted < n {
-                let n_tokens = many.min(n - submitted);
-                if !self.session.player.submit_next(n_tokens)? {
-                    break;
-                }
-                submitted += n_tokens;
-                self.queue.push_back(submitted);
-            }
-            self.wait().await?;
-            last = self.session.player.tokens().last().copied().unwrap_or(last);
-            done = self.queue.pop_front().unwrap_or(submitted);
-        }
-        Ok(())
-    }
-
-    /// Starts a job; `n_tokens` are chosen after its rows, or none. Gives how many tokens it
-    /// writes: 1 where the device cannot choose, and only computes the logits.
-    fn submit(&mut self, rows: Rows, pos: usize, n_tokens: usize) -> Result<usize, Stop> {
-        let sampling = Sampling::default();
-        let player = &mut self.session.player;
-        let can_choose = player.can_sample(&sampling);
-        let want = match n_tokens {
-            0 => Want::Nothing,
-            _ if can_choose => Want::Tokens { sampling: &sampling, recent: &[], n_tokens },
-            _ => Want::LastLogits,
-        };
-        let one;
-        let ids = match rows {
-            Rows::One(id) => {
-                one = [id];
-                &one[..]
-            }
-            Rows::Many(n) => &self.ids[..n.min(self.ids.len())],
-        };
-        player.submit(&Job { input: Input::Tokens(ids), pos, want })?;
-        Ok(if can_choose { n_tokens } else { n_tokens.min(1) })
-    }
-
-    async fn wait(&mut self) -> Result<(), Stop> {
-        let player = &mut self.session.player;
-        Ok(std::future::poll_fn(|cx| player.poll(cx)).await?)
     }
 
     /// A step begins: `n_done` timed runs of the test are over.
@@ -361,7 +279,7 @@ impl Bench<'_> {
     }
 
     /// Tells the host where we are, hears whether to stop, and lets its event loop run.
-    async fn look(&mut self) -> Result<(), Stop> {
+    pub(super) async fn look(&mut self) -> Result<(), Stop> {
         let now = self.session.now_ms();
         let elapsed = (now - self.step_start) / 1000.0;
         self.progress.left_s = self.step_left.map(|left| (left - elapsed).max(0.0));

@@ -7,7 +7,7 @@ use super::roofline::Part;
 pub const DEFAULT_RUNS: u32 = 5;
 
 /// One test: read `n_prompt` tokens, then write `n_gen`, with `depth` tokens in the cache before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Test {
     /// Tokens of the prompt; 0 for none.
     pub n_prompt: usize,
@@ -15,28 +15,40 @@ pub struct Test {
     pub n_gen: usize,
     /// Tokens that are in the cache already. They are read before, and not timed.
     pub depth: usize,
+    /// Sequences that are written together, each with `n_gen` tokens; prompts are read in one.
+    pub n_slots: usize,
+}
+
+impl Default for Test {
+    fn default() -> Test {
+        Test { n_prompt: 0, n_gen: 0, depth: 0, n_slots: 1 }
+    }
 }
 
 impl Test {
-    /// "pp512", "tg128", "pp512+tg128", and with a depth "tg128@d2048".
+    /// "pp512", "tg128", "pp512+tg128", of several sequences "tg128x4", and with a depth
+    /// "tg128@d2048".
     pub fn name(&self) -> String {
         let mut name = match (self.n_prompt, self.n_gen) {
             (p, 0) => format!("pp{p}"),
             (0, n) => format!("tg{n}"),
             (p, n) => format!("pp{p}+tg{n}"),
         };
+        if self.n_slots > 1 {
+            name += &format!("x{}", self.n_slots);
+        }
         if self.depth > 0 {
             name += &format!("@d{}", self.depth);
         }
         name
     }
 
-    /// Tokens that are timed.
+    /// Tokens that are timed, of all sequences.
     pub fn n_tokens(&self) -> usize {
-        self.n_prompt + self.n_gen
+        self.n_prompt + self.n_gen.saturating_mul(self.n_slots.max(1))
     }
 
-    /// Tokens the context must hold.
+    /// Tokens the context of a sequence must hold.
     pub fn n_ctx(&self) -> usize {
         self.depth.saturating_add(self.n_prompt).saturating_add(self.n_gen)
     }
@@ -52,7 +64,7 @@ impl Test {
     /// The prompt's work, and the writing's.
     pub fn works(&self, cost: &Cost, rows: usize) -> (Work, Work) {
         let prompt = cost.prompt(self.depth, self.n_prompt, rows);
-        (prompt, cost.tokens(self.depth + self.n_prompt, self.n_gen))
+        (prompt, cost.together(self.n_slots, self.depth + self.n_prompt, self.n_gen))
     }
 }
 
@@ -71,13 +83,29 @@ pub fn tests(
     let gens = gens.iter().map(|&n| (0, n));
     for (n_prompt, n_gen) in prompts.chain(gens).chain(pairs.iter().copied()) {
         for &depth in depths {
-            let test = Test { n_prompt, n_gen, depth };
+            let test = Test { n_prompt, n_gen, depth, n_slots: 1 };
             if test.n_tokens() > 0 && !tests.contains(&test) {
                 tests.push(test);
             }
         }
     }
     tests
+}
+
+/// The tests, with those that only write once for each number of sequences.
+pub fn with_slots(tests: &[Test], n_slots: &[usize]) -> Vec<Test> {
+    let mut all: Vec<Test> = Vec::new();
+    for test in tests {
+        let is_writing = test.n_prompt == 0 && !n_slots.is_empty();
+        let n_slots = if is_writing { n_slots } else { &[1][..] };
+        for &n_slots in n_slots {
+            let test = Test { n_slots, ..*test };
+            if !all.contains(&test) {
+                all.push(test);
+            }
+        }
+    }
+    all
 }
 
 /// How the tests of one loaded model are run.
@@ -114,6 +142,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Sequences that any test writes together.
+    pub fn n_slots(&self) -> usize {
+        self.tests.iter().map(|test| test.n_slots).max().unwrap_or(1).max(1)
+    }
+
     /// Tokens of context that the largest test needs (a model has at least 2).
     pub fn n_ctx(&self) -> usize {
         self.tests.iter().map(Test::n_ctx).max().unwrap_or(0).max(2)
@@ -126,7 +159,7 @@ mod tests_of_settings {
 
     #[test]
     fn names_and_sizes() {
-        let test = |n_prompt, n_gen, depth| Test { n_prompt, n_gen, depth };
+        let test = |n_prompt, n_gen, depth| Test { n_prompt, n_gen, depth, n_slots: 1 };
         let table = [
             (test(512, 0, 0), "pp512", 512),
             (test(0, 32, 2048), "tg32@d2048", 2080),
@@ -145,6 +178,11 @@ mod tests_of_settings {
         let wanted = "pp128 pp128@d2048 pp512 pp512@d2048 tg32 tg32@d2048 pp64+tg16 \
                       pp64+tg16@d2048";
         assert_eq!(names.join(" "), wanted);
+        let slots = with_slots(&tests(&[8], &[4], &[(8, 4)], &[0, 9]), &[1, 4]);
+        let names: Vec<String> = slots.iter().map(Test::name).collect();
+        let wanted = "pp8 pp8@d9 tg4 tg4x4 tg4@d9 tg4x4@d9 pp8+tg4 pp8+tg4@d9";
+        assert_eq!(names.join(" "), wanted);
+        assert_eq!((slots[3].n_tokens(), slots[3].n_ctx()), (16, 4));
         assert_eq!(tests(&[0], &[0], &[], &[]), []);
         let settings = Settings { tests: all, ..Settings::default() };
         assert_eq!(settings.n_ctx(), 2048 + 512);

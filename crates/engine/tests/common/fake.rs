@@ -11,10 +11,10 @@ use engine::Session;
 use gguf::Gguf;
 use kernels::{
     Counters, Input, Job, Loader, Peaks, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
-    ReadRows, Sampling, Want, WeightId,
+    ReadRows, RowAt, Sampling, Want, WeightId,
 };
 
-use super::{EOS, N_VOCAB, block_on, env, gguf};
+use super::{DIM, EOS, N_VOCAB, block_on, env, gguf};
 
 /// `(pos, n_rows, what was wanted)`.
 pub type JobLog = Rc<RefCell<Vec<(usize, usize, &'static str)>>>;
@@ -83,8 +83,12 @@ impl Fake {
     }
 
     pub fn session_of(&self, gguf: Gguf, n_ctx: usize) -> Session {
+        self.session_with(gguf, n_ctx, 1)
+    }
+
+    pub fn session_with(&self, gguf: Gguf, n_ctx: usize, n_slots: usize) -> Session {
         let opened = engine::open(gguf).unwrap();
-        let config = PlayerConfig { n_ctx, kv: kernels::KvType::F32, n_threads: 1 };
+        let config = PlayerConfig { n_ctx, n_slots, kv: kernels::KvType::F32, n_threads: 1 };
         let progress = |_, _| ControlFlow::Continue(());
         let make = |plan: &Plan, config| Ok(self.loader(plan, config));
         block_on(opened.load(config, make, env(), progress)).unwrap()
@@ -93,13 +97,13 @@ impl Fake {
     pub fn loader(&self, plan: &Plan, config: PlayerConfig) -> Box<dyn Loader> {
         *self.written.borrow_mut() = vec![0; plan.weights.len()];
         let rows = plan.weights.iter().map(|weight| (weight.row_bytes(), weight.n_rows)).collect();
-        Box::new(FakeLoader { fake: self.clone(), n_ctx: config.n_ctx, rows })
+        Box::new(FakeLoader { fake: self.clone(), config, rows })
     }
 }
 
 struct FakeLoader {
     fake: Fake,
-    n_ctx: usize,
+    config: PlayerConfig,
     /// `(bytes of a row, rows)` of each weight.
     rows: Vec<(usize, usize)>,
 }
@@ -138,11 +142,13 @@ impl Loader for FakeLoader {
         for (written, (row_bytes, n_rows)) in self.fake.written.borrow().iter().zip(&self.rows) {
             assert_eq!(*written, (row_bytes * n_rows) as u64, "every row came");
         }
-        let (fake, n_ctx) = (self.fake, self.n_ctx);
+        let PlayerConfig { n_ctx, n_slots, .. } = self.config;
         Ok(Box::new(FakePlayer {
-            fake,
+            fake: self.fake,
             n_ctx,
-            cache: vec![],
+            caches: vec![vec![]; n_slots],
+            slot: 0,
+            hidden: vec![],
             logits: vec![],
             tokens: vec![],
             chain: None,
@@ -156,7 +162,11 @@ impl Loader for FakeLoader {
 struct FakePlayer {
     fake: Fake,
     n_ctx: usize,
-    cache: Vec<u32>,
+    /// The ids in the cache of each slot.
+    caches: Vec<Vec<u32>>,
+    /// The slot of the last job of one sequence.
+    slot: usize,
+    hidden: Vec<f32>,
     logits: Vec<f32>,
     tokens: Vec<u32>,
     /// What the tokens of the last job follow.
@@ -169,16 +179,33 @@ struct FakePlayer {
 }
 
 impl FakePlayer {
-    fn eval(&self) -> Vec<f32> {
+    fn eval(&self, slot: usize) -> Vec<f32> {
+        let cache = &self.caches[slot];
         let mut logits = vec![0.0; N_VOCAB];
         if self.fake.script.is_empty() {
-            (self.fake.rule)(&self.cache, &mut logits);
+            (self.fake.rule)(cache, &mut logits);
         } else {
-            let at = self.cache.len() - self.fake.prompt_len;
+            let at = cache.len() - self.fake.prompt_len;
             let id = self.fake.script.get(at).copied().unwrap_or(EOS);
             logits[id as usize] = 50.0;
         }
         logits
+    }
+
+    fn draw(&self, slot: usize, sampling: &Sampling, recent: &[u32]) -> u32 {
+        let mut logits = self.eval(slot);
+        kernels::sampling::penalize(sampling, recent, &mut logits);
+        let pos = self.caches[slot].len() as u32;
+        kernels::sampling::choose(sampling, &logits, pos, &mut Default::default())
+    }
+
+    /// A hidden row: the id and the sum of all ids before, so that a wrong cache is seen.
+    fn hidden_row(&self, slot: usize) -> Vec<f32> {
+        let cache = &self.caches[slot];
+        let mut row = vec![0.0; DIM as usize];
+        row[0] = cache.last().map_or(0.0, |&id| id as f32);
+        row[1] = cache.iter().sum::<u32>() as f32;
+        row
     }
 
     /// Chooses tokens and feeds them back, all but the last.
@@ -186,15 +213,11 @@ impl FakePlayer {
         let (sampling, mut recent) = self.chain.take().unwrap();
         let mut tokens = Vec::new();
         for i in 0..n_tokens {
-            let mut logits = self.eval();
-            kernels::sampling::penalize(&sampling, &recent, &mut logits);
-            let pos = self.cache.len() as u32;
-            let mut scratch = Default::default();
-            let id = kernels::sampling::choose(&sampling, &logits, pos, &mut scratch);
+            let id = self.draw(self.slot, &sampling, &recent);
             tokens.push(id);
             recent.push(id);
             if i + 1 < n_tokens {
-                self.cache.push(id);
+                self.caches[self.slot].push(id);
             }
         }
         self.chain = Some((sampling, recent));
@@ -220,29 +243,47 @@ impl Player for FakePlayer {
             return Err(PlayerError::DeviceLost { reason: "unplugged".into() });
         }
         let Input::Tokens(ids) = job.input else { panic!("the fake takes tokens") };
-        assert!(ids.len() <= self.fake.max_rows && job.pos <= self.cache.len());
-        self.cache.truncate(job.pos);
+        assert!(ids.len() <= self.fake.max_rows);
+        self.hidden.clear();
         self.logits.clear();
         self.tokens.clear();
         self.queued.clear();
         self.chain = None;
         self.pending = true;
         let want = match job.want {
-            Want::Nothing | Want::Hidden => "nothing",
+            Want::Nothing => "nothing",
+            Want::Hidden => "hidden",
+            Want::Choices(_) => "choices",
             Want::LastLogits => "last",
             Want::AllLogits => "all",
             Want::Tokens { .. } => "tokens",
         };
-        self.fake.log.borrow_mut().push((job.pos, ids.len(), want));
-        for &id in ids {
-            self.cache.push(id);
-            if want == "all" {
-                let row = self.eval();
-                self.logits.extend(row);
+        self.fake.log.borrow_mut().push((job.place.row(0).pos, ids.len(), want));
+        for (i, &id) in ids.iter().enumerate() {
+            let RowAt { slot, pos } = job.place.row(i);
+            assert!(pos <= self.caches[slot].len(), "a row of the cache was never written");
+            self.caches[slot].truncate(pos);
+            self.caches[slot].push(id);
+            self.slot = slot;
+            match job.want {
+                Want::AllLogits => {
+                    let row = self.eval(slot);
+                    self.logits.extend(row);
+                }
+                Want::Hidden => {
+                    let row = self.hidden_row(slot);
+                    self.hidden.extend(row);
+                }
+                Want::Choices(draws) => {
+                    let id = self.draw(slot, draws[i].sampling, draws[i].recent);
+                    self.queued.resize(1, Vec::new());
+                    self.queued[0].push(id);
+                }
+                _ => {}
             }
         }
         match job.want {
-            Want::LastLogits => self.logits = self.eval(),
+            Want::LastLogits => self.logits = self.eval(self.slot),
             Want::Tokens { sampling, recent, n_tokens } => {
                 self.chain = Some((*sampling, recent.to_vec()));
                 let tokens = self.choose(n_tokens);
@@ -250,7 +291,7 @@ impl Player for FakePlayer {
             }
             _ => {}
         }
-        assert!(self.cache.len() <= self.n_ctx, "a position beyond the context");
+        assert!(self.caches[self.slot].len() <= self.n_ctx, "a position beyond the context");
         Ok(())
     }
 
@@ -259,11 +300,12 @@ impl Player for FakePlayer {
         if self.fake.queue == 0 || self.queued.len() > self.fake.queue {
             return Ok(false);
         }
-        self.cache.push(*recent.last().unwrap());
+        let last = *recent.last().unwrap();
+        self.caches[self.slot].push(last);
         let tokens = self.choose(n_tokens);
-        self.fake.log.borrow_mut().push((self.cache.len(), 1, "next"));
+        self.fake.log.borrow_mut().push((self.caches[self.slot].len(), 1, "next"));
         self.queued.push_back(tokens);
-        assert!(self.cache.len() <= self.n_ctx, "a position beyond the context");
+        assert!(self.caches[self.slot].len() <= self.n_ctx, "a position beyond the context");
         Ok(true)
     }
 
@@ -280,7 +322,7 @@ impl Player for FakePlayer {
     }
 
     fn hidden(&self) -> &[f32] {
-        &[]
+        &self.hidden
     }
 
     fn tokens(&self) -> &[u32] {

@@ -123,7 +123,7 @@ async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
         max_spans: n_spans,
         scale: SCALE,
         n_cuts: shape.n_cuts as u32,
-        pad: 0,
+        a_stride: 0,
     };
     let a = vec![0.0f32; n_heads * head_dim];
     let partial = vec![0.0f32; n_heads * n_spans as usize * (head_dim + 4)];

@@ -9,7 +9,7 @@ use wgpu::Buffer;
 use crate::adapter::Gpu;
 use crate::pipelines::{Access, Pipelines, UNIFORM_STRIDE};
 use crate::place::{Matrix, Part, Placement};
-use crate::schedule::{Dispatch, Grid, Schedule};
+use crate::schedule::{Dispatch, Grid, Schedule, Turns};
 use crate::store::Store;
 
 /// Most workgroups in one dimension that every WebGPU device allows.
@@ -100,7 +100,8 @@ impl<'a> Builder<'a> {
         self.binds.push(PendingBind { pipeline, buffers: buffers.to_vec() });
         // The parameter buffer has a few hundred kilobytes at most.
         let params = u32::try_from(offset).map_err(|_| self.unsupported("so many layers"))?;
-        Ok(Dispatch { pipeline, bind: self.binds.len() - 1, params, grid, op: self.op })
+        let (bind, op, turns) = (self.binds.len() - 1, self.op, Turns::Always);
+        Ok(Dispatch { pipeline, bind, params, grid, turns, op })
     }
 
     fn bind_group(&self, pending: &PendingBind<'_>, params: &Buffer) -> wgpu::BindGroup {
@@ -129,6 +130,11 @@ impl<'a> Builder<'a> {
             layout: &pipeline.layout,
             entries: &entries,
         })
+    }
+
+    /// Positions of the cache, of all sequences.
+    pub fn n_positions(&self) -> u32 {
+        (self.config.n_ctx * self.config.n_slots) as u32
     }
 
     pub fn unsupported(&self, what: &str) -> PlayerError {
@@ -231,7 +237,7 @@ impl<'a> Builder<'a> {
             n_kv_heads: heads.n_kv_heads as u32,
             n_pairs: table.n_pairs() as u32,
             stride: row as u32,
-            n_ctx: self.config.n_ctx as u32,
+            n_ctx: self.n_positions(),
             q_gain: q_norm.map_or(0, |n| self.vector(n.gain)),
             k_gain: k_norm.map_or(0, |n| self.vector(n.gain)),
             eps,
@@ -252,6 +258,7 @@ impl<'a> Builder<'a> {
             qk_norm,
         };
         let grid = Grid::PerRow((heads.n_heads + 2 * heads.n_kv_heads) as u32);
-        self.dispatch(kernel, &params, &buffers, grid).map(Some)
+        let rope = self.dispatch(kernel, &params, &buffers, grid)?;
+        Ok(Some(Dispatch { turns: Turns::PerSequence, ..rope }))
     }
 }

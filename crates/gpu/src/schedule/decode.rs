@@ -232,7 +232,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn attention(
+    pub(super) fn attention(
         &mut self,
         list: &mut Vec<Dispatch>,
         kv: usize,
@@ -245,16 +245,17 @@ impl<'a> Builder<'a> {
         let (head_dim, span) = (heads.head_dim as u32, shape.span as u32);
         let max_spans = self.config.n_ctx.div_ceil(shape.span) as u32;
         let row = (heads.n_heads + 2 * heads.n_kv_heads) * heads.head_dim;
+        let a_stride = ((heads.n_heads * heads.head_dim).next_multiple_of(32) / 4) as u32;
         let store = self.store;
         let params = params::AttnSplit {
             n_kv_heads: heads.n_kv_heads as u32,
-            n_ctx: self.config.n_ctx as u32,
+            n_ctx: self.n_positions(),
             stride: (row / 4) as u32,
             window,
             max_spans,
             scale,
             n_cuts: shape.n_cuts as u32,
-            pad: 0,
+            a_stride,
         };
         let kernel =
             Kernel::AttnSplit { kv: self.config.kv, head_dim, group: shape.group as u32, span };
@@ -263,8 +264,9 @@ impl<'a> Builder<'a> {
             [(4, &store.qkv), (5, &store.a), (6, &cache.k), (7, &cache.v), (8, &store.partial)];
         let x = (heads.n_kv_heads * shape.n_cuts) as u32;
         list.push(self.dispatch(kernel, &params, &buffers, Grid::Spans { x, span, window })?);
-        let params = params::AttnMerge { max_spans, window, ..Default::default() };
-        let x = heads.n_heads as u32;
+        let n_heads = heads.n_heads as u32;
+        let params = params::AttnMerge { max_spans, window, n_heads, a_stride };
+        let x = n_heads;
         let kernel = Kernel::AttnMerge { head_dim, span };
         let buffers = [(4, &store.partial), (5, &store.a)];
         list.push(self.dispatch(kernel, &params, &buffers, Grid::Merge { x, span, window })?);

@@ -4,7 +4,8 @@
 //! into the products that read them, Q, K and V are one dispatch, gate and up are one, and a normed
 //! residual is left to the next reader: at most 7 dispatches per layer. *Prefill* (many rows) is
 //! plain: norm, matrix products, rotation, attention tiles; its cost is in the products, which
-//! decode every weight once for a whole tile of tokens.
+//! decode every weight once for a whole tile of tokens. It also plays one row of each of several
+//! sequences: their products together, rotation and attention row by row (see [`Turns`]).
 //!
 //! Per token nothing is built: a dispatch is two indices, an offset, and a rule for its grid.
 
@@ -89,6 +90,19 @@ impl Grid {
     }
 }
 
+/// In which jobs of many rows a dispatch runs, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// Once, whatever the rows are.
+    Always,
+    /// Once for a chunk of one sequence; for rows of several once for each, with the row's step.
+    PerSequence,
+    /// Only for chunks of one sequence.
+    Chunk,
+    /// Only for rows of several sequences, once for each.
+    Rows,
+}
+
 /// One dispatch.
 #[derive(Clone, Copy, Debug)]
 pub struct Dispatch {
@@ -99,6 +113,7 @@ pub struct Dispatch {
     /// Byte offset of its parameters.
     pub params: u32,
     pub grid: Grid,
+    pub turns: Turns,
     /// The Plan's op it belongs to, for profiles.
     pub op: &'static str,
 }
@@ -119,6 +134,8 @@ pub enum Part {
     LastHead,
     /// The head for as many rows as the logits buffer holds.
     RowsHead,
+    /// Only its norm: hidden rows into `xn`.
+    Normed,
     Penalize,
     Greedy,
     TopK,
@@ -151,6 +168,7 @@ impl Schedule {
             }
             Part::LastHead => &self.last_head,
             Part::RowsHead => &self.rows_head,
+            Part::Normed => &self.rows_head[..self.rows_head.len().min(1)],
             Part::Penalize => &self.penalize,
             Part::Greedy => &self.greedy,
             Part::TopK => &self.top_k,

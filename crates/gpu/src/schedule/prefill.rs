@@ -9,7 +9,7 @@ use wgpu::Buffer;
 use crate::place::Matrix;
 use crate::schedule::build::Builder;
 use crate::schedule::decode::act_code;
-use crate::schedule::{Dispatch, Grid, Rows};
+use crate::schedule::{Dispatch, Grid, Rows, Turns};
 use crate::store::MAX_ROWS;
 
 /// Input and output of a matrix product: buffers and floats per row.
@@ -57,7 +57,13 @@ impl<'a> Builder<'a> {
                 }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
                 Op::Attention { kv, heads, scale, window } => {
-                    list.push(self.attention_rows(kv, heads, scale, window)?);
+                    let chunk = self.attention_rows(kv, heads, scale, window)?;
+                    list.push(Dispatch { turns: Turns::Chunk, ..chunk });
+                    if self.config.n_slots > 1 {
+                        let first = list.len();
+                        self.attention(&mut list, kv, heads, scale, window)?;
+                        list[first..].iter_mut().for_each(|d| d.turns = Turns::Rows);
+                    }
                 }
                 Op::Output { w, post } => {
                     let flow = self.residual_flow(&store.a, w, post);
@@ -269,7 +275,7 @@ impl<'a> Builder<'a> {
         let row = (heads.n_heads + 2 * heads.n_kv_heads) * heads.head_dim;
         let params = params::AttnTile {
             n_kv_heads: heads.n_kv_heads as u32,
-            n_ctx: self.config.n_ctx as u32,
+            n_ctx: self.n_positions(),
             stride: (row / 4) as u32,
             window: window.map_or(u32::MAX, |w| w as u32),
             a_stride: ((heads.n_heads * heads.head_dim).next_multiple_of(32) / 4) as u32,

@@ -5,12 +5,15 @@
 
 use half::f16;
 
+use crate::job::RowAt;
 use crate::plan::Plan;
 use crate::player::{KvType, PlayerConfig};
 
 pub struct Cache {
     kv: KvType,
-    /// Per cache layer: `[n_ctx, n_kv_heads · head_dim]`.
+    n_slots: usize,
+    n_ctx: usize,
+    /// Per cache layer: `[n_slots, n_ctx, n_kv_heads · head_dim]`.
     keys: Vec<Vec<f32>>,
     values: Vec<Vec<f32>>,
 }
@@ -18,23 +21,27 @@ pub struct Cache {
 impl Cache {
     pub fn new(plan: &Plan, config: &PlayerConfig) -> Self {
         let width = plan.dims.n_kv_heads * plan.dims.head_dim;
-        let layers = || vec![vec![0.0; config.n_ctx * width]; plan.n_kv_layers];
-        Cache { kv: config.kv, keys: layers(), values: layers() }
+        let layers = || vec![vec![0.0; config.n_slots * config.n_ctx * width]; plan.n_kv_layers];
+        let (n_slots, n_ctx) = (config.n_slots, config.n_ctx);
+        Cache { kv: config.kv, n_slots, n_ctx, keys: layers(), values: layers() }
     }
 
     pub fn n_bytes(&self) -> usize {
         self.keys.iter().chain(&self.values).map(|layer| 4 * layer.len()).sum()
     }
 
-    pub fn write(&mut self, layer: usize, pos: usize, k: &[f32], v: &[f32]) {
-        let range = pos * k.len()..(pos + 1) * k.len();
+    pub fn write(&mut self, layer: usize, at: RowAt, k: &[f32], v: &[f32]) {
+        let row = at.slot * self.n_ctx + at.pos;
+        let range = row * k.len()..(row + 1) * k.len();
         round(self.kv, k, &mut self.keys[layer][range.clone()]);
         round(self.kv, v, &mut self.values[layer][range]);
     }
 
-    /// Keys and values of one layer.
-    pub fn layer(&self, layer: usize) -> (&[f32], &[f32]) {
-        (&self.keys[layer], &self.values[layer])
+    /// Keys and values of one layer of a slot, as many in each row.
+    pub fn layer(&self, layer: usize, slot: usize) -> (&[f32], &[f32]) {
+        let (keys, values) = (&self.keys[layer], &self.values[layer]);
+        let n = keys.len() / self.n_slots;
+        (&keys[slot * n..(slot + 1) * n], &values[slot * n..(slot + 1) * n])
     }
 }
 

@@ -1,8 +1,8 @@
 //! One job of the reference player, op by op.
 
 use super::ReferencePlayer;
+use crate::job::{Input, Place, Want};
 use crate::plan::{Heads, Linear, Norm, Op, WeightId};
-use crate::player::{Input, Want};
 use crate::rope::RopeTable;
 use crate::twin;
 
@@ -18,7 +18,7 @@ struct Buffers {
 }
 
 impl ReferencePlayer {
-    pub(super) fn forward(&mut self, input: Input<'_>, pos: usize, want: Want<'_>) {
+    pub(super) fn forward(&mut self, input: Input<'_>, place: Place<'_>, want: Want<'_>) {
         let mut b = Buffers::default();
         if let Input::Hidden(rows) = input {
             b.x = rows.to_vec();
@@ -32,16 +32,16 @@ impl ReferencePlayer {
                 }
                 Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
                     let table = self.plan.ropes[rope.0].clone();
-                    self.rotate(&mut b.q, heads.n_heads, heads, q_norm, &table, pos);
-                    self.rotate(&mut b.k, heads.n_kv_heads, heads, k_norm, &table, pos);
+                    self.rotate(&mut b.q, heads.n_heads, heads, q_norm, &table, place);
+                    self.rotate(&mut b.k, heads.n_kv_heads, heads, k_norm, &table, place);
                     let width = heads.n_kv_heads * heads.head_dim;
                     let rows = b.k.chunks(width).zip(b.v.chunks(width));
                     for (i, (k, v)) in rows.enumerate() {
-                        self.cache.write(kv, pos + i, k, v);
+                        self.cache.write(kv, place.row(i), k, v);
                     }
                 }
                 Op::Attention { kv, heads, scale, window } => {
-                    b.a = self.attention(kv, heads, scale, window, &b.q, pos);
+                    b.a = self.attention(kv, heads, scale, window, &b.q, place);
                 }
                 Op::Output { w, post } => self.add(w, post, &b.a, &mut b.x),
                 Op::GateUp { norm, gate, up, act } => {
@@ -52,12 +52,10 @@ impl ReferencePlayer {
                     }
                 }
                 Op::Down { w, post } => self.add(w, post, &b.h, &mut b.x),
-                Op::Head { norm, w } => self.head(norm, w, &b.x, want),
+                Op::Head { norm, w } => self.head(norm, w, &mut b.x, want),
             }
         }
-        if !self.has_head() {
-            self.hidden = b.x;
-        }
+        self.hidden = b.x;
     }
 
     fn embed(&self, table: WeightId, scale: f32, input: Input<'_>) -> Vec<f32> {
@@ -111,7 +109,7 @@ impl ReferencePlayer {
         heads: Heads,
         norm: Option<Norm>,
         table: &RopeTable,
-        pos: usize,
+        place: Place<'_>,
     ) {
         if let Some(norm) = norm {
             let normed = self.norm(norm, rows);
@@ -119,7 +117,7 @@ impl ReferencePlayer {
         }
         let mut cos_sin = vec![0.0; 2 * table.n_pairs()];
         for (i, row) in rows.chunks_mut(n_heads * heads.head_dim).enumerate() {
-            table.cos_sin(pos + i, &mut cos_sin);
+            table.cos_sin(place.row(i).pos, &mut cos_sin);
             for head in row.chunks_mut(heads.head_dim) {
                 twin::rope(head, table.style, &cos_sin);
             }
@@ -133,14 +131,15 @@ impl ReferencePlayer {
         scale: f32,
         window: Option<usize>,
         q: &[f32],
-        pos: usize,
+        place: Place<'_>,
     ) -> Vec<f32> {
         let Heads { n_heads, n_kv_heads, head_dim } = heads;
-        let (keys, values) = self.cache.layer(kv);
         let mut a = vec![0.0; q.len()];
         let rows = a.chunks_mut(n_heads * head_dim).zip(q.chunks(n_heads * head_dim));
         for (i, (a, q)) in rows.enumerate() {
-            let end = pos + i + 1;
+            let at = place.row(i);
+            let (keys, values) = self.cache.layer(kv, at.slot);
+            let end = at.pos + 1;
             let start = window.map_or(0, |w| end.saturating_sub(w));
             for (h, (a, q)) in a.chunks_mut(head_dim).zip(q.chunks(head_dim)).enumerate() {
                 let kv_head = h / (n_heads / n_kv_heads);
@@ -161,11 +160,15 @@ impl ReferencePlayer {
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
     }
 
-    fn head(&mut self, norm: Norm, w: Linear, x: &[f32], want: Want<'_>) {
+    fn head(&mut self, norm: Norm, w: Linear, x: &mut Vec<f32>, want: Want<'_>) {
         let dim = self.plan.dims.dim;
         let rows = match want {
-            Want::Nothing | Want::Hidden => return,
-            Want::AllLogits => x,
+            Want::Nothing => return,
+            Want::Hidden => {
+                *x = self.norm(norm, x);
+                return;
+            }
+            Want::AllLogits | Want::Choices(_) => x.as_slice(),
             Want::LastLogits | Want::Tokens { .. } => &x[x.len() - dim..],
         };
         let x = self.norm(norm, rows);

@@ -9,10 +9,10 @@ mod forward;
 
 use std::task::{Context, Poll};
 
-use crate::plan::{Op, Plan, WeightId};
-use crate::player::{
-    Counters, Input, Job, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo, Want,
-};
+use crate::check::{Bounds, check_slots};
+use crate::job::{Draw, Input, Job, Place, RowAt, Want};
+use crate::plan::{Plan, WeightId};
+use crate::player::{Counters, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo};
 use crate::sampling::{self, Sampling, Scratch};
 use cache::Cache;
 
@@ -27,6 +27,7 @@ const DEVICE: &str = "reference";
 /// [`PlayerError::TensorType`] for a type `quant` cannot decode, [`PlayerError::Unsupported`] for
 /// a q8_0 cache with `head_dim` not a multiple of 32.
 pub fn loader(plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
+    check_slots(&config, DEVICE)?;
     if let Some(weight) = plan.weights.iter().find(|w| !w.ty.is_supported()) {
         return Err(PlayerError::TensorType {
             device: DEVICE.into(),
@@ -105,26 +106,34 @@ impl Player for ReferencePlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        self.check(job)?;
+        let bounds =
+            Bounds { plan: &self.plan, config: &self.config, max_rows: MAX_ROWS, device: DEVICE };
+        let n_rows = bounds.check(job)?;
         self.counters.submits += 1;
-        let Want::Tokens { sampling, recent, n_tokens } = job.want else {
-            self.forward(job.input, job.pos, job.want);
-            return Ok(());
-        };
         self.tokens.clear();
-        let mut recent = recent.to_vec();
-        let n_rows = self.n_rows(job.input);
-        for i in 0..n_tokens {
-            let (input, pos) = match self.tokens.last() {
-                None => (job.input, job.pos),
-                Some(_) => (Input::Tokens(&recent[recent.len() - 1..]), job.pos + n_rows + i - 1),
-            };
-            self.forward(input, pos, Want::LastLogits);
-            sampling::penalize(sampling, &recent, &mut self.logits);
-            let next = (job.pos + n_rows + i) as u32;
-            let id = sampling::choose(sampling, &self.logits, next, &mut self.scratch);
-            self.tokens.push(id);
-            recent.push(id);
+        match (job.want, job.place) {
+            (Want::Tokens { sampling, recent, n_tokens }, Place::Run(first)) => {
+                let mut recent = recent.to_vec();
+                for i in 0..n_tokens {
+                    let pos = first.pos + n_rows + i;
+                    if i == 0 {
+                        self.forward(job.input, job.place, Want::LastLogits);
+                    } else {
+                        let place = Place::Run(RowAt { pos: pos - 1, ..first });
+                        let last = Input::Tokens(&recent[recent.len() - 1..]);
+                        self.forward(last, place, Want::LastLogits);
+                    }
+                    let id = self.choose(0, Draw { sampling, recent: &recent }, pos);
+                    recent.push(id);
+                }
+            }
+            (Want::Choices(draws), _) => {
+                self.forward(job.input, job.place, job.want);
+                for (i, draw) in draws.iter().enumerate() {
+                    self.choose(i, *draw, job.place.row(i).pos + 1);
+                }
+            }
+            _ => self.forward(job.input, job.place, job.want),
         }
         Ok(())
     }
@@ -151,40 +160,14 @@ impl Player for ReferencePlayer {
 }
 
 impl ReferencePlayer {
-    fn n_rows(&self, input: Input<'_>) -> usize {
-        match input {
-            Input::Tokens(ids) => ids.len(),
-            Input::Hidden(rows) => rows.len() / self.plan.dims.dim,
-        }
-    }
-
-    fn check(&self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let n_rows = self.n_rows(job.input);
-        if n_rows == 0 || n_rows > MAX_ROWS {
-            return Err(PlayerError::Rows { n_rows, max_rows: MAX_ROWS });
-        }
-        let n_more = match job.want {
-            Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
-            _ => 0,
-        };
-        let end = job.pos + n_rows + n_more;
-        if end > self.config.n_ctx {
-            return Err(PlayerError::Context { pos: end - 1, n_ctx: self.config.n_ctx });
-        }
+    /// Chooses the token for `pos` from row `row` of the logits.
+    fn choose(&mut self, row: usize, draw: Draw<'_>, pos: usize) -> u32 {
         let n_vocab = self.plan.dims.n_vocab;
-        match job.input {
-            Input::Tokens(ids) if self.plan.takes_tokens() => {
-                match ids.iter().find(|&&id| id as usize >= n_vocab) {
-                    Some(&id) => Err(PlayerError::Token { id, n_vocab }),
-                    None => Ok(()),
-                }
-            }
-            Input::Hidden(_) if !self.plan.takes_tokens() => Ok(()),
-            _ => Err(PlayerError::Unsupported {
-                device: DEVICE.into(),
-                what: "the other kind of input".into(),
-            }),
-        }
+        let logits = &mut self.logits[row * n_vocab..(row + 1) * n_vocab];
+        sampling::penalize(draw.sampling, draw.recent, logits);
+        let id = sampling::choose(draw.sampling, logits, pos as u32, &mut self.scratch);
+        self.tokens.push(id);
+        id
     }
 
     /// Weight row `row` as f32.
@@ -202,9 +185,5 @@ impl ReferencePlayer {
         let mut out = Vec::new();
         self.row(id, 0, &mut out);
         out
-    }
-
-    fn has_head(&self) -> bool {
-        matches!(self.plan.ops.last(), Some(Op::Head { .. }))
     }
 }

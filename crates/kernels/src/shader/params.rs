@@ -32,6 +32,7 @@ params! {
         chosen: u32, recent: u32, n_recent: u32, seed: u32,
         draw_pos: u32, top_k: u32, temperature: f32, top_p: f32,
         min_p_ln: f32, repeat: f32, presence: f32, frequency: f32,
+        base: u32, logits: u32, pad0: u32, pad1: u32,
     }
     /// One matrix of a matrix–vector product.
     Matrix {
@@ -74,10 +75,10 @@ params! {
     /// `kernels/attn_split.wgsl`.
     AttnSplit {
         n_kv_heads: u32, n_ctx: u32, stride: u32, window: u32,
-        max_spans: u32, scale: f32, n_cuts: u32, pad: u32,
+        max_spans: u32, scale: f32, n_cuts: u32, a_stride: u32,
     }
     /// `kernels/attn_merge.wgsl`.
-    AttnMerge { max_spans: u32, window: u32, pad0: u32, pad1: u32, }
+    AttnMerge { max_spans: u32, window: u32, n_heads: u32, a_stride: u32, }
     /// `kernels/attn_tile.wgsl`.
     AttnTile {
         n_kv_heads: u32, n_ctx: u32, stride: u32, window: u32,

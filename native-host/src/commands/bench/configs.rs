@@ -32,7 +32,8 @@ pub fn tests(args: &BenchArgs) -> Vec<Test> {
         [] if is_bare => vec![default],
         given => given.to_vec(),
     };
-    bench::tests(&or(&args.p, DEFAULT_PROMPT), &or(&args.n, DEFAULT_GEN), &args.pg, &args.d)
+    let (prompts, gens) = (or(&args.p, DEFAULT_PROMPT), or(&args.n, DEFAULT_GEN));
+    bench::with_slots(&bench::tests(&prompts, &gens, &args.pg, &args.d), &args.slots)
 }
 
 /// Every combination.
@@ -141,6 +142,7 @@ mod tests_of_configs {
             ("m -p 8,9 -n 4 -d 0,7", "pp8 pp8@d7 pp9 pp9@d7 tg4 tg4@d7"),
             ("m -pg 8,4", "pp8+tg4"),
             ("m -pg 8,4 -n 2", "pp512 tg2 pp8+tg4"),
+            ("m -p 8 -n 4 --slots 1,4 -d 0,7", "pp8 pp8@d7 tg4 tg4x4 tg4@d7 tg4x4@d7"),
             ("m -p 0 -n 0", ""),
         ];
         for (line, wanted) in table {

@@ -18,7 +18,7 @@ macro_rules! vnni_set {
         const TILE_CODE_FLIP: u32 = 0x8080_8080;
 
         /// The set with 256-bit byte dots.
-        pub static ISA: Isa = isa_table!($name, [tiles!(tile); 4]);
+        pub static ISA: Isa = isa_table!(few; $name, [tiles!(tile); 4]);
 
         #[inline]
         $(#[$attr])*
@@ -44,6 +44,7 @@ macro_rules! vnni_set {
 
         stamp_quantized!($(#[$attr])*);
         stamp_dots!($(#[$attr])*);
+        stamp_few!($(#[$attr])*);
         stamp_floats!($(#[$attr])*);
         stamp_tile!($(#[$attr])*);
         stamp_pack_tile!($(#[$attr])*);

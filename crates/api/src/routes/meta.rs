@@ -1,0 +1,29 @@
+//! What is said about the server itself.
+
+use crate::host::Host;
+use crate::http::Response;
+use crate::router::Api;
+use crate::types::ollama::VersionResponse;
+
+/// `/api/version`
+pub(crate) fn version<H: Host>(api: &Api<H>) -> Response {
+    Response::json(200, &VersionResponse { version: api.settings.version.clone() })
+}
+
+/// `/healthz`: whether requests are taken. A load balancer that asks sends no more to a server on
+/// its way out.
+pub(crate) fn health<H: Host>(api: &Api<H>) -> Response {
+    match api.scheduler.is_closed() {
+        true => Response::text(503, "shutting down"),
+        false => Response::text(200, "ok"),
+    }
+}
+
+/// `/metrics`, if it is switched on.
+pub(crate) fn metrics<H: Host>(api: &Api<H>) -> Response {
+    if !api.settings.metrics {
+        return Response::text(404, "404 page not found");
+    }
+    let text = api.metrics.text(api.scheduler.waiting(), api.scheduler.loaded().len());
+    Response::with_type(200, "text/plain; version=0.0.4; charset=utf-8", text.into_bytes())
+}

@@ -1,0 +1,141 @@
+//! Why something failed, as one sentence for a person: what, why, what to do.
+//!
+//! One enum for the whole crate. It is `Clone`, because several callers may wait for one download
+//! and all of them get its error.
+
+use crate::digest::Digest;
+use crate::fetch::FetchError;
+use crate::io::IoError;
+use crate::text::human_bytes;
+
+/// A request to the store that could not be carried out; the store is as it was before.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the texts say it")]
+pub enum Error {
+    /// A name that breaks the rules.
+    #[error("\"{}\" is no model name: {reason}", .name.escape_debug())]
+    Name { name: String, reason: String },
+
+    /// Text that is no SHA-256 digest.
+    #[error(
+        "\"{}\" is no digest: write sha256: and 64 digits of 0-9 and a-f",
+        .text.escape_debug()
+    )]
+    Digest { text: String },
+
+    /// No such model here. The text is Ollama's, clients compare it.
+    #[error("model '{name}' not found")]
+    NotFound { name: String },
+
+    /// A manifest names a blob that is not there, or is there with another size.
+    #[error("the blob {digest} is missing or incomplete: pull or load the model again")]
+    BlobMissing { digest: Digest },
+
+    /// A manifest that cannot be used.
+    #[error("the manifest of {name} cannot be used: {reason}")]
+    Manifest { name: String, reason: String },
+
+    /// Not enough room, noticed before or while writing.
+    #[error(
+        "not enough disk space: {} needed, {} free; free some and try again, what is \
+         already here is kept", human_bytes(*.need), human_bytes(*.have)
+    )]
+    Full { need: u64, have: u64 },
+
+    /// The file system failed.
+    #[error(transparent)]
+    Io(#[from] IoError),
+
+    /// Bytes that are not the ones their name promises.
+    #[error(
+        "digest mismatch, file must be downloaded again: want {want}, got {got}; it was deleted"
+    )]
+    Mismatch { want: Digest, got: Digest },
+
+    /// A file that is no usable GGUF.
+    #[error("{what} is no usable model file: {reason}")]
+    Gguf { what: String, reason: String },
+
+    /// An archive that cannot be loaded.
+    #[error("the archive cannot be loaded: {reason}; nothing was stored")]
+    Archive { reason: String },
+
+    /// The file or pipe that something was to be written to failed, in the host's words.
+    #[error("could not write: {reason}; what was written is incomplete, delete it")]
+    Output { reason: String },
+
+    /// A blob of this store is not what its name says.
+    #[error(
+        "the blob {digest} is damaged (its bytes are now those of {got}): remove the model and \
+         pull or load it again"
+    )]
+    Damage { digest: Digest, got: Digest },
+
+    /// The network failed (after all tries).
+    #[error("{host}: {error}")]
+    Network { host: String, error: FetchError },
+
+    /// The server answered, but not with what was asked for.
+    #[error("{what}: {host} answered {status}{}", detail(.message))]
+    Status { what: String, host: String, status: u16, message: String },
+
+    /// There is no such model at the registry. The text is Ollama's.
+    #[error("pull model manifest: file does not exist (there is no {name} at {host})")]
+    NotAtRegistry { name: String, host: String },
+
+    /// The registry wants to know who asks, and what it was told does not suffice.
+    #[error("{host} refuses access: {reason}")]
+    Auth { host: String, reason: String },
+
+    /// A reply or address that it would be unsafe to follow.
+    #[error("refused to follow {host}: {reason}")]
+    Unsafe { host: String, reason: String },
+
+    /// A reply that breaks the protocol.
+    #[error("{host} sent something that cannot be used: {reason}")]
+    Protocol { host: String, reason: String },
+
+    /// The file behind an address is another one than when its download began.
+    #[error(
+        "the file at {host} changed while it was downloaded; what was there was deleted, start \
+         again"
+    )]
+    Changed { host: String },
+
+    /// Another process holds the store's lock for too long.
+    #[error(
+        "another program has been changing this store for {} s: wait for it or end it",
+        .seconds
+    )]
+    Locked { seconds: u64 },
+
+    /// A damaged manifest stands in the way of deleting anything.
+    #[error(
+        "nothing was deleted: the manifest {path} is damaged ({reason}) and may own any blob; \
+         repair or remove it"
+    )]
+    Damaged { path: String, reason: String },
+}
+
+fn detail(message: &str) -> String {
+    match message.is_empty() {
+        true => String::new(),
+        false => format!(": {}", message.escape_debug()),
+    }
+}
+
+impl Error {
+    /// True where a new try may succeed without anybody changing anything.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Network { .. } => true,
+            Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn protocol(host: &str, reason: impl Into<String>) -> Error {
+        Error::Protocol { host: host.to_owned(), reason: reason.into() }
+    }
+}

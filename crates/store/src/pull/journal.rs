@@ -1,0 +1,166 @@
+//! The record of an unfinished download: which pieces were written, with their digests.
+//!
+//! A file that only grows: one line per piece, each with a check of its own, so a kill in the
+//! middle of a line costs that line. What stands in it is a claim, not a fact: a resumed download
+//! reads every piece again and compares digests, which is why no sync is needed while it runs (a
+//! power cut may take pieces away, and they are then fetched again).
+
+use gguf::ByteSource;
+
+use crate::digest::Digest;
+use crate::io::{BlobFile, IoError};
+use crate::limits::PIECES;
+
+const MAGIC: [u8; 16] = *b"ingle pieces 1\n\n";
+
+/// Magic, size of the file, bytes of a piece, digest of the validator.
+const HEAD: usize = 16 + 8 + 8 + 32;
+
+/// Number of the piece, its digest, the first bytes of a digest of both.
+const LINE: usize = 8 + 32 + CHECK;
+const CHECK: usize = 8;
+
+/// A piece and its digest, as a record claims it.
+pub(crate) type Claim = (u64, Digest);
+
+/// An open record.
+pub(crate) struct Journal<T> {
+    file: T,
+    end: u64,
+}
+
+/// The length of a record with so many lines; what another process's progress is guessed from.
+pub(crate) fn lines_in(journal_len: u64) -> u64 {
+    journal_len.saturating_sub(HEAD as u64) / LINE as u64
+}
+
+impl<T: BlobFile> Journal<T> {
+    /// Reads a record, or begins a new one if this one is of another file. Returns the pieces it
+    /// claims. `piece` is the bytes of one, `validator` is what the server calls this version of
+    /// the file, empty for blobs.
+    pub(crate) fn open(
+        file: T,
+        size: u64,
+        piece: u64,
+        validator: &str,
+    ) -> Result<(Journal<T>, Vec<Claim>), IoError> {
+        let head = head(size, piece, validator);
+        let raw = read_all(&file);
+        let lines = match raw.split_at_checked(HEAD) {
+            Some((start, lines)) if start == head => lines,
+            _ => {
+                file.set_len(0)?;
+                file.write_at(0, &head)?;
+                return Ok((Journal { file, end: HEAD as u64 }, Vec::new()));
+            }
+        };
+        let claims: Vec<Claim> = lines.chunks_exact(LINE).map_while(read_line).collect();
+        let end = (HEAD + claims.len() * LINE) as u64;
+        // What stands behind the last good line is the rest of a kill.
+        file.set_len(end)?;
+        Ok((Journal { file, end }, claims))
+    }
+
+    /// Records a piece.
+    pub(crate) fn append(&mut self, index: u64, digest: &Digest) -> Result<(), IoError> {
+        self.file.write_at(self.end, &line(index, digest))?;
+        self.end += LINE as u64;
+        Ok(())
+    }
+}
+
+/// A record that cannot be read is one without lines: the download begins anew.
+fn read_all(file: &impl ByteSource) -> Vec<u8> {
+    const MOST: u64 = HEAD as u64 + 2 * PIECES * LINE as u64;
+    let len = usize::try_from(file.len().min(MOST)).unwrap_or(0);
+    let mut raw = vec![0; len];
+    match file.read_at(0, &mut raw) {
+        Ok(()) => raw,
+        Err(_) => Vec::new(),
+    }
+}
+
+fn head(size: u64, piece: u64, validator: &str) -> Vec<u8> {
+    let mut head = MAGIC.to_vec();
+    head.extend(size.to_le_bytes());
+    head.extend(piece.to_le_bytes());
+    head.extend(Digest::of(validator.as_bytes()).bytes());
+    head
+}
+
+fn line(index: u64, digest: &Digest) -> Vec<u8> {
+    let mut line = index.to_le_bytes().to_vec();
+    line.extend(digest.bytes());
+    let check = Digest::of(&line);
+    line.extend(check.bytes().iter().take(CHECK));
+    line
+}
+
+fn read_line(raw: &[u8]) -> Option<Claim> {
+    let (index, rest) = raw.split_first_chunk::<8>()?;
+    let (digest, _) = rest.split_first_chunk::<32>()?;
+    let (index, digest) = (u64::from_le_bytes(*index), Digest::from_bytes(*digest));
+    (line(index, &digest) == raw).then_some((index, digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::io::{Access, BlobIo};
+    use crate::memory::{MemoryFile, MemoryIo};
+    use crate::path::StorePath;
+
+    fn file(io: &MemoryIo) -> MemoryFile {
+        ManualClock::default().run(io.open(&StorePath::temp(0, 0), Access::Write)).unwrap()
+    }
+
+    fn written(n: u64) -> (MemoryIo, Vec<Claim>) {
+        let io = MemoryIo::default();
+        let (mut journal, none) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
+        assert_eq!(none, []);
+        let lines: Vec<_> = (0..n).map(|i| (i * 7, Digest::of(&[i as u8]))).collect();
+        for (index, digest) in &lines {
+            journal.append(*index, digest).unwrap();
+        }
+        (io, lines)
+    }
+
+    #[test]
+    fn a_record_of_another_file_begins_anew() {
+        for (size, piece, validator) in [(1 << 30, 9, "w"), (1 << 29, 9, "v"), (1 << 30, 8, "v")] {
+            let (io, _) = written(3);
+            let (_, lines) = Journal::open(file(&io), size, piece, validator).unwrap();
+            assert_eq!((lines.len(), file(&io).len()), (0, HEAD as u64));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_recorded_before_the_damage_is_read(n in 0u64..20, cut in 0u64..2000) {
+            let (io, lines) = written(n);
+            let len = file(&io).len();
+            file(&io).set_len(len.min(cut)).unwrap();
+            let (mut journal, found) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
+            prop_assert_eq!(found.len() as u64, lines_in(len.min(cut)));
+            prop_assert_eq!(&found[..], &lines[..found.len()]);
+            journal.append(99, &Digest::of(b"x")).unwrap();
+            let (_, again) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
+            prop_assert_eq!(again.last(), Some(&(99, Digest::of(b"x"))));
+        }
+
+        #[test]
+        fn a_flipped_bit_ends_the_record(n in 1u64..20, at in 0usize..1000, bit in 0u8..8) {
+            let (io, lines) = written(n);
+            let mut raw = read_all(&file(&io));
+            let at = at % raw.len();
+            raw[at] ^= 1 << bit;
+            file(&io).write_at(0, &raw).unwrap();
+            let (_, found) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
+            let good = at.checked_sub(HEAD).map_or(0, |at| at / LINE);
+            prop_assert_eq!(&found[..], &lines[..good]);
+        }
+    }
+}
