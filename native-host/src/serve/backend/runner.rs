@@ -59,7 +59,7 @@ impl NativeRunner {
     /// The engine's request.
     fn request(&self, request: GenerateRequest) -> Result<Request, RunError> {
         let template = self.text.template(request.template.as_deref())?;
-        let calls = template.calls().filter(|_| !request.tools.is_empty());
+        let calls = template.calls(&request.tools);
         let call = call_grammar(calls, &request.tools, &request.tool_choice, &self.forms)?;
         let grammar = call.or_else(|| request.format.as_ref().map(grammar_of));
         Ok(Request {
@@ -70,7 +70,7 @@ impl NativeRunner {
             logit_bias: request.logit_bias,
             logprobs: request.logprobs,
             grammar,
-            show: template.marks(!request.tools.is_empty()),
+            show: template.marks(&request.tools),
             truncate: request.truncate,
             shift: request.shift,
             num_keep: request.num_keep,

@@ -63,7 +63,7 @@ fn greedy(prompt: &[u32], n: usize) -> GenerateRequest {
     GenerateRequest {
         prompt: prompt.to_vec(),
         max_tokens: Some(n),
-        logit_bias: vec![(tiny::EOS, f32::NEG_INFINITY)],
+        logit_bias: tiny::ENDS.map(|id| (id, f32::NEG_INFINITY)).to_vec(),
         ..GenerateRequest::default()
     }
 }

@@ -32,16 +32,19 @@ impl Prepared {
         Prepared { template, thinking, calls: OnceLock::new() }
     }
 
-    /// How the model writes calls of tools; `None` where it knows none.
-    pub fn calls(&self) -> Option<&ToolFormat> {
+    /// How the model writes calls of these tools; `None` where there are none, or it knows none.
+    pub fn calls(&self, tools: &[Tool]) -> Option<&ToolFormat> {
+        if tools.is_empty() {
+            return None;
+        }
         self.calls.get_or_init(|| self.template.tool_format()).as_ref()
     }
 
     /// Control tokens that an answer's parser has to see.
-    pub fn marks(&self, has_tools: bool) -> Vec<String> {
+    pub fn marks(&self, tools: &[Tool]) -> Vec<String> {
         let thinking =
             self.thinking.iter().flat_map(|tags| [tags.open.clone(), tags.close.clone()]);
-        let calls = self.calls().filter(|_| has_tools).map(|calls| calls.markers.clone());
+        let calls = self.calls(tools).map(|calls| calls.markers.clone());
         thinking.chain(calls.unwrap_or_default()).collect()
     }
 }
@@ -101,6 +104,8 @@ impl TextSide {
     /// [`RunError::Invalid`] where the template refuses or fails.
     pub fn render(&self, request: &RenderRequest) -> Result<Rendered, RunError> {
         let prepared = self.template(request.template.as_deref())?;
+        // Found out here, where it delays nobody, for the parser that will ask.
+        prepared.calls(&request.tools);
         let template = &prepared.template;
         let options = RenderOptions {
             add_generation_prompt: true,
@@ -157,7 +162,7 @@ impl TextSide {
             Some(tags) => parser.with_thinking(tags, &request.prompt),
             None => parser,
         };
-        match prepared.calls().filter(|_| !request.tools.is_empty()) {
+        match prepared.calls(&request.tools) {
             Some(format) => {
                 let names = request.tools.iter().map(|tool| tool.function.name.clone());
                 parser.with_tools(format, names.collect())

@@ -5,7 +5,7 @@ use quant::TensorType;
 use store::{Digest, FsIo, StorePath};
 
 /// Ids of the vocabulary: `<unk> <s> </s> <|end|>`, 256 bytes, then these words.
-pub const EOS: u32 = 2;
+pub const ENDS: [u32; 2] = [2, 3];
 const FIRST_BYTE: u32 = 4;
 const WORDS: [&str; 6] = ["\u{2581}", "ab", "c", "hello", "\u{2581}you", "x"];
 pub const N_VOCAB: usize = FIRST_BYTE as usize + 256 + WORDS.len();
@@ -51,7 +51,7 @@ fn metadata(n_ctx: u32) -> Metadata {
     m.insert("tokenizer.ggml.token_type", Value::Array(Array::I32(types)));
     m.insert("tokenizer.ggml.scores", Value::Array(Array::F32(scores)));
     m.insert("tokenizer.ggml.bos_token_id", Value::U32(1));
-    m.insert("tokenizer.ggml.eos_token_id", Value::U32(EOS));
+    m.insert("tokenizer.ggml.eos_token_id", Value::U32(ENDS[0]));
     m.insert("tokenizer.ggml.add_space_prefix", Value::Bool(false));
     m
 }
