@@ -35,15 +35,24 @@ pub fn load_opened(
     config: PlayerConfig,
 ) -> Result<Session, Failure> {
     interrupt::listen();
+    let mut bar = LoadBar::new();
+    load_with(opened, args, config, |done, total| {
+        bar.update(done, total);
+        if interrupt::pending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// As [`load_opened`], for whoever shows the progress elsewhere.
+pub fn load_with(
+    opened: Opened,
+    args: &LoadArgs,
+    config: PlayerConfig,
+    progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Session, Failure> {
     if let Some(limit) = container::memory_limit() {
         cpu::limit_memory(limit);
     }
     let target = Target::choose(args)?;
-    let mut bar = LoadBar::new();
-    let progress = |done, total| {
-        bar.update(done, total);
-        if interrupt::pending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
     let make = |plan: &_, config| target.loader(plan, config);
     let session = pollster::block_on(opened.load(config, make, env(), progress))?;
     target.remember();
@@ -55,22 +64,30 @@ fn env() -> Env {
     let start = Instant::now();
     Env {
         now_ms: Box::new(move || start.elapsed().as_secs_f64() * 1000.0),
-        now_local: Box::new(|| {
-            use chrono::{Datelike, Timelike};
-            let now = chrono::Local::now();
-            chat::Moment {
-                year: now.year(),
-                month: now.month(),
-                day: now.day(),
-                hour: now.hour(),
-                minute: now.minute(),
-                second: now.second(),
-            }
-        }),
-        // The standard library seeds its hash maps from the system; a seed of text needs no more.
-        entropy: Box::new(|| std::hash::RandomState::new().build_hasher().finish() as u32),
+        now_local: Box::new(now_local),
+        entropy: Box::new(|| entropy() as u32),
         pause: None,
     }
+}
+
+/// Local wall-clock time.
+pub fn now_local() -> chat::Moment {
+    use chrono::{Datelike, Timelike};
+    let now = chrono::Local::now();
+    chat::Moment {
+        year: now.year(),
+        month: now.month(),
+        day: now.day(),
+        hour: now.hour(),
+        minute: now.minute(),
+        second: now.second(),
+    }
+}
+
+/// Another number each time. The standard library seeds its hash maps from the system; a seed of
+/// text needs no more.
+pub fn entropy() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// One line about what was loaded and where it runs.

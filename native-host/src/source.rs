@@ -59,7 +59,11 @@ fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result
 
 /// Opens a model; the first part of a split model stands for all of them.
 pub fn open(path: &Path) -> Result<Gguf, Failure> {
-    let paths = parts(path);
+    open_files(&parts(path), path)
+}
+
+/// Opens the files of a model, in order; `name` is what messages call them together.
+pub fn open_files(paths: &[PathBuf], name: &Path) -> Result<Gguf, Failure> {
     let n_parts = paths.len();
     let mut sources: Vec<Box<dyn ByteSource>> = Vec::with_capacity(n_parts);
     for (i, part) in paths.iter().enumerate() {
@@ -75,7 +79,7 @@ pub fn open(path: &Path) -> Result<Gguf, Failure> {
         1 => sources.pop().map_or_else(|| Gguf::open_split(Vec::new()), Gguf::open),
         _ => Gguf::open_split(sources),
     };
-    gguf.map_err(|error| Failure::File { path: path.to_owned(), reason: error.to_string() })
+    gguf.map_err(|error| Failure::File { path: name.to_owned(), reason: error.to_string() })
 }
 
 /// All files of the model that `path` names.

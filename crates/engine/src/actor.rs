@@ -14,7 +14,7 @@ use crate::answer::{FinishReason, Step, Summary};
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};
-use crate::sample::TokenLogprobs;
+use crate::sample::{TokenLogprobs, logprobs};
 use crate::session::Session;
 
 /// Requests that may wait; more is a host that does not look at the answers. Ollama's default.
@@ -32,6 +32,9 @@ pub enum Command {
     Embed { id: u64, inputs: Vec<Prompt>, truncate: bool },
     /// Ends what `id` asked for, running or waiting.
     Cancel { id: u64 },
+    /// Stops computing what `id` asked for while `on`, and goes on after: for an answer whose
+    /// reader is slow. Others go on meanwhile. Nothing to hold is no error.
+    Hold { id: u64, on: bool },
     /// Answers with `Tokens`.
     Tokenize { id: u64, text: String, add_special: bool, parse_special: bool },
     /// Answers with `Text`.
@@ -39,6 +42,8 @@ pub enum Command {
     /// Logits after `ids`: of the last position, or of all. Computed in one go: answers that are
     /// being written wait for it.
     Logits { id: u64, ids: Vec<u32>, all: bool },
+    /// Answers with `Scored`. Computed in one go, as `Logits`, but without keeping the logits.
+    Score { id: u64, ids: Vec<u32>, top: usize },
     /// Cancels what runs, refuses what waits, and ends the actor.
     Unload,
 }
@@ -70,6 +75,8 @@ pub enum Event {
     Embedded { id: u64, embeddings: Embeddings },
     /// `[n_rows, n_vocab]`.
     Logits { id: u64, n_rows: usize, values: Vec<f32> },
+    /// How probable each id was after those before it, from the second on.
+    Scored { id: u64, scores: Vec<TokenLogprobs> },
     /// It could not be done; the actor goes on.
     Failed { id: u64, error: Error },
     /// The last event.
@@ -94,15 +101,13 @@ pub async fn run(session: Session, port: &mut impl Port) -> Session {
     let mut actor = Actor { session, port, running, waiting, unloading: false };
     loop {
         actor.admit().await;
-        if actor.running.iter().any(Option::is_some) {
+        if !actor.session.is_idle() {
             actor.session.env.yield_now().await;
         } else if actor.unloading {
             break;
         } else {
-            match actor.port.next().await {
-                Some(command) => actor.hear(command).await,
-                None => actor.unloading = true,
-            }
+            let command = actor.port.next().await;
+            actor.hear(command.unwrap_or(Command::Unload)).await;
             continue;
         }
         while let Some(command) = actor.port.try_next() {
@@ -130,6 +135,11 @@ impl<P: Port> Actor<'_, P> {
     async fn hear(&mut self, command: Command) {
         match command {
             Command::Cancel { id } => self.cancel(id),
+            Command::Hold { id, on } => {
+                if let Some(slot) = self.slot_of(id) {
+                    self.session.hold(slot, on);
+                }
+            }
             Command::Unload => {
                 self.unloading = true;
                 (0..self.running.len()).for_each(|slot| self.session.cancel(slot));
@@ -141,8 +151,12 @@ impl<P: Port> Actor<'_, P> {
         }
     }
 
+    fn slot_of(&self, id: u64) -> Option<usize> {
+        self.running.iter().position(|running| *running == Some(id))
+    }
+
     fn cancel(&mut self, id: u64) {
-        match self.running.iter().position(|running| *running == Some(id)) {
+        match self.slot_of(id) {
             Some(slot) => self.session.cancel(slot),
             None => cancel_waiting(self.port, &mut self.waiting, id),
         }
@@ -200,7 +214,20 @@ impl<P: Port> Actor<'_, P> {
                 let n_rows = if all { ids.len() } else { 1 };
                 self.port.emit(Event::Logits { id, n_rows, values });
             }
-            Command::Cancel { .. } | Command::Unload => {} // never wait
+            Command::Score { id, ids, top } => {
+                let n_vocab = self.session.model_info().dims.n_vocab.max(1);
+                let mut scores = Vec::new();
+                let sink = |rows: &[f32]| {
+                    for row in rows.chunks_exact(n_vocab) {
+                        let next = ids.get(scores.len() + 1);
+                        scores.extend(next.map(|next| logprobs(row, *next, top)));
+                    }
+                };
+                self.session.logits(&ids, true, sink).await?;
+                self.port.emit(Event::Scored { id, scores });
+            }
+            // These never wait.
+            Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => {}
         }
         Ok(())
     }
@@ -275,7 +302,8 @@ impl<P: Port> Actor<'_, P> {
 
 /// It reads something, for which a slot has to be free.
 fn needs_slot(command: &Command) -> bool {
-    matches!(command, Command::Generate { .. } | Command::Embed { .. } | Command::Logits { .. })
+    use Command::{Embed, Generate, Logits, Score};
+    matches!(command, Generate { .. } | Embed { .. } | Logits { .. } | Score { .. })
 }
 
 /// The id under which a command expects an answer.
@@ -285,8 +313,9 @@ fn answer_id(command: &Command) -> Option<u64> {
         | Command::Embed { id, .. }
         | Command::Tokenize { id, .. }
         | Command::Detokenize { id, .. }
-        | Command::Logits { id, .. } => Some(*id),
-        Command::Cancel { .. } | Command::Unload => None,
+        | Command::Logits { id, .. }
+        | Command::Score { id, .. } => Some(*id),
+        Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use chat::{Guard, RenderOptions};
 use kernels::Sampling;
-use tokenizer::{Detokenizer, Encode};
+use tokenizer::{Detokenizer, Encode, Tokenizer};
 
 use crate::answer::{Answer, Summary};
 use crate::embed::Embed;
@@ -17,6 +17,24 @@ use crate::slot::{Task, best_free};
 /// is worth reading.
 const ANSWER_SHARE: usize = 4;
 
+/// Ids of a prompt's text: as the file wants it, but with one BOS where the template writes its
+/// own, and without the EOS some files append: a prompt is there to be continued. `is_guarded`:
+/// the marks of a [`Guard`] are in it, which are removed.
+pub fn encode_prompt(tokenizer: &Tokenizer, text: &str, is_guarded: bool) -> Vec<u32> {
+    let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
+    let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
+    let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
+    let options = Encode { add_special: !has_bos, parse_special: true };
+    let mut ids = match is_guarded {
+        true => tokenizer.encode_marked(text, options, Guard::MARK),
+        false => tokenizer.encode(text, options),
+    };
+    if !has_bos && !has_eos && ids.len() > 1 && ids.last().copied() == tokenizer.eos() {
+        ids.pop();
+    }
+    ids
+}
+
 impl Session {
     /// Ids of a prompt, checked against the vocabulary.
     ///
@@ -25,10 +43,10 @@ impl Session {
     pub fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, Error> {
         let ids = match prompt {
             Prompt::Tokens(ids) => ids.clone(),
-            Prompt::Text(text) => self.encode_prompt(text, false),
+            Prompt::Text(text) => encode_prompt(&self.text.tokenizer, text, false),
             Prompt::Conversation(conversation) => {
                 let now = (self.env.now_local)();
-                self.encode_prompt(&conversation.render(&self.text, now)?, true)
+                encode_prompt(&self.text.tokenizer, &conversation.render(&self.text, now)?, true)
             }
             Prompt::Messages(messages) => {
                 let options = RenderOptions {
@@ -37,7 +55,11 @@ impl Session {
                     ..RenderOptions::default()
                 };
                 let messages = self.text.guard.messages(messages);
-                self.encode_prompt(&self.text.template.render(&messages, &options)?, true)
+                encode_prompt(
+                    &self.text.tokenizer,
+                    &self.text.template.render(&messages, &options)?,
+                    true,
+                )
             }
         };
         if ids.is_empty() {
@@ -53,24 +75,6 @@ impl Session {
             Some(&id) => Err(Error::Token { id, n_vocab }),
             None => Ok(()),
         }
-    }
-
-    /// As the file wants it, but with one BOS where the template writes its own, and without the
-    /// EOS some files append: a prompt is there to be continued.
-    fn encode_prompt(&self, text: &str, is_guarded: bool) -> Vec<u32> {
-        let tokenizer = &self.text.tokenizer;
-        let own = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
-        let has_bos = own(tokenizer.bos()).is_some_and(|bos| text.starts_with(bos));
-        let has_eos = own(tokenizer.eos()).is_some_and(|eos| text.ends_with(eos));
-        let options = Encode { add_special: !has_bos, parse_special: true };
-        let mut ids = match is_guarded {
-            true => tokenizer.encode_marked(text, options, Guard::MARK),
-            false => tokenizer.encode(text, options),
-        };
-        if !has_bos && !has_eos && ids.len() > 1 && ids.last().copied() == tokenizer.eos() {
-            ids.pop();
-        }
-        ids
     }
 
     /// Starts a generation; nothing is computed before its first step. For callers with one

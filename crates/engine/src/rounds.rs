@@ -119,8 +119,22 @@ impl Session {
         self.slots.get(slot).and_then(Slot::answer).map(|answer| &answer.summary)
     }
 
+    /// Has rounds leave out what a slot does, until it is let go on: whoever reads the answer is
+    /// slow, and what is not computed needs no place.
+    pub fn hold(&mut self, slot: usize, is_held: bool) {
+        if let Some(slot) = self.slots.get_mut(slot).filter(|slot| slot.task.is_some()) {
+            slot.is_held = is_held;
+        }
+    }
+
+    /// Whether rounds have nothing to compute: all slots are free or [held](Session::hold).
+    pub fn is_idle(&self) -> bool {
+        self.slots.iter().all(|slot| slot.task.is_none() || slot.is_held)
+    }
+
     /// Ends what a slot does: rounds to come bring text that was held back, then the end.
     pub fn cancel(&mut self, slot: usize) {
+        self.hold(slot, false);
         match self.slots.get_mut(slot).and_then(|slot| slot.task.as_mut()) {
             Some(Task::Answer(answer)) => answer.cancel(),
             Some(Task::Embed(embed)) => embed.cancel(),
@@ -133,6 +147,7 @@ impl Session {
         if self.turn.chain == Some(slot) {
             self.turn.end_chain();
         }
+        self.hold(slot, false);
         match self.slots.get_mut(slot).and_then(|slot| slot.task.take()) {
             Some(Task::Embed(embed)) => Some(embed.finish()),
             _ => None,

@@ -35,12 +35,17 @@ pub(crate) struct Text {
 
 impl Text {
     pub fn new(tokenizer: Arc<Tokenizer>, template: ChatTemplate) -> Text {
-        let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
-        let control = ids.filter(|&id| tokenizer.is_control(id));
-        let guard = Guard::new(control.filter_map(|id| tokenizer.token_text(id)));
+        let guard = guard_of(&tokenizer);
         let forms = Forms::new(&tokenizer);
         Text { tokenizer, template, guard, forms }
     }
+}
+
+/// A guard for the control tokens of a vocabulary.
+pub fn guard_of(tokenizer: &Tokenizer) -> Guard {
+    let ids = 0..u32::try_from(tokenizer.n_vocab()).unwrap_or(u32::MAX);
+    let control = ids.filter(|&id| tokenizer.is_control(id));
+    Guard::new(control.filter_map(|id| tokenizer.token_text(id)))
 }
 
 /// A loaded model.

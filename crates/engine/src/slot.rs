@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     pub task: Option<Task>,
     /// When it was last given out, in requests.
     pub used: u64,
+    /// Nobody takes what comes of it at the moment, so rounds leave it out.
+    pub is_held: bool,
 }
 
 impl Slot {
@@ -85,17 +87,22 @@ impl Slot {
 
     /// The next thing it needs is one row, whose token was generated.
     pub fn is_writing(&self) -> bool {
-        let is_begun = |answer: &Answer| !answer.is_over() && answer.summary.generated_tokens > 0;
-        self.pending() == 1 && self.answer().is_some_and(is_begun)
+        !self.is_held && self.is_begun()
     }
 
     /// The next thing it needs is a chunk of rows.
     pub fn is_reading(&self) -> bool {
-        match &self.task {
-            Some(Task::Answer(answer)) => !answer.is_over() && !self.is_writing(),
-            Some(Task::Embed(embed)) => !embed.is_over(),
-            None => false,
-        }
+        !self.is_held
+            && match &self.task {
+                Some(Task::Answer(answer)) => !answer.is_over() && !self.is_begun(),
+                Some(Task::Embed(embed)) => !embed.is_over(),
+                None => false,
+            }
+    }
+
+    fn is_begun(&self) -> bool {
+        let is_begun = |answer: &Answer| !answer.is_over() && answer.summary.generated_tokens > 0;
+        self.pending() == 1 && self.answer().is_some_and(is_begun)
     }
 }
 
@@ -115,7 +122,7 @@ mod tests {
     use super::*;
 
     fn slot(ids: std::ops::Range<u32>, used: u64) -> Slot {
-        Slot { n_cached: ids.len(), ids: ids.collect(), used, task: None }
+        Slot { n_cached: ids.len(), ids: ids.collect(), used, ..Slot::default() }
     }
 
     #[test]

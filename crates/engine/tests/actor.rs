@@ -137,3 +137,31 @@ fn a_request_that_fails_does_not_end_the_actor() {
     assert_eq!(error.code(), "ctx.full");
     assert_eq!(done(&events), [(2, "length")]);
 }
+
+#[test]
+fn a_held_answer_waits_until_it_is_let_go_on() {
+    // What is due after a thousand events is only looked at when the actor has nothing to do.
+    let tokenize = |id| Command::Tokenize {
+        id,
+        text: "hello".into(),
+        add_special: false,
+        parse_special: false,
+    };
+    let events = run(vec![
+        (0, command(1, 6)),
+        (4, Command::Hold { id: 1, on: true }),
+        (1000, tokenize(9)),
+        (1000, Command::Hold { id: 7, on: true }),
+        (1000, Command::Hold { id: 1, on: false }),
+    ]);
+    let tokens = events.iter().position(|event| matches!(event, Event::Tokens { id: 9, .. }));
+    let end = events.iter().position(|event| matches!(event, Event::Done { id: 1, .. }));
+    assert!(tokens.is_some() && tokens < end, "{events:?}");
+    assert_eq!(done(&events), [(1, "length")]);
+    let held = run(vec![
+        (0, command(1, 6)),
+        (4, Command::Hold { id: 1, on: true }),
+        (1000, Command::Cancel { id: 1 }),
+    ]);
+    assert_eq!(done(&held), [(1, "cancelled")]);
+}

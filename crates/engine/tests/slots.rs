@@ -335,6 +335,7 @@ impl Port for Storm {
             | Event::Text { id, .. }
             | Event::Embedded { id, .. }
             | Event::Logits { id, .. }
+            | Event::Scored { id, .. }
             | Event::Failed { id, .. } => self.seen(id, true),
             Event::Unloaded => {}
         }

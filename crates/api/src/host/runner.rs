@@ -104,6 +104,9 @@ pub struct GenerateRequest {
     pub tools: Vec<Tool>,
     /// See `tools`.
     pub tool_choice: ToolChoice,
+    /// The template that the prompt was made with, instead of the file's own: it says how calls
+    /// and thoughts are written.
+    pub template: Option<String>,
     /// A prompt that is too long loses its middle; otherwise it is an error.
     pub truncate: bool,
     /// A full context loses its oldest part and goes on; otherwise the answer ends.

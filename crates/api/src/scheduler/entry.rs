@@ -38,7 +38,10 @@ impl<R> Entry<R> {
             wanted.is_some() && wanted != have
         }
         let is_auto = |n: &Option<i64>| n.is_none_or(|n| n < 0);
-        wanted.num_ctx.is_some_and(|wanted| wanted as usize > num_ctx)
+        // A backend may give less than it was asked for (the model was trained for no more); to ask
+        // for that once more would only load it once more.
+        let was_asked = |wanted: u32| self.spec.num_ctx.is_some_and(|asked| wanted <= asked);
+        wanted.num_ctx.is_some_and(|wanted| wanted as usize > num_ctx && !was_asked(wanted))
             || !is_auto(&wanted.num_gpu) && wanted.num_gpu != self.spec.num_gpu
             || differs(&wanted.num_thread, &self.spec.num_thread)
             || differs(&wanted.num_batch, &self.spec.num_batch)

@@ -56,7 +56,7 @@ pub(crate) async fn prepare<H: Host>(
         tools: task.tools().to_vec(),
         think: task.think.clone(),
         prompt: rendered.text.clone(),
-        template,
+        template: template.clone(),
     });
     check_bias(task, lease.info().n_vocab)?;
     let echo = match &task.echo {
@@ -64,7 +64,7 @@ pub(crate) async fn prepare<H: Host>(
         None => None,
     };
     let text = rendered.text.clone();
-    let request = generate_request(task, &options, rendered);
+    let request = generate_request(task, &options, rendered, template);
     Ok(Prepared { lease, text, request, parser, echo, truncated, started, load })
 }
 

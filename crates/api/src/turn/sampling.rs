@@ -15,6 +15,7 @@ pub(super) fn generate_request(
     task: &Task,
     options: &Options,
     prompt: Rendered,
+    template: Option<String>,
 ) -> GenerateRequest {
     let mut stop = options.stop.clone().unwrap_or_default();
     stop.extend(prompt.stop);
@@ -30,6 +31,7 @@ pub(super) fn generate_request(
         format: task.format.clone(),
         tools: task.tools().to_vec(),
         tool_choice: task.tool_choice(),
+        template,
         truncate: task.truncate,
         shift: task.shift,
         num_keep: options.num_keep.unwrap_or(DEFAULT_NUM_KEEP) as usize,
