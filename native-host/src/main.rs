@@ -13,6 +13,15 @@ mod interrupt;
 mod load;
 mod pipelines;
 mod progress;
+#[cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "only tests bring the parts of a host that it needs"
+    )
+)]
+mod serve;
 mod settings;
 mod source;
 mod term;
