@@ -13,13 +13,10 @@ mod interrupt;
 mod load;
 mod pipelines;
 mod progress;
-#[cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "only tests bring the parts of a host that it needs"
-    )
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the command is added with the parts of a host it needs"
 )]
 mod serve;
 mod settings;

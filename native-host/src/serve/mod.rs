@@ -51,7 +51,7 @@ pub struct Parts<H: Host> {
     /// Time and chance.
     pub env: H::Env,
     /// The store as a registry, for [`Settings::registry`].
-    pub mirror: Option<Mirror>,
+    pub mirror: Mirror,
 }
 
 /// Makes the parts; it may take as long as it needs, and connections wait meanwhile. An error is
@@ -149,7 +149,7 @@ async fn serve_parts<H: Host>(
     if let Some(folder) = &settings.page {
         site = site.with_page(folder)?;
     }
-    if let Some(mirror) = mirror.filter(|_| settings.registry) {
+    if settings.registry {
         site = site.with_mirror(mirror);
     }
     let timekeeper = scheduler.clone();
@@ -171,3 +171,6 @@ async fn serve_parts<H: Host>(
     timekeeping.abort();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

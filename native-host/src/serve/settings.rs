@@ -81,6 +81,12 @@ impl Settings {
         }))
     }
 
+    /// What an environment without any of them says.
+    #[cfg(test)]
+    pub fn bare() -> Settings {
+        Settings::read(&Variables(&|_| None)).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
     fn read(from: &Variables<'_>) -> Result<Settings, BadVariable> {
         let address = from.parsed("OLLAMA_HOST", HostAddress::parse)?.unwrap_or_default();
         let max_queue = from.number("OLLAMA_MAX_QUEUE", 1, MAX_QUEUE)?;

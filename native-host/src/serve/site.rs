@@ -18,7 +18,8 @@ use super::page::{Page, PageError};
 pub struct Site<H: Host> {
     router: Router<H>,
     access: AccessSettings,
-    page: Option<Page>,
+    /// The page, and who may have it.
+    page: Option<(Page, AccessSettings)>,
     mirror: Option<Mirror>,
 }
 
@@ -33,7 +34,9 @@ impl<H: Host> Site<H> {
     /// # Errors
     /// [`PageError`].
     pub fn with_page(self, folder: &Path) -> Result<Site<H>, PageError> {
-        Ok(Site { page: Some(Page::open(folder)?), ..self })
+        // A page is public and a browser cannot send a token for it; what it asks then needs one.
+        let access = AccessSettings { token: None, ..self.access.clone() };
+        Ok(Site { page: Some((Page::open(folder)?, access)), ..self })
     }
 
     /// Adds a registry below `/v2/`.
@@ -42,10 +45,9 @@ impl<H: Host> Site<H> {
     }
 
     async fn page(&self, request: &Request) -> Option<Response> {
-        // A page is public and a browser cannot send a token for it; what it asks then needs one.
-        let access = AccessSettings { token: None, ..self.access.clone() };
-        match (&self.page, judge(&access, request)) {
-            (Some(page), Verdict::Pass(_)) => page.answer(request).await,
+        let (page, access) = self.page.as_ref()?;
+        match judge(access, request) {
+            Verdict::Pass(_) => page.answer(request).await,
             _ => None,
         }
     }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 /// Bytes of a request line and its headers: four times what browsers send, and room for a path of
-/// the router's 8 KiB. hyper answers 431 above it.
+/// the router's 8 KiB. hyper answers 431 above it; it looks after each
+/// read, so a head may be longer by what the last read brought, at most as much again.
 pub const MAX_HEAD_BYTES: usize = 64 << 10;
 
 /// Headers of a request; browsers send about 25, proxies add ten. hyper answers 431 above it.

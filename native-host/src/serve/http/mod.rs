@@ -143,3 +143,6 @@ async fn exchange(
     let response = handler.handle(request::of_hyper(request, limits.body)).await;
     Ok(response::to_hyper(response, log))
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ fn nothing_set_is_as_ollama_is() {
 
 #[test]
 fn every_variable_is_read() {
-    let minutes = |n| KeepAlive::For(Duration::from_secs(60 * n));
+    let minutes = |n: u64| KeepAlive::For(Duration::from_secs(60 * n));
     assert_eq!(one("OLLAMA_HOST", " \"0.0.0.0:80\" ").address.to_string(), "0.0.0.0:80");
     assert_eq!(one("OLLAMA_ORIGINS", "https://a.b").origins, "https://a.b");
     assert_eq!(one("OLLAMA_MODELS", "'/m'").models, Some(PathBuf::from("/m")));
