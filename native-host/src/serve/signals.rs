@@ -45,3 +45,31 @@ async fn terminated() {
 async fn terminated() {
     std::future::pending().await
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::future::{Future, poll_fn};
+    use std::pin::pin;
+    use std::process::Command;
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn sigterm_is_heard() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let heard = async {
+            let mut stopped = pin!(stopped());
+            // The first poll begins to listen; a signal before it would end the tests.
+            let waits =
+                poll_fn(|context| Poll::Ready(stopped.as_mut().poll(context).is_pending())).await;
+            let id = std::process::id().to_string();
+            let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+            assert!(waits && sent.success());
+            tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap();
+        };
+        tokio::task::LocalSet::new().block_on(&runtime, heard);
+    }
+}
