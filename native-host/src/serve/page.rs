@@ -22,7 +22,9 @@ const MAX_DEPTH: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// It cannot be read.
-    #[error("the page in {} cannot be read ({source}); check the folder after --page", .folder.display())]
+    #[error(
+        "the page in {} cannot be read ({source}); check the folder after --page", .folder.display()
+    )]
     Io {
         /// The folder.
         folder: PathBuf,

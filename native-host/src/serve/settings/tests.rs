@@ -1,3 +1,5 @@
+//! Variables as tables: what each means, and what nonsense is said to be.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
 
@@ -15,9 +17,9 @@ fn one(name: &str, value: &str) -> Settings {
 
 #[test]
 fn nothing_set_is_as_ollama_is() {
-    let settings = read(&[("HOME", "/home/a")]).unwrap();
+    let settings = read(&[("HOME", "/h")]).unwrap();
     assert_eq!(settings.address.to_string(), "127.0.0.1:11434");
-    assert_eq!(settings.models, Some(PathBuf::from("/home/a/.ollama/models")));
+    assert_eq!(settings.models, Some(PathBuf::from("/h/.ollama/models")));
     assert_eq!(settings.scheduler, SchedulerSettings::default());
     assert_eq!((settings.num_parallel, settings.num_ctx, settings.kv), (1, None, None));
     assert_eq!(settings.load_timeout, Some(Duration::from_secs(300)));

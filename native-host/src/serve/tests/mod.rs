@@ -1,3 +1,5 @@
+//! A whole server without models: its page, its registry, its start and its end.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod host;

@@ -1,3 +1,5 @@
+//! Clients that break the rules, over real sockets on loopback.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod ends;
