@@ -13,7 +13,6 @@ mod interrupt;
 mod load;
 mod pipelines;
 mod progress;
-#[allow(dead_code, reason = "the command that serves is merged beside it")]
 mod serve;
 mod settings;
 mod source;

@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 26] = [
+const OWNED: [(&str, &[&str], &str); 30] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -70,6 +70,10 @@ const OWNED: [(&str, &[&str], &str); 26] = [
     ("tokio", &["native-host"], NATIVE),
     ("axum", &["native-host"], NATIVE),
     ("hyper", &["native-host"], NATIVE),
+    ("hyper-util", &["native-host"], NATIVE),
+    ("http-body", &["native-host"], NATIVE),
+    ("tracing-subscriber", &["native-host"], "one part of a program says where its logs go"),
+    ("rlimit", &["native-host"], NATIVE),
     ("clap", &["native-host", "xtask"], NATIVE),
     ("ctrlc", &["native-host"], NATIVE),
     ("indicatif", &["native-host"], NATIVE),
