@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 26] = [
+const OWNED: [(&str, &[&str], &str); 28] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -70,6 +70,8 @@ const OWNED: [(&str, &[&str], &str); 26] = [
     ("tokio", &["native-host"], NATIVE),
     ("axum", &["native-host"], NATIVE),
     ("hyper", &["native-host"], NATIVE),
+    ("reqwest", &["native-host"], "the store's HTTP comes from its host"),
+    ("rustls", &["native-host"], "the store's HTTP comes from its host"),
     ("clap", &["native-host", "xtask"], NATIVE),
     ("ctrlc", &["native-host"], NATIVE),
     ("indicatif", &["native-host"], NATIVE),
