@@ -114,14 +114,15 @@ fn large() -> (tempfile::TempDir, Registry, String, u64) {
     (folder, registry, name, bytes.len() as u64)
 }
 
-/// What may come twice after one cut: an unfinished piece of 2 MiB on each of four connections,
-/// and what the sockets had taken.
+/// Bytes that a cut may cost: an unfinished piece of 2 MiB on each connection, and what sockets of
+/// the loopback device had taken and nobody read.
 const LOST: u64 = 12 << 20;
 
 #[test]
 fn a_pull_goes_on_after_the_server_was_cut() {
     let ((_a, registry, name, size), (_b, library)) = (large(), library());
-    registry.cut_at(size / 2);
+    // Late enough that beginning again would cost more than what may be lost.
+    registry.cut_at(size / 4 * 3);
     run(async {
         let lines = succeed(library.pull(transfer(&name))).await;
         let mut most = 0;
@@ -152,12 +153,15 @@ fn a_pull_that_was_dropped_goes_on_in_the_next_process() {
         );
     });
     drop(library);
+    let sent = registry.sent();
     run(async {
         let next = NativeLibrary::new(folder.path());
         succeed(next.pull(transfer(&name))).await;
         assert!(next.verify(Some(&name), |_| ()).await.unwrap().is_good());
     });
-    assert!(registry.sent() <= size + LOST, "{} of {size}", registry.sent());
+    // Half was there but for unfinished pieces, 2 MiB on each of four connections.
+    let again = registry.sent() - sent;
+    assert!(again <= size / 2 + (8 << 20), "{again} of {size}");
 }
 
 #[test]

@@ -150,20 +150,22 @@ fn send(
 /// Status and `Location` of what is sent to a registry.
 async fn upload(shared: &Shared, store: &NativeStore, request: &Request) -> (u16, String) {
     let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-    let mut uploads = shared.uploads.lock().unwrap();
+    let uploads = || shared.uploads.lock().unwrap();
     match (request.method.as_str(), parts.as_slice()) {
         ("POST", ["v2", namespace, model, "blobs", "uploads"]) => {
+            let mut uploads = uploads();
             let place = format!("/v2/{namespace}/{model}/blobs/uploads/{}", uploads.len());
             uploads.insert(place.clone(), Vec::new());
             (202, place)
         }
         ("PATCH", [.., "uploads", _]) => {
-            uploads.get_mut(&request.path).unwrap().extend(&request.body);
+            uploads().get_mut(&request.path).unwrap().extend(&request.body);
             (202, request.path.clone())
         }
         ("PUT", [.., "uploads", _]) => {
             let digest = request.query.strip_prefix("digest=").unwrap().replace("%3A", ":");
-            let stored = store.put_bytes(&uploads[&request.path]).await.unwrap();
+            let bytes = uploads().get(&request.path).cloned().unwrap();
+            let stored = store.put_bytes(&bytes).await.unwrap();
             let is_right = digest.parse::<Digest>() == Ok(stored);
             (if is_right { 201 } else { 400 }, String::new())
         }
