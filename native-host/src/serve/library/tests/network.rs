@@ -68,7 +68,7 @@ fn transfers_that_cannot_be() {
                 library.pull(request(json!({"model": format!("http://{address}/a/b")}))),
                 "insecure protocol http",
             ),
-            (library.pull(transfer(&format!("http://{address}/v2/"))), "http://"),
+            (library.pull(transfer(&format!("http://{address}/v2/"))), "\"http://"),
         ];
         for (stream, want) in rows {
             let (_, error) = collect(stream).await;
