@@ -7,11 +7,14 @@
 
 mod address;
 mod backend;
+mod clock;
 mod command;
 mod env;
 mod error;
+mod fetch;
 mod files;
 mod http;
+mod library;
 mod listen;
 mod mirror;
 mod page;

@@ -6,7 +6,7 @@
 //! [`crate::Fetch`] implementation's to refuse, because only it knows what they resolve to; it is
 //! told by `allow_private`.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -80,6 +80,15 @@ fn is_private(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => is_private_v4(address),
         Some(Host::Ipv6(address)) => is_private_v6(address),
         None => true,
+    }
+}
+
+/// Whether an address belongs to this machine or a private network: what a [`crate::Fetch`] refuses
+/// after resolving a name, unless [`crate::Request::allow_private`] says otherwise.
+pub fn is_private_address(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_private_v4(address),
+        IpAddr::V6(address) => is_private_v6(address),
     }
 }
 

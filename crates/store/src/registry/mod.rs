@@ -22,6 +22,7 @@ use crate::manifest::Manifest;
 use crate::media;
 use crate::name::Name;
 pub use auth::{Credentials, KeySigner};
+pub use guard::is_private_address;
 use origin::{Origin, read_body};
 
 /// How a registry may be reached.

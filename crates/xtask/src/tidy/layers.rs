@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 30] = [
+const OWNED: [(&str, &[&str], &str); 32] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -74,6 +74,8 @@ const OWNED: [(&str, &[&str], &str); 30] = [
     ("http-body", &["native-host"], NATIVE),
     ("tracing-subscriber", &["native-host"], "one part of a program says where its logs go"),
     ("rlimit", &["native-host"], NATIVE),
+    ("reqwest", &["native-host"], "the store's HTTP comes from its host"),
+    ("rustls", &["native-host"], "the store's HTTP comes from its host"),
     ("clap", &["native-host", "xtask"], NATIVE),
     ("ctrlc", &["native-host"], NATIVE),
     ("indicatif", &["native-host"], NATIVE),
