@@ -1,0 +1,36 @@
+//! Making sure that a server answers before the first request that needs one.
+
+use super::{Client, ClientError};
+use crate::failure::Failure;
+
+/// Starts a server in this process at the usual address and returns when it listens. It ends with
+/// the process.
+pub type Spawn = fn() -> Result<(), Failure>;
+
+/// A client of a server that answers.
+///
+/// # Errors
+/// [`ClientError::Unreachable`] with the way to start one.
+pub async fn connect() -> Result<Client, Failure> {
+    let client = Client::from_env()?;
+    client.ping().await?;
+    Ok(client)
+}
+
+/// The same, for commands that may start a server: only where the usual address is meant, because
+/// nobody wants a server here who named another machine or port.
+///
+/// # Errors
+/// [`ClientError::Unreachable`], or why no server could be started.
+pub async fn connect_or_spawn(spawn: Option<Spawn>) -> Result<Client, Failure> {
+    let client = Client::from_env()?;
+    match (client.ping().await, spawn) {
+        (Ok(()), _) => Ok(client),
+        (Err(ClientError::Unreachable { .. }), Some(spawn)) if client.is_default() => {
+            spawn()?;
+            client.ping().await?;
+            Ok(client)
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
