@@ -14,9 +14,7 @@ mod upload;
 pub use error::ClientError;
 pub use lines::Lines;
 pub use local::{Spawn, connect, connect_or_spawn};
-pub use types::{
-    Details, Generated, ListModel, Listed, Message, Process, Processes, Progress, Shown,
-};
+pub use types::{Generated, ListModel, Listed, Message, Process, Processes, Progress, Shown};
 
 use std::future::Future;
 

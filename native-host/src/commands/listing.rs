@@ -20,6 +20,11 @@ pub fn list(args: &ListArgs) -> Result<(), Failure> {
         let client = client::connect().await?;
         Ok(client.get("/api/tags").await?)
     })?;
+    print_list(listed, args)
+}
+
+/// Prints stored models.
+pub fn print_list(listed: Listed, args: &ListArgs) -> Result<(), Failure> {
     let prefix = args.prefix.as_deref().unwrap_or_default().to_lowercase();
     let is_meant = |model: &ListModel| model.name.to_lowercase().starts_with(&prefix);
     let models = typed(listed.models, is_meant);
