@@ -16,6 +16,7 @@ pub use lines::Lines;
 pub use local::{Spawn, connect, connect_or_spawn};
 pub use types::{Generated, ListModel, Listed, Message, Process, Processes, Progress, Shown};
 
+use std::any::Any;
 use std::future::Future;
 
 use reqwest::{Method, Response};
@@ -44,6 +45,8 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 pub struct Client {
     http: reqwest::Client,
     host: Host,
+    /// The server that was started for this client; dropping it ends it.
+    _server: Option<Box<dyn Any>>,
 }
 
 impl Client {
@@ -61,9 +64,12 @@ impl Client {
     }
 
     fn of(host: Host) -> Result<Client, ClientError> {
+        // An error says that one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let agent = concat!("ingle/", env!("CARGO_PKG_VERSION"));
         let http = reqwest::Client::builder().user_agent(agent).build();
-        Ok(Client { http: http.map_err(|error| ClientError::Setup(error.to_string()))?, host })
+        let http = http.map_err(|error| ClientError::Setup(error.to_string()))?;
+        Ok(Client { http, host, _server: None })
     }
 
     /// Where the server is, for sentences.

@@ -1,11 +1,13 @@
 //! Making sure that a server answers before the first request that needs one.
 
+use std::any::Any;
+
 use super::{Client, ClientError};
 use crate::failure::Failure;
 
-/// Starts a server in this process at the usual address and returns when it listens. It ends with
-/// the process.
-pub type Spawn = fn() -> Result<(), Failure>;
+/// Starts a server in this process at the usual address and returns when it answers. It ends when
+/// what it returns is dropped.
+pub type Spawn = fn() -> Result<Box<dyn Any>, Failure>;
 
 /// A client of a server that answers.
 ///
@@ -23,11 +25,11 @@ pub async fn connect() -> Result<Client, Failure> {
 /// # Errors
 /// [`ClientError::Unreachable`], or why no server could be started.
 pub async fn connect_or_spawn(spawn: Option<Spawn>) -> Result<Client, Failure> {
-    let client = Client::from_env()?;
+    let mut client = Client::from_env()?;
     match (client.ping().await, spawn) {
         (Ok(()), _) => Ok(client),
         (Err(ClientError::Unreachable { .. }), Some(spawn)) if client.is_default() => {
-            spawn()?;
+            client._server = Some(spawn()?);
             client.ping().await?;
             Ok(client)
         }
