@@ -86,7 +86,8 @@ async fn turn(client: &Client, state: &mut State, text: &str) -> Result<(), Fail
     let answer = speak::answer(client, path, &body, &mut screen).await?;
     term::line("\n")?;
     speak::remarks(&answer, state.verbose);
-    if !state.raw && !(answer.was_stopped && answer.text.is_empty()) {
+    let is_nothing = answer.was_stopped && answer.text.is_empty();
+    if !state.raw && !is_nothing {
         state.messages.push(Message::new("user", text));
         let thinking = answer.thinking;
         state.messages.push(Message { thinking, ..Message::new("assistant", answer.text) });
