@@ -1,7 +1,6 @@
 //! A server with answers from a table, and the requests it got: what the command line sends can be
 //! compared word by word, without a model.
 
-use std::io::Read;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
