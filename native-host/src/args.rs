@@ -11,7 +11,12 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod models;
 pub use bench::{BenchArgs, BenchFormat};
+pub use models::{
+    CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
+    RmArgs, SaveArgs, StopArgs, VerifyArgs,
+};
 
 /// Exit code for wrong use, as shells and clap have it.
 const EXIT_USAGE: u8 = 2;
@@ -19,7 +24,8 @@ const EXIT_USAGE: u8 = 2;
 #[derive(Parser)]
 #[command(name = "ingle", version, about = "Run GGUF language models privately, on this machine")]
 #[command(after_help = "Examples:\n  \
-    ingle run model.gguf                       chat in the terminal\n  \
+    ingle run llama3.2:1b                      chat with a stored model\n  \
+    ingle run model.gguf                       chat with a file, without a server\n  \
     ingle run model.gguf \"why is the sky blue\" one answer\n  \
     ingle show model.gguf                      what the file contains")]
 struct Cli {
@@ -31,8 +37,31 @@ struct Cli {
 pub enum Command {
     /// Answer a prompt, or chat when there is none
     Run(RunArgs),
-    /// Print what a GGUF file contains
+    /// Print what a stored model or a GGUF file contains
     Show(ShowArgs),
+    /// Fetch a model from a registry
+    Pull(PullArgs),
+    /// Send a model to a registry
+    Push(PushArgs),
+    /// List stored models
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// List models that are in memory
+    Ps(PsArgs),
+    /// Take a model out of memory
+    Stop(StopArgs),
+    /// Give a stored model a second name
+    Cp(CpArgs),
+    /// Remove stored models
+    Rm(RmArgs),
+    /// Make a model from a Modelfile
+    Create(CreateArgs),
+    /// Write a stored model to one file
+    Save(SaveArgs),
+    /// Store a model from a file of `save`
+    Load(LoadArchiveArgs),
+    /// Compare all bytes of stored models with their digests
+    Verify(VerifyArgs),
     /// Turn text into token ids, or ids into text (standard input to standard output)
     Tokenize(TokenizeArgs),
     /// Write the logits after a sequence of token ids to a file
@@ -41,6 +70,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// List the processors and graphics devices models can run on
     Devices(DevicesArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -95,15 +126,19 @@ pub struct LoadArgs {
 #[derive(Args)]
 #[command(
     after_help = "Without a prompt, and without piped input, a chat begins: /help lists its \
-    commands.\nA model without a chat template continues the prompt as it is.\n\nExamples:\n  \
+    commands.\nA path (with a slash, or ending in .gguf) is a file and runs in this process. \
+    Anything else\nis a stored model and runs in the server at OLLAMA_HOST; it is fetched if it \
+    is not there.\nA file without a chat template continues the prompt as it is.\n\nExamples:\n  \
     ingle run model.gguf\n  \
+    ingle run llama3.2:1b \"why is the sky blue\" --verbose\n  \
     ingle run model.gguf \"why is the sky blue\" --temperature 0\n  \
     ingle run model.gguf \"Once upon a time\" --raw -n 64\n  \
     cat notes.txt | ingle run model.gguf \"summarize this\" --ctx 8192\n  \
     ingle run model.gguf \"hello\" --format json"
 )]
 pub struct RunArgs {
-    /// The model, or the first part of a split one
+    /// A stored model, or a GGUF file (the first part of a split one)
+    #[arg(value_name = "MODEL")]
     pub file: PathBuf,
     /// The prompt; piped input comes before it
     pub prompt: Vec<String>,
@@ -139,25 +174,80 @@ pub struct RunArgs {
     /// Go on when the model ends its answer
     #[arg(long)]
     pub ignore_eos: bool,
-    /// How to print the answer
+    /// json: of a file, print the answer with its figures as JSON; of a stored model, let it
+    /// answer in JSON
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// Print device and speed on standard error
     #[arg(long, short = 'v')]
     pub verbose: bool,
+    #[command(flatten)]
+    pub stored: StoredArgs,
+}
+
+/// Flags that mean something for stored models only.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Stored models")]
+pub struct StoredArgs {
+    /// How long the model stays in memory afterwards: 10m, 1h30m, 0, -1 for ever
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub keepalive: Option<String>,
+    /// Allow http while the model is fetched
+    #[arg(long)]
+    pub insecure: bool,
+    /// Do not break lines at words
+    #[arg(long)]
+    pub nowordwrap: bool,
+    /// Let the model think first, or (=false) not: true, false, low, medium, high
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true")]
+    pub think: Option<String>,
+    /// Do not show what it thinks
+    #[arg(long)]
+    pub hidethinking: bool,
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
-    ingle show model.gguf --format json")]
+#[command(
+    after_help = "Examples:\n  ingle show llama3.2:1b\n  ingle show llama3.2:1b --modelfile\n  \
+    ingle show model.gguf\n  ingle show model.gguf --tensors\n  \
+    ingle show model.gguf --format json"
+)]
 pub struct ShowArgs {
-    /// The model, or the first part of a split one
+    /// A stored model, or a GGUF file (the first part of a split one)
+    #[arg(value_name = "MODEL")]
     pub file: PathBuf,
     /// List every tensor with its type and shape
     #[arg(long)]
     pub tensors: bool,
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    #[command(flatten)]
+    pub stored: ShowStoredArgs,
+}
+
+/// What `show` prints of a stored model; at most one of the texts.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Stored models")]
+pub struct ShowStoredArgs {
+    /// Print the license
+    #[arg(long, group = "text")]
+    pub license: bool,
+    /// Print the Modelfile
+    #[arg(long, group = "text")]
+    pub modelfile: bool,
+    /// Print the parameters
+    #[arg(long, group = "text")]
+    pub parameters: bool,
+    /// Print the template
+    #[arg(long, group = "text")]
+    pub template: bool,
+    /// Print the system text
+    #[arg(long, group = "text")]
+    pub system: bool,
+    /// All metadata and tensors too
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
 }
 
 #[derive(Args)]
@@ -206,6 +296,11 @@ pub struct LogitsArgs {
 pub struct DevicesArgs {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// The whole command line, for scripts that complete it.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Parses the command line; help and version are printed here, wrong use is one sentence.

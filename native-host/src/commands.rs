@@ -1,14 +1,26 @@
 //! One file per command; each takes its arguments and says how it went.
 
 mod answer;
+mod archive;
+mod bars;
 mod bench;
+mod completions;
+mod create;
 mod devices;
+mod human;
+mod lines;
+mod listing;
 mod logits;
+mod manage;
 mod repl;
 mod run;
 mod show;
+mod show_stored;
 mod slash;
+mod stored;
+mod target;
 mod tokenize;
+mod transfer;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -22,6 +34,18 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Logits(args) => logits::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Devices(args) => devices::run(&args),
+        Command::Pull(args) => transfer::pull_command(&args),
+        Command::Push(args) => transfer::push_command(&args),
+        Command::List(args) => listing::list(&args),
+        Command::Ps(args) => listing::ps(&args),
+        Command::Stop(args) => manage::stop(&args),
+        Command::Cp(args) => manage::cp(&args),
+        Command::Rm(args) => manage::rm(&args),
+        Command::Create(args) => create::run(&args),
+        Command::Save(args) => archive::save(&args),
+        Command::Load(args) => archive::load(&args),
+        Command::Verify(args) => archive::verify(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

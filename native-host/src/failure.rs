@@ -5,6 +5,9 @@
 //! | 0    | done, also when the reader went away      |
 //! | 1    | it could not be done                      |
 //! | 2    | wrong use                                 |
+//! | 3    | there is no such stored model             |
+//! | 7    | something in the store is damaged         |
+//! | 9    | no server answers                         |
 //! | 10   | a bench is below the asked speed          |
 //! | 130  | interrupted with Ctrl-C before it was done|
 
@@ -12,6 +15,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::client::ClientError;
 use crate::term;
 
 /// Why a command ended early.
@@ -27,6 +31,15 @@ pub enum Failure {
     Output { what: String, source: io::Error },
     #[error("{0}")]
     Usage(String),
+    /// A server was asked and could not do it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The store of this machine was asked and could not do it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Stored bytes are not what they should be; which ones was printed.
+    #[error("{0}")]
+    Damaged(String),
     /// What could be measured was, and printed.
     #[error("{0}")]
     Incomplete(String),
@@ -71,6 +84,14 @@ impl Failure {
             Failure::Input { .. } | Failure::Output { .. } | Failure::Closed => "host.io",
             Failure::Usage(_) => "host.usage",
             Failure::Incomplete(_) | Failure::Below(_) => "bench.result",
+            Failure::Client(error) => match error {
+                ClientError::Unreachable { .. } => "net.refused",
+                _ if error.is_not_found() => "model.missing",
+                _ => "net.http",
+            },
+            Failure::Store(store::Error::NotFound { .. }) => "model.missing",
+            Failure::Store(store::Error::Full { .. }) => "store.full",
+            Failure::Store(_) | Failure::Damaged(_) => "model.damaged",
             Failure::Interrupted => "load.cancelled",
         }
     }
@@ -80,13 +101,19 @@ impl Failure {
 pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(Failure::Interrupted | Failure::Engine(engine::Error::LoadCancelled)) => {
-            ExitCode::from(130)
-        }
+        Err(
+            Failure::Interrupted
+            | Failure::Engine(engine::Error::LoadCancelled)
+            | Failure::Client(ClientError::Interrupted),
+        ) => ExitCode::from(130),
         Err(failure) => {
             term::error(&failure.to_string());
             ExitCode::from(match failure {
-                Failure::Usage(_) => 2,
+                Failure::Usage(_) | Failure::Store(store::Error::Name { .. }) => 2,
+                Failure::Client(error) if error.is_not_found() => 3,
+                Failure::Store(store::Error::NotFound { .. }) => 3,
+                Failure::Damaged(_) => 7,
+                Failure::Client(ClientError::Unreachable { .. }) => 9,
                 Failure::Below(_) => 10,
                 _ => 1,
             })

@@ -5,6 +5,7 @@
 
 mod args;
 mod caches;
+mod client;
 mod commands;
 mod container;
 mod device;

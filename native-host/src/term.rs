@@ -78,6 +78,16 @@ pub fn note_lines(text: &str) {
     let _ = write!(io::stderr(), "{text}");
 }
 
+/// A piece of what a model thinks, on standard error: dimmed and harmless on a terminal.
+pub fn dim(text: &str) {
+    let is_terminal = io::stderr().is_terminal();
+    let text = if is_terminal { clean_text(text) } else { Cow::Borrowed(text) };
+    let _ = match wants_color() {
+        true => write!(io::stderr(), "\u{1b}[2m{text}\u{1b}[0m"),
+        false => write!(io::stderr(), "{text}"),
+    };
+}
+
 fn label(color: &str, label: &str, text: &str) {
     let text = clean(text);
     let _ = match wants_color() {

@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
 mod answers;
+mod archives;
 mod bad_input;
 mod bench;
 mod contract;
 mod program;
+mod server;
+mod stored;

@@ -34,6 +34,16 @@ pub fn ingle_on<S: AsRef<OsStr>>(isa: &str, args: &[S]) -> Run {
     run(Command::new(program()).args(args).env("INGLE_CPU", isa), b"")
 }
 
+/// Runs `ingle` with these arguments, variables and standard input; no server and no store of the
+/// person who runs the test is meant unless the variables say so.
+pub fn ingle_env(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
+    let mut command = Command::new(program());
+    for name in ["OLLAMA_HOST", "OLLAMA_MODELS", "OLLAMA_NOHISTORY"] {
+        command.env_remove(name);
+    }
+    run(command.args(args).envs(variables.iter().copied()), input)
+}
+
 fn run(command: &mut Command, input: &[u8]) -> Run {
     let mut child = command
         .stdin(Stdio::piped())

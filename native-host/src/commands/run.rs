@@ -1,4 +1,4 @@
-//! `ingle run`: one answer, or a conversation.
+//! `ingle run`: one answer, or a conversation; with a file here, with a stored model in [`stored`].
 //!
 //! A prompt on the command line or piped input gives one answer and ends; without either, a
 //! conversation begins. A model without a chat template was not made for conversations, so its
@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use chat::Message;
 use engine::{Prompt, Session};
 
-use super::{answer, print_json, repl};
-use crate::args::{Format, RunArgs};
+use super::{answer, print_json, repl, stored, target};
+use crate::args::{Format, RunArgs, StoredArgs};
+use crate::client::Spawn;
 use crate::failure::Failure;
 use crate::settings::Style;
 use crate::{load, term};
@@ -22,7 +23,19 @@ use crate::{load, term};
 /// this program may leave a pipe open and never write to it; waiting for ever would be a hang.
 const PIPE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Starts a server in this process, for stored models.
+const SPAWN: Option<Spawn> = None;
+
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    if let Some(name) = target::stored_name(&args.file) {
+        return stored::run(name, args, SPAWN);
+    }
+    let StoredArgs { keepalive, insecure, nowordwrap, think, hidethinking } = &args.stored;
+    if keepalive.is_some() || think.is_some() || *insecure || *nowordwrap || *hidethinking {
+        let said = "--keepalive, --insecure, --nowordwrap, --think and --hidethinking are for \
+                    stored models, and this is a file";
+        return Err(Failure::Usage(said.to_owned()));
+    }
     let style = Style::from_args(args)?;
     let prompt = args.prompt.join(" ");
     let piped = Piped::start();
@@ -95,7 +108,10 @@ pub fn warn_of_fallback(session: &Session) {
 }
 
 /// Piped input and the words of the command line; `None` if there are neither.
-fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, Failure> {
+///
+/// # Errors
+/// [`Failure::Usage`] if nothing came through a pipe, [`Failure::Input`] if it cannot be read.
+pub fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, Failure> {
     let Some(piped) = piped else {
         return Ok((!prompt.is_empty()).then_some(prompt));
     };
@@ -112,13 +128,14 @@ fn whole_prompt(prompt: String, piped: Option<Piped>) -> Result<Option<String>, 
 }
 
 /// Standard input that is not a terminal, read while the model loads.
-struct Piped {
+pub struct Piped {
     chunks: Receiver<io::Result<Vec<u8>>>,
     start: Instant,
 }
 
 impl Piped {
-    fn start() -> Option<Piped> {
+    /// Begins to read; `None` at a terminal.
+    pub fn start() -> Option<Piped> {
         if io::stdin().is_terminal() {
             return None;
         }

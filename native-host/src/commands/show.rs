@@ -6,8 +6,8 @@
 use gguf::{Array, Gguf, Value};
 use serde_json::{Map, json};
 
-use super::print_json;
-use crate::args::{Format, ShowArgs};
+use super::{print_json, show_stored, target};
+use crate::args::{Format, ShowArgs, ShowStoredArgs};
 use crate::failure::Failure;
 use crate::{source, term};
 
@@ -17,6 +17,14 @@ const MAX_ARRAY: usize = 16;
 const MAX_CHARS: usize = 100;
 
 pub fn run(args: &ShowArgs) -> Result<(), Failure> {
+    if let Some(name) = target::stored_name(&args.file) {
+        return show_stored::run(name, args);
+    }
+    let ShowStoredArgs { license, modelfile, parameters, template, system, .. } = args.stored;
+    if license || modelfile || parameters || template || system {
+        let said = "a file has no such text of its own; `show` without it prints its metadata";
+        return Err(Failure::Usage(said.to_owned()));
+    }
     let gguf = source::open(&args.file)?;
     match args.format {
         Format::Json => print_json(&as_json(&gguf, args.tensors)),

@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 32] = [
+const OWNED: [(&str, &[&str], &str); 36] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -77,8 +77,12 @@ const OWNED: [(&str, &[&str], &str); 32] = [
     ("reqwest", &["native-host"], "the store's HTTP comes from its host"),
     ("rustls", &["native-host"], "the store's HTTP comes from its host"),
     ("clap", &["native-host", "xtask"], NATIVE),
+    ("clap_complete", &["native-host"], NATIVE),
+    ("console", &["native-host"], NATIVE),
     ("ctrlc", &["native-host"], NATIVE),
     ("indicatif", &["native-host"], NATIVE),
+    ("reqwest", &["native-host"], "HTTP is the host's; libraries ask through traits"),
+    ("rustls", &["native-host"], "HTTP is the host's; libraries ask through traits"),
     ("rustyline", &["native-host"], NATIVE),
     ("tiny_http", &["xtask", "tests"], "a developer's file server"),
     ("anyhow", &["native-host", "xtask", "tests"], "libraries have typed errors"),

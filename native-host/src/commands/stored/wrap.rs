@@ -1,0 +1,98 @@
+//! Breaking streamed text at words, for terminals.
+
+use crate::term;
+
+/// Narrower than this, words are broken by the terminal: nearly every one would not fit.
+const MIN_WIDTH: usize = 10;
+
+/// A stream of text and where the cursor stands in it. A word is held back until it is complete.
+pub struct Wrap {
+    width: usize,
+    column: usize,
+    word: String,
+}
+
+impl Wrap {
+    /// For a terminal of this many columns; `None` if it is too narrow.
+    pub fn new(width: usize) -> Option<Wrap> {
+        (width >= MIN_WIDTH).then_some(Wrap { width, column: 0, word: String::new() })
+    }
+
+    /// What can be shown now.
+    pub fn push(&mut self, text: &str) -> String {
+        let mut out = String::new();
+        for c in text.chars() {
+            match c {
+                '\n' => {
+                    self.place(&mut out);
+                    out.push('\n');
+                    self.column = 0;
+                }
+                ' ' | '\t' => {
+                    self.place(&mut out);
+                    // A blank at the edge would begin the next line.
+                    if self.column < self.width {
+                        out.push(c);
+                        self.column += 1;
+                    }
+                }
+                c => self.word.push(c),
+            }
+            // A word longer than a line (an address, text without blanks) is not held back.
+            if console::measure_text_width(&self.word) >= self.width {
+                self.place(&mut out);
+            }
+        }
+        out
+    }
+
+    /// The last word.
+    pub fn finish(&mut self) -> String {
+        let mut out = String::new();
+        self.place(&mut out);
+        out
+    }
+
+    fn place(&mut self, out: &mut String) {
+        let width = console::measure_text_width(&self.word);
+        if self.column > 0 && width > 0 && self.column + width > self.width {
+            out.push('\n');
+            self.column = 0;
+        }
+        out.push_str(&self.word);
+        self.column = (self.column + width) % self.width.max(1);
+        self.word.clear();
+    }
+}
+
+/// A wrap for standard output, if it is a terminal whose width is known.
+pub fn for_stdout() -> Option<Wrap> {
+    let size = console::Term::stdout().size_checked().filter(|_| term::out_is_terminal());
+    size.and_then(|(_, columns)| Wrap::new(usize::from(columns)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_words_however_the_pieces_are_cut() {
+        let rows = [
+            ("one two three four", "one two \nthree four"),
+            ("a\nb", "a\nb"),
+            ("abcdefghij klm", "abcdefghij\nklm"),
+            ("abcdefghijklmno pq", "abcdefghijklmno pq"),
+            ("", ""),
+        ];
+        for (text, wanted) in rows {
+            for size in 1..=text.len().max(1) {
+                let mut wrap = Wrap::new(10).unwrap_or_else(|| unreachable!());
+                let pieces = text.as_bytes().chunks(size).map(String::from_utf8_lossy);
+                let mut out: String = pieces.map(|piece| wrap.push(&piece)).collect();
+                out.push_str(&wrap.finish());
+                assert_eq!(out, wanted, "{text} in pieces of {size}");
+            }
+        }
+        assert!(Wrap::new(3).is_none());
+    }
+}
