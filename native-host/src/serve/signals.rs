@@ -46,9 +46,9 @@ async fn terminated() {
     std::future::pending().await
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
     #![allow(clippy::unwrap_used, reason = "tests")]
     use std::future::{Future, poll_fn};
     use std::pin::pin;
