@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod models;
+pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
 pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,

@@ -34,6 +34,7 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Logits(args) => logits::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Devices(args) => devices::run(&args),
+        Command::Serve(args) => Ok(crate::serve::native::serve(args)?),
         Command::Pull(args) => transfer::pull_command(&args),
         Command::Push(args) => transfer::push_command(&args),
         Command::List(args) => listing::list(&args),

@@ -34,6 +34,9 @@ pub enum Failure {
     /// A server was asked and could not do it.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A server could not start.
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
     /// The store of this machine was asked and could not do it.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -17,14 +17,15 @@ use crate::args::{Format, RunArgs, StoredArgs};
 use crate::client::Spawn;
 use crate::failure::Failure;
 use crate::settings::Style;
-use crate::{load, term};
+use crate::{load, serve, term};
 
 /// How long a prompt on the command line waits for the first byte of piped input. Whoever starts
 /// this program may leave a pipe open and never write to it; waiting for ever would be a hang.
 const PIPE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts a server in this process, for stored models.
-const SPAWN: Option<Spawn> = None;
+const SPAWN: Option<Spawn> =
+    Some(|| Ok(Box::new(serve::native::start()?) as Box<dyn std::any::Any>));
 
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     if let Some(name) = target::stored_name(&args.file) {
