@@ -4,6 +4,7 @@ use crate::args::{self, CompletionsArgs};
 use crate::failure::Failure;
 use crate::term;
 
+/// Prints the script.
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "ingle", &mut script);

@@ -16,6 +16,7 @@ use crate::client::{self, Client, Progress};
 use crate::failure::Failure;
 use crate::interrupt;
 
+/// Reads the Modelfile, sends what it names, and follows the making.
 pub fn run(args: &CreateArgs) -> Result<(), Failure> {
     interrupt::listen();
     let modelfile = Modelfile::read(&read(&args.file)?)

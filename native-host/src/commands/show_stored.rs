@@ -14,6 +14,7 @@ const LICENSE_LINES: usize = 2;
 /// Elements of an array of metadata that are shown.
 const ARRAY_ELEMENTS: usize = 3;
 
+/// Prints what the server knows of a model.
 pub fn run(name: &str, args: &ShowArgs) -> Result<(), Failure> {
     let flags = &args.stored;
     let is_verbose = flags.verbose || args.tensors;

@@ -8,6 +8,7 @@ use crate::client::{self, Client, ClientError, Progress};
 use crate::failure::Failure;
 use crate::interrupt;
 
+/// `ingle pull`.
 pub fn pull_command(args: &PullArgs) -> Result<(), Failure> {
     interrupt::listen();
     client::block_on(async {
@@ -16,6 +17,7 @@ pub fn pull_command(args: &PullArgs) -> Result<(), Failure> {
     })
 }
 
+/// `ingle push`.
 pub fn push_command(args: &PushArgs) -> Result<(), Failure> {
     interrupt::listen();
     client::block_on(async {

@@ -31,6 +31,7 @@ pub struct Screen {
 }
 
 impl Screen {
+    /// For one answer in this conversation.
     pub fn new(state: &State) -> Screen {
         let wrap = if state.wraps { wrap::for_stdout() } else { None };
         Screen { wrap, hides_thinking: state.hides_thinking, is_thinking: false }
