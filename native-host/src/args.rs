@@ -12,11 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod models;
-<<<<<<< HEAD
-pub use crate::serve::ServeArgs;
-=======
 mod run;
->>>>>>> i4-n4
+pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
 pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
@@ -45,6 +42,9 @@ pub enum Command {
     Run(RunArgs),
     /// Print what a stored model or a GGUF file contains
     Show(ShowArgs),
+    /// Answer Ollama's and OpenAI's interface over HTTP
+    #[command(visible_alias = "start")]
+    Serve(ServeArgs),
     /// Fetch a model from a registry
     Pull(PullArgs),
     /// Send a model to a registry

@@ -92,6 +92,7 @@ impl Failure {
                 _ if error.is_not_found() => "model.missing",
                 _ => "net.http",
             },
+            Failure::Serve(_) => "net.serve",
             Failure::Store(store::Error::NotFound { .. }) => "model.missing",
             Failure::Store(store::Error::Full { .. }) => "store.full",
             Failure::Store(_) | Failure::Damaged(_) => "model.damaged",

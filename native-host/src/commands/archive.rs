@@ -5,52 +5,23 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use store::{BlobReport, Clock, FileBody, FileSink, FsIo, Name, Report, Sink, Store, Verdict};
+use store::{BlobReport, FileBody, FileSink, Name, Report, Sink, Verdict};
 
 use super::bars::Bars;
 use super::print_json;
 use crate::args::{Format, LoadArchiveArgs, SaveArgs, VerifyArgs};
 use crate::client::{self, Progress};
 use crate::failure::Failure;
+use crate::serve::library::{NativeLibrary, NativeStore};
 use crate::term;
 
-/// The system's time, on tokio's timer.
-#[derive(Clone)]
-struct SystemClock {
-    start: Instant,
-}
-
-impl Clock for SystemClock {
-    fn now_ms(&self) -> u64 {
-        millis(self.start.elapsed())
-    }
-
-    fn unix_ms(&self) -> u64 {
-        millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-    }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The store that `OLLAMA_MODELS` names, or Ollama's usual one.
-fn open() -> Result<Store<FsIo, SystemClock>, Failure> {
-    let named = std::env::var_os("OLLAMA_MODELS").filter(|path| !path.is_empty());
-    let usual = || std::env::home_dir().map(|home| home.join(".ollama").join("models"));
-    let root = named.map(PathBuf::from).or_else(usual).ok_or_else(|| {
-        let said = "there is no home folder, so set OLLAMA_MODELS to the folder of the models";
-        Failure::Usage(said.to_owned())
-    })?;
-    Ok(Store::new(FsIo::new(root), SystemClock { start: Instant::now() }))
+/// The store of this machine.
+fn open() -> Result<NativeStore, Failure> {
+    let library = NativeLibrary::of_machine();
+    Ok(library.map_err(|error| Failure::Usage(error.to_string()))?.store().clone())
 }
 
 fn shown(progress: store::Progress) -> Progress {
@@ -109,6 +80,9 @@ pub fn load(args: &LoadArchiveArgs) -> Result<(), Failure> {
             }
         };
         drop(bars);
+        if let Some(old) = &committed.replaced {
+            store.remove_replaced(old).await?;
+        }
         term::line(&format!("loaded '{}'", committed.name))
     })
 }

@@ -32,7 +32,9 @@ pub fn serve(args: ServeArgs) -> Result<(), ServeError> {
 /// # Errors
 /// [`ServeError`] of the start.
 pub fn start() -> Result<Running, ServeError> {
-    spawn::<Native>(Settings::from_env()?, parts)
+    let running = spawn::<Native>(Settings::from_env()?, parts)?;
+    tracing::debug!("serving in this process at {}", running.address());
+    Ok(running)
 }
 
 async fn parts(settings: &Settings) -> Result<Parts<Native>, String> {
@@ -52,8 +54,7 @@ async fn parts(settings: &Settings) -> Result<Parts<Native>, String> {
     if !settings.keep_unused {
         tokio::task::spawn_local(tidy_up(store.clone()));
     }
-    let mirror = settings.registry.then(|| mirror(store));
-    Ok(Parts { library, backend, env: NativeEnv::new(), mirror })
+    Ok(Parts { library, backend, env: NativeEnv::new(), mirror: mirror(store) })
 }
 
 /// Removes what killed processes left and nothing names. Requests do not wait for it.

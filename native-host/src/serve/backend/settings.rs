@@ -1,11 +1,10 @@
-//! How models are loaded, where a request does not say: from the environment.
+//! How models are loaded, where a request does not say: what the environment says of this machine's
+//! devices. The rest comes from the server's settings.
 //!
 //! Ollama's names where it has them. A value that cannot be is said once and left out: a server
 //! that does not start because of a typo in one variable helps nobody.
 
 use std::time::Duration;
-
-use api::types::KeepAlive;
 
 use crate::args::{Device, Kv};
 use crate::term;
@@ -18,14 +17,14 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub struct BackendSettings {
     /// Where to compute (`OLLAMA_LLM_LIBRARY`: `cpu` or `gpu`).
     pub device: Device,
-    /// The cache's format (`OLLAMA_KV_CACHE_TYPE`).
+    /// The cache's format.
     pub kv: Kv,
-    /// Tokens of context where a request says nothing (`OLLAMA_CONTEXT_LENGTH`).
+    /// Tokens of context where a request says nothing.
     pub num_ctx: usize,
     /// Bytes of graphics memory that models may take (`INGLE_GPU_MEMORY`); `None`: unknown, because
     /// portable interfaces do not tell.
     pub gpu_memory: Option<u64>,
-    /// After so long without progress a load is given up (`OLLAMA_LOAD_TIMEOUT`); `None`: never.
+    /// After so long without progress a load is given up; `None`: never.
     pub load_timeout: Option<Duration>,
 }
 
@@ -71,38 +70,9 @@ impl BackendSettings {
             }
             gpu || value.starts_with("cpu")
         });
-        read("OLLAMA_KV_CACHE_TYPE", "f32, f16 or q8_0", &mut |value| {
-            let kv = match value {
-                "f32" => Kv::F32,
-                "f16" => Kv::F16,
-                "q8_0" => Kv::Q8_0,
-                _ => return false,
-            };
-            s.kv = kv;
-            true
-        });
-        read("OLLAMA_CONTEXT_LENGTH", "a number of tokens", &mut |value| {
-            match value.parse() {
-                // 0 is Ollama's word for its own choice.
-                Ok(0) => true,
-                Ok(n) => {
-                    s.num_ctx = n;
-                    true
-                }
-                Err(_) => false,
-            }
-        });
         read("INGLE_GPU_MEMORY", "a number of bytes, or as in 8GB", &mut |value| {
             s.gpu_memory = bytes(value);
             s.gpu_memory.is_some()
-        });
-        read("OLLAMA_LOAD_TIMEOUT", "a time, as in 5m", &mut |value| {
-            match KeepAlive::parse(value) {
-                Ok(KeepAlive::For(span)) => s.load_timeout = Some(span).filter(|s| !s.is_zero()),
-                Ok(KeepAlive::Forever) => s.load_timeout = None,
-                Err(_) => return false,
-            }
-            true
         });
         (settings, complaints)
     }
@@ -129,25 +99,16 @@ mod tests {
     #[test]
     fn variables_say_how_models_are_loaded() {
         let default = BackendSettings::default;
-        let timeout = |load_timeout| BackendSettings { load_timeout, ..default() };
         let memory = |gb: u64| BackendSettings { gpu_memory: Some(gb << 30), ..default() };
         let device = |device| BackendSettings { device, ..default() };
         for (name, value, want) in [
             ("OLLAMA_LLM_LIBRARY", "cpu_avx2", Some(device(Device::Cpu))),
             ("OLLAMA_LLM_LIBRARY", "Vulkan", Some(device(Device::Gpu))),
             ("OLLAMA_LLM_LIBRARY", "abacus", None),
-            ("OLLAMA_KV_CACHE_TYPE", "q8_0", Some(BackendSettings { kv: Kv::Q8_0, ..default() })),
-            ("OLLAMA_KV_CACHE_TYPE", "q4_0", None),
-            ("OLLAMA_CONTEXT_LENGTH", "8192", Some(BackendSettings { num_ctx: 8192, ..default() })),
-            ("OLLAMA_CONTEXT_LENGTH", "0", Some(default())),
-            ("OLLAMA_CONTEXT_LENGTH", "-1", None),
             ("INGLE_GPU_MEMORY", "8589934592", Some(memory(8))),
             ("INGLE_GPU_MEMORY", "8GiB", Some(memory(8))),
             ("INGLE_GPU_MEMORY", "99999999999999g", None),
-            ("OLLAMA_LOAD_TIMEOUT", "90s", Some(timeout(Some(Duration::from_secs(90))))),
-            ("OLLAMA_LOAD_TIMEOUT", "0", Some(timeout(None))),
-            ("OLLAMA_LOAD_TIMEOUT", "soon", None),
-            ("OLLAMA_LOAD_TIMEOUT", "", Some(default())),
+            ("INGLE_GPU_MEMORY", "", Some(default())),
         ] {
             let var = |asked: &str| (asked == name).then(|| value.to_owned());
             let (settings, complaints) = BackendSettings::from_vars(var);

@@ -10,7 +10,6 @@ mod create;
 mod describe;
 mod details;
 mod errors;
-mod files;
 mod header;
 mod place;
 mod report;
@@ -27,7 +26,7 @@ use api::host::{BlobPut, Library, LibraryError, Model, ModelDetails, ProgressStr
 use api::http::{BodyError, ChunkStream};
 use api::types::ollama::{CreateRequest, TransferRequest};
 use futures_util::StreamExt;
-use store::{Client, Digest, Error, FetchError, FsIo, Store, StorePath};
+use store::{Client, Digest, Error, FetchError, FsIo, Store};
 
 use self::cache::Cache;
 use self::errors::{library_error, parse_name};
@@ -74,14 +73,6 @@ impl NativeLibrary {
     /// The store, for what the router does not need.
     pub fn store(&self) -> &NativeStore {
         self.client.store()
-    }
-
-    /// Where the file of a blob (`sha256:…`) lies, whether or not it is there.
-    ///
-    /// # Errors
-    /// [`LibraryError::Invalid`] for what is no digest.
-    pub fn blob_path(&self, digest: &str) -> Result<PathBuf, LibraryError> {
-        Ok(self.store().io().place(&StorePath::blob(&parse_digest(digest)?)))
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use store::{Digest, FsIo, ManualClock, Store};
 
+use super::address::HostAddress;
 use super::*;
 use host::Nothing;
 

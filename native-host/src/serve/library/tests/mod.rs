@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
+mod files;
 mod lab;
 mod local;
 mod network;

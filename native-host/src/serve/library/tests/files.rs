@@ -1,16 +1,24 @@
-//! Models and files of this machine, for commands that need no server: import, archives, plain
-//! files, verify, prune.
+//! What tests do with a library beside what the router asks of it: import, archives, plain files,
+//! verify, prune.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use api::host::LibraryError;
-use store::{Ages, FileBody, FileSink, Name, Placing, Progress, Pruned, Report};
+use store::{Ages, FileBody, FileSink, Name, Placing, Progress, Pruned, Report, StorePath};
 
-use super::NativeLibrary;
-use super::errors::{invalid, library_error, parse_name};
+use crate::serve::library::errors::{invalid, library_error, parse_name};
+use crate::serve::library::{NativeLibrary, parse_digest};
 
 impl NativeLibrary {
+    /// Where the file of a blob (`sha256:…`) lies, whether or not it is there.
+    ///
+    /// # Errors
+    /// [`LibraryError::Invalid`] for what is no digest.
+    pub fn blob_path(&self, digest: &str) -> Result<PathBuf, LibraryError> {
+        Ok(self.store().io().place(&StorePath::blob(&parse_digest(digest)?)))
+    }
+
     /// Stores the GGUF file at `path` (all parts of a split one) under a name. Returns the name as
     /// it is shown.
     ///
