@@ -10,12 +10,19 @@ pub struct Wrap {
     width: usize,
     column: usize,
     word: String,
+    /// The beginning of the word was shown already, because it alone fills a line.
+    is_begun: bool,
 }
 
 impl Wrap {
     /// For a terminal of this many columns; `None` if it is too narrow.
     pub fn new(width: usize) -> Option<Wrap> {
-        (width >= MIN_WIDTH).then_some(Wrap { width, column: 0, word: String::new() })
+        (width >= MIN_WIDTH).then_some(Wrap {
+            width,
+            column: 0,
+            word: String::new(),
+            is_begun: false,
+        })
     }
 
     /// What can be shown now.
@@ -41,6 +48,7 @@ impl Wrap {
             // A word longer than a line (an address, text without blanks) is not held back.
             if console::measure_text_width(&self.word) >= self.width {
                 self.place(&mut out);
+                self.is_begun = true;
             }
         }
         out
@@ -55,13 +63,19 @@ impl Wrap {
 
     fn place(&mut self, out: &mut String) {
         let width = console::measure_text_width(&self.word);
-        if self.column > 0 && width > 0 && self.column + width > self.width {
+        let fits = self.column + width <= self.width;
+        if self.column > 0 && width > 0 && !fits && !self.is_begun {
             out.push('\n');
             self.column = 0;
         }
         out.push_str(&self.word);
-        self.column = (self.column + width) % self.width.max(1);
+        // A line that is just full keeps the cursor until something follows.
+        self.column += width;
+        while self.column > self.width {
+            self.column -= self.width;
+        }
         self.word.clear();
+        self.is_begun = false;
     }
 }
 
