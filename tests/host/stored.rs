@@ -320,7 +320,8 @@ fn create_uploads_what_is_not_there() {
     let post: &'static str = format!("POST /api/blobs/{digest}").leak();
     let create: Reply = ("POST /api/create", 200, "{\"status\":\"success\"}\n");
     let body = json!({
-        "model": "new", "quantize": "Q4_K_M", "system": "be brief", "parameters": {"stop": ["a", "b"]},
+        "model": "new", "quantize": "Q4_K_M", "system": "be brief",
+        "parameters": {"stop": ["a", "b"]},
         "messages": [{"role": "user", "content": "hi"}], "files": {"weights.gguf": digest},
     });
     for (status, uploads) in [(200, false), (404, true)] {

@@ -1,4 +1,5 @@
-//! The flags of the commands on stored models: Ollama's names, and `--format` where data is printed.
+//! The flags of the commands on stored models: Ollama's names, and `--format` where data is
+//! printed.
 
 use std::path::PathBuf;
 
@@ -112,7 +113,8 @@ pub struct LoadArchiveArgs {
 
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 every byte is as it should be, 7 something is damaged or \
-    missing.\n\nExamples:\n  ingle verify\n  ingle verify llama3.2:1b\n  ingle verify --format json")]
+    missing.\n\nExamples:\n  ingle verify\n  ingle verify llama3.2:1b\n  \
+    ingle verify --format json")]
 pub struct VerifyArgs {
     /// One model [default: all]
     pub model: Option<String>,

@@ -102,7 +102,8 @@ enum Source {
     Files(Vec<PathBuf>),
 }
 
-/// What lies there is a file or a folder, what looks like a path must lie there, the rest is a name.
+/// What lies there is a file or a folder, what looks like a path must lie there, the rest is a
+/// name.
 fn source(base: &Path, value: &str) -> Result<Source, Failure> {
     let path = match value.strip_prefix("~/") {
         Some(rest) => home().join(rest),
