@@ -41,8 +41,9 @@ async function withPage(options, query, body) {
   const browser = await launch(options);
   try {
     const page = await browser.page(home + query);
-    await page.waitForFunction(() =>
-      /Processor|WebGPU/.test(document.querySelector("#status").textContent),
+    // The device's name, or how far a model that the address names has come: never "Starting" alone.
+    await page.waitForFunction(
+      () => !["", "Starting"].includes(document.querySelector("#status").textContent),
     );
     await body(page, browser);
     assert.deepEqual(page.problems, [], "the console is clean");
