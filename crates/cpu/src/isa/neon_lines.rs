@@ -24,6 +24,18 @@ pub unsafe fn l_load(p: *const u8) -> L {
 /// How far ahead of the kernel lines are fetched, as on other processors: a few microseconds.
 const PREFETCH_BYTES: usize = 4096;
 
+#[inline(always)]
+pub fn l_prefetch(p: *const u8) {
+    // SAFETY: a hint, which faults nowhere.
+    unsafe {
+        asm!(
+            "prfm pldl1keep, [{p}, #{at}]",
+            p = in(reg) p.addr(), at = const PREFETCH_BYTES,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+}
+
 /// Fetches ahead of lines `G` and `G + 4` of a block with `n_lines` lines: prefetchers of many
 /// cores stop at the end of a page. The distance is part of the instruction.
 #[inline(always)]

@@ -155,6 +155,16 @@ pub(crate) use stamp_unpack;
 /// The product of one row.
 macro_rules! stamp_matvec {
     ($(#[$attr:meta])*) => {
+        /// Asks for what lies some way behind `p..p + n_bytes`. Every line of a strip is asked
+        /// for, headers too: one line in ten left to the processor costs a fifth of the speed.
+        #[inline]
+        $(#[$attr])*
+        fn prefetch_lines(p: *const u8, n_bytes: usize) {
+            for i in 0..n_bytes / LINE {
+                l_prefetch(p.wrapping_add(i * LINE));
+            }
+        }
+
         $(#[$attr])*
         unsafe fn matvec<T: Format>(strip: *const u8, n_units: usize, act: &Act, out: *mut f32) {
             // SAFETY: the caller gives a strip of `n_units` units and as many activations.
@@ -178,6 +188,7 @@ macro_rules! stamp_matvec {
             unsafe {
                 for unit in 0..n_units {
                     let header = strip.add(unit * layout.unit_bytes());
+                    prefetch_lines(header, layout.header_bytes());
                     for half in 0..2 {
                         let block = 2 * unit + half;
                         let bytes =
@@ -214,6 +225,7 @@ macro_rules! stamp_matvec {
                 for unit in 0..n_units {
                     let header = strip.add(unit * layout.unit_bytes());
                     let scales = header.add(LINE).cast::<i8>();
+                    prefetch_lines(header, layout.header_bytes());
                     let mins = scales.add(n_sub * STRIP);
                     let blocks = header.add(layout.header_bytes());
                     let (mut dot, mut min_dot) = (i_splat(0), i_splat(0));
@@ -271,9 +283,7 @@ macro_rules! stamp_dots {
         $(#[$attr])*
         unsafe fn dots<T: Format>(block: *const u8, act: &Act, k: usize) -> (I, I) {
             let (mut low, mut high) = (d_zero(), d_zero());
-            for i in 0..T::LAYOUT.codes.block_bytes() / LINE {
-                l_prefetch(block.wrapping_add(i * LINE));
-            }
+            prefetch_lines(block, T::LAYOUT.codes.block_bytes());
             // SAFETY: a whole block and 32 activations from the caller.
             unsafe {
                 for g in 0..4 {

@@ -18,9 +18,7 @@ macro_rules! stamp_few {
             k: usize,
         ) -> [(I, I); R] {
             let mut sums = [(d_zero(), d_zero()); R];
-            for i in 0..T::LAYOUT.codes.block_bytes() / LINE {
-                l_prefetch(block.wrapping_add(i * LINE));
-            }
+            prefetch_lines(block, T::LAYOUT.codes.block_bytes());
             // SAFETY: a whole block and 32 activations of each row from the caller.
             unsafe {
                 for g in 0..4 {
@@ -93,6 +91,7 @@ macro_rules! stamp_few {
             unsafe {
                 for unit in 0..n_units {
                     let header = strip.add(unit * layout.unit_bytes());
+                    prefetch_lines(header, layout.header_bytes());
                     for half in 0..2 {
                         let block = 2 * unit + half;
                         let bytes =
@@ -138,6 +137,7 @@ macro_rules! stamp_few {
                 for unit in 0..n_units {
                     let header = strip.add(unit * layout.unit_bytes());
                     let scales = header.add(LINE).cast::<i8>();
+                    prefetch_lines(header, layout.header_bytes());
                     let mins = scales.add(n_sub * STRIP);
                     let blocks = header.add(layout.header_bytes());
                     let mut total = [i_splat(0); R];

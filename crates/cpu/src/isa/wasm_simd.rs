@@ -8,6 +8,10 @@ pub type L = [v128; 4];
 pub type I = [v128; 4];
 pub type F = [v128; 4];
 
+/// WebAssembly has no prefetch instruction.
+#[inline(always)]
+pub fn l_prefetch(_: *const u8) {}
+
 #[inline(always)]
 pub unsafe fn l_load(p: *const u8) -> L {
     // SAFETY: a whole line from the caller.
