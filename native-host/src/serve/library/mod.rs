@@ -11,6 +11,7 @@ mod describe;
 mod details;
 mod errors;
 mod header;
+mod key;
 mod place;
 mod report;
 mod transfer;

@@ -1,0 +1,186 @@
+//! A disk that is full, before and in the middle of things: what fails says need and have, the
+//! store stays good, and after freeing space the same command succeeds.
+//!
+//! The disk is a small tmpfs of its own, so root is needed to mount it, and Linux.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tests::rng::Stream;
+use tests::scratch::Scratch;
+
+use crate::count;
+use crate::models::{assert_intact, import, noise};
+use crate::program::Run;
+use crate::proxy::{Act, Proxy, Way};
+use crate::serve::Serve;
+
+/// Bytes of the disk: three of the models and the margin that the store keeps free.
+const DISK: &str = "size=48m";
+/// The model, MiB.
+const MIB: u64 = 6;
+/// Times the disk is full, over all kinds of work; `INGLE_FULL` says another number.
+const TIMES: usize = 50;
+/// What a page takes.
+const PAGE: u64 = 4096;
+
+/// A disk of its own, unmounted in the end.
+struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    fn mount(scratch: &Scratch, test: &str) -> Option<Disk> {
+        let folder = scratch.path("disk");
+        std::fs::create_dir(&folder).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&folder);
+        match mount.output() {
+            Ok(output) if output.status.success() => Some(Disk { folder }),
+            _ => {
+                println!("SKIPPED {test}: a small disk cannot be mounted here (root can, on Linux)");
+                None
+            }
+        }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
+    }
+
+    /// Takes all space but so many bytes, in whole pages.
+    fn fill(&self, leave: u64) {
+        let mut filler = File::create(self.filler()).unwrap();
+        let zeros = vec![0; 1 << 20];
+        let mut len: u64 = 0;
+        loop {
+            match filler.write(&zeros) {
+                Ok(n) => len += n as u64,
+                Err(error) if error.kind() == std::io::ErrorKind::StorageFull => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        filler.set_len(len.saturating_sub(leave.next_multiple_of(PAGE))).unwrap();
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Busy or not, it shall go when its last user does.
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+    }
+}
+
+/// The store on the small disk, and where models come from.
+struct Lab {
+    disk: Arc<Disk>,
+    root: PathBuf,
+    server: Serve,
+    registry: Serve,
+    slowest: Duration,
+}
+
+const MODEL: &str = "me/noise";
+
+impl Lab {
+    fn new(scratch: &Scratch, test: &str) -> Option<Lab> {
+        let disk = Arc::new(Disk::mount(scratch, test)?);
+        let source = scratch.path("registry");
+        import(&source, MODEL, noise(MIB, 1));
+        let registry = Serve::start_with(&source, &["--registry"], &[]);
+        let root = disk.folder.join("store");
+        let server = Serve::start(&root);
+        Some(Lab { disk, root, server, registry, slowest: Duration::ZERO })
+    }
+
+    /// The command fails on the full disk and succeeds when there is space.
+    fn fails_then_succeeds(&mut self, what: &str, args: &[&str]) {
+        let start = Instant::now();
+        let failed = self.server.ingle(args);
+        self.slowest = self.slowest.max(start.elapsed());
+        assert_need_and_have(what, &failed);
+        assert_intact(&self.root, what);
+        self.disk.free();
+        let done = self.server.ingle(args);
+        assert_eq!(done.code, Some(0), "{what}: {}", done.stderr);
+        assert_intact(&self.root, what);
+    }
+
+    fn remove(&self, name: &str) {
+        assert_eq!(self.server.ingle(&["rm", name]).code, Some(0));
+    }
+
+    /// Full before the pull begins: the store looks first.
+    fn pull_at_once(&mut self, leave: u64) {
+        let name = format!("{}/{MODEL}", self.registry.address);
+        self.disk.fill(leave);
+        self.fails_then_succeeds("a pull", &["pull", "--insecure", &name]);
+        self.remove(&name);
+    }
+
+    /// Full when so many bytes have come.
+    fn pull_in_the_middle(&mut self, at: u64) {
+        let disk = self.disk.clone();
+        let proxy = Proxy::start(&self.registry.address, Way::Down, vec![at], move || {
+            disk.fill(0);
+            Act::GoOn
+        });
+        let name = format!("{}/{MODEL}", proxy.address);
+        self.fails_then_succeeds("a pull that had begun", &["pull", "--insecure", &name]);
+        self.remove(&name);
+    }
+
+    /// Full while a file is uploaded, of which so many bytes have room.
+    fn create(&mut self, modelfile: &Path, leave: u64) {
+        self.disk.fill(leave);
+        let args = ["create", "new", "-f", modelfile.to_str().unwrap()];
+        self.fails_then_succeeds("a create", &args);
+        self.remove("new");
+    }
+
+    /// Full when a second name is written.
+    fn copy(&mut self, from: &str) {
+        self.disk.fill(0);
+        self.fails_then_succeeds("a copy", &["cp", from, "copied"]);
+        self.remove("copied");
+    }
+}
+
+fn assert_need_and_have(what: &str, run: &Run) {
+    let said = run.stderr.lines().last().unwrap_or_default();
+    let words = ["not enough disk space: ", " needed, ", " free; "];
+    let is_said = said.starts_with("error: ") && words.iter().all(|word| said.contains(word));
+    assert!(run.code == Some(1) && is_said, "{what}: {:?} {}", run.code, run.stderr);
+}
+
+#[test]
+fn a_full_disk_is_said_and_survived() {
+    let scratch = Scratch::new();
+    let Some(mut lab) = Lab::new(&scratch, "a_full_disk_is_said_and_survived") else { return };
+    let (size, stream) = (MIB << 20, Stream::new(3, "full"));
+    let _weights = scratch.write("new.gguf", &noise(MIB, 2));
+    let modelfile = scratch.write("Modelfile", b"FROM ./new.gguf\n");
+    let kept = format!("{}/{MODEL}", lab.registry.address);
+    for i in 0..count("INGLE_FULL", TIMES) as u64 {
+        let part = stream.bits(i) % size;
+        match i % 10 {
+            0 | 1 => lab.pull_at_once(part),
+            2..6 => lab.pull_in_the_middle(part),
+            6..9 => lab.create(&modelfile, part),
+            _ => {
+                assert_eq!(lab.server.ingle(&["pull", "--insecure", &kept]).code, Some(0));
+                lab.copy(&kept);
+                lab.remove(&kept);
+            }
+        }
+    }
+    println!("the slowest refusal took {:?}", lab.slowest);
+}
