@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 use tests::rng::Stream;
 use tests::scratch::Scratch;
 
-use crate::count;
 use crate::models::{assert_intact, import, noise};
-use crate::program::Run;
 use crate::proxy::{Act, Proxy, Way};
 use crate::serve::Serve;
+use crate::{count, http};
 
 /// Bytes of the disk: three of the models and the margin that the store keeps free.
 const DISK: &str = "size=48m";
@@ -42,7 +41,9 @@ impl Disk {
         match mount.output() {
             Ok(output) if output.status.success() => Some(Disk { folder }),
             _ => {
-                println!("SKIPPED {test}: a small disk cannot be mounted here (root can, on Linux)");
+                println!(
+                    "SKIPPED {test}: a small disk cannot be mounted here (root can, on Linux)"
+                );
                 None
             }
         }
@@ -101,16 +102,18 @@ impl Lab {
         Some(Lab { disk, root, server, registry, slowest: Duration::ZERO })
     }
 
-    /// The command fails on the full disk and succeeds when there is space.
-    fn fails_then_succeeds(&mut self, what: &str, args: &[&str]) {
+    /// The work fails on the full disk and succeeds when there is space. It gives what was said
+    /// last, and whether it is done.
+    fn fails_then_succeeds(&mut self, what: &str, work: impl Fn(&Serve) -> (bool, String)) {
         let start = Instant::now();
-        let failed = self.server.ingle(args);
+        let (is_done, said) = work(&self.server);
         self.slowest = self.slowest.max(start.elapsed());
-        assert_need_and_have(what, &failed);
+        let words = ["not enough disk space: ", " needed, ", " free; "];
+        assert!(!is_done && words.iter().all(|word| said.contains(word)), "{what}: {said}");
         assert_intact(&self.root, what);
         self.disk.free();
-        let done = self.server.ingle(args);
-        assert_eq!(done.code, Some(0), "{what}: {}", done.stderr);
+        let (is_done, said) = work(&self.server);
+        assert!(is_done, "{what}: {said}");
         assert_intact(&self.root, what);
     }
 
@@ -122,7 +125,7 @@ impl Lab {
     fn pull_at_once(&mut self, leave: u64) {
         let name = format!("{}/{MODEL}", self.registry.address);
         self.disk.fill(leave);
-        self.fails_then_succeeds("a pull", &["pull", "--insecure", &name]);
+        self.fails_then_succeeds("a pull", command(&["pull", "--insecure", &name]));
         self.remove(&name);
     }
 
@@ -134,31 +137,35 @@ impl Lab {
             Act::GoOn
         });
         let name = format!("{}/{MODEL}", proxy.address);
-        self.fails_then_succeeds("a pull that had begun", &["pull", "--insecure", &name]);
+        let args = ["pull", "--insecure", &name];
+        self.fails_then_succeeds("a pull that had begun", command(&args));
         self.remove(&name);
     }
 
     /// Full while a file is uploaded, of which so many bytes have room.
-    fn create(&mut self, modelfile: &Path, leave: u64) {
+    fn create(&mut self, file: &[u8], leave: u64) {
         self.disk.fill(leave);
-        let args = ["create", "new", "-f", modelfile.to_str().unwrap()];
-        self.fails_then_succeeds("a create", &args);
+        self.fails_then_succeeds("a create", |server| {
+            let (status, last) = http::create(&server.address, "new", file).unwrap();
+            (status == 200 && last["status"] == "success", last.to_string())
+        });
         self.remove("new");
     }
 
     /// Full when a second name is written.
     fn copy(&mut self, from: &str) {
         self.disk.fill(0);
-        self.fails_then_succeeds("a copy", &["cp", from, "copied"]);
+        self.fails_then_succeeds("a copy", command(&["cp", from, "copied"]));
         self.remove("copied");
     }
 }
 
-fn assert_need_and_have(what: &str, run: &Run) {
-    let said = run.stderr.lines().last().unwrap_or_default();
-    let words = ["not enough disk space: ", " needed, ", " free; "];
-    let is_said = said.starts_with("error: ") && words.iter().all(|word| said.contains(word));
-    assert!(run.code == Some(1) && is_said, "{what}: {:?} {}", run.code, run.stderr);
+/// The `ingle` command: whether it ended well, and what it said last.
+fn command<'a>(args: &'a [&'a str]) -> impl Fn(&Serve) -> (bool, String) + 'a {
+    move |server| {
+        let run = server.ingle(args);
+        (run.code == Some(0), run.stderr.lines().last().unwrap_or_default().to_owned())
+    }
 }
 
 #[test]
@@ -166,15 +173,14 @@ fn a_full_disk_is_said_and_survived() {
     let scratch = Scratch::new();
     let Some(mut lab) = Lab::new(&scratch, "a_full_disk_is_said_and_survived") else { return };
     let (size, stream) = (MIB << 20, Stream::new(3, "full"));
-    let _weights = scratch.write("new.gguf", &noise(MIB, 2));
-    let modelfile = scratch.write("Modelfile", b"FROM ./new.gguf\n");
+    let new = noise(MIB, 2);
     let kept = format!("{}/{MODEL}", lab.registry.address);
     for i in 0..count("INGLE_FULL", TIMES) as u64 {
         let part = stream.bits(i) % size;
         match i % 10 {
             0 | 1 => lab.pull_at_once(part),
             2..6 => lab.pull_in_the_middle(part),
-            6..9 => lab.create(&modelfile, part),
+            6..9 => lab.create(&new, part),
             _ => {
                 assert_eq!(lab.server.ingle(&["pull", "--insecure", &kept]).code, Some(0));
                 lab.copy(&kept);

@@ -7,15 +7,18 @@
 //! variable draws more of them: `INGLE_KILLS=200`, `INGLE_CUTS=100`, `INGLE_FULL=200`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod balanced;
 mod cuts;
 mod full;
 mod http;
 mod kill;
+mod modelfiles;
 mod models;
 #[allow(dead_code, reason = "the tests of the command line use the rest of it")]
 #[path = "../host/program.rs"]
 mod program;
 mod proxy;
+mod ready;
 mod registry;
 mod serve;
 mod together;

@@ -130,7 +130,9 @@ fn pass_on(
         to.write_all(&buffer[..n])?;
         let count = if way == Way::Down { &shared.down } else { &shared.up };
         let passed = count.fetch_add(n as u64, Ordering::SeqCst) + n as u64;
-        if way == shared.way && is_due(shared, passed) && (shared.deed.lock().unwrap())() == Act::Cut
+        if way == shared.way
+            && is_due(shared, passed)
+            && (shared.deed.lock().unwrap())() == Act::Cut
         {
             drop(from.shutdown(Shutdown::Both));
             return to.shutdown(Shutdown::Both);

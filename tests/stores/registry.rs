@@ -1,7 +1,6 @@
 //! Debian's `docker-registry`: somebody else's registry, on this machine.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tests::scratch::Scratch;
 pub struct Registry {
     pub address: String,
     child: Child,
-    folder: Scratch,
+    _folder: Scratch,
 }
 
 impl Registry {
@@ -43,12 +42,7 @@ impl Registry {
             }
         });
         let address = heard.recv_timeout(Duration::from_secs(30)).expect("docker-registry starts");
-        Some(Registry { address, child, folder })
-    }
-
-    /// Where it keeps what it was sent.
-    pub fn data(&self) -> &Path {
-        self.folder.folder()
+        Some(Registry { address, child, _folder: folder })
     }
 }
 

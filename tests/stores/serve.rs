@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::http::{self, Answer};
 use crate::program::{Run, ingle_env, program};
@@ -40,7 +40,8 @@ impl Serve {
         let kept: Arc<Mutex<String>> = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let place = line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next());
+                let place =
+                    line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next());
                 drop(place.map(|place| said.send(place.to_owned())));
                 let mut kept = kept.lock().unwrap();
                 kept.push_str(&line);
@@ -56,16 +57,6 @@ impl Serve {
     pub fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         let answer = http::ask(&self.address, method, path, body);
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
-    }
-
-    /// Asks for an operation with progress and gives its last line.
-    pub fn follow(&self, path: &str, body: &Value) -> Value {
-        self.ask("POST", path, body).lines().last().unwrap_or(Value::Null)
-    }
-
-    /// An operation that must succeed.
-    pub fn succeed(&self, path: &str, body: &Value) {
-        assert_eq!(self.follow(path, body), json!({"status": "success"}), "{}", self.log());
     }
 
     /// Runs the `ingle` command at this server.

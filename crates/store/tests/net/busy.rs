@@ -47,7 +47,8 @@ fn a_pull_waits_as_long_as_it_is_asked_to() {
     type Case = (usize, fn(&Request) -> bool, u16, &'static [(&'static str, &'static str)]);
     // The laboratory's time begins at midnight of this date.
     let date = "Thu, 01 Jan 2026 00:00:30 GMT";
-    let dated: &'static [(&'static str, &'static str)] = Box::leak(Box::new([("Retry-After", date)]));
+    let dated: &'static [(&'static str, &'static str)] =
+        Box::leak(Box::new([("Retry-After", date)]));
     let rows: [(Case, std::ops::Range<u64>); 7] = [
         ((0, is_manifest, 429, &[]), 0..1),
         ((2, is_manifest, 429, &[("Retry-After", "7")]), 14_000..15_000),
@@ -98,7 +99,8 @@ fn a_push_waits_too_and_sends_nothing_twice() {
     let manifest = lab.clock.run(make_model(client.store(), &bytes));
     lab.clock.run(client.store().commit(&name(MODEL), &manifest)).unwrap();
     // Every kind of request is refused once, then taken.
-    let (refused, taken) = (Rc::<RefCell<Vec<Method>>>::default(), Rc::<RefCell<Vec<u8>>>::default());
+    let (refused, taken) =
+        (Rc::<RefCell<Vec<Method>>>::default(), Rc::<RefCell<Vec<u8>>>::default());
     let (refusals, bodies) = (refused.clone(), taken.clone());
     lab.script(move |request| {
         let mut refused = refusals.borrow_mut();

@@ -4,13 +4,14 @@
 //! are used: a request names digests and models, never paths.
 
 use api::host::LibraryError;
-use api::types::ollama::CreateRequest;
+use api::types::ollama::{CreateRequest, TransferRequest};
 use chat::{SpecialTokens, Template};
 use serde_json::{Map, Value};
-use store::{Digest, Layer, Manifest, ModelConfig, Name, RegistryAccess, media};
+use store::{Digest, Layer, Manifest, ModelConfig, Name, media};
 
 use super::errors::{invalid, library_error, parse_name};
 use super::report::Reporter;
+use super::transfer::access;
 use super::{NativeLibrary, parse_digest};
 
 mod files;
@@ -81,7 +82,9 @@ impl NativeLibrary {
                         say.store(line);
                     }
                 };
-                let pulled = self.client.pull(&source, RegistryAccess::default(), report).await;
+                let mut request = TransferRequest::default();
+                request.model.model = from.to_owned();
+                let pulled = self.client.pull(&source, access(&request), report).await;
                 let pulled = pulled.map_err(library_error)?;
                 self.store().get(&pulled).await
             }

@@ -9,6 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use signature::Signer;
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 use store::{KeySigner, Signed};
@@ -78,9 +79,10 @@ impl KeySigner for MachineKey {
     fn sign(&self, bytes: &[u8]) -> Result<Signed, String> {
         let pair = self.load()?;
         let public = ssh_key::PublicKey::from(pair.public).to_openssh();
-        let public = public.map_err(|error| format!("its public half cannot be shown ({error})"))?;
+        let public =
+            public.map_err(|error| format!("its public half cannot be shown ({error})"))?;
         let public_key = public.split(' ').nth(1).unwrap_or_default().to_owned();
-        let signed = ssh_key::Signature::try_from((&pair, bytes));
+        let signed = KeypairData::from(pair).try_sign(bytes);
         let signature = signed.map_err(|error| format!("it cannot sign ({error})"))?;
         Ok(Signed { public_key, signature: signature.as_bytes().to_vec() })
     }

@@ -9,8 +9,8 @@ use store::{Credentials, Error, Name, RegistryAccess};
 
 use super::errors::{invalid, library_error, parse_name};
 use super::key::MachineKey;
-use super::{NativeLibrary, place};
 use super::report::Reporter;
+use super::{NativeLibrary, place};
 
 impl NativeLibrary {
     /// Fetches a model by its name, or a GGUF file by its address.
@@ -61,9 +61,8 @@ fn check_scheme(request: &TransferRequest) -> Result<(), LibraryError> {
 }
 
 /// How the request wants the registry to be reached.
-fn access(request: &TransferRequest) -> RegistryAccess {
-    let credentials =
-        credentials(request, std::env::var(HF_TOKEN).ok(), place::key_file());
+pub(super) fn access(request: &TransferRequest) -> RegistryAccess {
+    let credentials = credentials(request, std::env::var(HF_TOKEN).ok(), place::key_file());
     RegistryAccess { insecure: request.insecure, allow_private: false, credentials }
 }
 

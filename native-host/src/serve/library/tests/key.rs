@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use api::host::Library;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use signature::Verifier;
 use ssh_key::{Algorithm, PublicKey, Signature};
 use store::{Credentials, Error, KeySigner, Name, RegistryAccess};
 
@@ -21,7 +22,8 @@ fn guard(known: Arc<Mutex<Vec<String>>>) -> Guard {
         let said = request.headers.get("authorization").cloned().unwrap_or_default();
         let host = &request.headers["host"];
         if request.path == "/token" {
-            let is_right = is_signed(request, &said).is_some_and(|key| known.lock().unwrap().contains(&key));
+            let is_right =
+                is_signed(request, &said).is_some_and(|key| known.lock().unwrap().contains(&key));
             return Some(match is_right {
                 true => answer(200, "", &format!("{{\"token\":\"{TOKEN}\"}}")),
                 false => answer(401, "", ""),
@@ -37,7 +39,9 @@ fn guard(known: Arc<Mutex<Vec<String>>>) -> Guard {
 
 fn answer(status: u16, headers: &str, body: &str) -> String {
     let len = body.len();
-    format!("HTTP/1.1 {status} x\r\n{headers}content-length: {len}\r\nconnection: close\r\n\r\n{body}")
+    format!(
+        "HTTP/1.1 {status} x\r\n{headers}content-length: {len}\r\nconnection: close\r\n\r\n{body}"
+    )
 }
 
 /// The public key whose signature of this request stands there, if it is right.
@@ -72,7 +76,10 @@ fn a_token_is_given_for_a_signature_by_a_known_key() {
     // The key is made, and not known.
     let refused = pull().unwrap_err();
     let line = std::fs::read_to_string(file.with_extension("pub")).unwrap();
-    assert!(refused.to_string().contains(&format!("add \"{}\" to the keys", line.trim())), "{refused}");
+    assert!(
+        refused.to_string().contains(&format!("add \"{}\" to the keys", line.trim())),
+        "{refused}"
+    );
     known.lock().unwrap().push(line.trim().split(' ').nth(1).unwrap().to_owned());
     pull().unwrap();
     assert_eq!(run(other.list()).unwrap().len(), 1);
