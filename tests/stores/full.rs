@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tests::rng::Stream;
@@ -18,7 +17,7 @@ use crate::proxy::{Act, Proxy, Way};
 use crate::serve::Serve;
 use crate::{count, http};
 
-/// Bytes of the disk: three of the models and the margin that the store keeps free.
+/// Bytes of the disk: several models and the margin that the store keeps free.
 const DISK: &str = "size=48m";
 /// The model, MiB.
 const MIB: u64 = 6;
@@ -28,7 +27,11 @@ const TIMES: usize = 50;
 const PAGE: u64 = 4096;
 
 /// A disk of its own, unmounted in the end.
-struct Disk {
+struct Disk(Space);
+
+/// What is free on it: a file takes the rest.
+#[derive(Clone)]
+struct Space {
     folder: PathBuf,
 }
 
@@ -39,7 +42,7 @@ impl Disk {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&folder);
         match mount.output() {
-            Ok(output) if output.status.success() => Some(Disk { folder }),
+            Ok(output) if output.status.success() => Some(Disk(Space { folder })),
             _ => {
                 println!(
                     "SKIPPED {test}: a small disk cannot be mounted here (root can, on Linux)"
@@ -48,7 +51,16 @@ impl Disk {
             }
         }
     }
+}
 
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Busy or not, it shall go when its last user does.
+        let _ = Command::new("umount").arg("-l").arg(&self.0.folder).status();
+    }
+}
+
+impl Space {
     fn filler(&self) -> PathBuf {
         self.folder.join("filler")
     }
@@ -73,33 +85,29 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Busy or not, it shall go when its last user does.
-        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
-    }
-}
-
 /// The store on the small disk, and where models come from.
 struct Lab {
-    disk: Arc<Disk>,
-    root: PathBuf,
+    space: Space,
     server: Serve,
     registry: Serve,
     slowest: Duration,
+    /// Last, so that it goes after what uses it.
+    _disk: Disk,
+    root: PathBuf,
 }
 
 const MODEL: &str = "me/noise";
 
 impl Lab {
     fn new(scratch: &Scratch, test: &str) -> Option<Lab> {
-        let disk = Arc::new(Disk::mount(scratch, test)?);
+        let disk = Disk::mount(scratch, test)?;
+        let space = disk.0.clone();
         let source = scratch.path("registry");
         import(&source, MODEL, noise(MIB, 1));
         let registry = Serve::start_with(&source, &["--registry"], &[]);
-        let root = disk.folder.join("store");
+        let root = space.folder.join("store");
         let server = Serve::start(&root);
-        Some(Lab { disk, root, server, registry, slowest: Duration::ZERO })
+        Some(Lab { space, root, server, registry, slowest: Duration::ZERO, _disk: disk })
     }
 
     /// The work fails on the full disk and succeeds when there is space. It gives what was said
@@ -111,7 +119,7 @@ impl Lab {
         let words = ["not enough disk space: ", " needed, ", " free; "];
         assert!(!is_done && words.iter().all(|word| said.contains(word)), "{what}: {said}");
         assert_intact(&self.root, what);
-        self.disk.free();
+        self.space.free();
         let (is_done, said) = work(&self.server);
         assert!(is_done, "{what}: {said}");
         assert_intact(&self.root, what);
@@ -124,16 +132,16 @@ impl Lab {
     /// Full before the pull begins: the store looks first.
     fn pull_at_once(&mut self, leave: u64) {
         let name = format!("{}/{MODEL}", self.registry.address);
-        self.disk.fill(leave);
+        self.space.fill(leave);
         self.fails_then_succeeds("a pull", command(&["pull", "--insecure", &name]));
         self.remove(&name);
     }
 
     /// Full when so many bytes have come.
     fn pull_in_the_middle(&mut self, at: u64) {
-        let disk = self.disk.clone();
+        let space = self.space.clone();
         let proxy = Proxy::start(&self.registry.address, Way::Down, vec![at], move || {
-            disk.fill(0);
+            space.fill(0);
             Act::GoOn
         });
         let name = format!("{}/{MODEL}", proxy.address);
@@ -144,7 +152,7 @@ impl Lab {
 
     /// Full while a file is uploaded, of which so many bytes have room.
     fn create(&mut self, file: &[u8], leave: u64) {
-        self.disk.fill(leave);
+        self.space.fill(leave);
         self.fails_then_succeeds("a create", |server| {
             let (status, last) = http::create(&server.address, "new", file).unwrap();
             (status == 200 && last["status"] == "success", last.to_string())
@@ -154,7 +162,7 @@ impl Lab {
 
     /// Full when a second name is written.
     fn copy(&mut self, from: &str) {
-        self.disk.fill(0);
+        self.space.fill(0);
         self.fails_then_succeeds("a copy", command(&["cp", from, "copied"]));
         self.remove("copied");
     }

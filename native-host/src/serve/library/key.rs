@@ -41,15 +41,16 @@ impl MachineKey {
             read => read,
         };
         let text = read.map_err(|error| format!("{shown} cannot be read ({error})"))?;
-        let key = PrivateKey::from_openssh(&text)
-            .map_err(|error| format!("{shown} is no SSH key ({error}); move it away"))?;
+        let no_key =
+            |why: String| format!("{shown} is no ed25519 key in OpenSSH's form{why}; move it away");
+        let key = PrivateKey::from_openssh(&text).map_err(|error| no_key(format!(" ({error})")))?;
         match key.key_data() {
             KeypairData::Ed25519(pair) => Ok(pair.clone()),
             _ if key.is_encrypted() => Err(format!(
                 "{shown} is protected by a passphrase, which nobody is asked for here; take it \
                  off with ssh-keygen -p"
             )),
-            _ => Err(format!("{shown} is a key of another kind than ed25519; move it away")),
+            _ => Err(no_key(String::new())),
         }
     }
 
@@ -61,7 +62,7 @@ impl MachineKey {
         let public = key.public_key().to_openssh().map_err(std::io::Error::other)?;
         let folder = self.0.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let unnamed = self.0.with_extension(format!("{}", std::process::id()));
+        let unnamed = self.0.with_extension(hex(&random::<8>()?));
         let named = write_private(&unnamed, private.as_bytes())
             // Unlike a rename, a link takes no other key's place.
             .and_then(|()| fs::hard_link(&unnamed, &self.0));
@@ -90,8 +91,12 @@ impl KeySigner for MachineKey {
     fn nonce(&self) -> Result<String, String> {
         let bytes: [u8; NONCE_BYTES] =
             random().map_err(|error| format!("this system gives no random numbers ({error})"))?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&bytes))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(file: &Path) -> std::io::Result<String> {

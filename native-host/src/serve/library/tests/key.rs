@@ -142,9 +142,9 @@ fn keys_of_openssh_are_read_and_others_refused() {
     std::fs::write(home.path().join("half"), half).unwrap();
     for (name, why) in [
         ("locked", "is protected by a passphrase"),
-        ("other", "is a key of another kind than ed25519"),
-        ("empty", "is no SSH key"),
-        ("half", "is no SSH key"),
+        ("other", "is no ed25519 key"),
+        ("empty", "is no ed25519 key"),
+        ("half", "is no ed25519 key"),
         // Below a file no folder can be made.
         ("empty/key", "cannot be read"),
     ] {
