@@ -23,8 +23,8 @@ struct Balancer {
     child: Child,
 }
 
-/// As for any service: each request to the next server that is well, and to another one if a server
-/// is gone, closes without an answer or says that it is busy (it takes no more work while it stops).
+/// As for any service: each request to the next server that is well, and to another one if a
+/// server is gone, closes without an answer or says that it is busy, as one that stops does.
 fn config(address: &str, servers: &[&Serve]) -> String {
     let mut text = format!(
         "global\n maxconn 256\n\

@@ -203,8 +203,8 @@ fn a_key_that_is_missing_or_unknown_is_said() {
         (Rc::new(NoKey), "it wants the key of this machine, and there is none: make one"),
         (
             Rc::new(Key),
-            "it does not accept the key of this machine for this model; add \"ssh-ed25519 AAAA\" to \
-             the keys of your account there",
+            "it does not accept the key of this machine for this model; add \"ssh-ed25519 AAAA\" \
+             to the keys of your account there",
         ),
     ];
     for (key, reason) in rows {

@@ -1,5 +1,5 @@
-//! The key that Ollama's registry knows this machine by: `~/.ollama/id_ed25519`, an SSH key as Ollama
-//! makes it, so that both programs are the same machine to it.
+//! The key that Ollama's registry knows this machine by: `~/.ollama/id_ed25519`, an SSH key as
+//! Ollama makes it, so that both programs are the same machine to it.
 //!
 //! It is read, and made where there is none, when a registry asks for it and not at the start: most
 //! machines never push. A new key appears under its name whole and only if nothing lies there, so
