@@ -6,6 +6,7 @@
 use crate::digest::Digest;
 use crate::fetch::FetchError;
 use crate::io::IoError;
+use crate::limits::{BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS};
 use crate::text::human_bytes;
 
 /// A request to the store that could not be carried out; the store is as it was before.
@@ -77,8 +78,15 @@ pub enum Error {
     Network { host: String, error: FetchError },
 
     /// The server answered, but not with what was asked for.
-    #[error("{what}: {host} answered {status}{}", detail(.message))]
-    Status { what: String, host: String, status: u16, message: String },
+    #[error("{what}: {host} answered {status}{}{}", detail(.message), again(*.again_ms))]
+    Status {
+        what: String,
+        host: String,
+        status: u16,
+        message: String,
+        /// When it wants to be asked again (`Retry-After`), if it said so.
+        again_ms: Option<u64>,
+    },
 
     /// There is no such model at the registry. The text is Ollama's.
     #[error("pull model manifest: file does not exist (there is no {name} at {host})")]
@@ -125,14 +133,29 @@ fn detail(message: &str) -> String {
     }
 }
 
+fn again(ms: Option<u64>) -> String {
+    ms.map_or(String::new(), |ms| format!("; it asks for a new try in {} s", ms.div_ceil(1000)))
+}
+
 impl Error {
     /// True where a new try may succeed without anybody changing anything.
     pub fn is_passing(&self) -> bool {
         match self {
             Error::Network { .. } => true,
+            Error::Status { again_ms: Some(ms), .. } if *ms > RETRY_AFTER_MAX_MS => false,
             Error::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
             _ => false,
         }
+    }
+
+    /// The wait before a new try, after `n` others that did not help: doubling from a second, and
+    /// no less than the server asks for.
+    pub(crate) fn wait_ms(&self, n: u32) -> u64 {
+        let asked = match self {
+            Error::Status { again_ms, .. } => again_ms.unwrap_or(0),
+            _ => 0,
+        };
+        1000u64.saturating_mul(1 << n.min(16)).min(BACKOFF_MAX_MS).max(asked)
     }
 
     pub(crate) fn protocol(host: &str, reason: impl Into<String>) -> Error {

@@ -188,7 +188,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
                 _ => continue,
             };
             // Somebody downloads it while the lock is held.
-            let Some(_lock) = self.io().try_lock(&StorePath::part_lock(&key)).await? else {
+            let Some(_lock) = self.try_lock(&StorePath::part_lock(&key)).await? else {
                 continue;
             };
             let is_done = match &key {

@@ -65,7 +65,7 @@ pub use name::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name};
 pub use path::{PartKey, StorePath};
 pub use progress::Progress;
 pub use pull::{Client, Tuning, name_of_url};
-pub use registry::{Access as RegistryAccess, Credentials, KeySigner, is_private_address};
+pub use registry::{Access as RegistryAccess, Credentials, KeySigner, Signed, is_private_address};
 pub use store::{Model, Store};
 pub use text::human_bytes;
 pub use verify::{BlobReport, Report, Verdict};

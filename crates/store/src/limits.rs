@@ -68,6 +68,10 @@ pub const TRIES: u32 = 6;
 /// Longest wait between two tries, milliseconds. Waits double from one second.
 pub const BACKOFF_MAX_MS: u64 = 32_000;
 
+/// Longest wait that a registry may ask for by `Retry-After`, milliseconds. Limits of registries
+/// count by the minute; who asks for longer is not waited for, and a person decides.
+pub const RETRY_AFTER_MAX_MS: u64 = 300_000;
+
 /// Time between two looks at a download that another process does, milliseconds.
 pub const LOCK_POLL_MS: u64 = 100;
 

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::fetch::{Fetch, Headers, Method, Response};
 use crate::io::BlobIo;
-use crate::limits::{BACKOFF_MAX_MS, TRIES, UPLOAD_BYTES};
+use crate::limits::{TRIES, UPLOAD_BYTES};
 use crate::manifest::Layer;
 use crate::name::Name;
 use crate::path::StorePath;
@@ -131,9 +131,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
                     report(upload.at);
                     tries = 0;
                 }
-                Err(error) if error.is_passing() && tries + 1 < TRIES => {
-                    let wait = 1000u64.saturating_mul(1 << tries).min(BACKOFF_MAX_MS);
-                    self.store.clock().sleep_ms(wait).await;
+                Err(error) if may_go_on(&error) && tries + 1 < TRIES => {
+                    self.store.clock().sleep_ms(error.wait_ms(tries)).await;
                     tries += 1;
                     self.find_place(registry, layer, &mut upload).await?;
                 }
@@ -171,14 +170,14 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         headers.push("Content-Range", format!("{}-{}", upload.at, upload.at + n - 1));
         headers.push("X-Redirect-Uploads", "1");
         let origin = &registry.origin;
-        let response = origin.send(Method::Patch, &upload.location, &headers, &chunk).await?;
+        let response = origin.try_send(Method::Patch, &upload.location, &headers, &chunk).await?;
         match response.status {
             307 => {
                 let next = location(registry, &upload.location, &response.headers)?;
                 let elsewhere = response.headers.get("location").unwrap_or("");
                 let elsewhere = origin.join(&upload.location, elsewhere)?;
                 let sent =
-                    origin.send(Method::Put, &elsewhere, &Headers::default(), &chunk).await?;
+                    origin.try_send(Method::Put, &elsewhere, &Headers::default(), &chunk).await?;
                 expect(registry, "the upload", sent, &[200, 201, 204]).await?;
                 upload.sums.push(Md5::digest(&chunk).into());
                 upload.location = next;
@@ -220,6 +219,12 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         }
         Ok(())
     }
+}
+
+/// Whether asking the registry for its place may help: also where it says (416) that this chunk is
+/// not the next one.
+fn may_go_on(error: &Error) -> bool {
+    error.is_passing() || matches!(error, Error::Status { status: 416, .. })
 }
 
 /// Bytes the registry has, from `Range: 0-1023` (`0-0` before the first chunk, too).

@@ -157,13 +157,21 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         let path = StorePath::store_lock();
         let start = self.clock().now_ms();
         loop {
-            if let Some(lock) = self.io().try_lock(&path).await? {
+            if let Some(lock) = self.try_lock(&path).await? {
                 return Ok(lock);
             }
             if self.clock().now_ms().saturating_sub(start) > LOCK_WAIT_MS {
                 return Err(Error::Locked { seconds: LOCK_WAIT_MS / 1000 });
             }
             self.clock().sleep_ms(SHORT_LOCK_POLL_MS).await;
+        }
+    }
+
+    /// A lock if it is free. Its file may be the one that a full disk has no room for.
+    pub(crate) async fn try_lock(&self, path: &StorePath) -> Result<Option<I::Lock>, Error> {
+        match self.io().try_lock(path).await {
+            Ok(lock) => Ok(lock),
+            Err(error) => Err(self.explain(error, 0).await),
         }
     }
 

@@ -19,8 +19,13 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// Oldest Node.js that the build tools of `www/` run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// What the tests use from Debian: a browser, and Vulkan on the CPU where there is no GPU.
-const DEBIAN_PACKAGES: [&str; 3] = ["chromium", "mesa-vulkan-drivers", "libvulkan1"];
+/// What the tests use from Debian: a browser, Vulkan on the CPU where there is no GPU, somebody
+/// else's registry, and a balancer.
+const DEBIAN_PACKAGES: [&str; 5] =
+    ["chromium", "mesa-vulkan-drivers", "libvulkan1", "docker-registry", "haproxy"];
+
+/// Programs of these packages that are only looked for where the packages are.
+const DEBIAN_PROGRAMS: [&str; 2] = ["docker-registry", "haproxy"];
 
 /// Adds the wasm target to the toolchain if it is missing.
 pub fn wasm_target() -> Result<()> {
@@ -96,7 +101,8 @@ pub fn npm_packages() -> Result<()> {
     Ok(())
 }
 
-/// Brings a browser and a Vulkan driver, if they are missing and may be installed here.
+/// Brings a browser, a Vulkan driver and the servers of other people that tests talk to, if they
+/// are missing and may be installed here.
 /// Returns what is still missing, as sentences.
 pub fn system_packages() -> Result<Vec<String>> {
     if missing().is_empty() || !is_debian() {
@@ -151,7 +157,15 @@ fn missing() -> Vec<String> {
     if cfg!(target_os = "linux") && !has_vulkan() {
         missing.push("no Vulkan driver was found".to_string());
     }
+    // Elsewhere the tests that need them are skipped by name.
+    let absent = DEBIAN_PROGRAMS.iter().filter(|name| is_debian() && !is_installed(name));
+    missing.extend(absent.map(|name| format!("{name} was not found")));
     missing
+}
+
+/// On the path or where Debian puts servers, which is on nobody's path but root's.
+fn is_installed(name: &str) -> bool {
+    process::exists(name) || Path::new("/usr/sbin").join(name).is_file()
 }
 
 fn is_root() -> bool {

@@ -21,6 +21,11 @@ pub fn run(args: &CreateArgs) -> Result<(), Failure> {
     interrupt::listen();
     let modelfile = Modelfile::read(&read(&args.file)?)
         .map_err(|error| file_failure(&args.file, error.to_string()))?;
+    if modelfile.last("DRAFT").is_some() {
+        let said = "it names a draft model (DRAFT), which is not supported: leave that line out, \
+                    the answers are the same without";
+        return Err(file_failure(&args.file, said.to_owned()));
+    }
     let base = args.file.parent().unwrap_or(Path::new(""));
     let mut request =
         texts(args, &modelfile).map_err(|error| file_failure(&args.file, error.to_string()))?;
@@ -73,6 +78,7 @@ fn texts(args: &CreateArgs, file: &Modelfile) -> Result<Map<String, Value>, mode
         ("SYSTEM", "system"),
         ("RENDERER", "renderer"),
         ("PARSER", "parser"),
+        ("REQUIRES", "requires"),
     ];
     for (command, field) in single {
         if let Some(value) = file.last(command) {

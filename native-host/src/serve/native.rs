@@ -38,10 +38,7 @@ pub fn start() -> Result<Running, ServeError> {
 }
 
 async fn parts(settings: &Settings) -> Result<Parts<Native>, String> {
-    let library = match &settings.models {
-        Some(folder) => NativeLibrary::new(folder),
-        None => NativeLibrary::of_machine().map_err(|error| error.to_string())?,
-    };
+    let library = NativeLibrary::of_machine().map_err(|error| error.to_string())?;
     let store = library.store().clone();
     let from_env = BackendSettings::from_env();
     let backend = BackendSettings {

@@ -2,7 +2,8 @@
 //!
 //! Every value is read once, at the start, and a value that means nothing ends it with a sentence
 //! that names the variable: a server that starts with other settings than those written down is
-//! found out too late. Variables of Ollama that choose among its own libraries are not read.
+//! found out too late. Variables of Ollama that choose among its own libraries are not read, and
+//! `OLLAMA_MODELS` is the library's to read, for commands without a server too.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -45,8 +46,6 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// What clients must send as their bearer token. `INGLE_TOKEN`.
     pub token: Option<String>,
-    /// The store's folder; `None` where neither the variable nor a home is set. `OLLAMA_MODELS`.
-    pub models: Option<PathBuf>,
     /// How long models stay, how many, and how many wait. `OLLAMA_KEEP_ALIVE`,
     /// `OLLAMA_MAX_LOADED_MODELS`, `OLLAMA_MAX_QUEUE`.
     pub scheduler: SchedulerSettings,
@@ -104,7 +103,6 @@ impl Settings {
             origins: from.text("OLLAMA_ORIGINS").unwrap_or_default(),
             hosts: from.list("INGLE_HOSTS"),
             token: from.text("INGLE_TOKEN"),
-            models: from.text("OLLAMA_MODELS").map(PathBuf::from).or_else(|| from.home_store()),
             scheduler,
             num_parallel: num_parallel.filter(|&n| n > 0).unwrap_or(1),
             num_ctx: num_ctx.filter(|&n| n > 0),
@@ -188,12 +186,6 @@ impl Variables<'_> {
     fn flag(&self, name: &'static str) -> Result<bool, BadVariable> {
         let parse = |text: &str| truth(text).ok_or_else(|| "it must be 1 or 0".to_owned());
         Ok(self.parsed(name, parse)?.unwrap_or(false))
-    }
-
-    /// Ollama's folder in the user's home.
-    fn home_store(&self) -> Option<PathBuf> {
-        let home = self.text("HOME").or_else(|| self.text("USERPROFILE"))?;
-        Some(PathBuf::from(home).join(".ollama").join("models"))
     }
 }
 

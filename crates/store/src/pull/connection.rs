@@ -13,7 +13,7 @@ use crate::digest::Hasher;
 use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method, Response};
 use crate::io::{BlobFile, BlobIo};
-use crate::limits::{BACKOFF_MAX_MS, COPY_BYTES, STALL_MS, TRIES};
+use crate::limits::{COPY_BYTES, STALL_MS, TRIES};
 
 /// Where a connection stands in its run.
 struct Cursor {
@@ -69,8 +69,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
                     if tries >= TRIES {
                         return Err(error);
                     }
-                    let wait = 1000u64.saturating_mul(1 << (tries - 1)).min(BACKOFF_MAX_MS);
-                    self.store.clock().sleep_ms(wait).await;
+                    self.store.clock().sleep_ms(error.wait_ms(tries - 1)).await;
                     if self.meter.completed() > before {
                         tries = 0;
                     }
@@ -89,7 +88,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
                 headers.push("If-Range", self.job.validator.clone());
             }
         }
-        let sent = self.job.origin.send(Method::Get, &self.job.url, &headers, &[]).await?;
+        let sent = self.job.origin.try_send(Method::Get, &self.job.url, &headers, &[]).await?;
         let (reply, response) = self.judge(cursor, sent).await?;
         match reply {
             Reply::Leave => Ok(false),

@@ -111,7 +111,7 @@ async fn wait_for_turn<I: BlobIo, F, C: Clock>(
     let path = StorePath::part_lock(&job.key);
     let piece = Pieces::new(job.size, &job.tuning).piece_bytes();
     loop {
-        let lock = store.io().try_lock(&path).await?;
+        let lock = store.try_lock(&path).await?;
         if let PartKey::Blob(digest) = &job.key
             && store.has_blob(digest, job.size).await?
         {

@@ -37,14 +37,28 @@ pub enum Credentials {
     Key(Rc<dyn KeySigner>),
 }
 
-/// An SSH key of kind ed25519; keys and signatures are the host's business.
+/// An SSH key of kind ed25519; keys and signatures are the host's business. It is asked only when a
+/// registry wants a proof, so a host may look for the key (or make one) as late as that.
 pub trait KeySigner {
-    /// The public key as it stands in an SSH key file, `ssh-ed25519 AAAA…`: its second word.
-    fn public_key(&self) -> String;
-    /// The signature of these bytes.
-    fn sign(&self, bytes: &[u8]) -> Vec<u8>;
+    /// The public key, and the signature of these bytes.
+    ///
+    /// # Errors
+    /// Why there is no key, and what to do about it, as the rest of a sentence.
+    fn sign(&self, bytes: &[u8]) -> Result<Signed, String>;
     /// Random text for one request, some 20 characters of base64.
-    fn nonce(&self) -> String;
+    ///
+    /// # Errors
+    /// As [`KeySigner::sign`].
+    fn nonce(&self) -> Result<String, String>;
+}
+
+/// What a key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The public key as it stands in an SSH key file, `ssh-ed25519 AAAA…`: its second word.
+    pub public_key: String,
+    /// The signature, 64 bytes.
+    pub signature: Vec<u8>,
 }
 
 impl fmt::Debug for Credentials {
@@ -121,7 +135,7 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
         let mut headers = Headers::default();
         headers.push("Accept-Encoding", "identity");
         let proof = match &self.access.credentials {
-            Credentials::Key(key) => Some(signed(&**key, &url)),
+            Credentials::Key(key) => Some(self.signed(&**key, &url)?),
             other => other.header(),
         };
         headers.0.extend(proof.map(|value| ("Authorization".to_owned(), value)));
@@ -131,7 +145,7 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
         let mut response = fetch_head(&*self.fetch, &self.clock, request).await?;
         match response.status {
             200 => {}
-            401 | 403 => return Err(auth("it gives no token for this model")),
+            401 | 403 => return Err(auth(&self.unknown("it gives no token for this model"))),
             _ => return Err(status_error(&self.clock, "the token", &self.host(), response).await),
         }
         let body = read_body(&self.clock, &self.host(), &mut response, REPLY_BYTES).await?;
@@ -162,18 +176,38 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
         }
         if let Credentials::Key(key) = &self.access.credentials {
             query.append_pair("ts", &(self.clock.unix_ms() / 1000).to_string());
-            query.append_pair("nonce", &key.nonce());
+            query.append_pair("nonce", &key.nonce().map_err(|reason| self.no_key(&reason))?);
         }
         drop(query);
         Ok(url)
     }
-}
 
-/// Ollama's proof: the public key, and the signature of verb, address and the digest of no body.
-fn signed(key: &dyn KeySigner, url: &Url) -> String {
-    let body = STANDARD.encode(Digest::of(b"").hex());
-    let data = format!("GET,{url},{body}");
-    format!("{}:{}", key.public_key(), STANDARD.encode(key.sign(data.as_bytes())))
+    /// Ollama's proof: the public key, and the signature of verb, address and the digest of no
+    /// body.
+    fn signed(&self, key: &dyn KeySigner, url: &Url) -> Result<String, Error> {
+        let body = STANDARD.encode(Digest::of(b"").hex());
+        let data = format!("GET,{url},{body}");
+        let signed = key.sign(data.as_bytes()).map_err(|reason| self.no_key(&reason))?;
+        Ok(format!("{}:{}", signed.public_key, STANDARD.encode(signed.signature)))
+    }
+
+    fn no_key(&self, reason: &str) -> Error {
+        let reason = format!("it wants the key of this machine, and {reason}");
+        Error::Auth { host: self.host(), reason }
+    }
+
+    /// Why a registry does not let us in: for a key, with what has to be told to the registry.
+    pub(super) fn unknown(&self, otherwise: &str) -> String {
+        let Credentials::Key(key) = &self.access.credentials else { return otherwise.to_owned() };
+        match key.sign(b"") {
+            Ok(signed) => format!(
+                "it does not accept the key of this machine for this model; add \"ssh-ed25519 {}\" \
+                 to the keys of your account there",
+                signed.public_key
+            ),
+            Err(_) => otherwise.to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::limits::MANIFEST_BYTES;
 use crate::manifest::Manifest;
 use crate::media;
 use crate::name::Name;
-pub use auth::{Credentials, KeySigner};
+pub use auth::{Credentials, KeySigner, Signed};
 pub use guard::is_private_address;
 use origin::{Origin, read_body};
 

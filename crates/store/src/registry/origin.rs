@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
 use url::Url;
 
@@ -14,7 +15,7 @@ use super::guard::{self, Guard};
 use crate::clock::{Clock, within};
 use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method, Request, Response};
-use crate::limits::{REDIRECTS, REPLY_BYTES, REPLY_MS};
+use crate::limits::{REDIRECTS, REPLY_BYTES, REPLY_MS, RETRY_AFTER_MAX_MS, TRIES};
 
 /// What a person named: a registry, or the server of a file.
 pub(crate) struct Origin<F, C> {
@@ -43,8 +44,32 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
         self.guard.join(base, location)
     }
 
-    /// Sends a request, answers one challenge, follows redirects of reads.
+    /// Sends a request as [`Origin::try_send`] does, and again when a registry that is busy says
+    /// when. For requests that nobody else repeats.
     pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Result<Response<F::Body>, Error> {
+        for _ in 1..TRIES {
+            let sent = self.try_send(method, url, headers, body).await;
+            let asked = match &sent {
+                Ok(response) => again_ms(&self.clock, response),
+                // Who gives tokens may be busy too.
+                Err(Error::Status { again_ms, .. }) => *again_ms,
+                Err(_) => None,
+            };
+            let Some(wait) = asked.filter(|ms| *ms <= RETRY_AFTER_MAX_MS) else { return sent };
+            drop(sent);
+            self.clock.sleep_ms(wait.max(LEAST_WAIT_MS)).await;
+        }
+        self.try_send(method, url, headers, body).await
+    }
+
+    /// Sends a request, answers one challenge, follows redirects of reads.
+    pub(crate) async fn try_send(
         &self,
         method: Method,
         url: &Url,
@@ -66,7 +91,7 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
                     Credentials::None => "this model needs a user and a password, or a token",
                     _ => "it does not accept this user, password or token for this model",
                 };
-                Err(Error::Auth { host: self.host(), reason: reason.into() })
+                Err(Error::Auth { host: self.host(), reason: self.unknown(reason) })
             }
             _ => Ok(response),
         }
@@ -122,6 +147,22 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
     pub(crate) async fn status_error(&self, what: &str, response: Response<F::Body>) -> Error {
         status_error(&self.clock, what, &self.host(), response).await
     }
+}
+
+/// Wait before a new try where a registry says "at once".
+const LEAST_WAIT_MS: u64 = 1000;
+
+/// How long a server that is busy wants to be left alone: seconds, or until a date.
+fn again_ms<B, C: Clock>(clock: &C, response: &Response<B>) -> Option<u64> {
+    if !matches!(response.status, 429 | 503) {
+        return None;
+    }
+    if let Some(seconds) = response.headers.number("retry-after") {
+        return Some(seconds.saturating_mul(1000));
+    }
+    let until = httpdate::parse_http_date(response.headers.get("retry-after")?).ok()?;
+    let until = until.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    Some(u64::try_from(until).ok()?.saturating_sub(clock.unix_ms()))
 }
 
 /// Sends a request and waits for the reply's head, for a limited time.
@@ -181,6 +222,7 @@ pub(crate) async fn status_error<B: Body, C: Clock>(
 ) -> Error {
     /// Longest message that is shown.
     const SHOWN_CHARS: usize = 300;
+    let again_ms = again_ms(clock, &response);
     let body = read_body(clock, host, &mut response, REPLY_BYTES).await.unwrap_or_default();
     let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let first = json.pointer("/errors/0");
@@ -190,5 +232,6 @@ pub(crate) async fn status_error<B: Body, C: Clock>(
         .flatten()
         .find_map(|text| text.as_str().filter(|text| !text.is_empty()));
     let message = text.unwrap_or("").chars().take(SHOWN_CHARS).collect();
-    Error::Status { what: what.into(), host: host.into(), status: response.status, message }
+    let (what, host, status) = (what.into(), host.into(), response.status);
+    Error::Status { what, host, status, message, again_ms }
 }

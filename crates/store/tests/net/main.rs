@@ -5,6 +5,7 @@
 mod address;
 mod archive;
 mod bad_input;
+mod busy;
 mod faults;
 mod lab;
 mod pull;

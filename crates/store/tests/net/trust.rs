@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use store::{Credentials, Error, KeySigner, MemoryIo, RegistryAccess};
+use store::{Credentials, Error, KeySigner, MemoryIo, RegistryAccess, Signed};
 
 use crate::lab::{Lab, answer, assert_told_nobody_but, name, weights};
 
@@ -174,16 +174,45 @@ fn a_private_registry_may_lead_to_its_neighbors() {
 struct Key;
 
 impl KeySigner for Key {
-    fn public_key(&self) -> String {
-        "AAAA".into()
+    fn sign(&self, bytes: &[u8]) -> Result<Signed, String> {
+        let signature = bytes.iter().rev().copied().collect();
+        Ok(Signed { public_key: "AAAA".into(), signature })
     }
 
-    fn sign(&self, bytes: &[u8]) -> Vec<u8> {
-        bytes.iter().rev().copied().collect()
+    fn nonce(&self) -> Result<String, String> {
+        Ok("n0nce".into())
+    }
+}
+
+/// A host without a key.
+struct NoKey;
+
+impl KeySigner for NoKey {
+    fn sign(&self, _: &[u8]) -> Result<Signed, String> {
+        Err("there is none: make one".into())
     }
 
-    fn nonce(&self) -> String {
-        "n0nce".into()
+    fn nonce(&self) -> Result<String, String> {
+        Ok("n0nce".into())
+    }
+}
+
+#[test]
+fn a_key_that_is_missing_or_unknown_is_said() {
+    let rows: [(Rc<dyn KeySigner>, &str); 2] = [
+        (Rc::new(NoKey), "it wants the key of this machine, and there is none: make one"),
+        (
+            Rc::new(Key),
+            "it does not accept the key of this machine for this model; add \"ssh-ed25519 AAAA\" \
+             to the keys of your account there",
+        ),
+    ];
+    for (key, reason) in rows {
+        let lab = Lab::new();
+        lab.publish("m", &weights(900, 1));
+        guarded(&lab, "abc", Some("nothing that a key says"));
+        let error = pull(&lab, "m", with(Credentials::Key(key))).unwrap_err();
+        assert_eq!(error.to_string(), format!("registry.ollama.ai refuses access: {reason}"));
     }
 }
 

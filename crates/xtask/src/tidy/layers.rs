@@ -57,7 +57,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 36] = [
+const OWNED: [(&str, &[&str], &str); 40] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -92,6 +92,10 @@ const OWNED: [(&str, &[&str], &str); 36] = [
     ("fs4", &["store"], "the store's file system asks for free space"),
     ("md-5", &["store"], "a sum that one kind of upload asks for, no hash to trust"),
     ("tar", &["store"], "archives are the store's"),
+    ("httpdate", &["store"], "dates stand in what registries say"),
+    ("ssh-key", &["native-host"], "keys are files of this machine"),
+    ("signature", &["native-host"], "keys are files of this machine"),
+    ("getrandom", &["native-host"], "chance that others must not guess is for keys"),
     ("serde_json", JSON, "JSON is for the edges, manifests and templates"),
     ("serde", JSON, "JSON is for the edges, manifests and templates"),
 ];

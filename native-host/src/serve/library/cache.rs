@@ -11,7 +11,7 @@ pub struct Cache<K, V> {
     order: VecDeque<K>,
 }
 
-impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     /// An empty cache of at most `most` values.
     pub fn new(most: usize) -> Cache<K, V> {
         Cache { most, values: HashMap::new(), order: VecDeque::new() }
@@ -24,7 +24,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Cache<K, V> {
 
     /// Keeps a value.
     pub fn put(&mut self, key: K, value: V) {
-        if self.values.insert(key, value).is_none() {
+        if self.values.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
         }
         while self.order.len() > self.most {

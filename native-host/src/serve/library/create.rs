@@ -4,13 +4,14 @@
 //! are used: a request names digests and models, never paths.
 
 use api::host::LibraryError;
-use api::types::ollama::CreateRequest;
+use api::types::ollama::{CreateRequest, TransferRequest};
 use chat::{SpecialTokens, Template};
 use serde_json::{Map, Value};
-use store::{Digest, Layer, Manifest, ModelConfig, Name, RegistryAccess, media};
+use store::{Digest, Layer, Manifest, ModelConfig, Name, media};
 
 use super::errors::{invalid, library_error, parse_name};
 use super::report::Reporter;
+use super::transfer::access;
 use super::{NativeLibrary, parse_digest};
 
 mod files;
@@ -38,7 +39,16 @@ impl NativeLibrary {
             say.step(format!("using existing layer {}", layer.digest));
         }
         self.add_texts(request, &mut base.layers, say).await?;
-        for (key, value) in [("renderer", &request.renderer), ("parser", &request.parser)] {
+        if !request.requires.is_empty() {
+            let version: String = request.requires.chars().take(20).collect();
+            say.step(format!("note: {version:?} is a version of Ollama and was not compared"));
+        }
+        let kept = [
+            ("renderer", &request.renderer),
+            ("parser", &request.parser),
+            ("requires", &request.requires),
+        ];
+        for (key, value) in kept {
             // Kept for Ollama, which reads them from here; this program uses the template.
             if !value.is_empty() {
                 base.config.extra.insert(key.to_owned(), value.as_str().into());
@@ -72,7 +82,9 @@ impl NativeLibrary {
                         say.store(line);
                     }
                 };
-                let pulled = self.client.pull(&source, RegistryAccess::default(), report).await;
+                let mut request = TransferRequest::default();
+                request.model.model = from.to_owned();
+                let pulled = self.client.pull(&source, access(&request), report).await;
                 let pulled = pulled.map_err(library_error)?;
                 self.store().get(&pulled).await
             }
@@ -188,6 +200,11 @@ fn check(request: &CreateRequest) -> Result<(), LibraryError> {
              file of the result",
         ));
     }
+    if !request.draft_files.is_empty() {
+        return Err(invalid(
+            "draft models are not supported: leave DRAFT out, the answers are the same without",
+        ));
+    }
     let kinds = [&request.quantize, &request.quantization];
     if let Some(kind) = kinds.into_iter().find(|kind| !kind.is_empty()) {
         let kind: String = kind.chars().take(20).collect();
@@ -215,6 +232,7 @@ mod tests {
             (json!({"model": "x"}), "neither 'from' or 'files'"),
             (json!({"from": "a", "files": {"b": "c"}}), "both 'from' and 'files'"),
             (json!({"from": "a", "adapters": {"b": "c"}}), "adapters are not supported"),
+            (json!({"from": "a", "draft_files": {"b": "c"}}), "draft models are not supported"),
             (json!({"from": "a", "quantize": "Q4_K_M"}), "cannot quantize to \"Q4_K_M\""),
             (json!({"from": "a", "quantization": "q8_0"}), "cannot quantize to \"q8_0\""),
             (json!({"from": "a", "template": "{{ .Prompt"}), "template error: "),

@@ -7,7 +7,7 @@ use api::types::Timestamp;
 use api::types::ollama::{Details, Message};
 use chat::{SpecialTokens, Template};
 use serde_json::{Map, Value};
-use store::{Error, Manifest, ModelConfig, media};
+use store::{Digest, Error, Manifest, ModelConfig, media};
 
 use super::NativeLibrary;
 use super::errors::library_error;
@@ -24,11 +24,7 @@ impl NativeLibrary {
             Some(model) => model,
             None => {
                 let name = stored.name.short();
-                let layers = manifest.layers_of(media::MODEL);
-                let facts = header::open(self.store(), &name, layers).await;
-                let facts = facts.map(|gguf| Facts::of(&gguf));
-                // A header takes milliseconds; between two of a list others get their turn.
-                tokio::task::yield_now().await;
+                let facts = self.facts(&name, manifest).await;
                 let model = self.describe_manifest(&name, manifest, facts.as_ref().ok()).await?;
                 // What is missing today may be back tomorrow.
                 if facts.is_ok() {
@@ -43,6 +39,21 @@ impl NativeLibrary {
             modified_at: Timestamp(Duration::from_millis(stored.modified_ms)),
             ..model
         })
+    }
+
+    /// What the header of the weights says; models of the same weights share it.
+    async fn facts(&self, name: &str, manifest: &Manifest) -> Result<Facts, Error> {
+        let weights: Vec<Digest> =
+            manifest.layers_of(media::MODEL).map(|layer| layer.digest).collect();
+        if let Some(facts) = self.facts.borrow().get(&weights) {
+            return Ok(facts);
+        }
+        let layers = manifest.layers_of(media::MODEL);
+        let facts = Facts::of(&header::open(self.store(), name, layers).await?);
+        // A header takes milliseconds; between two of a list others get their turn.
+        tokio::task::yield_now().await;
+        self.facts.borrow_mut().put(weights, facts.clone());
+        Ok(facts)
     }
 
     async fn describe_manifest(

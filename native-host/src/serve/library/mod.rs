@@ -11,6 +11,7 @@ mod describe;
 mod details;
 mod errors;
 mod header;
+mod key;
 mod place;
 mod report;
 mod transfer;
@@ -30,6 +31,7 @@ use store::{Client, Digest, Error, FetchError, FsIo, Store};
 
 use self::cache::Cache;
 use self::errors::{library_error, parse_name};
+use self::header::Facts;
 use self::report::reports;
 use super::clock::TokioClock;
 use super::fetch::HttpFetch;
@@ -46,6 +48,8 @@ pub struct NativeLibrary {
     client: Client<FsIo, HttpFetch, TokioClock>,
     /// By manifest; without name and date.
     described: Rc<RefCell<Cache<Digest, Model>>>,
+    /// By the files with the weights, in order.
+    facts: Rc<RefCell<Cache<Vec<Digest>, Facts>>>,
 }
 
 impl NativeLibrary {
@@ -53,7 +57,8 @@ impl NativeLibrary {
     pub fn new(folder: impl Into<PathBuf>) -> NativeLibrary {
         let store = Store::new(FsIo::new(folder), TokioClock::new());
         let described = Rc::new(RefCell::new(Cache::new(DESCRIPTIONS)));
-        NativeLibrary { client: Client::new(store, HttpFetch::default()), described }
+        let facts = Rc::new(RefCell::new(Cache::new(DESCRIPTIONS)));
+        NativeLibrary { client: Client::new(store, HttpFetch::default()), described, facts }
     }
 
     /// The models of this machine: in the folder `OLLAMA_MODELS` names, else in Ollama's own.

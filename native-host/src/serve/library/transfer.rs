@@ -1,12 +1,16 @@
 //! `pull` and `push`: which address is meant, and who asks.
 
+use std::path::PathBuf;
+use std::rc::Rc;
+
 use api::host::LibraryError;
 use api::types::ollama::TransferRequest;
 use store::{Credentials, Error, Name, RegistryAccess};
 
-use super::NativeLibrary;
 use super::errors::{invalid, library_error, parse_name};
+use super::key::MachineKey;
 use super::report::Reporter;
+use super::{NativeLibrary, place};
 
 impl NativeLibrary {
     /// Fetches a model by its name, or a GGUF file by its address.
@@ -57,16 +61,21 @@ fn check_scheme(request: &TransferRequest) -> Result<(), LibraryError> {
 }
 
 /// How the request wants the registry to be reached.
-fn access(request: &TransferRequest) -> RegistryAccess {
-    let credentials = credentials(request, std::env::var(HF_TOKEN).ok());
+pub(super) fn access(request: &TransferRequest) -> RegistryAccess {
+    let credentials = credentials(request, std::env::var(HF_TOKEN).ok(), place::key_file());
     RegistryAccess { insecure: request.insecure, allow_private: false, credentials }
 }
 
 /// Hugging Face's own variable for a person's token, which opens gated and private repositories.
 const HF_TOKEN: &str = "HF_TOKEN";
 
-/// What the request says, else this machine's token where it asks Hugging Face over TLS.
-fn credentials(request: &TransferRequest, token: Option<String>) -> Credentials {
+/// What the request says, else this machine's token where it asks Hugging Face over TLS, and its
+/// key where it asks Ollama's registry. Nobody else hears of either: a public key tells who asks.
+fn credentials(
+    request: &TransferRequest,
+    token: Option<String>,
+    key: Option<PathBuf>,
+) -> Credentials {
     let (user, password) = (request.username.clone(), request.password.clone());
     if !(user.is_empty() && password.is_empty()) {
         return Credentials::Basic { user, password };
@@ -76,8 +85,13 @@ fn credentials(request: &TransferRequest, token: Option<String>) -> Credentials 
         Some(url) => is_at_hugging_face(&url),
         None => text.parse::<Name>().is_ok_and(|name| name.is_hugging_face()),
     };
-    let token = token.filter(|token| !token.is_empty() && is_hugging_face && !request.insecure);
-    token.map_or(Credentials::None, Credentials::Token)
+    let is_ollama = text.parse::<Name>().is_ok_and(|name| name.host() == store::DEFAULT_HOST);
+    match (token.filter(|token| !token.is_empty()), key) {
+        _ if request.insecure => Credentials::None,
+        (Some(token), _) if is_hugging_face => Credentials::Token(token),
+        (_, Some(key)) if is_ollama => Credentials::Key(Rc::new(MachineKey::new(key))),
+        _ => Credentials::None,
+    }
 }
 
 fn is_at_hugging_face(url: &str) -> bool {
@@ -122,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_to_hugging_face_only() {
+    fn a_token_goes_to_hugging_face_and_a_key_to_ollama_only() {
         for (model, insecure, user, want) in [
             ("hf.co/a/b", false, "", "Token"),
             ("huggingface.co/a/b:Q8_0", false, "", "Token"),
@@ -131,14 +145,17 @@ mod tests {
             ("hf.co/a/b", false, "me", "Basic"),
             ("hf.co.example/a/b", false, "", "None"),
             ("https://hf.co.example/a/b/c.gguf", false, "", "None"),
-            ("llama3", false, "", "None"),
+            ("llama3", false, "", "Key"),
+            ("me/llama3", false, "", "Key"),
+            ("llama3", true, "", "None"),
+            ("r.example/me/llama3", false, "", "None"),
         ] {
             let mut request = TransferRequest { insecure, ..TransferRequest::default() };
             (request.model.model, request.username) = (model.into(), user.into());
-            let got = credentials(&request, Some("secret".into()));
+            let got = credentials(&request, Some("secret".into()), Some("/k".into()));
             assert_eq!(format!("{got:?}"), want, "{model}");
         }
         let request = TransferRequest::default();
-        assert_eq!(format!("{:?}", credentials(&request, Some(String::new()))), "None");
+        assert_eq!(format!("{:?}", credentials(&request, Some(String::new()), None)), "None");
     }
 }

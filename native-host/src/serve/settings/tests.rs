@@ -17,15 +17,13 @@ fn one(name: &str, value: &str) -> Settings {
 
 #[test]
 fn nothing_set_is_as_ollama_is() {
-    let settings = read(&[("HOME", "/h")]).unwrap();
+    let settings = read(&[]).unwrap();
     assert_eq!(settings.address.to_string(), "127.0.0.1:11434");
-    assert_eq!(settings.models, Some(PathBuf::from("/h/.ollama/models")));
     assert_eq!(settings.scheduler, SchedulerSettings::default());
     assert_eq!((settings.num_parallel, settings.num_ctx, settings.kv), (1, None, None));
     assert_eq!(settings.load_timeout, Some(Duration::from_secs(300)));
     assert_eq!(settings.log_level, LevelFilter::INFO);
     assert!(!settings.keep_unused && !settings.metrics && !settings.registry);
-    assert_eq!(read(&[]).unwrap().models, None);
 }
 
 #[test]
@@ -33,7 +31,6 @@ fn every_variable_is_read() {
     let minutes = |n: u64| KeepAlive::For(Duration::from_secs(60 * n));
     assert_eq!(one("OLLAMA_HOST", " \"0.0.0.0:80\" ").address.to_string(), "0.0.0.0:80");
     assert_eq!(one("OLLAMA_ORIGINS", "https://a.b").origins, "https://a.b");
-    assert_eq!(one("OLLAMA_MODELS", "'/m'").models, Some(PathBuf::from("/m")));
     assert_eq!(one("OLLAMA_KEEP_ALIVE", "10m").scheduler.keep_alive, minutes(10));
     assert_eq!(one("OLLAMA_KEEP_ALIVE", "120").scheduler.keep_alive, minutes(2));
     assert_eq!(one("OLLAMA_KEEP_ALIVE", "-1").scheduler.keep_alive, KeepAlive::Forever);

@@ -31,6 +31,10 @@ pub struct CreateRequest {
     /// Fields of Ollama that choose one of its built-in renderers; ours is the template.
     pub renderer: String,
     pub parser: String,
+    /// The least version of Ollama that runs the model.
+    pub requires: String,
+    /// A smaller model that guesses ahead for this one.
+    pub draft_files: BTreeMap<String, String>,
     pub stream: Option<bool>,
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should panic")]
 
 mod files;
+mod key;
 mod lab;
 mod local;
 mod network;

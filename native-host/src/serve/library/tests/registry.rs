@@ -34,19 +34,28 @@ struct Shared {
     /// All connections break when so many were sent; new ones are served.
     cut_at: AtomicU64,
     uploads: Mutex<HashMap<String, Vec<u8>>>,
+    guard: Option<Guard>,
 }
 
-struct Request {
-    method: String,
-    path: String,
-    query: String,
-    headers: HashMap<String, String>,
+/// What stands before the registry: a whole answer, or nothing where the request may pass.
+pub type Guard = Box<dyn Fn(&Request) -> Option<String> + Send + Sync>;
+
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub headers: HashMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Registry {
     /// Serves the store in this folder on a free port.
     pub fn start(folder: impl Into<PathBuf>) -> Registry {
+        Registry::start_behind(folder, None)
+    }
+
+    /// The same behind a guard.
+    pub fn start_behind(folder: impl Into<PathBuf>, guard: Option<Guard>) -> Registry {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -54,6 +63,7 @@ impl Registry {
             sent: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
             uploads: Mutex::default(),
+            guard,
         });
         let registry = Registry { address, shared: shared.clone() };
         std::thread::spawn(move || {
@@ -79,6 +89,9 @@ impl Registry {
 
 fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
     let request = read_request(&mut stream)?;
+    if let Some(answer) = shared.guard.as_ref().and_then(|guard| guard(&request)) {
+        return stream.write_all(answer.as_bytes());
+    }
     let store: NativeStore = Store::new(FsIo::new(&shared.folder), TokioClock::new());
     if matches!(request.method.as_str(), "GET" | "HEAD") {
         let range = request.headers.get("range").map(String::as_str);
