@@ -14,7 +14,10 @@ pub mod shader;
 pub mod twin;
 
 pub use job::{Draw, Input, Job, Place, RowAt, Want};
-pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
+pub use plan::{
+    Activation, Dims, EncoderEmbed, Heads, Linear, Mask, Norm, NormKind, Op, Plan, RopeId, Weight,
+    WeightId,
+};
 pub use player::{
     Counters, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Player, PlayerConfig,
     PlayerError, PlayerInfo, ReadRows,

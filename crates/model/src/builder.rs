@@ -1,8 +1,11 @@
 //! What architectures build with: tensors by name and shape, layers, and the common blocks.
 
+use std::ops::Range;
+
 use gguf::{Gguf, TensorInfo};
 use kernels::{
-    Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, RopeStyle, RopeTable, Weight, WeightId,
+    Activation, Dims, EncoderEmbed, Heads, Linear, Mask, Norm, Op, Plan, RopeId, RopeStyle,
+    RopeTable, Weight, WeightId,
 };
 use quant::TensorType;
 
@@ -58,8 +61,12 @@ impl<'a> Builder<'a> {
         self.ops.push(op);
     }
 
-    /// The next cache layer.
-    pub fn kv_layer(&mut self) -> usize {
+    /// The next cache layer; the only one where nothing is kept for a later job.
+    pub fn kv_layer(&mut self, mask: Mask) -> usize {
+        if mask == Mask::Full {
+            self.n_kv_layers = 1;
+            return 0;
+        }
         self.n_kv_layers += 1;
         self.n_kv_layers - 1
     }
@@ -72,6 +79,17 @@ impl<'a> Builder<'a> {
 
     /// `[n_rows, n_cols]` matrix `name` in any supported type.
     pub fn matrix(&mut self, name: &str, n_rows: usize, n_cols: usize) -> Result<WeightId, Error> {
+        self.rows(name, n_rows, 0..n_rows, n_cols)
+    }
+
+    /// Rows `part` of the `[n_rows, n_cols]` matrix `name`.
+    fn rows(
+        &mut self,
+        name: &str,
+        n_rows: usize,
+        part: Range<usize>,
+        n_cols: usize,
+    ) -> Result<WeightId, Error> {
         let info = self.find(name, &[n_cols as u64, n_rows as u64])?;
         if !info.ty.is_supported() {
             return Err(Error::TensorType {
@@ -81,7 +99,8 @@ impl<'a> Builder<'a> {
                 advice: "use a file quantized to Q4_K_M, Q8_0 or F16",
             });
         }
-        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows, n_cols }))
+        let (n_rows, first_row) = (part.len(), part.start);
+        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows, n_cols, first_row }))
     }
 
     /// Vector `name` of `n` elements; must be F32.
@@ -95,23 +114,35 @@ impl<'a> Builder<'a> {
                 advice: "convert the model again with norms and biases in F32",
             });
         }
-        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows: 1, n_cols: n }))
+        let name = name.to_owned();
+        Ok(self.add(Weight { name, ty: info.ty, n_rows: 1, n_cols: n, first_row: 0 }))
     }
 
-    /// Norm with gain `name`.
+    /// Root-mean-square norm with gain `name`.
     pub fn norm(&mut self, name: &str, n: usize) -> Result<Norm, Error> {
-        Ok(Norm { gain: self.vector(name, n)?, eps: self.hyper.rms_eps })
+        Ok(Norm::rms(self.vector(name, n)?, self.hyper.norm_eps))
+    }
+
+    /// Layer norm with gain `prefix.weight` and, where the file has it, `prefix.bias`.
+    pub fn layer_norm(&mut self, prefix: &str, n: usize) -> Result<Norm, Error> {
+        let gain = self.vector(&format!("{prefix}.weight"), n)?;
+        let bias = self.bias(prefix, n)?;
+        Ok(Norm::layer(gain, bias, self.hyper.norm_eps))
     }
 
     /// `prefix.weight` and, where the file has it, `prefix.bias`.
     pub fn linear(&mut self, prefix: &str, n_rows: usize, n_cols: usize) -> Result<Linear, Error> {
         let w = self.matrix(&format!("{prefix}.weight"), n_rows, n_cols)?;
-        let bias = format!("{prefix}.bias");
-        let bias = match self.gguf.tensor(&bias) {
-            Some(_) => Some(self.vector(&bias, n_rows)?),
-            None => None,
-        };
-        Ok(Linear { w, bias })
+        Ok(Linear { w, bias: self.bias(prefix, n_rows)? })
+    }
+
+    /// `prefix.bias`, where the file has it.
+    fn bias(&mut self, prefix: &str, n: usize) -> Result<Option<WeightId>, Error> {
+        let name = format!("{prefix}.bias");
+        match self.gguf.tensor(&name) {
+            Some(_) => Ok(Some(self.vector(&name, n)?)),
+            None => Ok(None),
+        }
     }
 
     /// A rope table with base `theta` and the file's scaling, or none.
@@ -150,26 +181,74 @@ impl<'a> Builder<'a> {
     /// `x = scale · token_embd[id]`
     pub fn embed(&mut self, scale: f32) -> Result<WeightId, Error> {
         let table = self.matrix("token_embd.weight", self.n_vocab, self.hyper.dim)?;
-        self.push(Op::Embed { table, scale });
+        self.push(Op::Embed { table, scale, encoder: None });
         Ok(table)
     }
 
-    /// Norm, then Q, K and V of layer `i`.
-    pub fn qkv(&mut self, i: usize) -> Result<(), Error> {
+    /// `x = norm(token_embd[id] + positions[pos] + types[0])`
+    pub fn embed_encoded(&mut self, encoder: EncoderEmbed) -> Result<(), Error> {
+        let table = self.matrix("token_embd.weight", self.n_vocab, self.hyper.dim)?;
+        self.push(Op::Embed { table, scale: 1.0, encoder: Some(encoder) });
+        Ok(())
+    }
+
+    /// `token_types.weight`, where the file has it.
+    pub fn token_types(&mut self) -> Result<Option<WeightId>, Error> {
+        let (name, key) = ("token_types.weight", "tokenizer.ggml.token_type_count");
+        let Some(info) = self.gguf.tensor(name) else { return Ok(None) };
+        let n_rows = match self.gguf.metadata.u32(key)? {
+            Some(0) => {
+                let (value, why) = ("0".to_owned(), "there is a row for the first type".to_owned());
+                return Err(Error::HyperParam { key: key.to_owned(), value, why });
+            }
+            Some(n) => u64::from(n),
+            None => info.dims.get(1).copied().unwrap_or(1).max(1),
+        };
+        let n_rows = usize::try_from(n_rows).unwrap_or(usize::MAX);
+        self.matrix(name, n_rows, self.hyper.dim).map(Some)
+    }
+
+    /// Q, K and V of layer `i`, of three tensors or one, behind a norm.
+    pub fn qkv(&mut self, i: usize, norm: Option<Norm>) -> Result<(), Error> {
         let HyperParams { dim, n_heads, n_kv_heads, head_dim, .. } = *self.hyper;
-        let norm = self.norm(&format!("blk.{i}.attn_norm.weight"), dim)?;
-        let q = self.linear(&format!("blk.{i}.attn_q"), n_heads * head_dim, dim)?;
-        let k = self.linear(&format!("blk.{i}.attn_k"), n_kv_heads * head_dim, dim)?;
-        let v = self.linear(&format!("blk.{i}.attn_v"), n_kv_heads * head_dim, dim)?;
+        let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
+        if self.gguf.tensor(&format!("blk.{i}.attn_qkv.weight")).is_some() {
+            return self.fused_qkv(i, norm, [q, kv, kv]);
+        }
+        let q = self.linear(&format!("blk.{i}.attn_q"), q, dim)?;
+        let k = self.linear(&format!("blk.{i}.attn_k"), kv, dim)?;
+        let v = self.linear(&format!("blk.{i}.attn_v"), kv, dim)?;
         self.push(Op::Qkv { norm, q, k, v });
         Ok(())
     }
 
-    /// Attention output of layer `i`, with an optional norm before the residual sum.
-    pub fn output(&mut self, i: usize, post: Option<Norm>) -> Result<(), Error> {
+    fn fused_qkv(&mut self, i: usize, norm: Option<Norm>, n: [usize; 3]) -> Result<(), Error> {
+        let (name, bias) = (format!("blk.{i}.attn_qkv.weight"), format!("blk.{i}.attn_qkv.bias"));
+        if self.gguf.tensor(&bias).is_some() {
+            return Err(Error::Unsupported { what: format!("'{bias}', biases in one tensor") });
+        }
+        let n_rows = n.iter().sum();
+        let mut first = 0;
+        let mut part = |n: usize| {
+            first += n;
+            let w = self.rows(&name, n_rows, first - n..first, self.hyper.dim)?;
+            Ok::<_, Error>(Linear { w, bias: None })
+        };
+        let (q, k, v) = (part(n[0])?, part(n[1])?, part(n[2])?);
+        self.push(Op::Qkv { norm, q, k, v });
+        Ok(())
+    }
+
+    /// Attention output of layer `i`, with optional norms before and behind the residual sum.
+    pub fn output(
+        &mut self,
+        i: usize,
+        post: Option<Norm>,
+        after: Option<Norm>,
+    ) -> Result<(), Error> {
         let HyperParams { dim, n_heads, head_dim, .. } = *self.hyper;
         let w = self.linear(&format!("blk.{i}.attn_output"), dim, n_heads * head_dim)?;
-        self.push(Op::Output { w, post });
+        self.push(Op::Output { w, post, after });
         Ok(())
     }
 
@@ -180,13 +259,39 @@ impl<'a> Builder<'a> {
         act: Activation,
         post: Option<Norm>,
     ) -> Result<(), Error> {
+        let norm = self.norm(&format!("blk.{i}.ffn_norm.weight"), self.hyper.dim)?;
+        self.up(i, Some(norm), true, act)?;
+        self.down(i, post, None)
+    }
+
+    /// First half of a feed-forward block.
+    pub fn up(
+        &mut self,
+        i: usize,
+        norm: Option<Norm>,
+        gated: bool,
+        act: Activation,
+    ) -> Result<(), Error> {
         let HyperParams { dim, ffn_dim, .. } = *self.hyper;
-        let norm = self.norm(&format!("blk.{i}.ffn_norm.weight"), dim)?;
-        let gate = self.linear(&format!("blk.{i}.ffn_gate"), ffn_dim, dim)?;
+        let gate = match gated {
+            true => Some(self.linear(&format!("blk.{i}.ffn_gate"), ffn_dim, dim)?),
+            false => None,
+        };
         let up = self.linear(&format!("blk.{i}.ffn_up"), ffn_dim, dim)?;
         self.push(Op::GateUp { norm, gate, up, act });
+        Ok(())
+    }
+
+    /// Its second half, with optional norms before and behind the residual sum.
+    pub fn down(
+        &mut self,
+        i: usize,
+        post: Option<Norm>,
+        after: Option<Norm>,
+    ) -> Result<(), Error> {
+        let HyperParams { dim, ffn_dim, .. } = *self.hyper;
         let w = self.linear(&format!("blk.{i}.ffn_down"), dim, ffn_dim)?;
-        self.push(Op::Down { w, post });
+        self.push(Op::Down { w, post, after });
         Ok(())
     }
 
