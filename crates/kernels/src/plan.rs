@@ -376,10 +376,7 @@ impl Op {
     }
 }
 
-fn norms_of<const N: usize>(
-    norms: [&mut Option<Norm>; N],
-    f: &mut impl FnMut(&mut WeightId),
-) {
+fn norms_of<const N: usize>(norms: [&mut Option<Norm>; N], f: &mut impl FnMut(&mut WeightId)) {
     for norm in norms.into_iter().flatten() {
         norm.for_each_weight_mut(f);
     }

@@ -29,7 +29,12 @@ fn plan() -> Plan {
         ops.push(Op::Qkv { norm: Some(norm), q: linear(q), k: linear(k), v: linear(v) });
         let rope = RopeId(0);
         ops.push(Op::RopeKv { kv, heads: HEADS, q_norm: None, k_norm: None, rope: Some(rope) });
-        ops.push(Op::Attention { kv, heads: HEADS, scale: 0.5, mask: Mask::Causal { window: Some(3) } });
+        ops.push(Op::Attention {
+            kv,
+            heads: HEADS,
+            scale: 0.5,
+            mask: Mask::Causal { window: Some(3) },
+        });
         ops.push(Op::Output { w: linear(add(DIM, 8)), post: None, after: None });
         let norm = Norm::rms(add(1, DIM), 1e-5);
         let (gate, up) = (linear(add(16, DIM)), linear(add(16, DIM)));

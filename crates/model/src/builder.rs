@@ -283,12 +283,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Its second half, with optional norms before and behind the residual sum.
-    pub fn down(
-        &mut self,
-        i: usize,
-        post: Option<Norm>,
-        after: Option<Norm>,
-    ) -> Result<(), Error> {
+    pub fn down(&mut self, i: usize, post: Option<Norm>, after: Option<Norm>) -> Result<(), Error> {
         let HyperParams { dim, ffn_dim, .. } = *self.hyper;
         let w = self.linear(&format!("blk.{i}.ffn_down"), dim, ffn_dim)?;
         self.push(Op::Down { w, post, after });

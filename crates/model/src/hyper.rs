@@ -51,11 +51,7 @@ impl HyperParams {
     ///
     /// # Errors
     /// A missing key, a key of the wrong type, or [`Error::HyperParam`].
-    pub fn read(
-        metadata: &Metadata,
-        architecture: &str,
-        eps_key: &str,
-    ) -> Result<Self, Error> {
+    pub fn read(metadata: &Metadata, architecture: &str, eps_key: &str) -> Result<Self, Error> {
         let keys = Keys { metadata, architecture };
         let n_layers = keys.count("block_count", 1, MAX_LAYERS)?;
         let dim = keys.count("embedding_length", 1, MAX_WIDTH)?;

@@ -34,7 +34,7 @@ fn n_tokens(metadata: &Metadata) -> usize {
 
 #[test]
 fn unsupported_algorithms_and_rules_are_named() {
-    for model in ["bert", "t5", "rwkv", "plamo2", "no_vocab", "GPT2", ""] {
+    for model in ["BERT", "t5", "rwkv", "plamo2", "no_vocab", "GPT2", ""] {
         let error = refused(&with(&byte_level("gpt-2"), "model", Value::String(model.into())));
         assert_eq!(error, Error::UnsupportedModel { model: model.to_owned() });
     }

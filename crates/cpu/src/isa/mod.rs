@@ -183,6 +183,8 @@ pub struct Isa {
     pub quantize: unsafe fn(&[f32], usize, ActMut),
     /// `x`, gain, eps, result.
     pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
+    /// `x`, gain, bias (or nothing), eps, result.
+    pub layer_norm: unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]),
     /// `out = silu(gate)·up`
     pub silu_mul: unsafe fn(&[f32], &[f32], &mut [f32]),
     /// `out = gelu_tanh(gate)·up`
