@@ -28,7 +28,19 @@ pub fn tiny(architecture: &'static str) -> Spec {
         // More than a chunk of a decoder has on any player.
         n_ctx: 300,
     };
-    Spec { shape, vocabulary: Vocabulary::WordPiece, template: None, ..Spec::tiny(architecture) }
+    Spec {
+        shape,
+        vocabulary: Vocabulary::WordPiece,
+        template: None,
+        pooling: Some(1),
+        ..Spec::tiny(architecture)
+    }
+}
+
+/// A decoder that embeds texts, with the row of their last token.
+#[must_use]
+pub fn decoder() -> Spec {
+    Spec { pooling: Some(3), template: None, ..Spec::tiny("qwen3") }
 }
 
 /// One of every kind: both architectures, every form a published file comes in.
@@ -40,6 +52,7 @@ pub fn catalog() -> Vec<(String, Spec)> {
             out.push((format!("{architecture} {ty}"), Spec::quantized(architecture, ty)));
         }
     }
+    out.push(("qwen3 embedding".to_owned(), decoder()));
     out
 }
 
@@ -50,7 +63,6 @@ pub(crate) fn metadata(spec: &Spec, metadata: &mut Metadata) {
     };
     put("attention.layer_norm_epsilon", Value::F32(1e-12));
     put("attention.causal", Value::Bool(false));
-    put("pooling_type", Value::U32(1));
     if spec.architecture == "nomic-bert" {
         put("rope.freq_base", Value::F32(1000.0));
     }

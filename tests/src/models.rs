@@ -61,6 +61,8 @@ pub struct Spec {
     pub template: Option<String>,
     /// Rope scaling.
     pub rope: Rope,
+    /// `pooling_type`, of models that embed texts.
+    pub pooling: Option<u32>,
     /// What its weights follow from.
     pub seed: u64,
     /// Whether one norm weight of the last layer is NaN.
@@ -93,6 +95,7 @@ impl Spec {
             vocabulary: if gemma { Vocabulary::Spm } else { Vocabulary::Bpe("llama-bpe") },
             template: Some(TEMPLATE.to_owned()),
             rope: Rope::Plain,
+            pooling: None,
             seed: 7,
             nan: false,
         }
@@ -158,6 +161,9 @@ impl Spec {
         }
         if encoders::is_encoder(arch) {
             encoders::metadata(self, &mut metadata);
+        }
+        if let Some(pooling) = self.pooling {
+            metadata.insert(format!("{arch}.pooling_type"), pooling);
         }
         self.vocabulary.write(&mut metadata);
         if let Some(template) = &self.template {

@@ -316,6 +316,11 @@ impl Tokenizer {
         self.roles.eos
     }
 
+    /// The token that ends a text of a model that embeds texts: encoding ends with it.
+    pub fn separator(&self) -> Option<u32> {
+        self.separator
+    }
+
     /// Whether encoding begins with [`Tokenizer::bos`].
     pub fn adds_bos(&self) -> bool {
         self.add_bos && self.roles.bos.is_some()
