@@ -56,6 +56,8 @@ pub struct ModelInfo {
     pub main_type: String,
     /// How texts become vectors.
     pub pooling: Pooling,
+    /// It is made for vectors of texts: it says how to pool its rows, or reads in both directions.
+    pub is_embedder: bool,
     /// It reads texts in both directions, so it makes vectors of them and writes none.
     pub only_embeds: bool,
 }
@@ -111,6 +113,7 @@ impl Opened {
             weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
             main_type: main_type.map_or_else(String::new, |entry| entry.0),
             pooling: Pooling::from_number(self.pooling_type()),
+            is_embedder: self.only_embeds() || self.pooling_type().is_some_and(|n| n != 0),
             only_embeds: self.only_embeds(),
         }
     }

@@ -51,6 +51,9 @@ pub fn estimate(
         let memory = Memory { host: bytes(plan, config), device: 0 };
         Estimate { memory, gpu_layers: layers }
     };
+    if !plan.is_causal() {
+        return on_machine(Some(0)); // there are no graphics kernels for it
+    }
     let Place::Device { bytes: have } = place else {
         return on_machine((wanted < all).then_some(wanted));
     };
