@@ -9,7 +9,7 @@ use kernels::{EncoderEmbed, Op, Place};
 use crate::machine::{Machine, ThreadScratch};
 use crate::pack::Matrix;
 use crate::pool::Team;
-use crate::products::Then;
+use crate::sink::Then;
 
 /// Which logits a pass computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,13 @@ use kernels::{Activation, Linear, Norm, NormKind};
 
 use crate::acts::Needs;
 use crate::format::STRIP;
-use crate::isa::{FEW_ROWS, Isa, STREAMS, TILE_COLS, TILE_ROWS};
+use crate::isa::{FEW_ROWS, STREAMS, TILE_COLS, TILE_ROWS};
 use crate::linear::{Chunk, Sides, matmul, matvec_few, matvecs};
 use crate::machine::{MAX_ROWS, Machine};
 use crate::memory::Buffer;
 use crate::ops::Walk;
 use crate::pack::Matrix;
+use crate::sink::{Sink, Then};
 
 /// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead
 /// by itself begins anew at every change.
@@ -344,50 +345,6 @@ impl<'a> Walk<'a> {
                     put(row, strip, &mut g, &mut u);
                 }
             });
-        }
-    }
-}
-
-/// What becomes of a product's rows.
-#[derive(Clone, Copy)]
-pub enum Then {
-    Store,
-    Add,
-    Activate(Activation),
-}
-
-/// Where a product's rows go.
-struct Sink<'a> {
-    isa: &'a Isa,
-    w: &'a Matrix,
-    bias: Option<&'a [f32]>,
-    out: &'a Buffer<f32>,
-    then: Then,
-}
-
-impl Sink<'_> {
-    /// # Safety
-    /// No other thread touches these 16 outputs of this row.
-    unsafe fn put(&self, row: usize, strip: usize, y: &[f32; STRIP]) {
-        let first = strip * STRIP;
-        let n = STRIP.min(self.w.n_rows - first);
-        let at = row * self.w.n_rows + first;
-        // SAFETY: the caller's promise.
-        let out = unsafe { self.out.slice_mut(at..at + n) };
-        for (i, out) in out.iter_mut().enumerate() {
-            let value = y[i] + self.bias.map_or(0.0, |bias| bias[first + i]);
-            *out = if matches!(self.then, Then::Add) { *out + value } else { value };
-        }
-        if let Then::Activate(act) = self.then {
-            let mut x = [0.0; STRIP];
-            x[..n].copy_from_slice(out);
-            // SAFETY: any slices will do.
-            unsafe {
-                match act {
-                    Activation::Silu => (self.isa.silu_mul)(&x[..n], &[1.0; STRIP][..n], out),
-                    Activation::GeluTanh => (self.isa.gelu_mul)(&x[..n], &[1.0; STRIP][..n], out),
-                }
-            }
         }
     }
 }

@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 
 use kernels::check::check_slots;
 use kernels::shader::layout::UNIT;
-use kernels::{Loader, Mask, Norm, NormKind, Op, Plan, Player, PlayerConfig, PlayerError, WeightId};
+use kernels::{
+    Loader, Mask, Norm, NormKind, Op, Plan, Player, PlayerConfig, PlayerError, WeightId,
+};
 
 use crate::adapter::Gpu;
 use crate::place::Placement;

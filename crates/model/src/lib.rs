@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod arch;
+mod blocks;
 mod builder;
 mod error;
 mod hyper;

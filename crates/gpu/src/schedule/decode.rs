@@ -45,7 +45,9 @@ impl<'a> Builder<'a> {
             self.op = op.name();
             match op {
                 Op::Embed { table, scale, encoder: None } => list.extend(self.embed(table, scale)?),
-                Op::Qkv { norm: Some(norm), q, k, v } => self.qkv(&mut list, &mut stream, norm, [q, k, v])?,
+                Op::Qkv { norm: Some(norm), q, k, v } => {
+                    self.qkv(&mut list, &mut stream, norm, [q, k, v])?
+                }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
                 Op::Attention { kv, heads, scale, mask: Mask::Causal { window } } => {
                     self.attention(&mut list, kv, heads, scale, window)?;

@@ -2,7 +2,8 @@
 
 use super::ReferencePlayer;
 use crate::job::{Input, Place, Want};
-use crate::plan::{EncoderEmbed, Heads, Linear, Mask, Norm, NormKind, Op, WeightId};
+use crate::norm::{Norm, NormKind};
+use crate::plan::{EncoderEmbed, Heads, Linear, Mask, Op, WeightId};
 use crate::rope::RopeTable;
 use crate::twin;
 

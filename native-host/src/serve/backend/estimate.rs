@@ -116,7 +116,8 @@ fn scratch(plan: &Plan, config: &PlayerConfig) -> u64 {
     let n_logits = if plan.gives_logits() { config.n_slots.max(1) as u64 + 1 } else { 0 };
     let angles = plan.ropes.iter().map(|rope| 2 * rope.n_pairs() as u64).sum::<u64>();
     let rows = plan.max_rows(CHUNK_ROWS as usize, config.n_ctx) as u64;
-    let floats = rows.saturating_mul(row)
+    let floats = rows
+        .saturating_mul(row)
         .saturating_add(n_logits.saturating_mul(plan.dims.n_vocab as u64))
         .saturating_add(angles.saturating_mul(config.n_ctx as u64));
     floats.saturating_mul(size_of::<f32>() as u64)
