@@ -52,7 +52,7 @@ impl Served {
     /// Stores a model under a name.
     fn create(&self, name: &str, spec: &Spec) {
         let scratch = Scratch::new();
-        scratch.write("model.gguf", &spec.bytes());
+        let _weights = scratch.write("model.gguf", &spec.bytes());
         let file = scratch.write("Modelfile", b"FROM ./model.gguf\n");
         let run = self.ingle(&["create", name, "-f", file.to_str().unwrap()]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
