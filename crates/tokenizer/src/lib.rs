@@ -72,7 +72,7 @@ pub struct Tokenizer {
 enum Algorithm {
     Bpe(Box<Bpe>),
     Spm(Spm),
-    WordPiece(WordPiece),
+    WordPiece(Box<WordPiece>),
 }
 
 /// Names of `tokenizer.ggml.pre` that are supported.
@@ -141,7 +141,8 @@ impl Tokenizer {
         let separator = roles::named(metadata, roles::KEY_SEPARATOR, vocab.len())?;
         let separator = roles::or_default(separator, roles::KEY_SEPARATOR, 102, &vocab)?;
         let roles = Roles { bos: Some(bos), unknown: Some(unknown), ..read };
-        let algorithm = Algorithm::WordPiece(WordPiece::read(&vocab, unknown)?);
+        let pieces = Box::new(WordPiece::read(&vocab, unknown)?);
+        let algorithm = Algorithm::WordPiece(pieces);
         let mut tokenizer = Tokenizer::assemble(metadata, vocab, algorithm, roles, "")?;
         // Both always, whatever the keys for other algorithms say.
         (tokenizer.add_bos, tokenizer.add_eos) = (true, false);
