@@ -19,7 +19,7 @@ pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
     RmArgs, SaveArgs, StopArgs, VerifyArgs,
 };
-pub use run::{RunArgs, ShowArgs, ShowStoredArgs, StoredArgs};
+pub use run::{EmbedArgs, RunArgs, ShowArgs, ShowStoredArgs, StoredArgs};
 
 /// Exit code for wrong use, as shells and clap have it.
 const EXIT_USAGE: u8 = 2;

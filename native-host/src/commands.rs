@@ -7,6 +7,7 @@ mod bench;
 mod completions;
 mod create;
 mod devices;
+mod embed;
 mod human;
 mod lines;
 mod listing;

@@ -14,7 +14,12 @@ const MAX_THREADS: usize = 1024;
 pub fn player_config(args: &LoadArgs, opened: &Opened) -> Result<PlayerConfig, Failure> {
     let n_ctx = args.ctx.unwrap_or_else(|| opened.default_n_ctx());
     let n_ctx_train = opened.model.plan.dims.n_ctx_train;
-    if n_ctx > n_ctx_train {
+    if n_ctx > n_ctx_train && opened.only_embeds() {
+        term::warning(&format!(
+            "the model has positions for {n_ctx_train} tokens, so longer texts are cut there \
+             (--ctx {n_ctx})"
+        ));
+    } else if n_ctx > n_ctx_train {
         term::warning(&format!(
             "the model was trained for {n_ctx_train} tokens of context and may write nonsense \
              beyond them (--ctx {n_ctx})"

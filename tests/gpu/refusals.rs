@@ -2,6 +2,7 @@
 
 use gpu::{Gpu, Options};
 use kernels::{Input, Job, PlayerConfig, PlayerError, Want};
+use tests::encoders;
 use tests::models::Spec;
 
 use crate::{CONFIG, any, load, model_of, open, run};
@@ -23,6 +24,18 @@ fn too_little_memory_is_refused_with_numbers() {
         matches!(&error, PlayerError::Memory { what, .. } if what.contains("cache")),
         "{error}"
     );
+}
+
+#[test]
+fn an_encoder_is_refused_by_what_it_needs() {
+    let Some(gpu) = open(&any()) else { return };
+    for architecture in encoders::ARCHITECTURES {
+        let (_, model) = model_of(&encoders::tiny(architecture));
+        assert!(!pollster::block_on(gpu.tune(&model.plan, 1e4)).unwrap());
+        let error = gpu.loader(&model.plan, CONFIG).err().unwrap();
+        assert!(matches!(error, PlayerError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains("both directions"), "{error}");
+    }
 }
 
 #[test]

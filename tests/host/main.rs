@@ -9,6 +9,7 @@ mod archives;
 mod bad_input;
 mod bench;
 mod contract;
+mod embed;
 mod program;
 mod server;
 mod stored;

@@ -10,8 +10,10 @@
 #![deny(missing_docs)]
 
 pub mod corpus;
+pub mod encoders;
 pub mod models;
 pub mod rng;
 pub mod scratch;
 pub mod vocab;
 pub mod weights;
+pub mod wordpiece;

@@ -7,6 +7,7 @@
 use gguf::{Metadata, Value, Writer};
 use quant::TensorType;
 
+use crate::encoders;
 use crate::rng::Stream;
 use crate::vocab::Vocabulary;
 use crate::weights;
@@ -45,7 +46,8 @@ pub struct Shape {
 /// What a test model is like.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// `llama`, `qwen2`, `qwen3` or `gemma3`; any other name gives llama's tensors.
+    /// `llama`, `qwen2`, `qwen3`, `gemma3`, or one of [`encoders::ARCHITECTURES`]; any other name
+    /// gives llama's tensors.
     pub architecture: &'static str,
     /// Its sizes.
     pub shape: Shape,
@@ -59,6 +61,8 @@ pub struct Spec {
     pub template: Option<String>,
     /// Rope scaling.
     pub rope: Rope,
+    /// `pooling_type`, of models that embed texts.
+    pub pooling: Option<u32>,
     /// What its weights follow from.
     pub seed: u64,
     /// Whether one norm weight of the last layer is NaN.
@@ -91,6 +95,7 @@ impl Spec {
             vocabulary: if gemma { Vocabulary::Spm } else { Vocabulary::Bpe("llama-bpe") },
             template: Some(TEMPLATE.to_owned()),
             rope: Rope::Plain,
+            pooling: None,
             seed: 7,
             nan: false,
         }
@@ -99,7 +104,10 @@ impl Spec {
     /// A model whose matrices have the type `ty`: rows of 256 where its blocks need them.
     #[must_use]
     pub fn quantized(architecture: &'static str, ty: TensorType) -> Spec {
-        let mut spec = Spec::tiny(architecture);
+        let mut spec = match encoders::is_encoder(architecture) {
+            true => encoders::tiny(architecture),
+            false => Spec::tiny(architecture),
+        };
         spec.ty = ty;
         if ty.block_len() > 32 {
             spec.shape.dim = 256;
@@ -137,7 +145,9 @@ impl Spec {
             number("attention.sliding_window", 16);
         }
         let mut put = |key: &str, value: Value| metadata.insert(format!("{arch}.{key}"), value);
-        put("attention.layer_norm_rms_epsilon", Value::F32(1e-6));
+        if !encoders::is_encoder(arch) {
+            put("attention.layer_norm_rms_epsilon", Value::F32(1e-6));
+        }
         put("rope.freq_base", Value::F32(10_000.0));
         let scaling = match self.rope {
             Rope::Linear(factor) => Some(("linear", factor)),
@@ -149,6 +159,12 @@ impl Spec {
             put("rope.scaling.factor", Value::F32(factor));
             put("rope.scaling.original_context_length", Value::U32(64));
         }
+        if encoders::is_encoder(arch) {
+            encoders::metadata(self, &mut metadata);
+        }
+        if let Some(pooling) = self.pooling {
+            metadata.insert(format!("{arch}.pooling_type"), pooling);
+        }
         self.vocabulary.write(&mut metadata);
         if let Some(template) = &self.template {
             metadata.insert("tokenizer.chat_template", template.as_str());
@@ -159,6 +175,9 @@ impl Spec {
     /// The file's tensors in file order.
     #[must_use]
     pub fn tensors(&self) -> Vec<Tensor> {
+        if encoders::is_encoder(self.architecture) {
+            return encoders::tensors(self);
+        }
         let shape = &self.shape;
         let (dim, ffn) = (shape.dim as u64, shape.ffn_dim as u64);
         let (q, kv) = (shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim);
@@ -230,7 +249,8 @@ impl Spec {
         }
         let columns = dims.first().copied().unwrap_or(1);
         // 1/sqrt keeps the size of activations; embeddings are small, as trained ones are.
-        let sigma = if name == "token_embd.weight" { 0.05 } else { 1.0 / (columns as f32).sqrt() };
+        let is_table = name.ends_with("_embd.weight") || name == "token_types.weight";
+        let sigma = if is_table { 0.05 } else { 1.0 / (columns as f32).sqrt() };
         weights::random(*ty, n, sigma, stream)
     }
 

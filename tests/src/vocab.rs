@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use gguf::{Array, Metadata, Value};
 
 use crate::corpus::TEXT;
+use crate::wordpiece;
 
 /// Merges (BPE) or merged pieces (SPM) each vocabulary has.
 pub const N_MERGES: usize = 300;
@@ -28,6 +29,8 @@ pub enum Vocabulary {
     Bpe(&'static str),
     /// SentencePiece-BPE (`llama`) with byte fallback.
     Spm,
+    /// WordPiece (`bert`), see [`wordpiece`].
+    WordPiece,
     /// None: the file has no tokenizer keys.
     None,
 }
@@ -45,6 +48,7 @@ impl Vocabulary {
         match self {
             Vocabulary::Bpe(_) => 256 + N_MERGES + BPE_SPECIAL.len(),
             Vocabulary::Spm => spm_pieces().len() + SPM_SPECIAL.len(),
+            Vocabulary::WordPiece => wordpiece::tokens().len(),
             Vocabulary::None => 512,
         }
     }
@@ -60,6 +64,7 @@ impl Vocabulary {
         match self {
             Vocabulary::Bpe(pre) => write_bpe(metadata, pre),
             Vocabulary::Spm => write_spm(metadata),
+            Vocabulary::WordPiece => write_wordpiece(metadata),
             Vocabulary::None => {}
         }
     }
@@ -113,6 +118,18 @@ fn write_spm(metadata: &mut Metadata) {
     metadata.insert("tokenizer.ggml.eot_token_id", u32::try_from(n_normal + 1).unwrap_or(2));
     metadata.insert("tokenizer.ggml.add_bos_token", true);
     metadata.insert("tokenizer.ggml.add_eos_token", false);
+}
+
+fn write_wordpiece(metadata: &mut Metadata) {
+    let tokens = wordpiece::tokens();
+    let mut types = vec![kind::CONTROL; wordpiece::SPECIAL.len()];
+    types.resize(tokens.len(), kind::NORMAL);
+    metadata.insert("tokenizer.ggml.model", "bert");
+    metadata.insert("tokenizer.ggml.tokens", strings(tokens));
+    metadata.insert("tokenizer.ggml.token_type", Value::Array(Array::I32(types)));
+    for (key, id) in [("padding", 0u32), ("unknown", 1), ("bos", 2), ("seperator", 3)] {
+        metadata.insert(format!("tokenizer.ggml.{key}_token_id"), id);
+    }
 }
 
 /// `<unk> <s> </s>`, 256 bytes, merged pieces by rank, single characters.
@@ -242,7 +259,7 @@ mod tests {
 
     #[test]
     fn vocabularies_are_complete_and_without_duplicates() {
-        for vocabulary in [Vocabulary::Bpe("llama-bpe"), Vocabulary::Spm] {
+        for vocabulary in [Vocabulary::Bpe("llama-bpe"), Vocabulary::Spm, Vocabulary::WordPiece] {
             let mut metadata = Metadata::new();
             vocabulary.write(&mut metadata);
             let mut tokens = metadata.strings("tokenizer.ggml.tokens").unwrap().unwrap().to_vec();

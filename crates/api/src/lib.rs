@@ -29,3 +29,4 @@ pub mod types;
 pub use error::{ApiError, Family};
 pub use metrics::Metrics;
 pub use router::{Router, Settings};
+pub use routes::embed::normalize;

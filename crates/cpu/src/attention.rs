@@ -1,14 +1,14 @@
-//! `softmax(scale · q·Kᵀ) · V`, causal, in tiles of 64 keys with a running maximum.
+//! `softmax(scale · q·Kᵀ) · V`, causal or not, in tiles of 64 keys with a running maximum.
 //!
 //! A unit of work is one key/value head with some rows: (token, query head of the group) pairs, so
 //! that a tile of keys and values is read once for the whole group. Both products are the float
-//! kernel of the weights. Tiles no row may see (causality, window) are skipped.
+//! kernel of the weights. Tiles no row may see (by the mask) are skipped.
 //!
 //! Source: Dao et al., *FlashAttention*, 2022 (arXiv:2205.14135), for the running softmax.
 
 use std::ops::Range;
 
-use kernels::PlayerError;
+use kernels::{Mask, PlayerError};
 
 use crate::format::STRIP;
 use crate::isa::{FloatArgs, Isa};
@@ -58,7 +58,9 @@ impl AttentionScratch {
 pub struct Attention<'a> {
     pub kv: &'a KvLayer,
     pub scale: f32,
-    pub window: Option<usize>,
+    pub mask: Mask,
+    /// Rows of the job: what all of them see without a causal mask.
+    pub n_rows: usize,
     /// `[n_rows][n_heads·head_dim]`
     pub q: &'a Buffer<f32>,
     pub out: &'a Buffer<f32>,
@@ -93,11 +95,14 @@ impl Attention<'_> {
             let (t, head) = (unit.tokens.start + r / n_heads, unit.heads.start + r % n_heads);
             t * width + head * dim..t * width + (head + 1) * dim
         };
-        let first_key = |r: usize| {
-            let pos = unit.pos + r / n_heads;
-            self.window.map_or(0, |w| (pos + 1).saturating_sub(w))
+        let end_key = |r: usize| match self.mask {
+            Mask::Causal { .. } => unit.pos + r / n_heads + 1,
+            Mask::Full => self.n_rows,
         };
-        let end_key = |r: usize| unit.pos + r / n_heads + 1;
+        let first_key = |r: usize| match self.mask {
+            Mask::Causal { window: Some(w) } => end_key(r).saturating_sub(w),
+            Mask::Causal { window: None } | Mask::Full => 0,
+        };
         let mut max = [f32::NEG_INFINITY; UNIT_ROWS];
         let mut total = [0.0f32; UNIT_ROWS];
         // SAFETY: the scratch is this thread's; the rest is the caller's promise.

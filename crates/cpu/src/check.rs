@@ -3,7 +3,7 @@
 //! A Plan is made from a file's metadata, so nothing about it is certain; after this nothing that
 //! walks it needs to check again.
 
-use kernels::{Heads, Linear, Norm, Op, Plan, PlayerError, RopeTable, WeightId};
+use kernels::{Heads, Linear, Mask, Norm, Op, Plan, PlayerError, RopeTable, WeightId};
 
 use crate::machine::unsupported;
 
@@ -21,9 +21,17 @@ pub fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
             return Err(unsupported("a weight the plan does not list".into()));
         }
         match op {
-            Op::Embed { table, .. } => shapes.matrix(*table, plan.dims.n_vocab, dim)?,
+            Op::Embed { table, encoder, .. } => {
+                shapes.matrix(*table, plan.dims.n_vocab, dim)?;
+                if let Some(encoder) = encoder {
+                    for id in [encoder.positions, encoder.types].into_iter().flatten() {
+                        shapes.matrix(id, plan.weights[id.0].n_rows.max(1), dim)?;
+                    }
+                    shapes.norm(&Some(encoder.norm), dim)?;
+                }
+            }
             Op::Qkv { norm, q, k, v } => {
-                shapes.vector(norm.gain, dim)?;
+                shapes.norm(norm, dim)?;
                 qkv = (plan.weights[q.w.0].n_rows, plan.weights[k.w.0].n_rows);
                 shapes.linear(q, qkv.0, dim)?;
                 shapes.linear(k, qkv.1, dim)?;
@@ -31,36 +39,40 @@ pub fn check(plan: &Plan) -> Result<Vec<Heads>, PlayerError> {
             }
             Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
                 shapes.heads(heads, qkv, *kv, &mut layers)?;
-                for norm in [q_norm, k_norm].into_iter().flatten() {
-                    shapes.vector(norm.gain, heads.head_dim)?;
-                }
-                let pairs = plan.ropes.get(rope.0).map(RopeTable::n_pairs);
-                if pairs.is_none_or(|n| 2 * n > heads.head_dim) {
-                    return Err(unsupported("a rotation wider than its heads".into()));
+                shapes.norm(q_norm, heads.head_dim)?;
+                shapes.norm(k_norm, heads.head_dim)?;
+                if let Some(rope) = rope {
+                    let pairs = plan.ropes.get(rope.0).map(RopeTable::n_pairs);
+                    if pairs.is_none_or(|n| 2 * n > heads.head_dim) {
+                        return Err(unsupported("a rotation wider than its heads".into()));
+                    }
                 }
             }
-            Op::Attention { kv, heads, window, .. } => {
+            Op::Attention { kv, heads, mask, .. } => {
                 shapes.heads(heads, qkv, *kv, &mut layers)?;
-                if *window == Some(0) {
+                if *mask == (Mask::Causal { window: Some(0) }) {
                     return Err(unsupported("an attention window of 0 tokens".into()));
                 }
             }
-            Op::Output { w, post } => {
+            Op::Output { w, post, after } => {
                 shapes.linear(w, dim, qkv.0)?;
-                shapes.post(post, dim)?;
+                shapes.norm(post, dim)?;
+                shapes.norm(after, dim)?;
             }
             Op::GateUp { norm, gate, up, .. } => {
-                shapes.vector(norm.gain, dim)?;
-                h_width = plan.weights[gate.w.0].n_rows;
-                shapes.linear(gate, h_width, dim)?;
-                shapes.linear(up, h_width, dim)?;
+                shapes.norm(norm, dim)?;
+                h_width = plan.weights[up.w.0].n_rows;
+                for linear in gate.iter().chain([up]) {
+                    shapes.linear(linear, h_width, dim)?;
+                }
             }
-            Op::Down { w, post } => {
+            Op::Down { w, post, after } => {
                 shapes.linear(w, dim, h_width)?;
-                shapes.post(post, dim)?;
+                shapes.norm(post, dim)?;
+                shapes.norm(after, dim)?;
             }
             Op::Head { norm, w } => {
-                shapes.vector(norm.gain, dim)?;
+                shapes.norm(&Some(*norm), dim)?;
                 shapes.linear(w, plan.dims.n_vocab, dim)?;
             }
         }
@@ -100,8 +112,10 @@ impl Shapes<'_> {
         linear.bias.map_or(Ok(()), |id| self.vector(id, n_rows))
     }
 
-    fn post(&self, post: &Option<Norm>, dim: usize) -> Result<(), PlayerError> {
-        post.map_or(Ok(()), |norm| self.vector(norm.gain, dim))
+    fn norm(&self, norm: &Option<Norm>, n: usize) -> Result<(), PlayerError> {
+        let Some(norm) = norm else { return Ok(()) };
+        self.vector(norm.gain, n)?;
+        norm.bias().map_or(Ok(()), |id| self.vector(id, n))
     }
 
     fn heads(

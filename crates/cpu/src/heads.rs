@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use kernels::{Heads, Norm, RopeStyle, RowAt};
+use kernels::{Heads, Mask, Norm, RopeId, RopeStyle, RowAt};
 
 use crate::attention::{Attention, UNIT_ROWS, Unit};
-use crate::machine::MAX_ROWS;
 use crate::ops::Walk;
 
 impl Walk<'_> {
@@ -16,15 +15,13 @@ impl Walk<'_> {
         heads: &Heads,
         q_norm: &Option<Norm>,
         k_norm: &Option<Norm>,
-        rope: usize,
+        rope: Option<RopeId>,
     ) {
         let (m, b) = (self.m, &self.m.buffers);
         let Heads { n_heads, n_kv_heads, head_dim } = *heads;
-        let table = &m.plan.ropes[rope];
         let per_row = n_heads + n_kv_heads;
         for item in self.team.share(self.pass.n_rows * per_row) {
             let (row, head) = (item / per_row, item % per_row);
-            let at = (rope * MAX_ROWS + row) * m.max_pairs * 2;
             let (buffer, norm, head, width) = if head < n_heads {
                 (&b.q, q_norm, head, n_heads * head_dim)
             } else {
@@ -36,10 +33,14 @@ impl Walk<'_> {
                 let x = buffer.slice_mut(range.clone());
                 if let Some(norm) = norm {
                     let normed = self.own.acts.normed.slice_mut(0..head_dim);
-                    (m.isa.rms_norm)(x, m.vector(norm.gain), norm.eps, normed);
+                    self.norm_row(norm, x, normed);
                     x.copy_from_slice(normed);
                 }
-                rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
+                if let Some(rope) = rope {
+                    let table = &m.plan.ropes[rope.0];
+                    let at = (rope.0 * m.max_rows + row) * m.max_pairs * 2;
+                    rotate(x, b.rotations.slice(at..at + 2 * table.n_pairs()), table.style);
+                }
                 if std::ptr::eq(buffer, &raw const b.k) {
                     let kv = &m.kv[kv];
                     let pos = kv.position(self.pass.place.row(row));
@@ -49,10 +50,10 @@ impl Walk<'_> {
         }
     }
 
-    pub fn attention(&self, kv: usize, heads: &Heads, scale: f32, window: Option<usize>) {
+    pub fn attention(&self, kv: usize, heads: &Heads, scale: f32, mask: Mask) {
         let (m, b) = (self.m, &self.m.buffers);
         let kv = &m.kv[kv];
-        let attention = Attention { kv, scale, window, q: &b.q, out: &b.a };
+        let attention = Attention { kv, scale, mask, n_rows: self.pass.n_rows, q: &b.q, out: &b.a };
         let group = heads.n_heads / heads.n_kv_heads;
         let run = |unit: Unit| {
             // SAFETY: queries and cache are complete since the last barrier; units are disjoint.

@@ -28,6 +28,7 @@ mod products;
 mod profile;
 mod raw;
 mod read;
+mod sink;
 mod streams;
 
 pub use clock::set_clock;

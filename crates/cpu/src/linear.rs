@@ -193,9 +193,11 @@ pub unsafe fn matvec_few(
 /// The input of a product of several rows.
 pub struct Chunk<'a> {
     pub n_rows: usize,
+    /// The first of them among those in `tiles`; whole tiles.
+    pub first_row: usize,
     /// By kind of scale; filled where an op's weights need it.
     pub tiles: &'a [Tiles],
-    /// `[n_rows, n_cols]`
+    /// `[n_rows, n_cols]`, from `first_row` on.
     pub x: *const f32,
 }
 
@@ -293,7 +295,7 @@ unsafe fn quantized_product(
                 }
             }
             for t in 0..chunk.n_rows.div_ceil(TILE_ROWS) {
-                let act = chunk.tiles[kind].view(t, first);
+                let act = chunk.tiles[kind].view(chunk.first_row / TILE_ROWS + t, first);
                 let c = scratch.c.ptr().add(t * TILE_ROWS * TILE_COLS);
                 tile(n, &panel, &act, c, add || first > 0);
             }

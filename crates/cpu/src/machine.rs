@@ -3,8 +3,8 @@
 //! The Plan comes from a file, so its shapes are checked here, against each other and against what
 //! the kernels assume; nothing that walks it later has to.
 
-use kernels::check::check_slots;
-use kernels::{KvType, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId};
+use kernels::check::{check_context, check_slots};
+use kernels::{KvType, Linear, Norm, Op, Plan, PlayerConfig, PlayerError, RopeTable, WeightId};
 
 use crate::acts::{FewActs, N_KINDS, Needs, ThreadActs, Tiles};
 use crate::attention::AttentionScratch;
@@ -73,6 +73,9 @@ pub struct Machine {
     pub streams: Streams,
     /// Floats per row in [`Buffers::rotations`], per table.
     pub max_pairs: usize,
+    /// Most rows of a job, which activations are sized for: [`MAX_ROWS`], or a whole text where it
+    /// is read in both directions.
+    pub max_rows: usize,
 }
 
 pub fn unsupported(what: String) -> PlayerError {
@@ -88,7 +91,9 @@ impl Machine {
         n_threads: usize,
     ) -> Result<Self, PlayerError> {
         check_slots(&config, "cpu")?;
+        check_context(plan, &config)?;
         let plan = plan.clone();
+        let config = PlayerConfig { kv: plan.kv_type(config.kv), ..config };
         let heads = check(&plan)?;
         let n_ctx = config.n_ctx.max(1);
         let n_pos = n_ctx.saturating_mul(config.n_slots);
@@ -109,10 +114,23 @@ impl Machine {
         }
         let max_cols = widest_input(&plan);
         let max_pairs = plan.ropes.iter().map(RopeTable::n_pairs).max().unwrap_or(0);
-        let buffers = Buffers::new(&plan, config, isa, n_threads, needs, max_cols, max_pairs)?;
+        let max_rows = plan.max_rows(MAX_ROWS, n_ctx);
+        let sizes = Sizes { max_rows, max_cols, max_pairs };
+        let buffers = Buffers::new(&plan, config, isa, n_threads, needs, sizes)?;
         let profile = Profile::new(&plan);
         let streams = Streams::new(&plan, isa);
-        Ok(Machine { isa, plan, config, weights, kv, buffers, profile, streams, max_pairs })
+        Ok(Machine {
+            isa,
+            plan,
+            config,
+            weights,
+            kv,
+            buffers,
+            profile,
+            streams,
+            max_pairs,
+            max_rows,
+        })
     }
 
     /// The matrix `id`. The Plan was checked, so there is one.
@@ -150,11 +168,11 @@ impl Buffers {
         isa: &'static Isa,
         n_threads: usize,
         needs: Needs,
-        max_cols: usize,
-        max_pairs: usize,
+        sizes: Sizes,
     ) -> Result<Self, PlayerError> {
         let dims = plan.dims;
-        let rows = |width: usize| Buffer::new(MAX_ROWS * width, "activations");
+        let Sizes { max_rows, max_cols, max_pairs } = sizes;
+        let rows = |width: usize| Buffer::new(max_rows.saturating_mul(width), "activations");
         let (mut q_width, mut kv_width, mut h_width) = (0, 0, 0);
         let mut head_dim = 1;
         for op in &plan.ops {
@@ -163,7 +181,7 @@ impl Buffers {
                     q_width = q_width.max(plan.weights[q.w.0].n_rows);
                     kv_width = kv_width.max(plan.weights[k.w.0].n_rows);
                 }
-                Op::GateUp { gate, .. } => h_width = h_width.max(plan.weights[gate.w.0].n_rows),
+                Op::GateUp { up, .. } => h_width = h_width.max(plan.weights[up.w.0].n_rows),
                 Op::Attention { heads, .. } => head_dim = head_dim.max(heads.head_dim),
                 _ => {}
             }
@@ -185,7 +203,7 @@ impl Buffers {
         let n_few = if n_slots > 1 { n_slots } else { 0 };
         let tiles = |kind: usize| {
             let is_needed = needs.quantized[kind];
-            Tiles::new(if is_needed { MAX_ROWS } else { 0 }, max_cols, isa)
+            Tiles::new(if is_needed { max_rows } else { 0 }, max_cols, isa)
         };
         Ok(Buffers {
             x: rows(dims.dim)?,
@@ -234,6 +252,14 @@ fn widest_input(plan: &Plan) -> usize {
     plan.weights.iter().map(|w| w.n_cols).max().unwrap_or(0).max(plan.dims.dim)
 }
 
+/// What rows of activations are sized by.
+#[derive(Clone, Copy)]
+struct Sizes {
+    max_rows: usize,
+    max_cols: usize,
+    max_pairs: usize,
+}
+
 /// What an op reads a weight as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -248,7 +274,7 @@ fn store(plan: &Plan, arena: &mut Arena) -> Result<Vec<Stored>, PlayerError> {
         let vectors = vector_ids(op);
         let mut conflict = None;
         op.for_each_weight(|id| {
-            let role = if vectors.contains(&Some(id)) { Role::Vector } else { Role::Matrix };
+            let role = if vectors.contains(&id) { Role::Vector } else { Role::Matrix };
             if roles[id.0].is_some_and(|other| other != role) {
                 conflict = Some(id);
             }
@@ -283,14 +309,17 @@ fn store(plan: &Plan, arena: &mut Arena) -> Result<Vec<Stored>, PlayerError> {
 }
 
 /// The ids an op reads as vectors.
-fn vector_ids(op: &Op) -> [Option<WeightId>; 4] {
-    let gain = |norm: &Option<Norm>| norm.map(|n| n.gain);
-    match op {
-        Op::Embed { .. } | Op::Attention { .. } => [None; 4],
-        Op::Qkv { norm, q, k, v } => [Some(norm.gain), q.bias, k.bias, v.bias],
-        Op::RopeKv { q_norm, k_norm, .. } => [gain(q_norm), gain(k_norm), None, None],
-        Op::Output { w, post } | Op::Down { w, post } => [gain(post), w.bias, None, None],
-        Op::GateUp { norm, gate, up, .. } => [Some(norm.gain), gate.bias, up.bias, None],
-        Op::Head { norm, w } => [Some(norm.gain), w.bias, None, None],
-    }
+fn vector_ids(op: &Op) -> Vec<WeightId> {
+    let (norms, linears): (Vec<Option<Norm>>, Vec<Linear>) = match *op {
+        Op::Embed { encoder, .. } => (vec![encoder.map(|encoder| encoder.norm)], vec![]),
+        Op::Attention { .. } => (vec![], vec![]),
+        Op::Qkv { norm, q, k, v } => (vec![norm], vec![q, k, v]),
+        Op::RopeKv { q_norm, k_norm, .. } => (vec![q_norm, k_norm], vec![]),
+        Op::Output { w, post, after } | Op::Down { w, post, after } => (vec![post, after], vec![w]),
+        Op::GateUp { norm, gate, up, .. } => (vec![norm], gate.into_iter().chain([up]).collect()),
+        Op::Head { norm, w } => (vec![Some(norm)], vec![w]),
+    };
+    let biases = linears.iter().filter_map(|linear| linear.bias);
+    let norms = norms.iter().flatten().flat_map(|norm| [Some(norm.gain), norm.bias()]);
+    norms.flatten().chain(biases).collect()
 }

@@ -4,12 +4,12 @@
 //! the unsafe slices of [`Buffer`](crate::memory::Buffer) sound. Who computes a number never
 //! changes its value: a row of a product is summed by one thread, in one order.
 
-use kernels::{Op, Place};
+use kernels::{EncoderEmbed, Op, Place};
 
 use crate::machine::{Machine, ThreadScratch};
 use crate::pack::Matrix;
 use crate::pool::Team;
-use crate::products::Sink;
+use crate::sink::Then;
 
 /// Which logits a pass computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,22 +65,28 @@ impl<'a> Walk<'a> {
         let m: &'a Machine = self.m;
         let b = &m.buffers;
         match op {
-            Op::Embed { table, scale } => self.embed(self.m.matrix(*table), *scale),
+            Op::Embed { table, scale, encoder } => {
+                self.embed(m.matrix(*table), *scale, encoder.as_ref());
+            }
             Op::Qkv { norm, q, k, v } => {
-                let ready = self.prepare(&b.x, Some(norm), &[q, k, v], 0..self.pass.n_rows);
+                let ready = self.prepare(&b.x, norm.as_ref(), &[q, k, v], 0..self.pass.n_rows);
                 for (linear, out) in [(q, &b.q), (k, &b.k), (v, &b.v)] {
-                    self.product(linear, &ready, |w, bias| Sink { w, bias, out, add: false });
+                    self.product(linear, &ready, out, Then::Store);
                 }
             }
             Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
-                self.rope_kv(*kv, heads, q_norm, k_norm, rope.0);
+                self.rope_kv(*kv, heads, q_norm, k_norm, *rope);
             }
-            Op::Attention { kv, heads, scale, window } => {
-                self.attention(*kv, heads, *scale, *window);
+            Op::Attention { kv, heads, scale, mask } => {
+                self.attention(*kv, heads, *scale, *mask);
             }
-            Op::Output { w, post } => self.residual(w, post, &b.a),
-            Op::GateUp { norm, gate, up, act } => self.gate_up(norm, gate, up, *act),
-            Op::Down { w, post } => self.residual(w, post, &b.h),
+            Op::Output { w, post, after } => self.residual(w, post, after, &b.a),
+            Op::GateUp { norm, gate: Some(gate), up, act } => self.gate_up(norm, gate, up, *act),
+            Op::GateUp { norm, gate: None, up, act } => {
+                let ready = self.prepare(&b.x, norm.as_ref(), &[up], 0..self.pass.n_rows);
+                self.product(up, &ready, &b.h, Then::Activate(*act));
+            }
+            Op::Down { w, post, after } => self.residual(w, post, after, &b.h),
             Op::Head { norm, w } => {
                 let rows = match self.pass.logits {
                     Logits::None => return,
@@ -89,8 +95,7 @@ impl<'a> Walk<'a> {
                     Logits::All => 0..self.pass.n_rows,
                 };
                 let ready = self.prepare(&b.x, Some(norm), &[w], rows);
-                let out = &b.logits;
-                self.product(w, &ready, |w, bias| Sink { w, bias, out, add: false });
+                self.product(w, &ready, &b.logits, Then::Store);
             }
         }
     }
@@ -101,7 +106,7 @@ impl<'a> Walk<'a> {
         let n = self.m.max_pairs * 2;
         for row in self.team.share(self.pass.n_rows) {
             for (i, rope) in self.m.plan.ropes.iter().enumerate() {
-                let at = (i * crate::machine::MAX_ROWS + row) * n;
+                let at = (i * self.m.max_rows + row) * n;
                 // SAFETY: this thread's rows.
                 let out =
                     unsafe { self.m.buffers.rotations.slice_mut(at..at + 2 * rope.n_pairs()) };
@@ -110,7 +115,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn embed(&self, table: &Matrix, scale: f32) {
+    fn embed(&self, table: &Matrix, scale: f32, encoder: Option<&EncoderEmbed>) {
         let dim = table.n_cols;
         for row in self.team.share(self.pass.n_rows) {
             let Some(&id) = self.pass.ids.get(row) else {
@@ -123,7 +128,26 @@ impl<'a> Walk<'a> {
                 if scale != 1.0 {
                     x.iter_mut().for_each(|v| *v *= scale);
                 }
+                if let Some(encoder) = encoder {
+                    self.encode(encoder, row, x);
+                }
             }
         }
+    }
+
+    /// What an encoder makes of a token's row.
+    fn encode(&self, encoder: &EncoderEmbed, row: usize, x: &mut [f32]) {
+        let m = self.m;
+        let pos = self.pass.place.row(row).pos;
+        let rows = [encoder.positions.map(|id| (id, pos)), encoder.types.map(|id| (id, 0))];
+        // SAFETY: the scratch row is this thread's.
+        let other = unsafe { self.own.acts.normed.slice_mut(0..x.len()) };
+        for (id, at) in rows.into_iter().flatten() {
+            // SAFETY: weights are not written any more; the context has no more positions.
+            unsafe { m.matrix(id).read_row(at, other) };
+            x.iter_mut().zip(other.iter()).for_each(|(x, v)| *x += v);
+        }
+        self.norm_row(&encoder.norm, x, other);
+        x.copy_from_slice(other);
     }
 }

@@ -140,10 +140,17 @@ fn product_peak(
 
 /// A feed-forward block: three square matrices.
 fn block(ty: TensorType) -> Plan {
-    let gain = Weight { name: "gain".into(), ty: TensorType::F32, n_rows: 1, n_cols: DIM };
-    let matrix = |name: &str| Weight { name: name.into(), ty, n_rows: DIM, n_cols: DIM };
+    let weight = |name: &str, ty, n_rows| Weight {
+        name: name.into(),
+        ty,
+        n_rows,
+        n_cols: DIM,
+        first_row: 0,
+    };
+    let gain = weight("gain", TensorType::F32, 1);
+    let matrix = |name: &str| weight(name, ty, DIM);
     let linear = |id| Linear { w: WeightId(id), bias: None };
-    let norm = Norm { gain: WeightId(0), eps: 1e-5 };
+    let norm = Some(Norm::rms(WeightId(0), 1e-5));
     Plan {
         dims: Dims {
             n_vocab: 1,
@@ -158,8 +165,8 @@ fn block(ty: TensorType) -> Plan {
         weights: vec![gain, matrix("gate"), matrix("up"), matrix("down")],
         ropes: Vec::new(),
         ops: vec![
-            Op::GateUp { norm, gate: linear(1), up: linear(2), act: Activation::Silu },
-            Op::Down { w: linear(3), post: None },
+            Op::GateUp { norm, gate: Some(linear(1)), up: linear(2), act: Activation::Silu },
+            Op::Down { w: linear(3), post: None, after: None },
         ],
         n_kv_layers: 0,
     }

@@ -13,7 +13,7 @@ use kernels::{
     PlayerInfo, RowAt, Sampling, Want,
 };
 
-use crate::machine::{MAX_ROWS, Machine, Stored};
+use crate::machine::{Machine, Stored};
 use crate::memory::Buffer;
 use crate::ops::{self, Logits, Pass};
 use crate::pack::Packing;
@@ -69,8 +69,8 @@ impl CpuPlayer {
     }
 
     fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
-        let Machine { plan, config, .. } = &self.machine;
-        Bounds { plan, config, max_rows: MAX_ROWS, device: "cpu" }.check(job)
+        let Machine { plan, config, max_rows, .. } = &self.machine;
+        Bounds { plan, config, max_rows: *max_rows, device: "cpu" }.check(job)
     }
 
     /// One pass over the Plan.
@@ -185,7 +185,7 @@ impl Player for CpuPlayer {
     }
 
     fn max_rows(&self) -> usize {
-        MAX_ROWS
+        self.machine.max_rows
     }
 
     fn can_sample(&self, _: &Sampling) -> bool {

@@ -3,16 +3,17 @@
 //! Three forms: one row, which every thread prepares for itself; a row of each of several
 //! sequences, prepared together and multiplied by the same arithmetic; tiles of a chunk.
 
-use kernels::{Activation, Linear, Norm};
+use kernels::{Activation, Linear, Norm, NormKind};
 
 use crate::acts::Needs;
 use crate::format::STRIP;
 use crate::isa::{FEW_ROWS, STREAMS, TILE_COLS, TILE_ROWS};
 use crate::linear::{Chunk, Sides, matmul, matvec_few, matvecs};
-use crate::machine::Machine;
+use crate::machine::{MAX_ROWS, Machine};
 use crate::memory::Buffer;
 use crate::ops::Walk;
 use crate::pack::Matrix;
+use crate::sink::{Sink, Then};
 
 /// Strips of one matrix that are walked before another one's turn: a processor that fetches ahead
 /// by itself begins anew at every change.
@@ -61,7 +62,7 @@ impl<'a> Walk<'a> {
                 let mut row = src.slice(row_of(0));
                 if let Some(norm) = norm {
                     let normed = acts.normed.slice_mut(0..n_cols);
-                    (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
+                    self.norm_row(norm, row, normed);
                     row = normed;
                     x = row.as_ptr();
                 }
@@ -75,7 +76,7 @@ impl<'a> Walk<'a> {
                 let at = if keep { r * n_cols } else { 0 };
                 let normed = if keep { &m.buffers.normed } else { &acts.normed };
                 let normed = normed.slice_mut(at..at + n_cols);
-                (m.isa.rms_norm)(row, m.vector(norm.gain), norm.eps, normed);
+                self.norm_row(norm, row, normed);
                 &*normed
             };
             if keep {
@@ -123,16 +124,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `sink = W·x` for this thread's strips.
-    pub fn product(
-        &self,
-        linear: &Linear,
-        ready: &Ready,
-        sink: impl Fn(&'a Matrix, Option<&'a [f32]>) -> Sink<'a>,
-    ) {
-        let m = self.m;
+    /// `W·x + b` into `out` for this thread's strips.
+    pub fn product(&self, linear: &Linear, ready: &Ready, out: &Buffer<f32>, then: Then) {
+        let m: &'a Machine = self.m;
         let w = m.matrix(linear.w);
-        let sink = sink(w, linear.bias.map(|id| m.vector(id)));
+        let bias = linear.bias.map(|id| m.vector(id));
+        let sink = Sink { isa: m.isa, w, bias, out, then };
         if ready.form == Form::Few {
             for strip in self.team.share(w.n_strips()) {
                 // SAFETY: strips are this thread's.
@@ -191,8 +188,23 @@ impl<'a> Walk<'a> {
             unsafe {
                 let x = self.m.buffers.x.slice_mut(row * dim..(row + 1) * dim);
                 let normed = self.own.acts.normed.slice_mut(0..dim);
-                (self.m.isa.rms_norm)(x, self.m.vector(norm.gain), norm.eps, normed);
+                self.norm_row(norm, x, normed);
                 x.copy_from_slice(normed);
+            }
+        }
+    }
+
+    /// `out = norm(x)` for one row.
+    pub fn norm_row(&self, norm: &Norm, x: &[f32], out: &mut [f32]) {
+        let (m, gain) = (self.m, self.m.vector(norm.gain));
+        // SAFETY: the machine runs these instructions; any slices will do.
+        unsafe {
+            match norm.kind {
+                NormKind::Rms => (m.isa.rms_norm)(x, gain, norm.eps, out),
+                NormKind::Layer { bias } => {
+                    let bias = bias.map_or(&[][..], |id| m.vector(id));
+                    (m.isa.layer_norm)(x, gain, bias, norm.eps, out);
+                }
             }
         }
     }
@@ -205,48 +217,69 @@ impl<'a> Walk<'a> {
         mut put: impl FnMut(usize, usize, &[f32; STRIP]),
     ) {
         let panel = &self.own.panel;
-        let chunk = Chunk { n_rows: ready.n_rows, tiles: &self.m.buffers.tiles, x: ready.x };
-        // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
-        let c = unsafe {
-            matmul(self.m.isa, sides, &chunk, panel);
-            panel.c.slice(0..ready.n_rows * TILE_COLS)
-        };
-        for (row, values) in c.chunks_exact(TILE_COLS).enumerate() {
-            for (side, y) in values.as_chunks::<STRIP>().0.iter().enumerate() {
-                if sides[side].is_some() {
-                    put(row, side, y);
+        let n_cols = sides.iter().flatten().next().map_or(0, |(w, _)| w.n_cols);
+        for first_row in (0..ready.n_rows).step_by(MAX_ROWS) {
+            let n_rows = MAX_ROWS.min(ready.n_rows - first_row);
+            let x = ready.x.wrapping_add(first_row * n_cols);
+            let chunk = Chunk { n_rows, first_row, tiles: &self.m.buffers.tiles, x };
+            // SAFETY: `prepare` made the chunk for these weights; the scratch is this thread's.
+            let c = unsafe {
+                matmul(self.m.isa, sides, &chunk, panel);
+                panel.c.slice(0..n_rows * TILE_COLS)
+            };
+            for (row, values) in c.chunks_exact(TILE_COLS).enumerate() {
+                for (side, y) in values.as_chunks::<STRIP>().0.iter().enumerate() {
+                    if sides[side].is_some() {
+                        put(first_row + row, side, y);
+                    }
                 }
             }
         }
     }
 
-    /// `x += post(W·src + b)`
-    pub fn residual(&self, linear: &Linear, post: &Option<Norm>, src: &Buffer<f32>) {
-        let m: &'a Machine = self.m;
-        let b = &m.buffers;
+    /// `x = after(x + post(W·src + b))`
+    pub fn residual(
+        &self,
+        linear: &Linear,
+        post: &Option<Norm>,
+        after: &Option<Norm>,
+        src: &Buffer<f32>,
+    ) {
+        let b = &self.m.buffers;
         let ready = self.prepare(src, None, &[linear], 0..self.pass.n_rows);
-        let Some(norm) = post else {
-            self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.x, add: true });
-            return;
-        };
-        self.product(linear, &ready, |w, bias| Sink { w, bias, out: &b.post, add: false });
-        self.team.barrier();
+        match post {
+            None => self.product(linear, &ready, &b.x, Then::Add),
+            Some(norm) => {
+                self.product(linear, &ready, &b.post, Then::Store);
+                self.team.barrier();
+                self.add_normed(norm);
+            }
+        }
+        if let Some(norm) = after {
+            self.team.barrier();
+            self.norm_in_place(norm);
+        }
+    }
+
+    /// `x += norm(post)` for all rows.
+    fn add_normed(&self, norm: &Norm) {
+        let b = &self.m.buffers;
         let dim = self.m.plan.dims.dim;
         for row in self.team.share(self.pass.n_rows) {
             // SAFETY: this thread's rows; the scratch row is its own.
             unsafe {
                 let y = b.post.slice(row * dim..(row + 1) * dim);
                 let normed = self.own.acts.normed.slice_mut(0..dim);
-                (self.m.isa.rms_norm)(y, self.m.vector(norm.gain), norm.eps, normed);
+                self.norm_row(norm, y, normed);
                 let x = b.x.slice_mut(row * dim..(row + 1) * dim);
                 x.iter_mut().zip(normed.iter()).for_each(|(x, y)| *x += y);
             }
         }
     }
 
-    pub fn gate_up(&self, norm: &Norm, gate: &Linear, up: &Linear, act: Activation) {
+    pub fn gate_up(&self, norm: &Option<Norm>, gate: &Linear, up: &Linear, act: Activation) {
         let m = self.m;
-        let ready = self.prepare(&m.buffers.x, Some(norm), &[gate, up], 0..self.pass.n_rows);
+        let ready = self.prepare(&m.buffers.x, norm.as_ref(), &[gate, up], 0..self.pass.n_rows);
         let (wg, wu) = (m.matrix(gate.w), m.matrix(up.w));
         let width = wg.n_rows;
         let bias = |linear: &Linear, strip: usize, y: &mut [f32; STRIP]| {
@@ -312,30 +345,6 @@ impl<'a> Walk<'a> {
                     put(row, strip, &mut g, &mut u);
                 }
             });
-        }
-    }
-}
-
-/// Where a product's rows go.
-pub struct Sink<'a> {
-    pub w: &'a Matrix,
-    pub bias: Option<&'a [f32]>,
-    pub out: &'a Buffer<f32>,
-    pub add: bool,
-}
-
-impl Sink<'_> {
-    /// # Safety
-    /// No other thread touches these 16 outputs of this row.
-    unsafe fn put(&self, row: usize, strip: usize, y: &[f32; STRIP]) {
-        let first = strip * STRIP;
-        let n = STRIP.min(self.w.n_rows - first);
-        let at = row * self.w.n_rows + first;
-        // SAFETY: the caller's promise.
-        let out = unsafe { self.out.slice_mut(at..at + n) };
-        for (i, out) in out.iter_mut().enumerate() {
-            let value = y[i] + self.bias.map_or(0.0, |bias| bias[first + i]);
-            *out = if self.add { *out + value } else { value };
         }
     }
 }

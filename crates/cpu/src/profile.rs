@@ -91,7 +91,9 @@ fn kernel_name(plan: &Plan, op: &Op, kv: KvType, is_many: bool, isa: &str) -> St
     match op {
         Op::Embed { table, .. } => add(*table),
         Op::Qkv { q, k, v, .. } => [q, k, v].into_iter().for_each(|linear| add(linear.w)),
-        Op::GateUp { gate, up, .. } => [gate, up].into_iter().for_each(|linear| add(linear.w)),
+        Op::GateUp { gate, up, .. } => {
+            gate.iter().chain([up]).for_each(|linear| add(linear.w));
+        }
         Op::Output { w, .. } | Op::Down { w, .. } | Op::Head { w, .. } => add(w.w),
         Op::RopeKv { .. } | Op::Attention { .. } => types.push(match kv {
             KvType::F32 => "F32",

@@ -149,7 +149,7 @@ impl Streams {
 fn products(op: &Op) -> Vec<WeightId> {
     match op {
         Op::Qkv { q, k, v, .. } => vec![q.w, k.w, v.w],
-        Op::GateUp { gate, .. } => vec![gate.w],
+        Op::GateUp { gate, up, .. } => vec![gate.unwrap_or(*up).w],
         Op::Output { w, .. } | Op::Down { w, .. } | Op::Head { w, .. } => vec![w.w],
         Op::Embed { .. } | Op::RopeKv { .. } | Op::Attention { .. } => Vec::new(),
     }
@@ -171,14 +171,15 @@ mod tests {
             ty: TensorType::Q4_0,
             n_rows: 64,
             n_cols,
+            first_row: 0,
         };
         let linear = |id| Linear { w: WeightId(id), bias: None };
-        let norm = Norm { gain: WeightId(0), eps: 1e-5 };
+        let norm = Norm::rms(WeightId(0), 1e-5);
         let mut ops = Vec::new();
         for first in [1, 4] {
-            let (gate, up) = (linear(first), linear(first + 1));
-            ops.push(Op::GateUp { norm, gate, up, act: Activation::Silu });
-            ops.push(Op::Down { w: linear(first + 2), post: None });
+            let (gate, up) = (Some(linear(first)), linear(first + 1));
+            ops.push(Op::GateUp { norm: Some(norm), gate, up, act: Activation::Silu });
+            ops.push(Op::Down { w: linear(first + 2), post: None, after: None });
         }
         let dims = Dims {
             n_vocab: 1,

@@ -51,6 +51,16 @@ pub enum Error {
          or load the model with a larger context"
     )]
     InputTooLong { need: usize, have: usize },
+    #[error(
+        "the file's key '{key}' is {value}, and only 0 to 3 (none, mean, first and last token) make \
+         a vector of a text; models that rank texts (4) are not supported"
+    )]
+    PoolingType { key: String, value: u32 },
+    #[error(
+        "the model reads texts in both directions and writes none; use it for embeddings, and \
+         another model to generate text"
+    )]
+    OnlyEmbeds,
     #[error("all {n_slots} slots of the model are busy; try again when one is done")]
     NoSlot { n_slots: usize },
     #[error("the prompt is empty and the model has no token to begin with; write something")]
@@ -75,7 +85,10 @@ impl Error {
             Error::File(_) | Error::MissingTensor { .. } | Error::TensorBytes { .. } => {
                 "model.damaged"
             }
-            Error::Model(_) | Error::Tokenizer(_) | Error::RowTooLong { .. } => "model.unsupported",
+            Error::Model(_)
+            | Error::Tokenizer(_)
+            | Error::RowTooLong { .. }
+            | Error::PoolingType { .. } => "model.unsupported",
             Error::Template(_) => "model.template",
             Error::Player(PlayerError::Memory { .. }) => "model.toobig",
             Error::Player(PlayerError::DeviceLost { .. }) => "gpu.lost",
@@ -86,6 +99,7 @@ impl Error {
             Error::Read { .. } => "file.gone",
             Error::LoadCancelled => "load.cancelled",
             Error::EmptyPrompt
+            | Error::OnlyEmbeds
             | Error::Token { .. }
             | Error::Setting { .. }
             | Error::Grammar(_) => "request.invalid",

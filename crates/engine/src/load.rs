@@ -51,7 +51,7 @@ pub async fn stream(
     mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Box<dyn Player>, Error> {
     let sources = in_file_order(gguf, plan)?;
-    let total: u64 = sources.iter().map(|source| source.info.n_bytes).sum();
+    let total: u64 = sources.iter().map(|source| source.weight.n_bytes() as u64).sum();
     let mut staging = vec![0; staging_len(&sources)];
     let mut done = 0;
     let mut in_flight = 0;
@@ -92,7 +92,7 @@ fn in_file_order<'a>(gguf: &'a Gguf, plan: &'a Plan) -> Result<Vec<Source<'a>>, 
         let missing = || Error::MissingTensor { tensor: weight.name.clone() };
         let info = gguf.tensor(&weight.name).ok_or_else(missing)?;
         let row_bytes = weight.row_bytes() as u64;
-        let need = row_bytes * weight.n_rows as u64;
+        let need = row_bytes * last_row(plan, weight) as u64;
         if need != info.n_bytes {
             let (tensor, have) = (weight.name.clone(), info.n_bytes);
             return Err(Error::TensorBytes { tensor, need, have });
@@ -103,8 +103,14 @@ fn in_file_order<'a>(gguf: &'a Gguf, plan: &'a Plan) -> Result<Vec<Source<'a>>, 
         }
         sources.push(Source { id: WeightId(i), weight, info, row_bytes });
     }
-    sources.sort_by_key(|source| (source.info.shard, source.info.offset));
+    sources.sort_by_key(|s| (s.info.shard, s.info.offset, s.weight.first_row));
     Ok(sources)
+}
+
+/// Rows that the tensor of a weight has: up to the last of its parts.
+fn last_row(plan: &Plan, weight: &Weight) -> usize {
+    let parts = plan.weights.iter().filter(|other| other.name == weight.name);
+    parts.map(|part| part.first_row + part.n_rows).max().unwrap_or(0)
 }
 
 /// Whole strips of [`LOAD_ROWS`] rows that fit the staging buffer; rows are at most its share.
@@ -131,6 +137,7 @@ fn pull_piece(
     };
     let failure = Mutex::new(None);
     let read = |row: usize, buf: &mut [u8]| {
+        let row = source.weight.first_row + row;
         let result = reader.read(row as u64 * source.row_bytes, buf);
         let is_ok = result.is_ok();
         if let Err(error) = result {
@@ -159,7 +166,7 @@ fn read_piece<'b>(
         limit: (STAGING_BYTES / LOAD_ROWS) as u64,
     };
     let piece = staging.get_mut(..n_bytes).ok_or(too_short)?;
-    let at = rows.start as u64 * source.row_bytes;
+    let at = (source.weight.first_row + rows.start) as u64 * source.row_bytes;
     gguf.read_tensor(source.info, at, piece)
         .map_err(|error| Error::Read { tensor: source.weight.name.clone(), source: error })?;
     Ok(piece)

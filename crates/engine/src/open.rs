@@ -56,6 +56,10 @@ pub struct ModelInfo {
     pub main_type: String,
     /// How texts become vectors.
     pub pooling: Pooling,
+    /// It is made for vectors of texts: it says how to pool its rows, or reads in both directions.
+    pub is_embedder: bool,
+    /// It reads texts in both directions, so it makes vectors of them and writes none.
+    pub only_embeds: bool,
 }
 
 /// Reads what a file says about itself.
@@ -65,12 +69,22 @@ pub struct ModelInfo {
 /// template is no error: the template then is a stated fallback.
 pub fn open(gguf: Gguf) -> Result<Opened, Error> {
     let model = model::build(&gguf)?;
+    if !model.plan.is_causal() {
+        let key = pooling_key(&model);
+        if let Some(value @ 4..) = gguf.metadata.u32(&key)? {
+            return Err(Error::PoolingType { key, value });
+        }
+    }
     let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
     let text =
         |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or("").to_owned();
     let special = SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()) };
     let template = ChatTemplate::from_gguf(&gguf.metadata, &special)?;
     Ok(Opened { gguf, model, tokenizer: Arc::new(tokenizer), template })
+}
+
+fn pooling_key(model: &Model) -> String {
+    format!("{}.pooling_type", model.architecture)
 }
 
 impl Opened {
@@ -99,13 +113,19 @@ impl Opened {
             weight_bytes: tensors.iter().map(|tensor| tensor.n_bytes).sum(),
             main_type: main_type.map_or_else(String::new, |entry| entry.0),
             pooling: Pooling::from_number(self.pooling_type()),
+            is_embedder: self.only_embeds() || self.pooling_type().is_some_and(|n| n != 0),
+            only_embeds: self.only_embeds(),
         }
+    }
+
+    /// True for a model that reads texts in both directions.
+    pub fn only_embeds(&self) -> bool {
+        !self.model.plan.is_causal()
     }
 
     /// `{arch}.pooling_type`, if the file has a number there.
     fn pooling_type(&self) -> Option<u32> {
-        let key = format!("{}.pooling_type", self.model.architecture);
-        self.gguf.metadata.u32(&key).ok().flatten()
+        self.gguf.metadata.u32(&pooling_key(&self.model)).ok().flatten()
     }
 
     /// Streams the weights into the loader that `make` gives for the Plan and `config`.
@@ -123,6 +143,11 @@ impl Opened {
             let value = config.n_ctx.to_string();
             let expected = "from 2 to 16777216 tokens";
             return Err(Error::Setting { name: "the context", value, expected });
+        }
+        let mut config = config;
+        if self.only_embeds() {
+            // There are no positions behind those it was trained with, or none that mean anything.
+            config.n_ctx = config.n_ctx.min(self.model.plan.dims.n_ctx_train).max(1);
         }
         let start = (env.now_ms)();
         let loader = make(&self.model.plan, config)?;

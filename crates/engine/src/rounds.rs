@@ -207,6 +207,9 @@ impl Session {
     /// over: a row alone is computed by other kernels, and which tokens come should not depend on
     /// who else is there.
     fn chunk_rows(&self, slot: &Slot, read_from: usize, is_shared: bool) -> usize {
+        if self.model_info().only_embeds {
+            return slot.pending(); // rows see those behind them
+        }
         let max = self.max_rows();
         let n_done = slot.n_cached.saturating_sub(read_from);
         let whole = slot.pending().min(max - n_done % max);

@@ -168,6 +168,7 @@ impl Session {
         all: bool,
         mut sink: impl FnMut(&[f32]),
     ) -> Result<(), Error> {
+        self.check_writes()?;
         let ids = self.prompt_ids(&Prompt::Tokens(ids.to_vec()))?;
         if ids.len() > self.n_ctx {
             return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx });

@@ -25,6 +25,8 @@ fn subject(name: &str) -> Subject {
     Subject {
         asked: Asked { file: format!("{name}.gguf"), device: "cpu".into(), ..Asked::default() },
         model: Some(ModelInfo {
+            is_embedder: false,
+            only_embeds: false,
             architecture: "llama".into(),
             name: Some(name.into()),
             dims,

@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 
 use kernels::check::check_slots;
 use kernels::shader::layout::UNIT;
-use kernels::{Loader, Op, Plan, Player, PlayerConfig, PlayerError, WeightId};
+use kernels::{
+    Loader, Mask, Norm, NormKind, Op, Plan, Player, PlayerConfig, PlayerError, WeightId,
+};
 
 use crate::adapter::Gpu;
 use crate::place::Placement;
@@ -129,10 +131,36 @@ fn max_spans(plan: &Plan, config: PlayerConfig) -> usize {
     spans.map(|shape| config.n_ctx.div_ceil(shape.span)).max().unwrap_or(1)
 }
 
+/// What is refused.
+pub const ENCODERS: &str = "attention in both directions and layer norms (an embedding model)";
+
+/// True if there are kernels for every op: those of decoders. A model that only embeds texts is
+/// small and is computed in chunks as long as the text, which a processor does well.
+pub fn plays(plan: &Plan) -> bool {
+    let is_rms = |norm: &Norm| norm.kind == NormKind::Rms;
+    let is_known = |norm: &Option<Norm>| norm.as_ref().is_none_or(is_rms);
+    plan.ops.iter().all(|op| match op {
+        Op::Embed { encoder, .. } => encoder.is_none(),
+        Op::Qkv { norm, .. } => norm.as_ref().is_some_and(is_rms),
+        Op::RopeKv { q_norm, k_norm, rope, .. } => {
+            rope.is_some() && is_known(q_norm) && is_known(k_norm)
+        }
+        Op::Attention { mask, .. } => *mask != Mask::Full,
+        Op::Output { post, after, .. } | Op::Down { post, after, .. } => {
+            after.is_none() && is_known(post)
+        }
+        Op::GateUp { norm, gate, .. } => norm.as_ref().is_some_and(is_rms) && gate.is_some(),
+        Op::Head { norm, .. } => is_rms(norm),
+    })
+}
+
 /// What the kernels take for granted.
 fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
     let refuse = |what: String| Err(PlayerError::Unsupported { device: gpu.name(), what });
     check_slots(&config, &gpu.name())?;
+    if !plays(plan) {
+        return refuse(ENCODERS.into());
+    }
     let n_positions = config.n_ctx.saturating_mul(config.n_slots);
     if config.n_ctx == 0 || n_positions > MAX_CONTEXT {
         return refuse(format!("contexts of {n_positions} tokens in all"));

@@ -65,7 +65,7 @@ impl Placement {
         let groups: &[Linear] = match op {
             Op::Embed { table, .. } => &[Linear { w: *table, bias: None }],
             Op::Qkv { q, k, v, .. } => &[*q, *k, *v],
-            Op::GateUp { gate, up, .. } => &[*gate, *up],
+            Op::GateUp { gate, up, .. } => &[gate.unwrap_or(*up), *up],
             Op::Output { w, .. } | Op::Down { w, .. } | Op::Head { w, .. } => &[*w],
             Op::RopeKv { .. } | Op::Attention { .. } => &[],
         };

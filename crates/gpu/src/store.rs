@@ -96,8 +96,8 @@ pub fn widths(plan: &Plan, n_slots: usize, max_binding_bytes: u64) -> Widths {
                 widths.qkv = widths.qkv.max(pad(row));
             }
             Op::Output { w, .. } => widths.a = widths.a.max(pad(plan.weights[w.w.0].n_cols)),
-            Op::GateUp { gate, .. } => {
-                widths.h = widths.h.max(pad(plan.weights[gate.w.0].n_rows));
+            Op::GateUp { up, .. } => {
+                widths.h = widths.h.max(pad(plan.weights[up.w.0].n_rows));
             }
             _ => {}
         }

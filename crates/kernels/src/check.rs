@@ -37,6 +37,13 @@ impl Bounds<'_> {
             Want::Tokens { n_tokens, .. } => n_tokens.saturating_sub(1),
             _ => 0,
         };
+        let starts = match job.place {
+            Place::Run(first) => first.pos == 0,
+            Place::Each(_) => false,
+        };
+        if !starts && !self.plan.is_causal() {
+            return Err(self.unsupported("a whole text in one job, from position 0"));
+        }
         match job.place {
             Place::Run(first) => self.place(first, n_rows.saturating_add(n_more))?,
             Place::Each(rows) if rows.len() != n_rows => {
@@ -111,6 +118,19 @@ impl Bounds<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses more positions than a model with a row for each of them has.
+///
+/// # Errors
+/// [`PlayerError::Context`].
+pub fn check_context(plan: &Plan, config: &PlayerConfig) -> Result<(), PlayerError> {
+    match plan.n_positions() {
+        Some(n_ctx) if config.n_ctx > n_ctx => {
+            Err(PlayerError::Context { pos: config.n_ctx - 1, n_ctx })
+        }
+        _ => Ok(()),
     }
 }
 

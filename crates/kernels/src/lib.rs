@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod job;
+pub mod norm;
 pub mod plan;
 pub mod player;
 pub mod reference;
@@ -14,7 +15,10 @@ pub mod shader;
 pub mod twin;
 
 pub use job::{Draw, Input, Job, Place, RowAt, Want};
-pub use plan::{Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, Weight, WeightId};
+pub use norm::{Norm, NormKind};
+pub use plan::{
+    Activation, Dims, EncoderEmbed, Heads, Linear, Mask, Op, Plan, RopeId, Weight, WeightId,
+};
 pub use player::{
     Counters, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Player, PlayerConfig,
     PlayerError, PlayerInfo, ReadRows,

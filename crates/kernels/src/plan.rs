@@ -16,11 +16,17 @@
 //! | `a`      | `[n_rows, n_heads·head_dim]`     | Attention          | Output               |
 //! | `h`      | `[n_rows, ffn_dim]`              | GateUp             | Down                 |
 //! | `logits` | `[n_rows, n_vocab]`              | Head               | the sampler          |
+//!
+//! A decoder and an encoder (BERT) are made of the same ops. What an encoder has otherwise is in
+//! their fields: rows of positions at the embedding, norms behind a block instead of before it, no
+//! gate, attention in both directions. Its Plan ends without a head: its result is `x`.
 
 use std::ops::Range;
 
 use quant::TensorType;
 
+use crate::norm::Norm;
+use crate::player::KvType;
 use crate::rope::RopeTable;
 
 /// Index into [`Plan::weights`].
@@ -42,6 +48,8 @@ pub struct Weight {
     pub n_rows: usize,
     /// Input features: the contiguous dimension, `dims[0]` of GGUF.
     pub n_cols: usize,
+    /// Rows of the file's tensor before these: some files keep Q, K and V in one tensor.
+    pub first_row: usize,
 }
 
 impl Weight {
@@ -77,13 +85,27 @@ pub struct Dims {
     pub n_ctx_train: usize,
 }
 
-/// Root-mean-square norm: `y = gain ⊙ x / sqrt(mean(x²) + eps)`.
+/// What an encoder makes of a token's row: `norm(row + positions[pos] + types[0])`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Norm {
-    /// `[dim]` (or `[head_dim]` for Q/K norms), always F32 in files.
-    pub gain: WeightId,
-    /// Added to the mean of squares, not to its root.
-    pub eps: f32,
+pub struct EncoderEmbed {
+    /// `[n_positions, dim]`: a row for each position, where no rotation tells them.
+    pub positions: Option<WeightId>,
+    /// `[n_types, dim]`: a row for each kind of sentence; all are of the first kind.
+    pub types: Option<WeightId>,
+    /// Before the first layer.
+    pub norm: Norm,
+}
+
+/// Which positions of its sequence a row sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Those up to its own; with `window = Some(w)` those with `p - p' < w`.
+    Causal {
+        /// Positions, the own one included.
+        window: Option<usize>,
+    },
+    /// All rows of its job, which is the whole sequence.
+    Full,
 }
 
 /// `y = W·x (+ b)`; `W` is `[n_rows, n_cols]`, `b` is `[n_rows]` in F32.
@@ -106,7 +128,7 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-/// The gate's nonlinearity.
+/// The nonlinearity of a feed-forward block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// `x · sigmoid(x)`
@@ -119,21 +141,27 @@ pub enum Activation {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "each formula names its fields")]
 pub enum Op {
-    /// `x[t] = scale · table[id[t]]`
-    Embed { table: WeightId, scale: f32 },
+    /// `x[t] = scale · table[id[t]]`, and what an encoder makes of it.
+    Embed { table: WeightId, scale: f32, encoder: Option<EncoderEmbed> },
     /// `q|k|v = W·norm(x) + b`
-    Qkv { norm: Norm, q: Linear, k: Linear, v: Linear },
-    /// Optional per-head norm of `q` and `k`, rotation of both, and `k`, `v` into cache layer `kv`.
-    RopeKv { kv: usize, heads: Heads, q_norm: Option<Norm>, k_norm: Option<Norm>, rope: RopeId },
-    /// `a = softmax(scale · q·Kᵀ) · V` over cache layer `kv`, causal. With `window = Some(w)` a
-    /// query at position `p` sees positions `p' ` with `p - p' < w`.
-    Attention { kv: usize, heads: Heads, scale: f32, window: Option<usize> },
-    /// `x += post(W·a + b)`; `post` is the identity when absent.
-    Output { w: Linear, post: Option<Norm> },
-    /// `h = act(Wg·norm(x)) ⊙ (Wu·norm(x))`
-    GateUp { norm: Norm, gate: Linear, up: Linear, act: Activation },
-    /// `x += post(W·h + b)`
-    Down { w: Linear, post: Option<Norm> },
+    Qkv { norm: Option<Norm>, q: Linear, k: Linear, v: Linear },
+    /// Optional per-head norm of `q` and `k`, rotation of both (if any), and `k`, `v` into cache
+    /// layer `kv`.
+    RopeKv {
+        kv: usize,
+        heads: Heads,
+        q_norm: Option<Norm>,
+        k_norm: Option<Norm>,
+        rope: Option<RopeId>,
+    },
+    /// `a = softmax(scale · q·Kᵀ) · V` over what `mask` leaves of cache layer `kv`.
+    Attention { kv: usize, heads: Heads, scale: f32, mask: Mask },
+    /// `x = after(x + post(W·a + b))`; norms are the identity when absent.
+    Output { w: Linear, post: Option<Norm>, after: Option<Norm> },
+    /// `h = act(Wg·norm(x)) ⊙ (Wu·norm(x))`; without a gate `h = act(Wu·norm(x))`.
+    GateUp { norm: Option<Norm>, gate: Option<Linear>, up: Linear, act: Activation },
+    /// `x = after(x + post(W·h + b))`
+    Down { w: Linear, post: Option<Norm>, after: Option<Norm> },
     /// `logits = W·norm(x)`
     Head { norm: Norm, w: Linear },
 }
@@ -165,7 +193,8 @@ pub struct Plan {
     pub ropes: Vec<RopeTable>,
     /// Steps, in order.
     pub ops: Vec<Op>,
-    /// Number of KV cache layers the ops name (`kv < n_kv_layers`).
+    /// Number of KV cache layers the ops name (`kv < n_kv_layers`). Layers of an encoder share one:
+    /// nothing is kept for a later job.
     pub n_kv_layers: usize,
 }
 
@@ -191,6 +220,33 @@ impl Plan {
     /// True if the Plan ends in logits (and not in hidden rows for the next player).
     pub fn gives_logits(&self) -> bool {
         matches!(self.ops.last(), Some(Op::Head { .. }))
+    }
+
+    /// True if every row sees only what is before it, so that a text can be read in pieces.
+    pub fn is_causal(&self) -> bool {
+        !self.ops.iter().any(|op| matches!(op, Op::Attention { mask: Mask::Full, .. }))
+    }
+
+    /// Most rows of a job, for a player that computes at most `most` at once and was loaded for
+    /// `n_ctx` positions: a text that is read in both directions is one job.
+    pub fn max_rows(&self, most: usize, n_ctx: usize) -> usize {
+        if self.is_causal() { most } else { n_ctx.max(1) }
+    }
+
+    /// How keys and values are stored by a player that was asked for `kv`. Those of an encoder
+    /// are activations of one job and no memory to save in, so they stay as they were computed.
+    pub fn kv_type(&self, kv: KvType) -> KvType {
+        if self.is_causal() { kv } else { KvType::F32 }
+    }
+
+    /// Positions there can be, where the file has a row for each.
+    pub fn n_positions(&self) -> Option<usize> {
+        self.ops.iter().find_map(|op| match op {
+            Op::Embed { encoder: Some(EncoderEmbed { positions: Some(id), .. }), .. } => {
+                self.weights.get(id.0).map(|weight| weight.n_rows)
+            }
+            _ => None,
+        })
     }
 
     /// Splits by layers: the first part embeds and plays layers `..layer`, the second plays
@@ -238,36 +294,42 @@ impl Op {
 
     fn for_each_weight_mut(&mut self, mut f: impl FnMut(&mut WeightId)) {
         match self {
-            Op::Embed { table, .. } => f(table),
+            Op::Embed { table, encoder, .. } => {
+                f(table);
+                if let Some(EncoderEmbed { positions, types, norm }) = encoder {
+                    [positions, types].into_iter().flatten().for_each(&mut f);
+                    norm.for_each_weight_mut(&mut f);
+                }
+            }
             Op::Qkv { norm, q, k, v } => {
-                f(&mut norm.gain);
+                norms_of([norm], &mut f);
                 for linear in [q, k, v] {
                     linear.for_each_weight_mut(&mut f);
                 }
             }
-            Op::RopeKv { q_norm, k_norm, .. } => {
-                for norm in [q_norm, k_norm].into_iter().flatten() {
-                    f(&mut norm.gain);
-                }
-            }
+            Op::RopeKv { q_norm, k_norm, .. } => norms_of([q_norm, k_norm], &mut f),
             Op::Attention { .. } => {}
-            Op::Output { w, post } | Op::Down { w, post } => {
+            Op::Output { w, post, after } | Op::Down { w, post, after } => {
                 w.for_each_weight_mut(&mut f);
-                if let Some(norm) = post {
-                    f(&mut norm.gain);
-                }
+                norms_of([post, after], &mut f);
             }
             Op::GateUp { norm, gate, up, .. } => {
-                f(&mut norm.gain);
-                for linear in [gate, up] {
+                norms_of([norm], &mut f);
+                for linear in gate.iter_mut().chain([up]) {
                     linear.for_each_weight_mut(&mut f);
                 }
             }
             Op::Head { norm, w } => {
-                f(&mut norm.gain);
+                norm.for_each_weight_mut(&mut f);
                 w.for_each_weight_mut(&mut f);
             }
         }
+    }
+}
+
+fn norms_of<const N: usize>(norms: [&mut Option<Norm>; N], f: &mut impl FnMut(&mut WeightId)) {
+    for norm in norms.into_iter().flatten() {
+        norm.for_each_weight_mut(f);
     }
 }
 

@@ -22,12 +22,31 @@ pub fn rms_norm(x: &[f32], gain: &[f32], eps: f32, out: &mut [f32]) {
     }
 }
 
+/// Layer norm of one row: `out[i] = gain[i] · (x[i] - mean(x)) / sqrt(var(x) + eps) + bias[i]`.
+///
+/// # Shapes
+/// `x`, `gain`, `out`: `[n]`; `bias`: `[n]`, or empty for none. The variance is that of the row
+/// (divided by `n`).
+///
+/// # Source
+/// Ba, Kiros & Hinton 2016 (arXiv:1607.06450); `eps` is added to the variance.
+pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    let n = x.len() as f64;
+    let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let variance = x.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+    let scale = 1.0 / (variance + f64::from(eps)).sqrt();
+    for (i, ((o, &v), &g)) in out.iter_mut().zip(x).zip(gain).enumerate() {
+        let bias = bias.get(i).copied().unwrap_or(0.0);
+        *o = ((f64::from(v) - mean) * scale * f64::from(g) + f64::from(bias)) as f32;
+    }
+}
+
 /// Dot product of a decoded weight row and an activation row.
 pub fn dot(w: &[f32], x: &[f32]) -> f32 {
     w.iter().zip(x).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
 }
 
-/// The gate's nonlinearity (see [`Activation`]).
+/// The nonlinearity of a feed-forward block (see [`Activation`]).
 pub fn activate(act: Activation, x: f32) -> f32 {
     let x = f64::from(x);
     let y = match act {
@@ -60,7 +79,7 @@ pub fn rope(head: &mut [f32], style: RopeStyle, cos_sin: &[f32]) {
 ///
 /// # Shapes
 /// `q`, `out`: `[head_dim]`. `key(p)` and `value(p)` give row `p` of this head for `p` in `range`
-/// (the causal limit and the window are already in `range`).
+/// (the limits of the mask are already in `range`).
 pub fn attend<'a>(
     q: &[f32],
     range: std::ops::Range<usize>,
@@ -98,6 +117,15 @@ mod tests {
         let mut out = [0.0; 3];
         rms_norm(&[-2.0, -2.0, -2.0], &[1.0, 2.0, 0.5], 0.0, &mut out);
         assert_eq!(out, [-1.0, -2.0, -0.5]);
+    }
+
+    #[test]
+    fn layer_norm_centers_scales_and_shifts() {
+        let mut out = [0.0; 2];
+        layer_norm(&[3.0, 7.0], &[1.0, 0.5], &[0.0, 10.0], 0.0, &mut out);
+        assert_eq!(out, [-1.0, 10.5]);
+        layer_norm(&[3.0, 7.0], &[1.0, 0.5], &[], 12.0, &mut out);
+        assert_eq!(out, [-0.5, 0.25]);
     }
 
     #[test]

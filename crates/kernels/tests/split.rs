@@ -17,26 +17,31 @@ fn plan() -> Plan {
     let mut weights = Vec::new();
     let mut add = |n_rows, n_cols| {
         let name = format!("w{}", weights.len());
-        weights.push(Weight { name, ty: TensorType::F32, n_rows, n_cols });
+        weights.push(Weight { name, ty: TensorType::F32, n_rows, n_cols, first_row: 0 });
         WeightId(weights.len() - 1)
     };
     let linear = |w| Linear { w, bias: None };
     let table = add(N_VOCAB, DIM);
-    let mut ops = vec![Op::Embed { table, scale: 1.0 }];
+    let mut ops = vec![Op::Embed { table, scale: 1.0, encoder: None }];
     for kv in 0..N_LAYERS {
-        let norm = Norm { gain: add(1, DIM), eps: 1e-5 };
+        let norm = Norm::rms(add(1, DIM), 1e-5);
         let (q, k, v) = (add(8, DIM), add(4, DIM), add(4, DIM));
-        ops.push(Op::Qkv { norm, q: linear(q), k: linear(k), v: linear(v) });
+        ops.push(Op::Qkv { norm: Some(norm), q: linear(q), k: linear(k), v: linear(v) });
         let rope = RopeId(0);
-        ops.push(Op::RopeKv { kv, heads: HEADS, q_norm: None, k_norm: None, rope });
-        ops.push(Op::Attention { kv, heads: HEADS, scale: 0.5, window: Some(3) });
-        ops.push(Op::Output { w: linear(add(DIM, 8)), post: None });
-        let norm = Norm { gain: add(1, DIM), eps: 1e-5 };
+        ops.push(Op::RopeKv { kv, heads: HEADS, q_norm: None, k_norm: None, rope: Some(rope) });
+        ops.push(Op::Attention {
+            kv,
+            heads: HEADS,
+            scale: 0.5,
+            mask: Mask::Causal { window: Some(3) },
+        });
+        ops.push(Op::Output { w: linear(add(DIM, 8)), post: None, after: None });
+        let norm = Norm::rms(add(1, DIM), 1e-5);
         let (gate, up) = (linear(add(16, DIM)), linear(add(16, DIM)));
-        ops.push(Op::GateUp { norm, gate, up, act: Activation::Silu });
-        ops.push(Op::Down { w: linear(add(DIM, 16)), post: None });
+        ops.push(Op::GateUp { norm: Some(norm), gate: Some(gate), up, act: Activation::Silu });
+        ops.push(Op::Down { w: linear(add(DIM, 16)), post: None, after: None });
     }
-    let norm = Norm { gain: add(1, DIM), eps: 1e-5 };
+    let norm = Norm::rms(add(1, DIM), 1e-5);
     ops.push(Op::Head { norm, w: linear(table) });
     let dims = Dims {
         n_vocab: N_VOCAB,

@@ -1,8 +1,11 @@
-//! What architectures build with: tensors by name and shape, layers, and the common blocks.
+//! What architectures build with: tensors by name and shape, norms, rotations; the common blocks
+//! are in `blocks`.
+
+use std::ops::Range;
 
 use gguf::{Gguf, TensorInfo};
 use kernels::{
-    Activation, Dims, Heads, Linear, Norm, Op, Plan, RopeId, RopeStyle, RopeTable, Weight, WeightId,
+    Dims, Heads, Linear, Mask, Norm, Op, Plan, RopeId, RopeStyle, RopeTable, Weight, WeightId,
 };
 use quant::TensorType;
 
@@ -53,13 +56,25 @@ impl<'a> Builder<'a> {
         Keys { metadata: &self.gguf.metadata, architecture: &self.hyper.architecture }
     }
 
+    pub(crate) fn gguf(&self) -> &'a Gguf {
+        self.gguf
+    }
+
+    pub(crate) fn n_vocab(&self) -> usize {
+        self.n_vocab
+    }
+
     /// Appends an op.
     pub fn push(&mut self, op: Op) {
         self.ops.push(op);
     }
 
-    /// The next cache layer.
-    pub fn kv_layer(&mut self) -> usize {
+    /// The next cache layer; the only one where nothing is kept for a later job.
+    pub fn kv_layer(&mut self, mask: Mask) -> usize {
+        if mask == Mask::Full {
+            self.n_kv_layers = 1;
+            return 0;
+        }
         self.n_kv_layers += 1;
         self.n_kv_layers - 1
     }
@@ -72,6 +87,17 @@ impl<'a> Builder<'a> {
 
     /// `[n_rows, n_cols]` matrix `name` in any supported type.
     pub fn matrix(&mut self, name: &str, n_rows: usize, n_cols: usize) -> Result<WeightId, Error> {
+        self.rows(name, n_rows, 0..n_rows, n_cols)
+    }
+
+    /// Rows `part` of the `[n_rows, n_cols]` matrix `name`.
+    pub(crate) fn rows(
+        &mut self,
+        name: &str,
+        n_rows: usize,
+        part: Range<usize>,
+        n_cols: usize,
+    ) -> Result<WeightId, Error> {
         let info = self.find(name, &[n_cols as u64, n_rows as u64])?;
         if !info.ty.is_supported() {
             return Err(Error::TensorType {
@@ -81,7 +107,8 @@ impl<'a> Builder<'a> {
                 advice: "use a file quantized to Q4_K_M, Q8_0 or F16",
             });
         }
-        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows, n_cols }))
+        let (n_rows, first_row) = (part.len(), part.start);
+        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows, n_cols, first_row }))
     }
 
     /// Vector `name` of `n` elements; must be F32.
@@ -95,23 +122,35 @@ impl<'a> Builder<'a> {
                 advice: "convert the model again with norms and biases in F32",
             });
         }
-        Ok(self.add(Weight { name: name.to_owned(), ty: info.ty, n_rows: 1, n_cols: n }))
+        let name = name.to_owned();
+        Ok(self.add(Weight { name, ty: info.ty, n_rows: 1, n_cols: n, first_row: 0 }))
     }
 
-    /// Norm with gain `name`.
+    /// Root-mean-square norm with gain `name`.
     pub fn norm(&mut self, name: &str, n: usize) -> Result<Norm, Error> {
-        Ok(Norm { gain: self.vector(name, n)?, eps: self.hyper.rms_eps })
+        Ok(Norm::rms(self.vector(name, n)?, self.hyper.norm_eps))
+    }
+
+    /// Layer norm with gain `prefix.weight` and, where the file has it, `prefix.bias`.
+    pub fn layer_norm(&mut self, prefix: &str, n: usize) -> Result<Norm, Error> {
+        let gain = self.vector(&format!("{prefix}.weight"), n)?;
+        let bias = self.bias(prefix, n)?;
+        Ok(Norm::layer(gain, bias, self.hyper.norm_eps))
     }
 
     /// `prefix.weight` and, where the file has it, `prefix.bias`.
     pub fn linear(&mut self, prefix: &str, n_rows: usize, n_cols: usize) -> Result<Linear, Error> {
         let w = self.matrix(&format!("{prefix}.weight"), n_rows, n_cols)?;
-        let bias = format!("{prefix}.bias");
-        let bias = match self.gguf.tensor(&bias) {
-            Some(_) => Some(self.vector(&bias, n_rows)?),
-            None => None,
-        };
-        Ok(Linear { w, bias })
+        Ok(Linear { w, bias: self.bias(prefix, n_rows)? })
+    }
+
+    /// `prefix.bias`, where the file has it.
+    fn bias(&mut self, prefix: &str, n: usize) -> Result<Option<WeightId>, Error> {
+        let name = format!("{prefix}.bias");
+        match self.gguf.tensor(&name) {
+            Some(_) => Ok(Some(self.vector(&name, n)?)),
+            None => Ok(None),
+        }
     }
 
     /// A rope table with base `theta` and the file's scaling, or none.
@@ -145,49 +184,6 @@ impl<'a> Builder<'a> {
             });
         }
         Ok(Some(factors))
-    }
-
-    /// `x = scale · token_embd[id]`
-    pub fn embed(&mut self, scale: f32) -> Result<WeightId, Error> {
-        let table = self.matrix("token_embd.weight", self.n_vocab, self.hyper.dim)?;
-        self.push(Op::Embed { table, scale });
-        Ok(table)
-    }
-
-    /// Norm, then Q, K and V of layer `i`.
-    pub fn qkv(&mut self, i: usize) -> Result<(), Error> {
-        let HyperParams { dim, n_heads, n_kv_heads, head_dim, .. } = *self.hyper;
-        let norm = self.norm(&format!("blk.{i}.attn_norm.weight"), dim)?;
-        let q = self.linear(&format!("blk.{i}.attn_q"), n_heads * head_dim, dim)?;
-        let k = self.linear(&format!("blk.{i}.attn_k"), n_kv_heads * head_dim, dim)?;
-        let v = self.linear(&format!("blk.{i}.attn_v"), n_kv_heads * head_dim, dim)?;
-        self.push(Op::Qkv { norm, q, k, v });
-        Ok(())
-    }
-
-    /// Attention output of layer `i`, with an optional norm before the residual sum.
-    pub fn output(&mut self, i: usize, post: Option<Norm>) -> Result<(), Error> {
-        let HyperParams { dim, n_heads, head_dim, .. } = *self.hyper;
-        let w = self.linear(&format!("blk.{i}.attn_output"), dim, n_heads * head_dim)?;
-        self.push(Op::Output { w, post });
-        Ok(())
-    }
-
-    /// Gated feed-forward block of layer `i`.
-    pub fn feed_forward(
-        &mut self,
-        i: usize,
-        act: Activation,
-        post: Option<Norm>,
-    ) -> Result<(), Error> {
-        let HyperParams { dim, ffn_dim, .. } = *self.hyper;
-        let norm = self.norm(&format!("blk.{i}.ffn_norm.weight"), dim)?;
-        let gate = self.linear(&format!("blk.{i}.ffn_gate"), ffn_dim, dim)?;
-        let up = self.linear(&format!("blk.{i}.ffn_up"), ffn_dim, dim)?;
-        self.push(Op::GateUp { norm, gate, up, act });
-        let w = self.linear(&format!("blk.{i}.ffn_down"), dim, ffn_dim)?;
-        self.push(Op::Down { w, post });
-        Ok(())
     }
 
     /// Final norm and head; the head is the embedding where the file has no `output.weight`.

@@ -1,4 +1,4 @@
-//! Hyper-parameters: the keys every decoder has, read once and checked.
+//! Hyper-parameters: the keys every transformer has, read once and checked.
 //!
 //! Bounds are generous against real models (the largest dense ones have 126 layers and rows of
 //! 53 248) and small enough that no product of two of them overflows, so code behind this module
@@ -17,12 +17,12 @@ const MAX_HEADS: u32 = 4096;
 /// Bound of `head_dim`; the attention kernels hold one head in fast memory.
 const MAX_HEAD_DIM: u32 = 512;
 
-/// Sizes and settings of a decoder, named as in the papers.
+/// Sizes and settings of a model, named as in the papers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HyperParams {
     /// `general.architecture`, the prefix of the keys.
     pub architecture: String,
-    /// Decoder layers.
+    /// Layers.
     pub n_layers: usize,
     /// Width of the residual stream.
     pub dim: usize,
@@ -36,8 +36,8 @@ pub struct HyperParams {
     pub head_dim: usize,
     /// Context the model was trained for, in tokens.
     pub n_ctx_train: usize,
-    /// Added to the mean of squares in every norm.
-    pub rms_eps: f32,
+    /// Added to the mean of squares (or the variance) in every norm.
+    pub norm_eps: f32,
     /// Base of the rope frequencies.
     pub rope_theta: f64,
     /// Elements of a head that are rotated (the first ones).
@@ -47,11 +47,11 @@ pub struct HyperParams {
 }
 
 impl HyperParams {
-    /// Reads and checks the keys below `architecture.`.
+    /// Reads and checks the keys below `architecture.`; `eps_key` is that of the norms' epsilon.
     ///
     /// # Errors
     /// A missing key, a key of the wrong type, or [`Error::HyperParam`].
-    pub fn read(metadata: &Metadata, architecture: &str) -> Result<Self, Error> {
+    pub fn read(metadata: &Metadata, architecture: &str, eps_key: &str) -> Result<Self, Error> {
         let keys = Keys { metadata, architecture };
         let n_layers = keys.count("block_count", 1, MAX_LAYERS)?;
         let dim = keys.count("embedding_length", 1, MAX_WIDTH)?;
@@ -72,7 +72,7 @@ impl HyperParams {
             n_kv_heads,
             head_dim,
             n_ctx_train: keys.count("context_length", 1, u32::MAX)?,
-            rms_eps: keys.rms_eps()?,
+            norm_eps: keys.norm_eps(eps_key)?,
             rope_theta: keys.rope_theta("rope.freq_base", 10_000.0)?,
             n_rot,
             sliding_window: keys
@@ -134,8 +134,12 @@ impl Keys<'_> {
         Error::HyperParam { key: self.name(key), value: value.to_string(), why: why.to_owned() }
     }
 
-    fn rms_eps(&self) -> Result<f32, Error> {
-        let key = "attention.layer_norm_rms_epsilon";
+    /// Whether rows see only those before them, if the file says so.
+    pub fn is_causal(&self) -> Result<Option<bool>, Error> {
+        Ok(self.metadata.bool(&self.name("attention.causal"))?)
+    }
+
+    fn norm_eps(&self, key: &str) -> Result<f32, Error> {
         match self.number(key)? {
             Some(eps) if eps < 0.0 => Err(self.bad(key, eps, "it must not be negative")),
             Some(eps) => Ok(eps),

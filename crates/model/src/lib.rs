@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod arch;
+mod blocks;
 mod builder;
 mod error;
 mod hyper;
@@ -39,7 +40,7 @@ pub fn build(gguf: &Gguf) -> Result<Model, Error> {
     let metadata = &gguf.metadata;
     let architecture = metadata.require_str("general.architecture")?.to_owned();
     let arch = arch::find(&architecture)?;
-    let hyper = HyperParams::read(metadata, &architecture)?;
+    let hyper = HyperParams::read(metadata, &architecture, arch.eps_key)?;
     let mut builder = builder::Builder::new(gguf, &hyper)?;
     (arch.build)(&mut builder)?;
     let plan = builder.finish();

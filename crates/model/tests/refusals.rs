@@ -165,7 +165,7 @@ fn unknown_architectures_are_named_and_harmless() {
         let error = file.build().unwrap_err();
         assert!(matches!(error, Error::Architecture { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains("llama, qwen2, qwen3, gemma3"), "{text}");
+        assert!(text.contains("llama, qwen2, qwen3, gemma3, bert, nomic-bert"), "{text}");
         assert!(!text.contains('\u{1b}') && text.len() < 200, "{text}");
     }
 }

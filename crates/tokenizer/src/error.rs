@@ -10,8 +10,8 @@ pub enum Error {
 
     /// `tokenizer.ggml.model` names an algorithm that is not built in.
     #[error(
-        "unsupported tokenizer \"{}\": only byte-level BPE (gpt2), SentencePiece-BPE (llama) and \
-         gemma4 are supported, choose another model", .model.escape_debug()
+        "unsupported tokenizer \"{}\": only byte-level BPE (gpt2), SentencePiece-BPE (llama), \
+         WordPiece (bert) and gemma4 are supported, choose another model", .model.escape_debug()
     )]
     #[allow(missing_docs, reason = "the text above says it")]
     UnsupportedModel { model: String },

@@ -5,10 +5,10 @@
 //! where its own source differs (SentencePiece, tiktoken), and a file that asks for a rule which is
 //! not built in is refused by name.
 //!
-//! Two algorithms: byte-level BPE (`pre` cuts words, `bpe` merges them) and SentencePiece-BPE
-//! (`spm`). Both cost O(n log n) for any text, with a constant stack: a prompt is input from a
-//! stranger as well. What is not here: chat templates (the `chat` crate), and the tokenizers of
-//! models that do not generate text (WordPiece, T5's unigram).
+//! Three algorithms: byte-level BPE (`pre` cuts words, `bpe` merges them), SentencePiece-BPE (`spm`)
+//! and, for models that embed texts, WordPiece (`wordpiece`). All cost O(n log n) for any text, with
+//! a constant stack: a prompt is input from a stranger as well. What is not here: chat templates
+//! (the `chat` crate), and T5's unigram.
 
 #![deny(missing_docs)]
 
@@ -26,6 +26,7 @@ mod spm;
 mod unicode;
 mod unicode_table;
 mod vocab;
+mod wordpiece;
 
 use gguf::Metadata;
 
@@ -38,6 +39,7 @@ use roles::Roles;
 use special::{Fragment, Matcher};
 use spm::Spm;
 use vocab::{Attr, Spelling, Vocab};
+use wordpiece::WordPiece;
 
 /// How text is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub struct Tokenizer {
     roles: Roles,
     add_bos: bool,
     add_eos: bool,
+    /// Ends a text, of models that embed texts.
+    separator: Option<u32>,
     add_space_prefix: bool,
     /// All special tokens.
     special: Matcher,
@@ -68,6 +72,7 @@ pub struct Tokenizer {
 enum Algorithm {
     Bpe(Box<Bpe>),
     Spm(Spm),
+    WordPiece(Box<WordPiece>),
 }
 
 /// Names of `tokenizer.ggml.pre` that are supported.
@@ -96,6 +101,7 @@ impl Tokenizer {
                 None => Err(Error::UnknownPre { pre: model.to_owned() }),
             },
             "llama" => Tokenizer::spm(metadata),
+            "bert" => Tokenizer::wordpiece(metadata),
             other => Err(Error::UnsupportedModel { model: other.to_owned() }),
         }
     }
@@ -126,6 +132,24 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
+    fn wordpiece(metadata: &Metadata) -> Result<Tokenizer, Error> {
+        let mut vocab = Vocab::read(metadata, Spelling::Marked)?;
+        let read = roles::assign(metadata, &mut vocab, Roles::default())?;
+        // Where BERT's own vocabulary has them.
+        let bos = roles::or_default(read.bos, "tokenizer.ggml.bos_token_id", 101, &vocab)?;
+        let unknown = roles::or_default(read.unknown, roles::KEY_UNKNOWN, 100, &vocab)?;
+        let separator = roles::named(metadata, roles::KEY_SEPARATOR, vocab.len())?;
+        let separator = roles::or_default(separator, roles::KEY_SEPARATOR, 102, &vocab)?;
+        let roles = Roles { bos: Some(bos), unknown: Some(unknown), ..read };
+        let pieces = Box::new(WordPiece::read(&vocab, unknown)?);
+        let algorithm = Algorithm::WordPiece(pieces);
+        let mut tokenizer = Tokenizer::assemble(metadata, vocab, algorithm, roles, "")?;
+        // Both always, whatever the keys for other algorithms say.
+        (tokenizer.add_bos, tokenizer.add_eos) = (true, false);
+        tokenizer.separator = Some(separator);
+        Ok(tokenizer)
+    }
+
     fn assemble(
         metadata: &Metadata,
         mut vocab: Vocab,
@@ -141,6 +165,7 @@ impl Tokenizer {
         Ok(Tokenizer {
             add_bos: false,
             add_eos: metadata.bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
+            separator: None,
             add_space_prefix: false,
             vocab,
             algorithm,
@@ -193,7 +218,16 @@ impl Tokenizer {
         match &self.algorithm {
             Algorithm::Bpe(bpe) => self.encode_bpe(bpe, &fragments, &mut ids),
             Algorithm::Spm(spm) => self.encode_spm(spm, &fragments, &mut ids),
+            Algorithm::WordPiece(pieces) => {
+                for fragment in &fragments {
+                    match fragment {
+                        Fragment::Token(id) => ids.push(*id),
+                        Fragment::Text(text) => pieces.encode(&self.vocab, text, &mut ids),
+                    }
+                }
+            }
         }
+        ids.extend(self.separator.filter(|_| options.add_special));
         ids.extend(self.roles.eos.filter(|_| options.add_special && self.add_eos));
         ids
     }
@@ -281,6 +315,11 @@ impl Tokenizer {
     /// The token that ends a text.
     pub fn eos(&self) -> Option<u32> {
         self.roles.eos
+    }
+
+    /// The token that ends a text of a model that embeds texts: encoding ends with it.
+    pub fn separator(&self) -> Option<u32> {
+        self.separator
     }
 
     /// Whether encoding begins with [`Tokenizer::bos`].

@@ -94,6 +94,10 @@ const COMPLETION: &[(&str, bool, &[&str])] = &[
     ("tokenizer.ggml.fim_sep_token_id", true, &["<|file_sep|>"]),
 ];
 
+pub(crate) const KEY_UNKNOWN: &str = "tokenizer.ggml.unknown_token_id";
+/// As files spell it.
+pub(crate) const KEY_SEPARATOR: &str = "tokenizer.ggml.seperator_token_id";
+
 /// Texts that are content to the program that reads the answer (channels of gpt-oss).
 const ALWAYS_SHOWN: &[&str] = &["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
@@ -192,11 +196,26 @@ fn candidates(vocab: &Vocab) -> Vec<(u32, String)> {
 }
 
 /// The token that a key names.
-fn named(metadata: &Metadata, key: &'static str, n_vocab: usize) -> Result<Option<u32>, Error> {
+pub(crate) fn named(
+    metadata: &Metadata,
+    key: &'static str,
+    n_vocab: usize,
+) -> Result<Option<u32>, Error> {
     match metadata.u32(key)? {
         Some(id) if id as usize >= n_vocab => Err(Error::SpecialId { key, id, n_vocab }),
         other => Ok(other),
     }
+}
+
+/// The token of a role without which a vocabulary cannot be used.
+pub(crate) fn or_default(
+    found: Option<u32>,
+    key: &'static str,
+    default: u32,
+    vocab: &Vocab,
+) -> Result<u32, Error> {
+    let (id, n_vocab) = (found.unwrap_or(default), vocab.len());
+    if id as usize >= n_vocab { Err(Error::SpecialId { key, id, n_vocab }) } else { Ok(id) }
 }
 
 /// Marks the tokens that take the white space around them along. Files do not say which do; it is

@@ -39,10 +39,14 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// All tokens with one of `wanted` and none of `unwanted`.
     pub fn new(vocab: &Vocab, wanted: Attr, unwanted: Attr) -> Matcher {
+        Matcher::of(vocab, |attr| attr.has(wanted) && !attr.has(unwanted))
+    }
+
+    /// All tokens whose attributes are to be taken.
+    pub fn of(vocab: &Vocab, is_taken: impl Fn(Attr) -> bool) -> Matcher {
         let mut matcher = Matcher { roots: [NONE; 256], nodes: Vec::new(), max_len: 0 };
         for (id, attr) in (0..).zip(&vocab.attrs) {
-            if attr.has(wanted)
-                && !attr.has(unwanted)
+            if is_taken(*attr)
                 // A token that is not text cannot be in a text.
                 && let Some(text) = vocab.text(id).and_then(|text| std::str::from_utf8(text).ok())
             {
@@ -106,6 +110,11 @@ impl Matcher {
         });
         let tokens = nodes.enumerate().map(|(i, node)| (i + 1, node.token));
         tokens.filter(|(_, token)| *token != NONE)
+    }
+
+    /// Length of the longest token at the start of `text`.
+    pub fn longest(&self, text: &[u8]) -> Option<usize> {
+        self.walk(text).last().map(|(len, _)| len)
     }
 
     /// Cuts a text at its special tokens.

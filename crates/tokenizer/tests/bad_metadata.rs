@@ -5,7 +5,7 @@
 mod support;
 
 use gguf::{Array, Metadata, Value};
-use support::{byte_level, sentence_piece};
+use support::{byte_level, sentence_piece, word_piece};
 use tokenizer::{Encode, Error, MAX_TOKEN_BYTES, Tokenizer};
 
 const PLAIN: Encode = Encode { add_special: false, parse_special: false };
@@ -34,7 +34,7 @@ fn n_tokens(metadata: &Metadata) -> usize {
 
 #[test]
 fn unsupported_algorithms_and_rules_are_named() {
-    for model in ["bert", "t5", "rwkv", "plamo2", "no_vocab", "GPT2", ""] {
+    for model in ["BERT", "t5", "rwkv", "plamo2", "no_vocab", "GPT2", ""] {
         let error = refused(&with(&byte_level("gpt-2"), "model", Value::String(model.into())));
         assert_eq!(error, Error::UnsupportedModel { model: model.to_owned() });
     }
@@ -130,6 +130,31 @@ fn special_ids_must_be_in_the_vocabulary() {
     assert_eq!((tokenizer.bos(), tokenizer.eos(), tokenizer.adds_bos()), (None, None, false));
     let both = Encode { add_special: true, parse_special: true };
     assert_eq!(tokenizer.encode("", both), []);
+}
+
+#[test]
+fn a_word_piece_vocabulary_has_its_special_tokens_and_short_pieces() {
+    let tokenizer = Tokenizer::from_gguf(&word_piece()).unwrap();
+    let special = Encode { add_special: true, parse_special: true };
+    assert_eq!(tokenizer.encode("Hello ab!aabb[SEP]", special), [2, 8, 7, 9, 5, 11, 12, 12, 3, 3]);
+    assert_eq!((tokenizer.bos(), tokenizer.separator()), (Some(2), Some(3)));
+    // Where the file names none, they are where BERT has them, which is beyond this vocabulary.
+    for (name, id) in [("bos", 101), ("unknown", 100), ("seperator", 102)] {
+        let key = format!("tokenizer.ggml.{name}_token_id");
+        let mut without = Metadata::new();
+        for (other, value) in word_piece().iter().filter(|(other, _)| *other != key) {
+            without.insert(other, value.clone());
+        }
+        match refused(&without) {
+            Error::SpecialId { key: got, id: at, .. } => assert_eq!((got, at), (key.as_str(), id)),
+            other => panic!("{other}"),
+        }
+    }
+    let base = word_piece();
+    let mut tokens: Vec<String> = (0..n_tokens(&base)).map(|i| format!("t{i}")).collect();
+    tokens[9] = "a".repeat(1025);
+    let error = refused(&with(&base, "tokens", strings(tokens)));
+    assert!(matches!(error, Error::Limit { what: "bytes in one word piece", .. }), "{error}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{byte_level, files, fixtures, sentence_piece, tokenizer};
+use support::{byte_level, files, fixtures, sentence_piece, tokenizer, word_piece};
 use tokenizer::{Encode, Tokenizer};
 
 const MIB: usize = 1 << 20;
@@ -91,6 +91,19 @@ fn every_rule_is_linear_on_hostile_text() {
 fn sentence_piece_is_linear_on_hostile_text() {
     on_small_stack(|| {
         check("spm", &Tokenizer::from_gguf(&sentence_piece()).unwrap(), VOCAB_BYTES, BOUND)
+    });
+}
+
+#[test]
+fn word_piece_is_linear_on_hostile_text() {
+    on_small_stack(|| {
+        // Text does not come back from word pieces: only time is looked at.
+        let tokenizer = Tokenizer::from_gguf(&word_piece()).unwrap();
+        for (what, text) in texts(VOCAB_BYTES) {
+            let start = Instant::now();
+            tokenizer.encode(&text, OPTIONS);
+            assert!(start.elapsed() < BOUND, "{what}");
+        }
     });
 }
 

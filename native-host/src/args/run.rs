@@ -17,7 +17,8 @@ use super::{Format, LoadArgs};
     ingle run model.gguf \"why is the sky blue\" --temperature 0\n  \
     ingle run model.gguf \"Once upon a time\" --raw -n 64\n  \
     cat notes.txt | ingle run model.gguf \"summarize this\" --ctx 8192\n  \
-    ingle run model.gguf \"hello\" --format json"
+    ingle run model.gguf \"hello\" --format json\n  \
+    ingle run bge-small.gguf \"a text to embed\" --dimensions 256"
 )]
 pub struct RunArgs {
     /// A stored model, or a GGUF file (the first part of a split one)
@@ -65,7 +66,22 @@ pub struct RunArgs {
     #[arg(long, short = 'v')]
     pub verbose: bool,
     #[command(flatten)]
+    pub embed: EmbedArgs,
+    #[command(flatten)]
     pub stored: StoredArgs,
+}
+
+/// Flags of models that make vectors of texts.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Embedding models")]
+pub struct EmbedArgs {
+    /// Cut a text that is longer than the context, or (=false) refuse it [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true")]
+    pub truncate: Option<bool>,
+    /// Print so many numbers of the vector, scaled to length 1 [default: all]
+    #[arg(long, value_name = "N")]
+    pub dimensions: Option<u32>,
 }
 
 /// Flags that mean something for stored models only.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chat::Message;
 use engine::{Prompt, Session};
 
-use super::{answer, print_json, repl, stored, target};
+use super::{answer, embed, print_json, repl, stored, target};
 use crate::args::{Format, RunArgs, StoredArgs};
 use crate::client::Spawn;
 use crate::failure::Failure;
@@ -51,7 +51,13 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             term::note(&format!("  {kernel}: {form}"));
         }
     }
-    let Some(text) = whole_prompt(prompt, piped)? else {
+    let prompt = whole_prompt(prompt, piped)?;
+    if session.model_info().is_embedder {
+        let text = embed::text(&args.file.to_string_lossy(), prompt)?;
+        return embed::file(&mut session, text, &args.embed);
+    }
+    embed::check_unused(&args.embed)?;
+    let Some(text) = prompt else {
         return repl::chat(&mut session, style, args);
     };
     let request = style.request(prompt_of(&session, args, text));

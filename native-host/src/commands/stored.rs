@@ -13,6 +13,7 @@ mod wrap;
 
 use serde_json::{Value, json};
 
+use super::embed;
 use super::run::{Piped, whole_prompt};
 use super::transfer;
 use crate::args::RunArgs;
@@ -29,8 +30,14 @@ pub fn run(name: &str, args: &RunArgs, spawn: Option<Spawn>) -> Result<(), Failu
     interrupt::listen();
     client::block_on(async {
         let client = client::connect_or_spawn(spawn).await?;
-        show_or_pull(&client, name, args.stored.insecure).await?;
-        match whole_prompt(args.prompt.join(" "), piped)? {
+        let shown = show_or_pull(&client, name, args.stored.insecure).await?;
+        let prompt = whole_prompt(args.prompt.join(" "), piped)?;
+        if shown.capabilities.iter().any(|capability| capability == "embedding") {
+            let text = embed::text(name, prompt)?;
+            return embed::stored(&client, state.common(), &text, &args.embed).await;
+        }
+        embed::check_unused(&args.embed)?;
+        match prompt {
             Some(prompt) => answer_once(&client, &state, &prompt).await,
             None => chat::chat(&client, &mut state).await,
         }

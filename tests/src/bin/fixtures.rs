@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use tests::models;
+use tests::{encoders, models};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let out = args.iter().position(|arg| arg == "--out").and_then(|at| args.get(at + 1));
     let mut made = String::new();
-    for (name, spec) in models::catalog() {
+    for (name, spec) in models::catalog().into_iter().chain(encoders::catalog()) {
         let bytes = spec.bytes();
         // Writing to a String cannot fail.
         let _ = writeln!(made, "{:016x} {:>8} {name}", fnv1a(&bytes), bytes.len());

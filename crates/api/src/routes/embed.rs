@@ -121,7 +121,7 @@ async fn tokens<R: Runner>(runner: &R, input: Input) -> Result<Vec<Vec<u32>>, Ap
 
 /// The first `dimensions` numbers (all, if it is none or too many), scaled to length 1. A vector
 /// of zeros stays one.
-pub(crate) fn normalize(vector: &mut Vec<f32>, dimensions: Option<u32>) {
+pub fn normalize(vector: &mut Vec<f32>, dimensions: Option<u32>) {
     if let Some(n) = dimensions.filter(|n| *n > 0) {
         vector.truncate(n as usize);
     }

@@ -123,6 +123,8 @@ pub struct TileAct {
     pub pairs: *const i32,
 }
 
+/// `x`, gain, bias (or nothing), eps, result.
+pub type LayerNorm = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]);
 /// `out[16] = strip · act`: strip, units, activation, result.
 pub type MatVec = unsafe fn(*const u8, usize, &Act, *mut f32);
 /// As [`MatVec`] for up to [`STREAMS`] strips in step; `out[n_strips][16]`.
@@ -183,6 +185,8 @@ pub struct Isa {
     pub quantize: unsafe fn(&[f32], usize, ActMut),
     /// `x`, gain, eps, result.
     pub rms_norm: unsafe fn(&[f32], &[f32], f32, &mut [f32]),
+    /// As [`Isa::rms_norm`], about the mean.
+    pub layer_norm: LayerNorm,
     /// `out = silu(gate)·up`
     pub silu_mul: unsafe fn(&[f32], &[f32], &mut [f32]),
     /// `out = gelu_tanh(gate)·up`

@@ -208,6 +208,38 @@ macro_rules! stamp_rows {
             }
         }
 
+        // `bias` is as long as the gain, or empty for none.
+        $(#[$attr])*
+        unsafe fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+            let mut lanes = [0.0f32; 16];
+            let (whole, rest) = x.as_chunks::<16>();
+            for chunk in whole {
+                for i in 0..16 {
+                    lanes[i] += chunk[i];
+                }
+            }
+            let sum = lanes.iter().chain(rest).sum::<f32>();
+            let mean = sum / x.len() as f32;
+            // A second pass: the square of a mean, taken from the mean of squares, would leave
+            // little of a variance that is small beside it.
+            let mut lanes = [0.0f32; 16];
+            for chunk in whole {
+                for i in 0..16 {
+                    let centered = chunk[i] - mean;
+                    lanes[i] += centered * centered;
+                }
+            }
+            let squares = rest.iter().map(|v| (v - mean) * (v - mean));
+            let sum = lanes.iter().copied().chain(squares).sum::<f32>();
+            let scale = 1.0 / (sum / x.len() as f32 + eps).sqrt();
+            for ((out, v), gain) in out.iter_mut().zip(x).zip(gain) {
+                *out = (v - mean) * scale * gain;
+            }
+            for (out, bias) in out.iter_mut().zip(bias) {
+                *out += bias;
+            }
+        }
+
         $(#[$attr])*
         unsafe fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
             // Strips come 16 at a time: a fixed length becomes straight code.

@@ -32,6 +32,7 @@ macro_rules! isa_table {
             pack_tile,
             quantize,
             rms_norm,
+            layer_norm,
             silu_mul,
             gelu_mul,
             exp_sum,

@@ -309,7 +309,7 @@ fn check_matmul(case: &Case, isa: &Isa, x: &[f32], n_rows: usize) {
             unsafe { tiles[kind].pack(isa, tile, &acts.rows[kind][..n], n_cols) };
         }
     }
-    let chunk = Chunk { n_rows, tiles: &tiles, x: x.as_ptr() };
+    let chunk = Chunk { n_rows, first_row: 0, tiles: &tiles, x: x.as_ptr() };
     let scratch = PanelScratch::new(n_rows).unwrap();
     let w = &case.matrix;
     for sides in [[Some((w, 0)), Some((w, 1))], [Some((w, 2)), None], [None, Some((w, 1))]] {

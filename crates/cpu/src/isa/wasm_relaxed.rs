@@ -95,6 +95,7 @@ macro_rules! relaxed_isa {
                 pack_tile: pack::<$mode>,
                 quantize: quantize::<{ $mode == PAIRS }>,
                 rms_norm,
+                layer_norm,
                 silu_mul,
                 gelu_mul,
                 exp_sum,

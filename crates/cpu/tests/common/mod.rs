@@ -81,7 +81,7 @@ pub fn fill_by(
     for (i, weight) in plan.weights.iter().enumerate() {
         let info = gguf.tensor(&weight.name).unwrap();
         let row_bytes = weight.row_bytes();
-        let at = |row: usize| (row * row_bytes) as u64;
+        let at = |row: usize| ((weight.first_row + row) * row_bytes) as u64;
         let step = LOAD_ROWS * (PIECE_BYTES / (row_bytes * LOAD_ROWS)).max(1);
         for row in (0..weight.n_rows).step_by(step) {
             let rows = row..weight.n_rows.min(row + step);

@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use kernels::{
-    Activation, Dims, Heads, Linear, Loader, Norm, Op, Plan, Player, RopeId, RopeStyle, RopeTable,
-    Weight, WeightId,
+    Activation, Dims, Heads, Linear, Loader, Mask, Norm, Op, Plan, Player, RopeId, RopeStyle,
+    RopeTable, Weight, WeightId,
 };
 use quant::TensorType;
 
@@ -29,7 +29,7 @@ impl Build {
         // Types of 256 columns fall back where a width is no multiple, as llama.cpp's recipes do.
         let ty = if n_cols.is_multiple_of(ty.block_len()) { ty } else { TensorType::Q8_0 };
         let name = format!("w{}", self.weights.len());
-        self.weights.push(Weight { name, ty, n_rows, n_cols });
+        self.weights.push(Weight { name, ty, n_rows, n_cols, first_row: 0 });
         WeightId(self.weights.len() - 1)
     }
 
@@ -39,7 +39,7 @@ impl Build {
     }
 
     fn norm(&mut self, n: usize) -> Norm {
-        Norm { gain: self.weight(TensorType::F32, 1, n), eps: 1e-5 }
+        Norm::rms(self.weight(TensorType::F32, 1, n), 1e-5)
     }
 }
 
@@ -52,26 +52,27 @@ pub fn plan(dims: Dims, types: &[TensorType], window: Option<usize>) -> Plan {
     let mut types = types.iter().copied().cycle();
     let mut next = || types.next().unwrap_or(TensorType::F32);
     let table = b.weight(next(), dims.n_vocab, dims.dim);
-    let mut ops = vec![Op::Embed { table, scale: 1.0 }];
+    let mut ops = vec![Op::Embed { table, scale: 1.0, encoder: None }];
     for kv in 0..dims.n_layers {
-        let norm = b.norm(dims.dim);
+        let norm = Some(b.norm(dims.dim));
         let q = b.linear(next(), q_width, dims.dim);
         let k = b.linear(next(), kv_width, dims.dim);
         let v = b.linear(next(), kv_width, dims.dim);
         ops.push(Op::Qkv { norm, q, k, v });
         let (q_norm, k_norm) = (Some(b.norm(dims.head_dim)), Some(b.norm(dims.head_dim)));
-        ops.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: RopeId(0) });
+        ops.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: Some(RopeId(0)) });
         let scale = (dims.head_dim as f32).sqrt().recip();
-        ops.push(Op::Attention { kv, heads, scale, window: window.filter(|_| kv % 2 == 0) });
+        let mask = Mask::Causal { window: window.filter(|_| kv % 2 == 0) };
+        ops.push(Op::Attention { kv, heads, scale, mask });
         let w = b.linear(next(), dims.dim, q_width);
-        ops.push(Op::Output { w, post: Some(b.norm(dims.dim)) });
-        let norm = b.norm(dims.dim);
-        let gate = b.linear(next(), dims.ffn_dim, dims.dim);
+        ops.push(Op::Output { w, post: Some(b.norm(dims.dim)), after: None });
+        let norm = Some(b.norm(dims.dim));
+        let gate = Some(b.linear(next(), dims.ffn_dim, dims.dim));
         let up = b.linear(next(), dims.ffn_dim, dims.dim);
         let act = if kv % 2 == 0 { Activation::Silu } else { Activation::GeluTanh };
         ops.push(Op::GateUp { norm, gate, up, act });
         let w = b.linear(next(), dims.dim, dims.ffn_dim);
-        ops.push(Op::Down { w, post: None });
+        ops.push(Op::Down { w, post: None, after: None });
     }
     let norm = b.norm(dims.dim);
     ops.push(Op::Head { norm, w: Linear { w: table, bias: None } });

@@ -9,7 +9,7 @@
 
 use std::ops::Add;
 
-use kernels::{KvType, Op, Plan, WeightId};
+use kernels::{KvType, Mask, Op, Plan, WeightId};
 
 /// Bytes and operations of some work.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -76,7 +76,11 @@ impl Cost {
                 cost.layer_bytes += bytes;
                 cost.layer_params += params;
             }
-            if let Op::Attention { heads, window, .. } = op {
+            if let Op::Attention { heads, mask, .. } = op {
+                let window = match mask {
+                    Mask::Causal { window } => *window,
+                    Mask::Full => None,
+                };
                 cost.attention.push(Attention {
                     row_bytes: 2 * heads.n_kv_heads * kv.row_bytes(heads.head_dim),
                     row_ops: 4 * heads.n_heads * heads.head_dim,
@@ -144,7 +148,7 @@ impl Cost {
 fn matrices(op: &Op, mut f: impl FnMut(WeightId)) {
     match op {
         Op::Qkv { q, k, v, .. } => [q, k, v].into_iter().for_each(|linear| f(linear.w)),
-        Op::GateUp { gate, up, .. } => [gate, up].into_iter().for_each(|linear| f(linear.w)),
+        Op::GateUp { gate, up, .. } => gate.iter().chain([up]).for_each(|linear| f(linear.w)),
         Op::Output { w, .. } | Op::Down { w, .. } | Op::Head { w, .. } => f(w.w),
         Op::Embed { .. } | Op::RopeKv { .. } | Op::Attention { .. } => {}
     }

@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
 
     /// Rotation and cache write.
     pub fn rope(&mut self, op: &Op) -> Result<Option<Dispatch>, PlayerError> {
-        let Op::RopeKv { kv, heads, q_norm, k_norm, rope } = *op else {
+        let Op::RopeKv { kv, heads, q_norm, k_norm, rope: Some(rope) } = *op else {
             return Ok(None);
         };
         let table = &self.plan.ropes[rope.0];

@@ -11,9 +11,10 @@
 //! | 7 | down | as 5 |
 
 use kernels::shader::{Input, Kernel, Output, attn_shape, params};
-use kernels::{Activation, Heads, Linear, Norm, Op, PlayerError};
+use kernels::{Activation, Heads, Linear, Mask, Norm, Op, PlayerError};
 use wgpu::Buffer;
 
+use crate::loader::ENCODERS;
 use crate::schedule::build::Builder;
 use crate::schedule::products::{Product, fits_one_dispatch};
 use crate::schedule::{Dispatch, Grid};
@@ -43,20 +44,22 @@ impl<'a> Builder<'a> {
         for op in self.plan.ops.clone() {
             self.op = op.name();
             match op {
-                Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
-                Op::Qkv { norm, q, k, v } => self.qkv(&mut list, &mut stream, norm, [q, k, v])?,
+                Op::Embed { table, scale, encoder: None } => list.extend(self.embed(table, scale)?),
+                Op::Qkv { norm: Some(norm), q, k, v } => {
+                    self.qkv(&mut list, &mut stream, norm, [q, k, v])?
+                }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
-                Op::Attention { kv, heads, scale, window } => {
+                Op::Attention { kv, heads, scale, mask: Mask::Causal { window } } => {
                     self.attention(&mut list, kv, heads, scale, window)?;
                 }
-                Op::Output { w, post } => {
+                Op::Output { w, post, after: None } => {
                     let a = &self.store.a;
                     self.residual(&mut list, &mut stream, w, post, a)?;
                 }
-                Op::GateUp { norm, gate, up, act } => {
+                Op::GateUp { norm: Some(norm), gate: Some(gate), up, act } => {
                     self.gate_up(&mut list, &mut stream, norm, gate, up, act)?;
                 }
-                Op::Down { w, post } => {
+                Op::Down { w, post, after: None } => {
                     let h = &self.store.h;
                     self.residual(&mut list, &mut stream, w, post, h)?;
                 }
@@ -65,6 +68,7 @@ impl<'a> Builder<'a> {
                     self.head(&mut head, &mut stream, norm, w)?;
                     self.schedule.decode_head = head;
                 }
+                _ => return Err(self.unsupported(ENCODERS)),
             }
         }
         if !self.plan.gives_logits() {

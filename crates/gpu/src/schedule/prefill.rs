@@ -3,9 +3,10 @@
 use kernels::shader::choice::{FEW, FEW_ROWS, QUANTIZE_WG, SMALL_TILE};
 use kernels::shader::layout::{UNIT, WORD_BYTES};
 use kernels::shader::{Dot, Kernel, Put, Tile, params};
-use kernels::{Heads, Linear, Norm, Op, PlayerError};
+use kernels::{Heads, Linear, Mask, Norm, Op, PlayerError};
 use wgpu::Buffer;
 
+use crate::loader::ENCODERS;
 use crate::place::Matrix;
 use crate::schedule::build::Builder;
 use crate::schedule::decode::act_code;
@@ -50,13 +51,13 @@ impl<'a> Builder<'a> {
         for op in self.plan.ops.clone() {
             self.op = op.name();
             match op {
-                Op::Embed { table, scale } => list.extend(self.embed(table, scale)?),
-                Op::Qkv { norm, q, k, v } => {
+                Op::Embed { table, scale, encoder: None } => list.extend(self.embed(table, scale)?),
+                Op::Qkv { norm: Some(norm), q, k, v } => {
                     list.push(self.norm_rows(pending.take(), Some(norm), 0)?);
                     self.qkv_rows(&mut list, [q, k, v])?;
                 }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
-                Op::Attention { kv, heads, scale, window } => {
+                Op::Attention { kv, heads, scale, mask: Mask::Causal { window } } => {
                     let chunk = self.attention_rows(kv, heads, scale, window)?;
                     list.push(Dispatch { turns: Turns::Chunk, ..chunk });
                     if self.config.n_slots > 1 {
@@ -65,11 +66,11 @@ impl<'a> Builder<'a> {
                         list[first..].iter_mut().for_each(|d| d.turns = Turns::Rows);
                     }
                 }
-                Op::Output { w, post } => {
+                Op::Output { w, post, after: None } => {
                     let flow = self.residual_flow(&store.a, w, post);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
-                Op::GateUp { norm, gate, up, act } => {
+                Op::GateUp { norm: Some(norm), gate: Some(gate), up, act } => {
                     list.push(self.norm_rows(pending.take(), Some(norm), 0)?);
                     let flow = Flow {
                         x: &store.xn,
@@ -82,7 +83,7 @@ impl<'a> Builder<'a> {
                     let products = [(gate, Put::Store), (up, Put::Glu(act_code(act)))];
                     self.product_rows(&mut list, &products, flow)?;
                 }
-                Op::Down { w, post } => {
+                Op::Down { w, post, after: None } => {
                     let flow = self.residual_flow(&store.h, w, post);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
@@ -92,6 +93,7 @@ impl<'a> Builder<'a> {
                     }
                     self.heads(norm, w)?;
                 }
+                _ => return Err(self.unsupported(ENCODERS)),
             }
         }
         if let Some(post) = pending.take() {

@@ -26,6 +26,7 @@ pub use text::{Tuning, Winner, sum};
 
 use crate::adapter::Gpu;
 use crate::check::{CheckResult, check_tile, check_vec, has_units};
+use crate::loader::plays;
 use peaks::buffer;
 use timer::{Timer, Work};
 
@@ -92,6 +93,9 @@ impl Gpu {
     /// If the device goes away. A form that fails is refused and no error.
     pub async fn tune(&self, plan: &Plan, budget_ms: f64) -> Result<bool, PlayerError> {
         self.health.check()?;
+        if !plays(plan) {
+            return Ok(false);
+        }
         let Some(timer) = Timer::new(self) else {
             return Ok(false);
         };

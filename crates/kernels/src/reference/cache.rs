@@ -23,7 +23,7 @@ impl Cache {
         let width = plan.dims.n_kv_heads * plan.dims.head_dim;
         let layers = || vec![vec![0.0; config.n_slots * config.n_ctx * width]; plan.n_kv_layers];
         let (n_slots, n_ctx) = (config.n_slots, config.n_ctx);
-        Cache { kv: config.kv, n_slots, n_ctx, keys: layers(), values: layers() }
+        Cache { kv: plan.kv_type(config.kv), n_slots, n_ctx, keys: layers(), values: layers() }
     }
 
     pub fn n_bytes(&self) -> usize {

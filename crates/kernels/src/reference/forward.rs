@@ -2,7 +2,8 @@
 
 use super::ReferencePlayer;
 use crate::job::{Input, Place, Want};
-use crate::plan::{Heads, Linear, Norm, Op, WeightId};
+use crate::norm::{Norm, NormKind};
+use crate::plan::{EncoderEmbed, Heads, Linear, Mask, Op, WeightId};
 use crate::rope::RopeTable;
 use crate::twin;
 
@@ -25,33 +26,47 @@ impl ReferencePlayer {
         }
         for op in self.plan.ops.clone() {
             match op {
-                Op::Embed { table, scale } => b.x = self.embed(table, scale, input),
+                Op::Embed { table, scale, encoder } => {
+                    b.x = self.embed(table, scale, input);
+                    if let Some(encoder) = encoder {
+                        b.x = self.encode(encoder, &b.x, place);
+                    }
+                }
                 Op::Qkv { norm, q, k, v } => {
-                    let x = self.norm(norm, &b.x);
+                    let x = self.normed(norm, &b.x);
                     (b.q, b.k, b.v) = (self.linear(q, &x), self.linear(k, &x), self.linear(v, &x));
                 }
                 Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
-                    let table = self.plan.ropes[rope.0].clone();
-                    self.rotate(&mut b.q, heads.n_heads, heads, q_norm, &table, place);
-                    self.rotate(&mut b.k, heads.n_kv_heads, heads, k_norm, &table, place);
+                    b.q = self.normed(q_norm, &b.q);
+                    b.k = self.normed(k_norm, &b.k);
+                    if let Some(rope) = rope {
+                        let table = &self.plan.ropes[rope.0];
+                        rotate(&mut b.q, heads.n_heads, heads, table, place);
+                        rotate(&mut b.k, heads.n_kv_heads, heads, table, place);
+                    }
                     let width = heads.n_kv_heads * heads.head_dim;
                     let rows = b.k.chunks(width).zip(b.v.chunks(width));
                     for (i, (k, v)) in rows.enumerate() {
                         self.cache.write(kv, place.row(i), k, v);
                     }
                 }
-                Op::Attention { kv, heads, scale, window } => {
-                    b.a = self.attention(kv, heads, scale, window, &b.q, place);
+                Op::Attention { kv, heads, scale, mask } => {
+                    b.a = self.attention(kv, heads, scale, mask, &b.q, place);
                 }
-                Op::Output { w, post } => self.add(w, post, &b.a, &mut b.x),
+                Op::Output { w, post, after } => self.add(w, [post, after], &b.a, &mut b.x),
                 Op::GateUp { norm, gate, up, act } => {
-                    let x = self.norm(norm, &b.x);
-                    b.h = self.linear(gate, &x);
-                    for (h, u) in b.h.iter_mut().zip(self.linear(up, &x)) {
-                        *h = twin::activate(act, *h) * u;
+                    let x = self.normed(norm, &b.x);
+                    b.h = self.linear(up, &x);
+                    match gate.map(|gate| self.linear(gate, &x)) {
+                        None => b.h.iter_mut().for_each(|h| *h = twin::activate(act, *h)),
+                        Some(gate) => {
+                            for (h, g) in b.h.iter_mut().zip(gate) {
+                                *h *= twin::activate(act, g);
+                            }
+                        }
                     }
                 }
-                Op::Down { w, post } => self.add(w, post, &b.h, &mut b.x),
+                Op::Down { w, post, after } => self.add(w, [post, after], &b.h, &mut b.x),
                 Op::Head { norm, w } => self.head(norm, w, &mut b.x, want),
             }
         }
@@ -70,12 +85,34 @@ impl ReferencePlayer {
         x
     }
 
+    /// What an encoder makes of the tokens' rows.
+    fn encode(&self, encoder: EncoderEmbed, x: &[f32], place: Place<'_>) -> Vec<f32> {
+        let mut x = x.to_vec();
+        let mut row = Vec::new();
+        for (i, x) in x.chunks_mut(self.plan.dims.dim).enumerate() {
+            let position = encoder.positions.map(|table| (table, place.row(i).pos));
+            for (table, at) in position.into_iter().chain(encoder.types.map(|table| (table, 0))) {
+                self.row(table, at, &mut row);
+                x.iter_mut().zip(&row).for_each(|(x, v)| *x += v);
+            }
+        }
+        self.norm(encoder.norm, &x)
+    }
+
+    fn normed(&self, norm: Option<Norm>, x: &[f32]) -> Vec<f32> {
+        norm.map_or_else(|| x.to_vec(), |norm| self.norm(norm, x))
+    }
+
     /// Norm over consecutive rows as wide as the gain.
     fn norm(&self, norm: Norm, x: &[f32]) -> Vec<f32> {
         let gain = self.vector(norm.gain);
+        let bias = norm.bias().map_or_else(Vec::new, |id| self.vector(id));
         let mut out = vec![0.0; x.len()];
         for (o, x) in out.chunks_mut(gain.len()).zip(x.chunks(gain.len())) {
-            twin::rms_norm(x, &gain, norm.eps, o);
+            match norm.kind {
+                NormKind::Rms => twin::rms_norm(x, &gain, norm.eps, o),
+                NormKind::Layer { .. } => twin::layer_norm(x, &gain, &bias, norm.eps, o),
+            }
         }
         out
     }
@@ -102,45 +139,29 @@ impl ReferencePlayer {
         out
     }
 
-    fn rotate(
-        &self,
-        rows: &mut [f32],
-        n_heads: usize,
-        heads: Heads,
-        norm: Option<Norm>,
-        table: &RopeTable,
-        place: Place<'_>,
-    ) {
-        if let Some(norm) = norm {
-            let normed = self.norm(norm, rows);
-            rows.copy_from_slice(&normed);
-        }
-        let mut cos_sin = vec![0.0; 2 * table.n_pairs()];
-        for (i, row) in rows.chunks_mut(n_heads * heads.head_dim).enumerate() {
-            table.cos_sin(place.row(i).pos, &mut cos_sin);
-            for head in row.chunks_mut(heads.head_dim) {
-                twin::rope(head, table.style, &cos_sin);
-            }
-        }
-    }
-
     fn attention(
         &self,
         kv: usize,
         heads: Heads,
         scale: f32,
-        window: Option<usize>,
+        mask: Mask,
         q: &[f32],
         place: Place<'_>,
     ) -> Vec<f32> {
         let Heads { n_heads, n_kv_heads, head_dim } = heads;
         let mut a = vec![0.0; q.len()];
+        let last = place.row((q.len() / (n_heads * head_dim)).saturating_sub(1)).pos;
         let rows = a.chunks_mut(n_heads * head_dim).zip(q.chunks(n_heads * head_dim));
         for (i, (a, q)) in rows.enumerate() {
             let at = place.row(i);
             let (keys, values) = self.cache.layer(kv, at.slot);
-            let end = at.pos + 1;
-            let start = window.map_or(0, |w| end.saturating_sub(w));
+            let (start, end) = match mask {
+                Mask::Causal { window } => {
+                    let end = at.pos + 1;
+                    (window.map_or(0, |w| end.saturating_sub(w)), end)
+                }
+                Mask::Full => (0, last + 1),
+            };
             for (h, (a, q)) in a.chunks_mut(head_dim).zip(q.chunks(head_dim)).enumerate() {
                 let kv_head = h / (n_heads / n_kv_heads);
                 let at = |p: usize| (p * n_kv_heads + kv_head) * head_dim;
@@ -152,12 +173,11 @@ impl ReferencePlayer {
         a
     }
 
-    fn add(&self, w: Linear, post: Option<Norm>, input: &[f32], x: &mut [f32]) {
-        let mut y = self.linear(w, input);
-        if let Some(post) = post {
-            y = self.norm(post, &y);
-        }
+    /// `x = after(x + post(W·input + b))`
+    fn add(&self, w: Linear, [post, after]: [Option<Norm>; 2], input: &[f32], x: &mut Vec<f32>) {
+        let y = self.normed(post, &self.linear(w, input));
         x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+        *x = self.normed(after, x);
     }
 
     fn head(&mut self, norm: Norm, w: Linear, x: &mut Vec<f32>, want: Want<'_>) {
@@ -173,5 +193,16 @@ impl ReferencePlayer {
         };
         let x = self.norm(norm, rows);
         self.logits = self.linear(w, &x);
+    }
+}
+
+/// Turns the heads of every row by the angle of its place.
+fn rotate(rows: &mut [f32], n_heads: usize, heads: Heads, table: &RopeTable, place: Place<'_>) {
+    let mut cos_sin = vec![0.0; 2 * table.n_pairs()];
+    for (i, row) in rows.chunks_mut(n_heads * heads.head_dim).enumerate() {
+        table.cos_sin(place.row(i).pos, &mut cos_sin);
+        for head in row.chunks_mut(heads.head_dim) {
+            twin::rope(head, table.style, &cos_sin);
+        }
     }
 }

@@ -9,7 +9,7 @@ mod forward;
 
 use std::task::{Context, Poll};
 
-use crate::check::{Bounds, check_slots};
+use crate::check::{Bounds, check_context, check_slots};
 use crate::job::{Draw, Input, Job, Place, RowAt, Want};
 use crate::plan::{Plan, WeightId};
 use crate::player::{Counters, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo};
@@ -35,7 +35,8 @@ pub fn loader(plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, Play
             ty: weight.ty.to_string(),
         });
     }
-    if config.kv == KvType::Q8_0 && !plan.dims.head_dim.is_multiple_of(32) {
+    check_context(plan, &config)?;
+    if plan.kv_type(config.kv) == KvType::Q8_0 && !plan.dims.head_dim.is_multiple_of(32) {
         return Err(PlayerError::Unsupported {
             device: DEVICE.into(),
             what: format!("a q8_0 cache for heads of {} elements", plan.dims.head_dim),
@@ -98,7 +99,7 @@ impl Player for ReferencePlayer {
     }
 
     fn max_rows(&self) -> usize {
-        MAX_ROWS
+        self.plan.max_rows(MAX_ROWS, self.config.n_ctx)
     }
 
     fn can_sample(&self, _: &Sampling) -> bool {
@@ -106,8 +107,8 @@ impl Player for ReferencePlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let bounds =
-            Bounds { plan: &self.plan, config: &self.config, max_rows: MAX_ROWS, device: DEVICE };
+        let (plan, config, max_rows) = (&self.plan, &self.config, self.max_rows());
+        let bounds = Bounds { plan, config, max_rows, device: DEVICE };
         let n_rows = bounds.check(job)?;
         self.counters.submits += 1;
         self.tokens.clear();

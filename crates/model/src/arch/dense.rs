@@ -2,7 +2,7 @@
 //! feed-forward with its norm and SiLU. Architectures of this shape say in their own files how they
 //! differ.
 
-use kernels::{Activation, Op, RopeStyle};
+use kernels::{Activation, Mask, Op, RopeStyle};
 
 use crate::Error;
 use crate::builder::Builder;
@@ -22,18 +22,24 @@ pub(crate) fn build(b: &mut Builder<'_>, dense: Dense) -> Result<(), Error> {
     let rope = b.rope(dense.rope, b.hyper.rope_theta, true)?;
     let heads = b.heads();
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
+    // Some embedding models are decoders that were trained on to look both ways.
+    let mask = match b.keys().is_causal()? {
+        Some(false) => Mask::Full,
+        _ => Mask::Causal { window: dense.window },
+    };
     let embedding = b.embed(1.0)?;
     for i in 0..b.hyper.n_layers {
-        let kv = b.kv_layer();
-        b.qkv(i)?;
+        let kv = b.kv_layer(mask);
+        let norm = b.norm(&format!("blk.{i}.attn_norm.weight"), b.hyper.dim)?;
+        b.qkv(i, Some(norm))?;
         let mut norm = |which: &str| match dense.head_norms {
             true => b.norm(&format!("blk.{i}.attn_{which}_norm.weight"), heads.head_dim).map(Some),
             false => Ok(None),
         };
         let (q_norm, k_norm) = (norm("q")?, norm("k")?);
-        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope });
-        b.push(Op::Attention { kv, heads, scale, window: dense.window });
-        b.output(i, None)?;
+        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: Some(rope) });
+        b.push(Op::Attention { kv, heads, scale, mask });
+        b.output(i, None, None)?;
         b.feed_forward(i, Activation::Silu, None)?;
     }
     b.head(embedding)

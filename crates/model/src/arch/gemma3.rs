@@ -3,7 +3,7 @@
 //!
 //! Source: Gemma Team 2025 (arXiv:2503.19786). Gains in files already contain the paper's `1 +`.
 
-use kernels::{Activation, Op, RopeStyle};
+use kernels::{Activation, Mask, Op, RopeStyle};
 
 use crate::Error;
 use crate::builder::Builder;
@@ -39,14 +39,16 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
             true => (local, b.hyper.sliding_window),
             false => (global, None),
         };
-        let kv = b.kv_layer();
-        b.qkv(i)?;
+        let mask = Mask::Causal { window };
+        let kv = b.kv_layer(mask);
+        let norm = b.norm(&format!("blk.{i}.attn_norm.weight"), dim)?;
+        b.qkv(i, Some(norm))?;
         let q_norm = Some(b.norm(&format!("blk.{i}.attn_q_norm.weight"), heads.head_dim)?);
         let k_norm = Some(b.norm(&format!("blk.{i}.attn_k_norm.weight"), heads.head_dim)?);
-        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope });
-        b.push(Op::Attention { kv, heads, scale, window });
+        b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: Some(rope) });
+        b.push(Op::Attention { kv, heads, scale, mask });
         let post = Some(b.norm(&format!("blk.{i}.post_attention_norm.weight"), dim)?);
-        b.output(i, post)?;
+        b.output(i, post, None)?;
         let post = Some(b.norm(&format!("blk.{i}.post_ffw_norm.weight"), dim)?);
         b.feed_forward(i, Activation::GeluTanh, post)?;
     }

@@ -102,6 +102,23 @@ pub fn byte_level(pre: &str) -> Metadata {
     metadata
 }
 
+/// A WordPiece vocabulary: the special tokens, some words and pieces.
+pub fn word_piece() -> Metadata {
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    let words = ["▁a", "▁b", "▁ab", "▁hello", "▁!", "▁漢", "a", "b", "aa", "aaaa", "ll", "o", "▁"];
+    let tokens: Vec<String> = special.iter().chain(&words).map(|t| (*t).to_owned()).collect();
+    let mut types = vec![3; special.len()];
+    types.resize(tokens.len(), 1);
+    let mut metadata = Metadata::new();
+    metadata.insert("tokenizer.ggml.model", Value::String("bert".into()));
+    metadata.insert("tokenizer.ggml.tokens", strings(&tokens));
+    metadata.insert("tokenizer.ggml.token_type", Value::Array(Array::I32(types)));
+    for (key, id) in [("unknown", 1), ("bos", 2), ("seperator", 3)] {
+        metadata.insert(format!("tokenizer.ggml.{key}_token_id"), Value::U32(id));
+    }
+    metadata
+}
+
 /// A SentencePiece vocabulary: the usual first three tokens, all bytes, and some words.
 pub fn sentence_piece() -> Metadata {
     let mut tokens = vec!["<unk>".to_owned(), "<s>".to_owned(), "</s>".to_owned()];

@@ -60,7 +60,7 @@ impl State {
     }
 
     /// The fields that every request has.
-    fn common(&self) -> Map<String, Value> {
+    pub fn common(&self) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("model".into(), self.model.clone().into());
         if !self.options.is_empty() {

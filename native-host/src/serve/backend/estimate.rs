@@ -29,7 +29,8 @@ pub struct Estimate {
     pub gpu_layers: Option<usize>,
 }
 
-/// Rows of a chunk of a prompt, which activations are sized for: the larger of both players'.
+/// Rows of a chunk of a prompt, which activations are sized for: the larger of both players'. Where
+/// texts are read in both directions, a chunk is a text.
 const CHUNK_ROWS: u64 = 256;
 /// Rows of each width of the residual stream that players keep (input, output, normed, next).
 const STREAM_ROWS: u64 = 4;
@@ -50,6 +51,9 @@ pub fn estimate(
         let memory = Memory { host: bytes(plan, config), device: 0 };
         Estimate { memory, gpu_layers: layers }
     };
+    if !plan.is_causal() {
+        return on_machine(Some(0)); // there are no graphics kernels for it
+    }
     let Place::Device { bytes: have } = place else {
         return on_machine((wanted < all).then_some(wanted));
     };
@@ -82,12 +86,15 @@ fn weights(plan: &Plan) -> u64 {
 
 fn cache(plan: &Plan, config: &PlayerConfig) -> u64 {
     let positions = (config.n_ctx as u64).saturating_mul(config.n_slots.max(1) as u64);
-    let row = |op: &Op| match op {
-        Op::RopeKv { heads, .. } => 2 * kv_row(config.kv, heads.n_kv_heads * heads.head_dim),
-        _ => 0,
-    };
-    let rows = plan.ops.iter().map(row).fold(0, u64::saturating_add);
-    rows.saturating_mul(positions)
+    let mut rows = vec![0; plan.n_kv_layers];
+    for op in &plan.ops {
+        if let Op::RopeKv { kv, heads, .. } = op
+            && let Some(row) = rows.get_mut(*kv)
+        {
+            *row = 2 * kv_row(plan.kv_type(config.kv), heads.n_kv_heads * heads.head_dim);
+        }
+    }
+    rows.into_iter().fold(0, u64::saturating_add).saturating_mul(positions)
 }
 
 fn kv_row(kv: KvType, width: usize) -> u64 {
@@ -101,15 +108,17 @@ fn scratch(plan: &Plan, config: &PlayerConfig) -> u64 {
     for op in &plan.ops {
         match op {
             Op::Qkv { q, k, v, .. } => qkv = qkv.max(2 * n_rows(q.w) + n_rows(k.w) + n_rows(v.w)),
-            Op::GateUp { gate, .. } => h = h.max(n_rows(gate.w)),
+            Op::GateUp { up, .. } => h = h.max(n_rows(up.w)),
             _ => {}
         }
     }
     let row = STREAM_ROWS * plan.dims.dim as u64 + qkv + h;
     let n_logits = if plan.gives_logits() { config.n_slots.max(1) as u64 + 1 } else { 0 };
     let angles = plan.ropes.iter().map(|rope| 2 * rope.n_pairs() as u64).sum::<u64>();
-    let floats = CHUNK_ROWS * row
-        + n_logits.saturating_mul(plan.dims.n_vocab as u64)
-        + angles.saturating_mul(config.n_ctx as u64);
+    let rows = plan.max_rows(CHUNK_ROWS as usize, config.n_ctx) as u64;
+    let floats = rows
+        .saturating_mul(row)
+        .saturating_add(n_logits.saturating_mul(plan.dims.n_vocab as u64))
+        .saturating_add(angles.saturating_mul(config.n_ctx as u64));
     floats.saturating_mul(size_of::<f32>() as u64)
 }
