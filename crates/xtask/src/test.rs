@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything the project's CI runs, cheap checks first.
 //!
 //! One table of steps; each has a name for `--only` and the steps it stands on. The order is by
-//! cost, so that a misplaced comma fails after seconds and not after the browser tests.
+//! cost, so that a misplaced comma fails after seconds and not after the browser tests. One thing
+//! comes before its turn: the page, because the native program that is compiled next contains it.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -47,6 +48,8 @@ const STEPS: [Step; 15] = [
     Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
     Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
     Step { name: "clippy", what: "lints, natively", needs: &[], run: clippy },
+    Step { name: "wasm", what: "the modules and their sizes", needs: &["setup"], run: wasm },
+    Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
     Step { name: "build", what: "compile all tests, once", needs: &[], run: build },
     Step { name: "unit", what: "unit tests of every crate", needs: &["build"], run: unit },
     Step {
@@ -62,9 +65,7 @@ const STEPS: [Step; 15] = [
         needs: &[],
         run: |_| aarch64::run(),
     },
-    Step { name: "wasm", what: "the modules and their sizes", needs: &["setup"], run: wasm },
     Step { name: "clippy-web", what: "lints, for wasm", needs: &["setup"], run: clippy_web },
-    Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
     Step { name: "serve", what: "the built page over HTTP", needs: &["www"], run: served },
     Step {
         name: "tests",

@@ -33,6 +33,11 @@ const TITLES: Readonly<Record<string, string>> = {
   "net.cors": "The server does not allow browsers to download this",
   "net.refused": "The address cannot be reached",
   "net.cut": "The download broke off",
+  "server.gone": "The server does not answer",
+  "server.busy": "The server is busy",
+  "server.token": "The server asks for a token",
+  "server.missing": "The server does not have this model any more",
+  "server.error": "The server could not do it",
   "store.full": "Not enough storage for this model",
   "store.locked": "The file is in use in another tab",
   "ctx.full": "This chat is longer than the model can read",
@@ -89,8 +94,8 @@ export class ProgressCard {
   #shownAt = 0;
   #spoken = 0;
 
-  constructor(name: string, onCancel: () => void) {
-    this.#title.textContent = `Getting ${name}`;
+  constructor(name: string, onCancel: () => void, title = `Getting ${name}`) {
+    this.#title.textContent = title;
     this.node = el(
       "section",
       { class: "card", "aria-label": `Loading ${name}`, "data-ui": "model.progress" },
