@@ -17,10 +17,13 @@ use crate::process;
 use crate::report::{Report, Tally};
 use crate::setup::{self, WASM_TARGET};
 use crate::web::{self, Form};
-use crate::{aarch64, serve, tidy, tools};
+use crate::{aarch64, python, serve, tidy, tools};
 
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// Longest time of the deploy step, which takes seconds.
+const DEPLOY_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Longest time of the kernels' check in node, which takes seconds.
 const KERNELS_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -43,7 +46,7 @@ struct Step {
     run: fn(&Built) -> Result<Tally>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "setup", what: "find or install what the rest needs", needs: &[], run: setup },
     Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
     Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
@@ -72,6 +75,12 @@ const STEPS: [Step; 15] = [
         what: "goldens, players, the command line",
         needs: &["build"],
         run: integration,
+    },
+    Step {
+        name: "deploy",
+        what: "container files, by schema and against a server",
+        needs: &["build"],
+        run: deploy,
     },
     Step { name: "e2e", what: "Chromium end to end", needs: &["www", "build"], run: e2e },
 ];
@@ -274,6 +283,20 @@ fn e2e(built: &Built) -> Result<Tally> {
         tally.add(harness::run_script(&name, &mut command, E2E_LIMIT)?);
     }
     Ok(tally)
+}
+
+/// The files of `native-host/deploy`. Their readers come as Python packages that bring their
+/// schemas; without Python or a network the step is skipped.
+fn deploy(built: &Built) -> Result<Tally> {
+    let folder = process::root().join("tests/deploy");
+    let python = match python::environment("deploy", &folder.join("requirements.txt")) {
+        Ok(python) => python,
+        Err(why) => return Ok(Tally::skip(format!("deploy: {why:#}"))),
+    };
+    let mut command = process::program(python);
+    command.arg(folder.join("check.py")).envs(built.envs()?);
+    command.env("INGLE_SEEDED", seeded_models(built)?);
+    harness::run_script("deploy", &mut command, DEPLOY_LIMIT)
 }
 
 /// Writes the seeded models beside the program that makes them.

@@ -289,9 +289,6 @@ export class App {
 
   #showChoices(): void {
     showChoices(this.#choices, this.#actions);
-    // The page of a new chat lists them too; what is on its way there is left alone.
-    if (this.#conversation.isEmpty && !this.#host.isLoading && !this.#host.current)
-      this.#showStart();
   }
 
   #openSwitcher(): void {

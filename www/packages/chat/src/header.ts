@@ -42,8 +42,10 @@ export function showGauge(used: number | null, total: number): void {
   if (hidden) return;
   const bar = byId<HTMLProgressElement>("gauge-bar");
   bar.max = total;
-  bar.value = used;
-  byId("gauge-text").textContent = `${count(used)} of ${count(total)} tokens`;
+  // A server that lets the oldest go counts on.
+  const held = Math.min(used, total);
+  bar.value = held;
+  byId("gauge-text").textContent = `${count(held)} of ${count(total)} tokens`;
 }
 
 export async function showStorage(): Promise<void> {

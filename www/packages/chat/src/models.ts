@@ -86,7 +86,7 @@ export function noModelView(choices: Choices, actions: ModelActions): HTMLElemen
     {},
     el("h1", {}, promise),
     el("p", { class: "lead" }, lead),
-    ...servedPart(choices, actions, "card"),
+    el("div", { class: "served" }, ...servedPart(choices, actions, "card")),
     el(
       "section",
       { class: "card", "aria-labelledby": "bring" },
@@ -149,16 +149,18 @@ export function openSwitcher(choices: Choices, actions: ModelActions): void {
   const heading = choices.served ? [el("h3", {}, "In this browser")] : [];
   const dialog = openDialog(
     "Choose a model",
-    ...servedPart(choices, closing, "plain"),
+    ...servedPart(choices, closing, "dialog"),
     ...(stored.length > 0 ? [...heading, list] : []),
     ...addModelForm(actions, close),
   );
 }
 
-/** Fills the lists in the sidebar. */
+/** Fills the lists in the sidebar, and the one on the page of a new chat. */
 export function showChoices(choices: Choices, actions: ModelActions): void {
   const { stored } = choices;
-  byId("served").replaceChildren(...servedPart(choices, actions, "plain"));
+  byId("served").replaceChildren(...servedPart(choices, actions, "side"));
+  const card = byId("col").querySelector(".served");
+  card?.replaceChildren(...servedPart(choices, actions, "card"));
   byId("stored").replaceChildren(...stored.map((model) => storedRow(model, choices, actions)));
   byId("stored-none").hidden = stored.length > 0;
 }

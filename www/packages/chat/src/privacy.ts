@@ -64,7 +64,7 @@ export function openLedger(info: EngineInfo | null): void {
   openDialog(
     "Privacy",
     ...(server ? [note(WITH_SERVER), note(toServer(server.host, asked))] : [note(WITHOUT_SERVER)]),
-    note(`Since its start this page made ${plural(total())}.`),
+    note(`Since its start this page made ${plural(total())}${atStart()}.`),
     ...(rows.length === 0
       ? []
       : [el("table", { class: "ledger" }, head, el("tbody", {}, ...rows))]),
@@ -73,6 +73,10 @@ export function openLedger(info: EngineInfo | null): void {
         "and extensions can see this page.",
     ),
   );
+}
+
+function atStart(): string {
+  return before === 0 ? "" : `, and ${before} to the server while it started`;
 }
 
 const WITHOUT_SERVER =

@@ -19,7 +19,7 @@ export interface ServedList {
 export function servedPart(
   choices: Choices,
   actions: ModelActions,
-  form: "card" | "plain",
+  form: "card" | "dialog" | "side",
 ): HTMLElement[] {
   const { served, current } = choices;
   if (!served) return [];
@@ -39,7 +39,7 @@ export function servedPart(
   );
   const list = rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
   const parts = [...list, ...remark(served)];
-  if (form === "plain") return [el("h3", {}, title), ...parts];
+  if (form !== "card") return [el(form === "side" ? "h2" : "h3", {}, title), ...parts];
   const heading = el("h2", { class: "h3" }, title);
   return [el("section", { class: "card", "aria-label": title }, heading, ...parts)];
 }

@@ -28,7 +28,7 @@ export const keyOfServed = (name: string): string => `served:${name}`;
 /** Type and size, as far as the server says them. */
 export function noteOf({ size, details }: Served): string {
   const type = details?.quantization_level;
-  return type ? `${type}, ${bytes(size)}` : bytes(size);
+  return type && type !== "unknown" ? `${type}, ${bytes(size)}` : bytes(size);
 }
 
 /** A model that the server has loaded; it loads it again by itself after a pause. */
@@ -37,7 +37,6 @@ export class ServedModel implements ChatModel {
   readonly templateNote = null;
   /** A piece is mostly a token, but the server does not say so. */
   readonly countsTokens = false;
-  readonly details = "";
 
   constructor(
     readonly client: Client,
@@ -53,6 +52,10 @@ export class ServedModel implements ChatModel {
 
   get title(): string {
     return this.served.name.replace(/:latest$/, "");
+  }
+
+  get details(): string {
+    return `Answers are computed by the server at ${this.client.host}`;
   }
 
   get note(): string {

@@ -21,8 +21,7 @@ export class Server {
     const isHere = LOOPBACK.test(location.hostname);
     this.title = isHere ? "On this computer (server)" : `On ${host}`;
     this.where = isHere ? hereAt(host) : elsewhereAt(host);
-    const place = isHere ? "on this computer" : `at ${host}`;
-    this.#status = `Computed ${place} by ingle ${version}`;
+    this.#status = `${isHere ? "On this computer" : `At ${host}`}, by ingle ${version}`;
   }
 
   /** Null for a page from a static host. Nothing is asked to find out. */
