@@ -9,8 +9,8 @@ use crate::client::{self, Client, ClientError, Progress};
 use crate::failure::Failure;
 use crate::interrupt;
 
-/// `ingle pull`. Fetching needs no server that goes on afterwards, so where none runs, one does this
-/// and ends: a container fills its store by it before it starts.
+/// `ingle pull`. Fetching needs no server that goes on afterwards, so where none runs, one does
+/// this and ends: a container fills its store by it before it starts.
 pub fn pull_command(args: &PullArgs) -> Result<(), Failure> {
     interrupt::listen();
     client::block_on(async {

@@ -100,7 +100,8 @@ export async function slowRoad(origin) {
   const held = new Set();
   const proxy = http.createServer((request, response) => {
     const { method, url, headers } = request;
-    const onward = http.request({ host: "127.0.0.1", port, method, path: url, headers }, (answer) => {
+    const options = { host: "127.0.0.1", port, method, path: url, headers };
+    const onward = http.request(options, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       if (!road.holds || url !== "/api/chat") return answer.pipe(response);
       held.add(response);

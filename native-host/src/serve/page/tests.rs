@@ -1,5 +1,7 @@
 //! Answers of a page that is packed into the program, and of a program without one.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use api::http::{Body, Headers, Method, Request, Response};
 use miniz_oxide::deflate::compress_to_vec;
 

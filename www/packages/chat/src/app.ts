@@ -7,22 +7,14 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { byId, openDrawer } from "./dom.js";
-import { showComing, showDevice, showGauge, showModel, showStatus, showStorage } from "./header.js";
+import { showComing, showDevice, showGauge, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
 import type { ChatModel } from "./model.js";
-import {
-  acceptDrops,
-  acceptPicks,
-  type Choices,
-  noModelView,
-  openSwitcher,
-  pickFile,
-  readyView,
-  showChoices,
-} from "./models.js";
+import { acceptDrops, acceptPicks, noModelView, pickFile, readyView } from "./models.js";
 import { countRequests, openLedger, showRequests } from "./privacy.js";
-import { askForToken, type ServedList } from "./server/list.js";
+import { askForToken } from "./server/list.js";
 import { loadSettings, openSetup } from "./settings.js";
+import { Shelf } from "./shelf.js";
 
 /** The worker has ended: every call that waited fails with one of these. */
 const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"]);
@@ -46,10 +38,9 @@ export class App {
     load: (source: AnySource) => void this.load(source),
     remove: (model: StoredModel) => void this.#remove(model),
   };
+  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#bench.offer(models));
   /** A message sent before the model was ready. */
   #waiting: { text: string; line: (text: string) => void } | null = null;
-  #stored: StoredModel[] = [];
-  #served: ServedList | null = null;
   #noted = false;
   /** The conversation's title, while another page is shown. */
   #chatTitle = document.title;
@@ -73,7 +64,7 @@ export class App {
     byId("to-bench").toggleAttribute("aria-current", isBench);
     if (isBench) {
       this.#chat.stop();
-      this.#bench.offer(this.#stored);
+      this.#bench.offer(this.#shelf.choices.stored);
     }
     byId("skip").textContent = isBench ? "Skip to the page" : "Skip to the message box";
     if (isBench) this.#chatTitle = document.title;
@@ -82,16 +73,12 @@ export class App {
 
   async #begin(): Promise<void> {
     showStatus("Starting");
-    const [failure] = await Promise.all([this.#startEngine(), this.#listServed()]);
+    const [failure] = await Promise.all([this.#startEngine(), this.#shelf.listServed()]);
     // Loading ingle itself is not counted: what comes after its start is.
     countRequests(this.#host.server?.client ?? null);
     this.#showFigures();
-    await this.#listStored();
-    if (failure) {
-      const again = { label: "Reload", run: () => location.reload() };
-      this.#conversation.addCard(errorCard(failure, "ingle could not start", [again]));
-      return;
-    }
+    await this.#shelf.listStored();
+    if (failure) return this.#notStarted(failure);
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
   }
@@ -101,6 +88,15 @@ export class App {
     return this.#host.engine().then(
       () => null,
       (error: unknown) => EngineError.from(error),
+    );
+  }
+
+  #notStarted(failure: EngineError): void {
+    const again = { label: "Reload", run: () => location.reload() };
+    this.#conversation.addCard(
+      failure.code === "engine.insecure" && this.#host.server
+        ? noteCard("Models run on the server only", failure.message)
+        : errorCard(failure, "ingle could not start", [again]),
     );
   }
 
@@ -121,7 +117,7 @@ export class App {
     this.#conversation.show(
       current
         ? readyView(current, (text) => this.#composer.sendText(text))
-        : noModelView(this.#choices, this.#actions),
+        : noModelView(this.#shelf.choices, this.#actions),
     );
   }
 
@@ -133,7 +129,7 @@ export class App {
     const title = "served" in source ? `Loading ${name} ${place}` : undefined;
     const card = new ProgressCard(name, () => this.#host.cancelLoad(), title);
     if (this.#conversation.isEmpty)
-      this.#conversation.show(noModelView(this.#choices, this.#actions));
+      this.#conversation.show(noModelView(this.#shelf.choices, this.#actions));
     this.#conversation.addCard(card.node);
     card.node.scrollIntoView({ block: "nearest" });
     showComing(name);
@@ -144,8 +140,10 @@ export class App {
     } catch (error) {
       card.node.remove();
       this.#loadFailed(EngineError.from(error), source);
+      // It may have gone, and others may have come.
+      if ("served" in source) void this.#shelf.listServed();
     }
-    await this.#listStored();
+    await this.#shelf.listStored();
   }
 
   #progress(card: ProgressCard, progress: Progress): void {
@@ -183,7 +181,7 @@ export class App {
     };
     const other: Action =
       "served" in source
-        ? { label: "Choose another model", run: () => this.#openSwitcher() }
+        ? { label: "Choose another model", run: () => this.#shelf.openSwitcher() }
         : { label: "Choose another file", run: pickFile };
     const retry = /^(net|gpu|engine|server)\./.test(error.code);
     const first = error.code === "server.token" ? this.#tokenThen(again.run) : again;
@@ -201,7 +199,7 @@ export class App {
 
   #waysOn({ code }: EngineError): Action[] {
     const name = this.#host.lastName;
-    const other: Action = { label: "Choose another model", run: () => this.#openSwitcher() };
+    const other: Action = { label: "Choose another model", run: () => this.#shelf.openSwitcher() };
     if (code.startsWith("server.")) {
       const { current } = this.#host;
       const again = () => void (current && this.#chat.again(current));
@@ -229,11 +227,6 @@ export class App {
       run: () => void this.load({ name: name ?? "" }),
     };
     this.#conversation.addCard(errorCard(error, "The model stopped", name === null ? [] : [again]));
-  }
-
-  get #choices(): Choices {
-    const current = this.#host.current?.key ?? null;
-    return { stored: this.#stored, served: this.#served, current };
   }
 
   /** Returns whether the text was taken. */
@@ -266,33 +259,7 @@ export class App {
     } catch (error) {
       this.#conversation.addCard(errorCard(error as EngineError, "The model was not deleted", []));
     }
-    await this.#listStored();
-  }
-
-  async #listStored(): Promise<void> {
-    this.#stored = await this.#host.stored().catch(() => []);
-    this.#bench.offer(this.#stored);
-    this.#showChoices();
-    await showStorage();
-  }
-
-  async #listServed(): Promise<void> {
-    const { server } = this.#host;
-    if (!server) return;
-    const refresh = () => void this.#listServed();
-    this.#served = await server.models().then(
-      (models) => ({ server, models, error: null, refresh }),
-      (error: unknown) => ({ server, models: [], error: EngineError.from(error), refresh }),
-    );
-    this.#showChoices();
-  }
-
-  #showChoices(): void {
-    showChoices(this.#choices, this.#actions);
-  }
-
-  #openSwitcher(): void {
-    openSwitcher(this.#choices, this.#actions);
+    await this.#shelf.listStored();
   }
 
   /** Says once what is not as it could be. */
@@ -321,8 +288,8 @@ export class App {
   #listen(): void {
     const on = (id: string, run: () => void) => byId(id).addEventListener("click", run);
     on("new-chat", () => this.newChat());
-    on("add-model", () => this.#openSwitcher());
-    on("model", () => this.#openSwitcher());
+    on("add-model", () => this.#shelf.openSwitcher());
+    on("model", () => this.#shelf.openSwitcher());
     on("setup", () => openSetup(this.#settings));
     on("private", () => void this.#host.refresh().then((info) => openLedger(info)));
     on("menu", openDrawer);

@@ -15,6 +15,7 @@ export interface Action {
 /** Titles of the errors a person can meet; what is not listed is named after what was tried. */
 const TITLES: Readonly<Record<string, string>> = {
   "engine.old": "This browser is too old for ingle",
+  "engine.insecure": "This page cannot run models",
   "engine.crash": "The model stopped unexpectedly",
   "engine.killed": "The browser ended the model",
   "engine.module": "ingle was not loaded completely",

@@ -7,6 +7,8 @@ import { showRequests } from "./privacy.js";
 
 /** The figures around the conversation: model, device, context, storage. */
 
+const NO_ENGINE = "This tab runs no models";
+
 export function showStatus(text: string): void {
   byId("status").textContent = text;
 }
@@ -29,7 +31,7 @@ export function showDevice(engine: EngineInfo | null, model: ChatModel | null): 
   byId("private").classList.toggle("remote", kind === "elsewhere");
   byId("private-icon").className = kind === "elsewhere" ? "i i-warn" : "i i-safe";
   showRequests(engine?.requests.length ?? 0, false);
-  showStatus(model?.status ?? (engine ? deviceName(engine.device) : ""));
+  showStatus(model?.status ?? (engine ? deviceName(engine.device) : NO_ENGINE));
   byId("status").title = model?.details ?? engine?.adapter ?? "";
   byId("held").textContent = model?.heldBytes ? `${bytes(model.heldBytes)} in use` : "";
 }

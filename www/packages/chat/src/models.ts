@@ -133,8 +133,14 @@ export function readyView(model: ChatModel, send: (text: string) => void): HTMLE
   );
 }
 
-/** The model switcher: what is here, and the ways to bring another. */
-export function openSwitcher(choices: Choices, actions: ModelActions): void {
+/**
+ * The model switcher: what is here, and the ways to bring another. What it returns shows a newer
+ * list of the server's models.
+ */
+export function openSwitcher(
+  choices: Choices,
+  actions: ModelActions,
+): (choices: Choices) => void {
   const close = () => dialog.close();
   const closing: ModelActions = {
     load: (source) => {
@@ -147,12 +153,14 @@ export function openSwitcher(choices: Choices, actions: ModelActions): void {
   const rows = stored.map((model) => storedRow(model, choices, closing, close));
   const list = el("ul", { class: "stored", "aria-label": "Models in this browser" }, ...rows);
   const heading = choices.served ? [el("h3", {}, "In this browser")] : [];
+  const served = el("div", { class: "part" }, ...servedPart(choices, closing, "dialog"));
   const dialog = openDialog(
     "Choose a model",
-    ...servedPart(choices, closing, "dialog"),
+    served,
     ...(stored.length > 0 ? [...heading, list] : []),
     ...addModelForm(actions, close),
   );
+  return (newer) => served.replaceChildren(...servedPart(newer, closing, "dialog"));
 }
 
 /** Fills the lists in the sidebar, and the one on the page of a new chat. */
@@ -172,9 +180,9 @@ function storedRow(
   close = () => {},
 ): HTMLElement {
   const title = model.name.replace(/\.gguf$/i, "");
-  const use = useButton(title, model.name, bytes(model.bytes), keyOfFile(model.name) === current, () =>
-    actions.load({ name: model.name }),
-  );
+  const inUse = keyOfFile(model.name) === current;
+  const load = () => actions.load({ name: model.name });
+  const use = useButton(title, model.name, bytes(model.bytes), inUse, load);
   const remove = el(
     "button",
     {

@@ -8,8 +8,9 @@ import type { Server } from "./server.js";
 /** The server's models as they are known now. */
 export interface ServedList {
   readonly server: Server;
-  readonly models: readonly Served[];
-  /** Why the list is not known. */
+  /** Null until the first answer. */
+  readonly models: readonly Served[] | null;
+  /** Why there is no list. */
   readonly error: EngineError | null;
   /** Asks again. */
   readonly refresh: () => void;
@@ -24,7 +25,7 @@ export function servedPart(
   const { served, current } = choices;
   if (!served) return [];
   const { title } = served.server;
-  const rows = served.models.map((model) =>
+  const rows = (served.models ?? []).map((model) =>
     el(
       "li",
       {},
@@ -54,7 +55,7 @@ function remark({ server, models, error, refresh }: ServedList): HTMLElement[] {
     return [facts("The server asks for a token."), button("Give the token", ask)];
   }
   if (error) return [facts(error.message), button("Try again", refresh)];
-  if (models.length > 0) return [];
+  if (models === null || models.length > 0) return [];
   return [facts("The server has no models yet. `ingle pull` and `ingle create` bring one.")];
 }
 

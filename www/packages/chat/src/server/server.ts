@@ -57,7 +57,9 @@ function hereAt(host: string): Where {
     kind: "computer",
     chip: "On this computer",
     promise: "Ask something. It stays on this computer.",
-    lead: `The server at ${host} runs the model on this computer. What you type is sent to it alone.`,
+    lead:
+      `The server at ${host} runs the model on this computer. ` +
+      "What you type is sent to it alone.",
     waiting: "Waiting for the server",
   };
 }
