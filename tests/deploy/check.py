@@ -264,10 +264,7 @@ def a_replica_fills_its_store_before_it_starts():
             pull = pod()["initContainers"][0]
             args = [arg.replace("$(MODEL)", name) for arg in pull["args"]]
             store = {"OLLAMA_MODELS": folder / "models", "HOME": folder / "models"}
-            run(
-                [*args, "--insecure"],
-                environment(pull, **store, OLLAMA_HOST=f"0.0.0.0:{USUAL_PORT}"),
-            )
+            run([*args, "--insecure"], environment(pull, **store))
         with Server(folder) as server:
             token = {"Authorization": f"Bearer {TOKEN}"}
             status, text = server.get("/api/tags", token)
