@@ -19,6 +19,7 @@ pub use types::{Generated, ListModel, Listed, Message, Process, Processes, Progr
 use std::any::Any;
 use std::future::Future;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,6 +40,19 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let runtime =
         runtime.map_err(|source| Failure::Input { what: "the system's event queue", source })?;
     runtime.block_on(work)
+}
+
+/// What a server with `INGLE_TOKEN` wants to see, if the variable is set here too.
+fn token() -> Result<Option<HeaderValue>, ClientError> {
+    let token = std::env::var("INGLE_TOKEN").unwrap_or_default();
+    let token = token.trim().trim_matches(['"', '\'']).trim();
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+        ClientError::Setup("INGLE_TOKEN has characters that a header cannot carry".to_owned())
+    })?;
+    Ok(Some(value))
 }
 
 /// A server that can be asked.
@@ -67,7 +81,11 @@ impl Client {
         // An error says that one is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let agent = concat!("ingle/", env!("CARGO_PKG_VERSION"));
-        let http = reqwest::Client::builder().user_agent(agent).build();
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token()? {
+            headers.insert(AUTHORIZATION, token);
+        }
+        let http = reqwest::Client::builder().user_agent(agent).default_headers(headers).build();
         let http = http.map_err(|error| ClientError::Setup(error.to_string()))?;
         Ok(Client { http, host, _server: None })
     }

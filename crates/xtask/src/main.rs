@@ -8,6 +8,7 @@ mod bench;
 mod dist;
 mod harness;
 mod process;
+mod python;
 mod report;
 mod serve;
 mod setup;

@@ -41,6 +41,11 @@ pub fn run(args: &Args) -> Result<()> {
     let address = address(server.addr.port(), model.as_deref())?;
     println!("\nThe chat page is served on this machine at\n\n    {address}\n");
     println!("Your files and words stay in the browser tab. End with Ctrl-C.");
+    if !args.page_only {
+        println!(
+            "`target/release/ingle serve` serves the same page, and models of its own besides."
+        );
+    }
     if !args.no_open && env::var_os("CI").is_none() {
         open(&address);
     }

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything the project's CI runs, cheap checks first.
 //!
 //! One table of steps; each has a name for `--only` and the steps it stands on. The order is by
-//! cost, so that a misplaced comma fails after seconds and not after the browser tests.
+//! cost, so that a misplaced comma fails after seconds and not after the browser tests. One thing
+//! comes before its turn: the page, because the native program that is compiled next contains it.
 
 use std::cell::OnceCell;
 use std::fs;
@@ -16,10 +17,13 @@ use crate::process;
 use crate::report::{Report, Tally};
 use crate::setup::{self, WASM_TARGET};
 use crate::web::{self, Form};
-use crate::{aarch64, serve, tidy, tools};
+use crate::{aarch64, python, serve, tidy, tools};
 
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// Longest time of the deploy step, which takes seconds.
+const DEPLOY_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Longest time of the kernels' check in node, which takes seconds.
 const KERNELS_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -42,11 +46,13 @@ struct Step {
     run: fn(&Built) -> Result<Tally>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "setup", what: "find or install what the rest needs", needs: &[], run: setup },
     Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
     Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
     Step { name: "clippy", what: "lints, natively", needs: &[], run: clippy },
+    Step { name: "wasm", what: "the modules and their sizes", needs: &["setup"], run: wasm },
+    Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
     Step { name: "build", what: "compile all tests, once", needs: &[], run: build },
     Step { name: "unit", what: "unit tests of every crate", needs: &["build"], run: unit },
     Step {
@@ -62,15 +68,19 @@ const STEPS: [Step; 15] = [
         needs: &[],
         run: |_| aarch64::run(),
     },
-    Step { name: "wasm", what: "the modules and their sizes", needs: &["setup"], run: wasm },
     Step { name: "clippy-web", what: "lints, for wasm", needs: &["setup"], run: clippy_web },
-    Step { name: "www", what: "TypeScript: types, tests, packages", needs: &["wasm"], run: www },
     Step { name: "serve", what: "the built page over HTTP", needs: &["www"], run: served },
     Step {
         name: "tests",
         what: "goldens, players, the command line",
         needs: &["build"],
         run: integration,
+    },
+    Step {
+        name: "deploy",
+        what: "container files, by schema and against a server",
+        needs: &["build"],
+        run: deploy,
     },
     Step { name: "e2e", what: "Chromium end to end", needs: &["www", "build"], run: e2e },
 ];
@@ -273,6 +283,20 @@ fn e2e(built: &Built) -> Result<Tally> {
         tally.add(harness::run_script(&name, &mut command, E2E_LIMIT)?);
     }
     Ok(tally)
+}
+
+/// The files of `native-host/deploy`. Their readers come as Python packages that bring their
+/// schemas; without Python or a network the step is skipped.
+fn deploy(built: &Built) -> Result<Tally> {
+    let folder = process::root().join("tests/deploy");
+    let python = match python::environment("deploy", &folder.join("requirements.txt")) {
+        Ok(python) => python,
+        Err(why) => return Ok(Tally::skip(format!("deploy: {why:#}"))),
+    };
+    let mut command = process::program(python);
+    command.arg(folder.join("check.py")).envs(built.envs()?);
+    command.env("INGLE_SEEDED", seeded_models(built)?);
+    harness::run_script("deploy", &mut command, DEPLOY_LIMIT)
 }
 
 /// Writes the seeded models beside the program that makes them.

@@ -93,6 +93,12 @@ impl ClientError {
         if let Some(message) = value.as_ref().and_then(message_of) {
             return ClientError::Refused { status, message };
         }
+        if status == 401 {
+            // What answers `HEAD` has no words of its own.
+            let message =
+                format!("the server at {address} asks for a token; set INGLE_TOKEN to it");
+            return ClientError::Refused { status, message };
+        }
         let shown: String = text.trim().chars().take(MAX_SHOWN).collect();
         let reason = match shown.is_empty() {
             true => format!("status {status}"),

@@ -23,8 +23,8 @@ use crate::{load, serve, term};
 /// this program may leave a pipe open and never write to it; waiting for ever would be a hang.
 const PIPE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Starts a server in this process, for stored models.
-const SPAWN: Option<Spawn> =
+/// Starts a server in this process, for commands on stored models.
+pub const SPAWN: Option<Spawn> =
     Some(|| Ok(Box::new(serve::native::start()?) as Box<dyn std::any::Any>));
 
 pub fn run(args: &RunArgs) -> Result<(), Failure> {

@@ -3,16 +3,18 @@
 use serde_json::{Value, json};
 
 use super::bars::Bars;
+use super::run::SPAWN;
 use crate::args::{PullArgs, PushArgs};
 use crate::client::{self, Client, ClientError, Progress};
 use crate::failure::Failure;
 use crate::interrupt;
 
-/// `ingle pull`.
+/// `ingle pull`. Fetching needs no server that goes on afterwards, so where none runs, one does
+/// this and ends: a container fills its store by it before it starts.
 pub fn pull_command(args: &PullArgs) -> Result<(), Failure> {
     interrupt::listen();
     client::block_on(async {
-        let client = client::connect().await?;
+        let client = client::connect_or_spawn(SPAWN).await?;
         pull(&client, &args.model, args.insecure).await
     })
 }

@@ -28,7 +28,7 @@ pub struct ServeArgs {
     /// Let other machines pull the models stored here, read-only, under /v2/
     #[arg(long)]
     pub registry: bool,
-    /// Serve the built chat page in this folder at /
+    /// Serve the built chat page in this folder at / instead of the program's own
     #[arg(long, value_name = "DIR")]
     pub page: Option<PathBuf>,
 }

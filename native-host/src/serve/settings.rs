@@ -63,7 +63,7 @@ pub struct Settings {
     pub metrics: bool,
     /// Answer `/v2/` from the store. `INGLE_REGISTRY`, `--registry`.
     pub registry: bool,
-    /// Folder of the chat page. `INGLE_PAGE`, `--page`.
+    /// Folder of the chat page; `None`: the program's own. `INGLE_PAGE`, `--page`.
     pub page: Option<PathBuf>,
     /// What is logged. `OLLAMA_DEBUG`: off, on, or 2 for all.
     pub log_level: LevelFilter,

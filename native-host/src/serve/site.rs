@@ -18,25 +18,26 @@ use super::page::{Page, PageError};
 pub struct Site<H: Host> {
     router: Router<H>,
     access: AccessSettings,
-    /// The page, and who may have it.
-    page: Option<(Page, AccessSettings)>,
+    page: Page,
+    /// Who may have the page.
+    page_access: AccessSettings,
     mirror: Option<Mirror>,
 }
 
 impl<H: Host> Site<H> {
-    /// A site around a router, whose settings of access are these.
+    /// A site around a router, whose settings of access are these, with the program's page.
     pub fn new(router: Router<H>, access: AccessSettings) -> Site<H> {
-        Site { router, access, page: None, mirror: None }
+        // A page is public and a browser cannot send a token for it; what it asks then needs one.
+        let page_access = AccessSettings { token: None, ..access.clone() };
+        Site { router, access, page: Page::of_program(), page_access, mirror: None }
     }
 
-    /// Adds the page in a folder.
+    /// The page in a folder instead of the program's own.
     ///
     /// # Errors
     /// [`PageError`].
     pub fn with_page(self, folder: &Path) -> Result<Site<H>, PageError> {
-        // A page is public and a browser cannot send a token for it; what it asks then needs one.
-        let access = AccessSettings { token: None, ..self.access.clone() };
-        Ok(Site { page: Some((Page::open(folder)?, access)), ..self })
+        Ok(Site { page: Page::open(folder)?, ..self })
     }
 
     /// Adds a registry below `/v2/`.
@@ -45,9 +46,8 @@ impl<H: Host> Site<H> {
     }
 
     async fn page(&self, request: &Request) -> Option<Response> {
-        let (page, access) = self.page.as_ref()?;
-        match judge(access, request) {
-            Verdict::Pass(_) => page.answer(request).await,
+        match judge(&self.page_access, request) {
+            Verdict::Pass(_) => self.page.answer(request).await,
             _ => None,
         }
     }

@@ -57,6 +57,10 @@ const ALLOWED_HEADERS: &str = "Authorization,Content-Type,User-Agent,Accept,X-Re
     x-stainless-runtime-version,x-stainless-timeout,anthropic-version,anthropic-beta,\
     anthropic-dangerous-direct-browser-access,x-api-key";
 
+/// Paths without a token: what asks there (a load balancer, an orchestrator) often cannot keep a
+/// secret, and learns only that the server is there.
+const PROBES: [&str; 3] = ["/livez", "/readyz", "/healthz"];
+
 /// Seconds that a browser may remember a preflight: gin's half a day.
 const PREFLIGHT_SECONDS: &str = "43200";
 
@@ -77,8 +81,11 @@ pub fn judge(settings: &AccessSettings, request: &Request) -> Verdict {
     {
         return preflight(cors);
     }
-    let checks =
-        [check_fetch(request), check_body_type(settings, request), check_token(settings, headers)];
+    let token = match PROBES.contains(&request.path.as_str()) {
+        true => Ok(()),
+        false => check_token(settings, headers),
+    };
+    let checks = [check_fetch(request), check_body_type(settings, request), token];
     match checks.into_iter().find_map(Result::err) {
         Some((status, reason)) => Verdict::Refuse(status, reason, cors),
         None => Verdict::Pass(cors),

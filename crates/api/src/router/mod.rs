@@ -178,7 +178,8 @@ impl<H: Host> Router<H> {
         match endpoint {
             Endpoint::Root => return Ok(Response::text(200, "Ollama is running")),
             Endpoint::Version => return Ok(routes::meta::version(api)),
-            Endpoint::Health => return Ok(routes::meta::health(api)),
+            Endpoint::Live => return Ok(routes::meta::live()),
+            Endpoint::Ready => return Ok(routes::meta::ready(api)),
             Endpoint::Metrics => return Ok(routes::meta::metrics(api)),
             Endpoint::Tags => return routes::models::tags(api).await,
             Endpoint::Ps => return routes::models::ps(api).await,

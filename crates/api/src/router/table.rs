@@ -8,7 +8,8 @@ use crate::http::{Method, segments};
 pub(crate) enum Endpoint {
     Root,
     Version,
-    Health,
+    Live,
+    Ready,
     Metrics,
     Generate,
     Chat,
@@ -38,10 +39,12 @@ use Method::{Delete, Get, Head, Post};
 
 /// Methods, path, endpoint. A path that ends with `/*` has one parameter: the rest, slashes
 /// included, since names of models have them.
-const ROUTES: [(&[Method], &str, Endpoint); 25] = [
+const ROUTES: [(&[Method], &str, Endpoint); 27] = [
     (&[Get, Head], "/", E::Root),
     (&[Get, Head], "/api/version", E::Version),
-    (&[Get, Head], "/healthz", E::Health),
+    (&[Get, Head], "/livez", E::Live),
+    (&[Get, Head], "/readyz", E::Ready),
+    (&[Get, Head], "/healthz", E::Ready),
     (&[Get], "/metrics", E::Metrics),
     (&[Post], "/api/generate", E::Generate),
     (&[Post], "/api/chat", E::Chat),

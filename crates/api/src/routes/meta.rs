@@ -10,9 +10,16 @@ pub(crate) fn version<H: Host>(api: &Api<H>) -> Response {
     Response::json(200, &VersionResponse { version: api.settings.version.clone() })
 }
 
-/// `/healthz`: whether requests are taken. A load balancer that asks sends no more to a server on
-/// its way out.
-pub(crate) fn health<H: Host>(api: &Api<H>) -> Response {
+/// `/livez`: whether the router's thread still answers. An operator who asks starts a server anew
+/// that does not; one on its way out is not to be hurried by that.
+pub(crate) fn live() -> Response {
+    Response::text(200, "ok")
+}
+
+/// `/readyz`, and `/healthz` for those who know one route only: whether requests are taken. A load
+/// balancer that asks sends no more to a server on its way out. A full queue is no reason: where
+/// all servers are full, a balancer without any would have no answer left but its own.
+pub(crate) fn ready<H: Host>(api: &Api<H>) -> Response {
     match api.scheduler.is_closed() {
         true => Response::text(503, "shutting down"),
         false => Response::text(200, "ok"),

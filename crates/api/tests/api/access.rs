@@ -214,6 +214,18 @@ fn tokens_are_asked_for() {
         let request = asked(Method::Get, "/api/tags", &[("host", "localhost"), header]);
         assert_eq!(status(&settings, &request), want, "{header:?}");
     }
+    for (path, host, want) in [
+        ("/livez", "localhost", 200),
+        ("/readyz", "localhost", 200),
+        ("/healthz", "localhost", 200),
+        ("/readyz", "evil.example", 403),
+        ("/readyz/", "localhost", 401),
+        ("/metrics", "localhost", 401),
+        ("/", "localhost", 401),
+    ] {
+        let request = asked(Method::Get, path, &[("host", host)]);
+        assert_eq!(status(&settings, &request), want, "{path} at {host} without a token");
+    }
 }
 
 #[test]

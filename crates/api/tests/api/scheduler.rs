@@ -38,7 +38,9 @@ fn spec(file: &str) -> LoadSpec {
 impl World {
     /// Models take 1 GiB each and 4 fit, three at a time.
     fn new(settings: SchedulerSettings) -> World {
-        let server = Server::with(api::Settings { scheduler: settings, ..crate::fake::settings() });
+        let settings =
+            api::Settings { scheduler: settings, metrics: true, ..crate::fake::settings() };
+        let server = Server::with(settings);
         server.backend.budget.set(Memory { host: 4 * GIB, device: 0 });
         let scheduler = server.router.scheduler();
         World { server, scheduler, asked: Vec::new() }
@@ -255,7 +257,10 @@ fn closing_ends_everything_in_order() {
         assert_eq!(world.look(), want);
     }
     world.step("drop 3");
-    assert_eq!(world.server.get("/healthz").status, 200);
+    let health = |world: &mut World| {
+        ["/livez", "/readyz", "/healthz"].map(|path| world.server.get(path).status)
+    };
+    assert_eq!(health(&mut world), [200, 200, 200]);
     let scheduler = world.scheduler.clone();
     let (sender, mut closed) = oneshot::channel();
     let close = async move {
@@ -268,10 +273,32 @@ fn closing_ends_everything_in_order() {
     assert_eq!(closed.try_recv(), Ok(None), "the first request still runs");
     world.step("ask a");
     assert_eq!(world.look(), "4:closed");
-    assert_eq!(world.server.get("/healthz").status, 503);
+    assert_eq!(health(&mut world), [200, 503, 503]);
     world.step("drop 1");
     assert_eq!(world.look(), "unload a");
     assert_eq!(closed.try_recv(), Ok(Some(())));
+}
+
+#[test]
+fn the_metric_for_autoscaling_counts_who_waits() {
+    let mut world = World::new(SchedulerSettings::default());
+    let waiting = |world: &mut World| {
+        let text = world.server.get("/metrics").body;
+        let line = text.lines().find_map(|line| line.strip_prefix("ingle_queue_length "));
+        line.map(str::to_owned)
+    };
+    for (step, want) in [
+        ("ask a", "0"),  // has the model's only slot
+        ("ask a", "1"),  // waits for it
+        ("hold b", "1"), // a load that takes its time
+        ("ask b", "2"),
+        ("drop 2", "1"), // went away
+        ("go b", "0"),
+        ("drop 1", "0"),
+    ] {
+        world.step(step);
+        assert_eq!(waiting(&mut world).as_deref(), Some(want), "after {step}");
+    }
 }
 
 #[test]

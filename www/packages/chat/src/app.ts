@@ -1,4 +1,4 @@
-import type { EngineError, Model, Progress, Source, StoredModel } from "@ingle/engine";
+import { EngineError, type Progress, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
@@ -7,24 +7,19 @@ import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { byId, openDrawer } from "./dom.js";
-import { showComing, showDevice, showGauge, showModel, showStatus, showStorage } from "./header.js";
-import { Host } from "./host.js";
-import {
-  acceptDrops,
-  acceptPicks,
-  noModelView,
-  openSwitcher,
-  pickFile,
-  readyView,
-  showStored,
-} from "./models.js";
+import { showComing, showDevice, showGauge, showModel, showStatus } from "./header.js";
+import { type AnySource, Host } from "./host.js";
+import type { ChatModel } from "./model.js";
+import { acceptDrops, acceptPicks, noModelView, pickFile, readyView } from "./models.js";
 import { countRequests, openLedger, showRequests } from "./privacy.js";
+import { askForToken } from "./server/list.js";
 import { loadSettings, openSetup } from "./settings.js";
+import { Shelf } from "./shelf.js";
 
 /** The worker has ended: every call that waited fails with one of these. */
 const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"]);
 
-/** Joins the parts of the page: one engine, one model, one conversation. */
+/** Joins the parts of the page: its engine and its server, one model, one conversation. */
 export class App {
   readonly #host = new Host();
   readonly #conversation = new Conversation();
@@ -35,17 +30,17 @@ export class App {
   });
   readonly #chat = new Chat(this.#conversation, this.#settings, {
     writing: (writing) => this.#composer.setWriting(writing),
-    figures: (used) => showGauge(used, this.#host.model?.info.contextLength ?? 0),
+    figures: (used) => showGauge(used, this.#host.current?.contextLength ?? 0),
     failed: (error) => this.#answerFailed(error),
   });
   readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
-    load: (source: Source) => void this.load(source),
+    load: (source: AnySource) => void this.load(source),
     remove: (model: StoredModel) => void this.#remove(model),
   };
+  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#bench.offer(models));
   /** A message sent before the model was ready. */
   #waiting: { text: string; line: (text: string) => void } | null = null;
-  #stored: StoredModel[] = [];
   #noted = false;
   /** The conversation's title, while another page is shown. */
   #chatTitle = document.title;
@@ -69,7 +64,7 @@ export class App {
     byId("to-bench").toggleAttribute("aria-current", isBench);
     if (isBench) {
       this.#chat.stop();
-      this.#bench.offer(this.#stored);
+      this.#bench.offer(this.#shelf.choices.stored);
     }
     byId("skip").textContent = isBench ? "Skip to the page" : "Skip to the message box";
     if (isBench) this.#chatTitle = document.title;
@@ -78,22 +73,31 @@ export class App {
 
   async #begin(): Promise<void> {
     showStatus("Starting");
-    try {
-      await this.#host.engine();
-    } catch (error) {
-      showStatus("");
-      this.#conversation.addCard(
-        errorCard(error as EngineError, "ingle could not start", [
-          { label: "Reload", run: () => location.reload() },
-        ]),
-      );
-      return;
-    }
-    countRequests(); // loading ingle itself is not counted: what comes after its start is
+    const [failure] = await Promise.all([this.#startEngine(), this.#shelf.listServed()]);
+    // Loading ingle itself is not counted: what comes after its start is.
+    countRequests(this.#host.server?.client ?? null);
     this.#showFigures();
-    await this.#listStored();
+    await this.#shelf.listStored();
+    if (failure) return this.#notStarted(failure);
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
+  }
+
+  /** Why this browser cannot run models; the server's can be used all the same. */
+  async #startEngine(): Promise<EngineError | null> {
+    return this.#host.engine().then(
+      () => null,
+      (error: unknown) => EngineError.from(error),
+    );
+  }
+
+  #notStarted(failure: EngineError): void {
+    const again = { label: "Reload", run: () => location.reload() };
+    this.#conversation.addCard(
+      failure.code === "engine.insecure" && this.#host.server
+        ? noteCard("Models run on the server only", failure.message)
+        : errorCard(failure, "ingle could not start", [again]),
+    );
   }
 
   newChat(): void {
@@ -102,21 +106,30 @@ export class App {
     this.#chat.clear();
     this.#waiting = null;
     showGauge(null, 0);
-    this.#conversation.show(
-      this.#host.model
-        ? readyView((text) => this.#composer.sendText(text))
-        : noModelView(this.#actions),
-    );
+    this.#showStart();
     document.title = this.#chatTitle = "New chat – ingle";
     if (matchMedia("(pointer:fine)").matches) this.#composer.focus();
   }
 
-  async load(source: Source): Promise<void> {
+  /** The page of a new chat. */
+  #showStart(): void {
+    const { current } = this.#host;
+    this.#conversation.show(
+      current
+        ? readyView(current, (text) => this.#composer.sendText(text))
+        : noModelView(this.#shelf.choices, this.#actions),
+    );
+  }
+
+  async load(source: AnySource): Promise<void> {
     this.#chat.stop();
     this.#bench.stop();
     const name = sourceName(source);
-    const card = new ProgressCard(name, () => this.#host.cancelLoad());
-    if (this.#conversation.isEmpty) this.#conversation.show(noModelView(this.#actions));
+    const place = this.#host.server?.title.replace(/^On/, "on") ?? "";
+    const title = "served" in source ? `Loading ${name} ${place}` : undefined;
+    const card = new ProgressCard(name, () => this.#host.cancelLoad(), title);
+    if (this.#conversation.isEmpty)
+      this.#conversation.show(noModelView(this.#shelf.choices, this.#actions));
     this.#conversation.addCard(card.node);
     card.node.scrollIntoView({ block: "nearest" });
     showComing(name);
@@ -126,9 +139,11 @@ export class App {
       this.#loaded(model);
     } catch (error) {
       card.node.remove();
-      this.#loadFailed(error as EngineError, source);
+      this.#loadFailed(EngineError.from(error), source);
+      // It may have gone, and others may have come.
+      if ("served" in source) void this.#shelf.listServed();
     }
-    await this.#listStored();
+    await this.#shelf.listStored();
   }
 
   #progress(card: ProgressCard, progress: Progress): void {
@@ -138,19 +153,19 @@ export class App {
     showRequests(this.#host.info?.requests.length ?? 0, progress.phase === "transfer");
   }
 
-  #loaded(model: Model): void {
-    announce(`${model.info.title} is ready.`);
+  #loaded(model: ChatModel): void {
+    announce(`${model.title} is ready.`);
     this.#showFigures();
     if (this.#conversation.isEmpty) {
-      this.#conversation.show(readyView((text) => this.#composer.sendText(text)));
-      this.#showNotes();
+      this.#showStart();
+      this.#showNotes(model);
     }
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting) this.#chat.answer(model);
   }
 
-  #loadFailed(error: EngineError, source: Source): void {
+  #loadFailed(error: EngineError, source: AnySource): void {
     this.#showFigures();
     if (error.code === "aborted") {
       announce("Cancelled. Nothing was kept.");
@@ -164,10 +179,14 @@ export class App {
       label: "Try again",
       run: () => void reset.then(() => this.load(source)),
     };
-    const other: Action = { label: "Choose another file", run: pickFile };
-    const retry = /^(net|gpu|engine)\./.test(error.code);
+    const other: Action =
+      "served" in source
+        ? { label: "Choose another model", run: () => this.#shelf.openSwitcher() }
+        : { label: "Choose another file", run: pickFile };
+    const retry = /^(net|gpu|engine|server)\./.test(error.code);
+    const first = error.code === "server.token" ? this.#tokenThen(again.run) : again;
     this.#conversation.addCard(
-      errorCard(error, "The model could not be loaded", retry ? [again, other] : [other]),
+      errorCard(error, "The model could not be loaded", retry ? [first, other] : [other]),
     );
   }
 
@@ -180,12 +199,24 @@ export class App {
 
   #waysOn({ code }: EngineError): Action[] {
     const name = this.#host.lastName;
+    const other: Action = { label: "Choose another model", run: () => this.#shelf.openSwitcher() };
+    if (code.startsWith("server.")) {
+      const { current } = this.#host;
+      const again = () => void (current && this.#chat.again(current));
+      const first = code === "server.token" ? this.#tokenThen(again) : null;
+      return [first ?? { label: "Try again", run: again }, other];
+    }
     if (code === "ctx.full") return [{ label: "Start a new chat", run: () => this.newChat() }];
     if (code === "gpu.lost" && name !== null) {
       const again = () => void this.#host.reset().then(() => this.load({ name }));
       return [{ label: "Load the model again", run: again }];
     }
-    return [{ label: "Choose another model", run: () => this.#openSwitcher() }];
+    return [other];
+  }
+
+  #tokenThen(then: () => void): Action {
+    const { server } = this.#host;
+    return { label: "Give the token", run: () => server && askForToken(server, then) };
   }
 
   #engineGone(error: EngineError): void {
@@ -198,13 +229,9 @@ export class App {
     this.#conversation.addCard(errorCard(error, "The model stopped", name === null ? [] : [again]));
   }
 
-  #current(): string | null {
-    return this.#host.model?.info.name ?? null;
-  }
-
   /** Returns whether the text was taken. */
   #send(text: string): boolean {
-    const { model } = this.#host;
+    const { current: model } = this.#host;
     if (this.#bench.isRunning) {
       showStatus("The bench is running. Your text is kept.");
       announce("The bench is running. Your text is kept.", "urgent");
@@ -232,24 +259,15 @@ export class App {
     } catch (error) {
       this.#conversation.addCard(errorCard(error as EngineError, "The model was not deleted", []));
     }
-    await this.#listStored();
-  }
-
-  async #listStored(): Promise<void> {
-    this.#stored = await this.#host.stored().catch(() => []);
-    showStored(this.#stored, this.#current(), this.#actions);
-    this.#bench.offer(this.#stored);
-    await showStorage();
-  }
-
-  #openSwitcher(): void {
-    openSwitcher(this.#stored, this.#current(), this.#actions);
+    await this.#shelf.listStored();
   }
 
   /** Says once what is not as it could be. */
-  #showNotes(): void {
+  #showNotes(model: ChatModel): void {
+    // What the browser lacks is of no concern to a model elsewhere.
+    if (model.where.kind !== "tab") return;
     const notes = [...(this.#host.info?.notices ?? [])];
-    const template = this.#host.model?.info.templateNote;
+    const template = model.templateNote;
     const titles: Record<string, string> = {
       "gpu.missing": "Running on the processor",
       "store.memory": "Models are kept in memory",
@@ -263,15 +281,15 @@ export class App {
   }
 
   #showFigures(): void {
-    showModel(this.#host.model?.info);
-    showDevice(this.#host.info, this.#host.model?.info);
+    showModel(this.#host.current);
+    showDevice(this.#host.info, this.#host.current);
   }
 
   #listen(): void {
     const on = (id: string, run: () => void) => byId(id).addEventListener("click", run);
     on("new-chat", () => this.newChat());
-    on("add-model", () => this.#openSwitcher());
-    on("model", () => this.#openSwitcher());
+    on("add-model", () => this.#shelf.openSwitcher());
+    on("model", () => this.#shelf.openSwitcher());
     on("setup", () => openSetup(this.#settings));
     on("private", () => void this.#host.refresh().then((info) => openLedger(info)));
     on("menu", openDrawer);
@@ -296,7 +314,8 @@ export class App {
   }
 }
 
-function sourceName(source: Source): string {
+function sourceName(source: AnySource): string {
+  if ("served" in source) return source.served.name.replace(/:latest$/, "");
   if ("name" in source && source.name) return source.name;
   if ("url" in source)
     return decodeURIComponent(

@@ -15,6 +15,7 @@ export interface Action {
 /** Titles of the errors a person can meet; what is not listed is named after what was tried. */
 const TITLES: Readonly<Record<string, string>> = {
   "engine.old": "This browser is too old for ingle",
+  "engine.insecure": "This page cannot run models",
   "engine.crash": "The model stopped unexpectedly",
   "engine.killed": "The browser ended the model",
   "engine.module": "ingle was not loaded completely",
@@ -33,6 +34,11 @@ const TITLES: Readonly<Record<string, string>> = {
   "net.cors": "The server does not allow browsers to download this",
   "net.refused": "The address cannot be reached",
   "net.cut": "The download broke off",
+  "server.gone": "The server does not answer",
+  "server.busy": "The server is busy",
+  "server.token": "The server asks for a token",
+  "server.missing": "The server does not have this model any more",
+  "server.error": "The server could not do it",
   "store.full": "Not enough storage for this model",
   "store.locked": "The file is in use in another tab",
   "ctx.full": "This chat is longer than the model can read",
@@ -89,8 +95,8 @@ export class ProgressCard {
   #shownAt = 0;
   #spoken = 0;
 
-  constructor(name: string, onCancel: () => void) {
-    this.#title.textContent = `Getting ${name}`;
+  constructor(name: string, onCancel: () => void, title = `Getting ${name}`) {
+    this.#title.textContent = title;
     this.node = el(
       "section",
       { class: "card", "aria-label": `Loading ${name}`, "data-ui": "model.progress" },

@@ -1,8 +1,9 @@
-import { EngineError, type Message, type Model, type Piece } from "@ingle/engine";
+import { EngineError, type Message } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import type { Answer, Conversation } from "./conversation.js";
 import { count, percent } from "./format.js";
+import type { AnswerPiece, ChatModel } from "./model.js";
 import type { ChatSettings } from "./settings.js";
 
 /** The writing speed is the mean of this long and shown after this many tokens. */
@@ -67,9 +68,15 @@ export class Chat {
     }, STOPPING_AFTER_MS);
   }
 
+  /** Answers what was said last once more; what came of the first try stays on the screen. */
+  again(model: ChatModel): void {
+    while (this.#messages.at(-1)?.role === "assistant") this.#messages.pop();
+    if (!this.isEmpty) this.answer(model);
+  }
+
   /** Writes the answer to what was said last. */
-  answer(model: Model): void {
-    const answer = this.#answer ?? this.#conversation.addAnswer(model.info.title);
+  answer(model: ChatModel): void {
+    const answer = this.#answer ?? this.#conversation.addAnswer(model.title);
     this.#answer = answer;
     const stop = new AbortController();
     this.#stop = stop;
@@ -81,12 +88,12 @@ export class Chat {
     });
   }
 
-  async #write(model: Model, answer: Answer, signal: AbortSignal): Promise<void> {
+  async #write(model: ChatModel, answer: Answer, signal: AbortSignal): Promise<void> {
     const messages = this.#messages;
     const { instructions, creativity, maxTokens } = this.#settings;
     const system: Message[] =
       instructions.trim() === "" ? [] : [{ role: "system", content: instructions.trim() }];
-    const line = new Line(answer);
+    const line = new Line(answer, model);
     try {
       const pieces = model.generate({
         messages: [...system, ...messages],
@@ -98,8 +105,8 @@ export class Chat {
         answer.append(piece.text);
         line.take(piece);
         if (!piece.done) continue;
-        const { promptTokens, outputTokens } = piece.timings;
-        this.#events.figures(promptTokens + outputTokens);
+        if (piece.timings)
+          this.#events.figures(piece.timings.promptTokens + piece.timings.outputTokens);
         answer.finish(line.done(piece));
         if (piece.reason !== "cancelled") answer.announce();
       }
@@ -116,18 +123,21 @@ export class Chat {
 /** The words under a growing answer: reading, writing with its speed, then the figures. */
 class Line {
   readonly #answer: Answer;
+  /** Before a figure that nobody counted. */
+  readonly #about: string;
   readonly #start = performance.now();
   #firstAt: number | null = null;
   #tokens = 0;
   #shownAt = 0;
   #samples: { at: number; tokens: number }[] = [];
 
-  constructor(answer: Answer) {
+  constructor(answer: Answer, model: ChatModel) {
     this.#answer = answer;
-    answer.line("Reading");
+    this.#about = model.countsTokens ? "" : "about ";
+    answer.line(model.where.waiting);
   }
 
-  take(piece: Piece): void {
+  take(piece: AnswerPiece): void {
     const now = performance.now();
     if (!piece.done && piece.reading) {
       const { done, total } = piece.reading;
@@ -136,11 +146,11 @@ class Line {
       }
       return;
     }
-    if (piece.tokens.length > 0 && this.#firstAt === null) {
+    if (piece.nTokens > 0 && this.#firstAt === null) {
       this.#firstAt = now;
       announce("Answering.");
     }
-    this.#tokens += piece.tokens.length;
+    this.#tokens += piece.nTokens;
     this.#samples.push({ at: now, tokens: this.#tokens });
     while (this.#samples.length > 2 && now - (this.#samples[0]?.at ?? now) > SPEED_OVER_MS)
       this.#samples.shift();
@@ -149,9 +159,10 @@ class Line {
     this.#answer.line(["Writing", ...this.#speed(), ...this.#firstWord()].join(" · "));
   }
 
-  done(piece: Extract<Piece, { done: true }>): string {
-    const { outputTokens, decodeMs } = piece.timings;
-    const n = `${count(outputTokens)} ${outputTokens === 1 ? "token" : "tokens"}`;
+  done(piece: Extract<AnswerPiece, { done: true }>): string {
+    const { outputTokens, decodeMs } = piece.timings ?? { outputTokens: this.#tokens, decodeMs: 0 };
+    const about = piece.timings ? "" : this.#about;
+    const n = `${about}${count(outputTokens)} ${outputTokens === 1 ? "token" : "tokens"}`;
     const rate =
       outputTokens > 1 && decodeMs > 0 ? [speed(((outputTokens - 1) / decodeMs) * 1000)] : [];
     switch (piece.reason) {
@@ -170,7 +181,8 @@ class Line {
     const first = this.#samples[0];
     const last = this.#samples[this.#samples.length - 1];
     if (!first || !last || this.#tokens < SPEED_AFTER_TOKENS || last.at <= first.at) return [];
-    return [speed(((last.tokens - first.tokens) / (last.at - first.at)) * 1000)];
+    const rate = ((last.tokens - first.tokens) / (last.at - first.at)) * 1000;
+    return [this.#about + speed(rate)];
   }
 
   #firstWord(): string[] {

@@ -8,10 +8,24 @@ import {
   type StoredModel,
 } from "@ingle/engine";
 
-/** Lasts from one start of the engine to its end; after a crash the next call starts a new one. */
+import { type ChatModel, TabModel } from "./model.js";
+import type { Served } from "./server/model.js";
+import { Server } from "./server/server.js";
+
+/** What can be loaded: a model for this tab, or one that the server has. */
+export type AnySource = Source | { readonly served: Served };
+
+/**
+ * Where models come from: the engine in this tab, and the server that sent the page, if one did. An
+ * engine lasts from its start to its end; after a crash the next call starts a new one.
+ */
 export class Host {
+  readonly server = Server.ofPage();
   #engine: Promise<Engine> | null = null;
   #loading: AbortController | null = null;
+  /** The one that answers. */
+  current: ChatModel | null = null;
+  /** The one in this tab, which the bench measures. */
   model: Model | null = null;
   /** File of the model that was in use last; it can be loaded again after a crash. */
   lastName: string | null = null;
@@ -37,7 +51,7 @@ export class Host {
       const engine = await Engine.start({ device });
       engine.onGone = (error) => {
         this.#engine = null;
-        this.model = null;
+        this.#forget();
         this.onGone(error);
       };
       this.info = await engine.info();
@@ -49,36 +63,69 @@ export class Host {
   }
 
   /** Loads a model; a load that is still running is cancelled first. */
-  async load(source: Source, onProgress: (progress: Progress) => void): Promise<Model> {
+  async load(source: AnySource, onProgress: (progress: Progress) => void): Promise<ChatModel> {
     this.cancelLoad();
     const stop = new AbortController();
-    const before = this.model;
     this.#loading = stop;
     try {
-      const engine = await this.engine();
-      this.model = null;
-      this.model = await engine.load(source, { onProgress, signal: stop.signal });
-      this.lastName = this.model.info.name;
-      this.info = await engine.info();
-      return this.model;
-    } catch (error) {
-      // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
-      if (before && this.#engine)
-        this.model = await before.tokenize("").then(
-          () => before,
-          () => null,
-        );
-      throw error;
+      this.current =
+        "served" in source
+          ? await this.#open(source.served, stop.signal)
+          : await this.#load(source, onProgress, stop.signal);
+      return this.current;
     } finally {
       if (this.#loading === stop) this.#loading = null;
     }
+  }
+
+  /** A model of the server; the one in this tab gives its memory back. */
+  async #open(served: Served, signal: AbortSignal): Promise<ChatModel> {
+    if (!this.server) throw new EngineError("server.error", "This page came from no ingle server.");
+    const opened = await this.server.open(served, signal);
+    const before = this.model;
+    this.model = null;
+    await before?.unload().catch(() => undefined); // an engine that is gone holds nothing
+    return opened;
+  }
+
+  async #load(
+    source: Source,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<ChatModel> {
+    const before = this.model;
+    try {
+      const engine = await this.engine();
+      this.#forget();
+      this.model = await engine.load(source, { onProgress, signal });
+      this.lastName = this.model.info.name;
+      this.info = await engine.info();
+      return new TabModel(this.model);
+    } catch (error) {
+      // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
+      if (before && this.#engine) {
+        const isThere = await before.tokenize("").then(
+          () => true,
+          () => false,
+        );
+        this.model = isThere ? before : null;
+        if (isThere && !this.current) this.current = new TabModel(before);
+      }
+      throw error;
+    }
+  }
+
+  /** The tab's model is gone; a server's stays in use. */
+  #forget(): void {
+    this.model = null;
+    if (this.current?.where.kind === "tab") this.current = null;
   }
 
   /** Ends the engine, so that the next load starts a new one: after the graphics chip was reset. */
   async reset(): Promise<void> {
     const engine = await this.#engine?.catch(() => null);
     this.#engine = null;
-    this.model = null;
+    this.#forget();
     if (!engine) return;
     engine.onGone = null;
     await engine.stop();

@@ -1,11 +1,23 @@
-import type { Source, StoredModel } from "@ingle/engine";
+import type { StoredModel } from "@ingle/engine";
 
 import { byId, el, icon, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
+import type { AnySource } from "./host.js";
+import { type ChatModel, keyOfFile, TAB } from "./model.js";
+import { servedPart, type ServedList } from "./server/list.js";
 
 export interface ModelActions {
-  load(source: Source): void;
+  load(source: AnySource): void;
   remove(model: StoredModel): void;
+}
+
+/** What can be chosen. */
+export interface Choices {
+  readonly stored: readonly StoredModel[];
+  /** Null where the page came from no `ingle serve`. */
+  readonly served: ServedList | null;
+  /** Key of the model in use. */
+  readonly current: string | null;
 }
 
 /** Opens the file picker. */
@@ -66,17 +78,15 @@ export function addModelForm(
   return [el("div", { class: "do" }, pick), form];
 }
 
-const LEAD =
-  "ingle runs a language model inside this tab. What you type is not sent anywhere, and it " +
-  "works without a connection.";
-
 /** The page of a new chat while there is no model. */
-export function noModelView(actions: ModelActions): HTMLElement {
+export function noModelView(choices: Choices, actions: ModelActions): HTMLElement {
+  const { promise, lead } = choices.served?.server.where.kind === "elsewhere" ? ELSEWHERE : TAB;
   return el(
     "div",
     {},
-    el("h1", {}, "Ask something. It stays on this device."),
-    el("p", { class: "lead" }, LEAD),
+    el("h1", {}, promise),
+    el("p", { class: "lead" }, lead),
+    el("div", { class: "served" }, ...servedPart(choices, actions, "card")),
     el(
       "section",
       { class: "card", "aria-labelledby": "bring" },
@@ -92,6 +102,14 @@ export function noModelView(actions: ModelActions): HTMLElement {
   );
 }
 
+/** Before a choice between this tab and another machine nothing can be promised for both. */
+const ELSEWHERE = {
+  promise: "Ask something.",
+  lead:
+    "A model of the server answers there, and what you type is sent to it. A model in this " +
+    "browser runs in this tab, and nothing is sent.",
+};
+
 const THINGS_TO_TRY = [
   "Tell a short story about a lighthouse",
   "Explain rainbows to a ten-year-old",
@@ -99,12 +117,12 @@ const THINGS_TO_TRY = [
 ];
 
 /** The page of a new chat with a model. */
-export function readyView(send: (text: string) => void): HTMLElement {
+export function readyView(model: ChatModel, send: (text: string) => void): HTMLElement {
   return el(
     "div",
     {},
-    el("h1", {}, "Ask something. It stays on this device."),
-    el("p", { class: "lead" }, LEAD),
+    el("h1", {}, model.where.promise),
+    el("p", { class: "lead" }, model.where.lead),
     el(
       "div",
       { class: "try", role: "group", "aria-label": "Things to try" },
@@ -115,81 +133,96 @@ export function readyView(send: (text: string) => void): HTMLElement {
   );
 }
 
-/** The model switcher: what is here, and the ways to bring another. */
+/**
+ * The model switcher: what is here, and the ways to bring another. What it returns shows a newer
+ * list of the server's models.
+ */
 export function openSwitcher(
-  models: readonly StoredModel[],
-  current: string | null,
+  choices: Choices,
   actions: ModelActions,
-): void {
+): (choices: Choices) => void {
   const close = () => dialog.close();
-  const stored =
-    models.length === 0
-      ? []
-      : [
-          el(
-            "ul",
-            { class: "stored", "aria-label": "Models in this browser" },
-            ...models.map((model) => row(model, current, actions, close)),
-          ),
-        ];
-  const dialog = openDialog("Choose a model", ...stored, ...addModelForm(actions, close));
+  const closing: ModelActions = {
+    load: (source) => {
+      close();
+      actions.load(source);
+    },
+    remove: actions.remove,
+  };
+  const { stored } = choices;
+  const rows = stored.map((model) => storedRow(model, choices, closing, close));
+  const list = el("ul", { class: "stored", "aria-label": "Models in this browser" }, ...rows);
+  const heading = choices.served ? [el("h3", {}, "In this browser")] : [];
+  const served = el("div", { class: "part" }, ...servedPart(choices, closing, "dialog"));
+  const dialog = openDialog(
+    "Choose a model",
+    served,
+    ...(stored.length > 0 ? [...heading, list] : []),
+    ...addModelForm(actions, close),
+  );
+  return (newer) => served.replaceChildren(...servedPart(newer, closing, "dialog"));
 }
 
-/** Fills the list in the sidebar. */
-export function showStored(
-  models: readonly StoredModel[],
-  current: string | null,
-  actions: ModelActions,
-): void {
-  byId("stored").replaceChildren(...models.map((model) => row(model, current, actions)));
-  byId("stored-none").hidden = models.length > 0;
+/** Fills the lists in the sidebar, and the one on the page of a new chat. */
+export function showChoices(choices: Choices, actions: ModelActions): void {
+  const { stored } = choices;
+  byId("served").replaceChildren(...servedPart(choices, actions, "side"));
+  const card = byId("col").querySelector(".served");
+  card?.replaceChildren(...servedPart(choices, actions, "card"));
+  byId("stored").replaceChildren(...stored.map((model) => storedRow(model, choices, actions)));
+  byId("stored-none").hidden = stored.length > 0;
 }
 
-function row(
+function storedRow(
   model: StoredModel,
-  current: string | null,
+  { current }: Choices,
   actions: ModelActions,
   close = () => {},
 ): HTMLElement {
-  const inUse = model.name === current;
+  const title = model.name.replace(/\.gguf$/i, "");
+  const inUse = keyOfFile(model.name) === current;
+  const load = () => actions.load({ name: model.name });
+  const use = useButton(title, model.name, bytes(model.bytes), inUse, load);
+  const remove = el(
+    "button",
+    {
+      class: "b b-bare b-icon b-sm",
+      type: "button",
+      "aria-label": `Delete ${model.name}, frees ${bytes(model.bytes)}`,
+      onclick: () => {
+        close();
+        confirmDelete(model, actions);
+      },
+    },
+    icon("trash"),
+  );
+  return el("li", {}, use, remove);
+}
+
+/** A model in a list: pressing it uses it. */
+export function useButton(
+  title: string,
+  name: string,
+  note: string,
+  inUse: boolean,
+  use: () => void,
+): HTMLElement {
   return el(
-    "li",
-    {},
-    el(
-      "button",
-      {
-        class: "b b-bare use",
-        type: "button",
-        "aria-current": inUse && "true",
-        title: model.name,
-        onclick: () => {
-          close();
-          if (!inUse) actions.load({ name: model.name });
-        },
+    "button",
+    {
+      class: "b b-bare use",
+      type: "button",
+      "aria-current": inUse && "true",
+      title: name,
+      onclick: () => {
+        if (!inUse) use();
       },
-      el(
-        "span",
-        {},
-        el("b", {}, model.name.replace(/\.gguf$/i, "")),
-        el(
-          "small",
-          { class: "num" },
-          inUse ? `${bytes(model.bytes)} · in use` : bytes(model.bytes),
-        ),
-      ),
-    ),
+    },
     el(
-      "button",
-      {
-        class: "b b-bare b-icon b-sm",
-        type: "button",
-        "aria-label": `Delete ${model.name}, frees ${bytes(model.bytes)}`,
-        onclick: () => {
-          close();
-          confirmDelete(model, actions);
-        },
-      },
-      icon("trash"),
+      "span",
+      {},
+      el("b", {}, title),
+      el("small", { class: "num" }, inUse ? `${note} · in use` : note),
     ),
   );
 }

@@ -158,6 +158,7 @@ export class BenchPage {
     this.#show("Starting");
     announce("The bench has started.");
     const before = this.#host.model?.info.name ?? null;
+    const answering = this.#host.current;
     const conditions = await Conditions.start();
     const rows: BenchRow[] = [];
     let failure: EngineError | null = null;
@@ -174,6 +175,7 @@ export class BenchPage {
     }
     await conditions.stop();
     await this.#restore(before);
+    if (answering?.where.kind !== "tab") this.#host.current = answering;
     this.#stop = null;
     if (rows.length > 0) this.#draw(rows, conditions);
     this.#show(stop.signal.aborted ? "Stopped. What was measured until then is kept." : "");

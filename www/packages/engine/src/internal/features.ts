@@ -39,6 +39,14 @@ export function requireBrowser(): void {
       "WebAssembly.validate refused a module with v128",
     );
   }
+  if (!globalThis.isSecureContext) {
+    throw new EngineError(
+      "engine.insecure",
+      "This page came without HTTPS, and browsers let such pages keep no models. Open it over " +
+        "HTTPS, or on the computer that serves it.",
+      "isSecureContext is false: no private storage, no locks, no shared memory, no WebGPU",
+    );
+  }
   if (typeof Worker !== "function") {
     throw new EngineError("engine.old", "This browser is too old for ingle. It has no workers.");
   }

@@ -1,0 +1,86 @@
+import type { EngineError } from "@ingle/engine";
+
+import { el, openDialog } from "../dom.js";
+import { type Choices, type ModelActions, useButton } from "../models.js";
+import { keyOfServed, noteOf, type Served } from "./model.js";
+import type { Server } from "./server.js";
+
+/** The server's models as they are known now. */
+export interface ServedList {
+  readonly server: Server;
+  /** Null until the first answer. */
+  readonly models: readonly Served[] | null;
+  /** Why there is no list. */
+  readonly error: EngineError | null;
+  /** Asks again. */
+  readonly refresh: () => void;
+}
+
+/** What the server has, for a page, a dialog or the sidebar; nothing without a server. */
+export function servedPart(
+  choices: Choices,
+  actions: ModelActions,
+  form: "card" | "dialog" | "side",
+): HTMLElement[] {
+  const { served, current } = choices;
+  if (!served) return [];
+  const { title } = served.server;
+  const rows = (served.models ?? []).map((model) =>
+    el(
+      "li",
+      {},
+      useButton(
+        model.name.replace(/:latest$/, ""),
+        model.name,
+        noteOf(model),
+        keyOfServed(model.name) === current,
+        () => actions.load({ served: model }),
+      ),
+    ),
+  );
+  const list = rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
+  const parts = [...list, ...remark(served)];
+  if (form !== "card") return [el(form === "side" ? "h2" : "h3", {}, title), ...parts];
+  const heading = el("h2", { class: "h3" }, title);
+  return [el("section", { class: "card", "aria-label": title }, heading, ...parts)];
+}
+
+/** Why the list is empty, and the way on. */
+function remark({ server, models, error, refresh }: ServedList): HTMLElement[] {
+  const facts = (text: string) => el("p", { class: "facts" }, text);
+  const button = (label: string, onclick: () => void) =>
+    el("div", { class: "do" }, el("button", { class: "b b-sm", type: "button", onclick }, label));
+  if (error?.code === "server.token") {
+    const ask = () => askForToken(server, refresh);
+    return [facts("The server asks for a token."), button("Give the token", ask)];
+  }
+  if (error) return [facts(error.message), button("Try again", refresh)];
+  if (models === null || models.length > 0) return [];
+  return [facts("The server has no models yet. `ingle pull` and `ingle create` bring one.")];
+}
+
+/** A server with `INGLE_TOKEN` answers only to those who know it. */
+export function askForToken(server: Server, then: () => void): void {
+  const token = el("input", {
+    type: "password",
+    required: true,
+    autocomplete: "off",
+    "data-ui": "server.token",
+  });
+  const form = el(
+    "form",
+    {
+      class: "address",
+      onsubmit: (event) => {
+        event.preventDefault();
+        dialog.close();
+        server.client.token = token.value.trim();
+        then();
+      },
+    },
+    el("label", { class: "field grow" }, "Token", token),
+    el("button", { class: "b b-main" }, "Use it"),
+  );
+  const kept = "It is sent to this server only and forgotten when this tab closes.";
+  const dialog = openDialog("The server\u2019s token", el("p", { class: "facts" }, kept), form);
+}
