@@ -145,7 +145,8 @@ fn a_start_that_fails_says_why() {
     let wanted = format!("{taken} is in use: ");
     assert!(said(Settings { address: taken, ..settings() }).starts_with(&wanted));
     let address = HostAddress::parse("203.0.113.1:0").unwrap();
-    let foreign = said(Settings { address, ..settings() });
+    assert!(said(Settings { address: address.clone(), ..settings() }).starts_with("refusing to"));
+    let foreign = said(Settings { address, is_open: true, ..settings() });
     assert!(foreign.starts_with("cannot listen on 203.0.113.1:0 ("), "{foreign}");
     let page = Some(models.path().to_owned());
     assert!(said(Settings { page, ..settings() }).contains("holds no index.html"));
