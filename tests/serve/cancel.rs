@@ -42,9 +42,9 @@ pub fn endless(path: &str, text: &str) -> Value {
     body
 }
 
-/// A prompt of some ten thousand tokens, none of them as in another one.
+/// A prompt of some fifteen thousand tokens, none of them as in another one.
 fn long(i: usize) -> String {
-    format!("{i} {}", "the river and the hill ".repeat(1500))
+    format!("{i} {}", "the river and the hill ".repeat(1900))
 }
 
 fn short(server: &Server) {
@@ -110,7 +110,8 @@ fn work_stops_in_the_prompt() {
         rests(&server, path);
         let used = ticks(&server) - before;
         println!("{path}: {used} ticks, a whole prompt takes {whole}");
-        assert!(whole < 50 || used < whole / 2, "H47 {path}: {used} of {whole} ticks were used");
+        let is_blind = server.cpu_ticks().is_none();
+        assert!(is_blind || used < whole / 2, "H47 {path}: {used} of {whole} ticks were used");
     }
 }
 
@@ -144,7 +145,7 @@ fn a_score_lets_others_go_on_and_stops() {
         let answer = crate::wire::answers_of(stream, 1).remove(0);
         let choice = &answer.json()["choices"][0];
         let logprobs = choice["logprobs"]["token_logprobs"].as_array().unwrap();
-        assert!(logprobs.len() > 5000 && logprobs[0].is_null(), "{} scores", logprobs.len());
+        assert!(logprobs.len() > 10_000, "{} scores", logprobs.len());
         assert!(logprobs[1..].iter().all(|p| p.as_f64().is_some_and(|p| p < 0.0)));
     }
 }
@@ -215,8 +216,7 @@ fn a_model_that_is_deleted_while_it_writes() {
     server.load("tiny");
     let mut body = endless("/api/generate", "hello");
     body["options"]["num_predict"] = json!(300);
-    let mut streams: Vec<Lines> =
-        (0..8).map(|_| server.stream("/api/generate", &body)).collect();
+    let mut streams: Vec<Lines> = (0..8).map(|_| server.stream("/api/generate", &body)).collect();
     streams.iter_mut().for_each(|lines| drop(lines.next_json().unwrap()));
     let delete = json!({ "model": "tiny" }).to_string();
     let headers = "content-type: application/json\r\n";

@@ -39,7 +39,10 @@ fn idle_connections_delay_nobody() {
         })
         .collect();
     times.sort();
-    println!("H19: /healthz with 1000 idle connections: median {:?}, p99 {:?}", times[50], times[98]);
+    println!(
+        "H19: /healthz with 1000 idle connections: median {:?}, p99 {:?}",
+        times[50], times[98]
+    );
     drop(idle);
 }
 

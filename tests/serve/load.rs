@@ -61,11 +61,16 @@ impl Question {
                 continue;
             }
             assert_eq!(n_ends, 0, "{} goes on behind its end: {line}", self.path);
-            let object: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            let object: Value =
+                serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
             assert!(object.get("error").is_none(), "{object}");
             let choice = &object["choices"][0];
-            let piece = [&object["response"], &object["message"]["content"],
-                &choice["delta"]["content"], &choice["text"]];
+            let piece = [
+                &object["response"],
+                &object["message"]["content"],
+                &choice["delta"]["content"],
+                &choice["text"],
+            ];
             text.extend(piece.iter().filter_map(|piece| piece.as_str()));
             n_ends += usize::from(object["done"] == true);
             let tokens = object["eval_count"].as_u64();

@@ -24,7 +24,8 @@ fn labels(text: &str) -> Result<(&str, Vec<(&str, &str)>), String> {
     let Some((name, rest)) = text.split_once('{') else { return Ok((text, Vec::new())) };
     let inner = rest.strip_suffix('}').ok_or("the labels are not closed")?;
     let pair = |pair| {
-        let (label, value): (&str, &str) = str::split_once(pair, '=').ok_or("a label has no value")?;
+        let (label, value): (&str, &str) =
+            str::split_once(pair, '=').ok_or("a label has no value")?;
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
         let value = value.filter(|value| !value.contains(['"', '\\', '\n']));
         match (is_name(label), value) {
@@ -52,7 +53,9 @@ fn parse(text: &str) -> Result<Exposition, String> {
             let (Some(name), Some(rest)) = (name, rest) else { return wrong("half a comment") };
             match kind {
                 Some("HELP") if is_name(name) && helped.insert(name.to_owned()) => {}
-                Some("TYPE") if ["counter", "gauge", "histogram", "summary", "untyped"].contains(&rest) => {
+                Some("TYPE")
+                    if ["counter", "gauge", "histogram", "summary", "untyped"].contains(&rest) =>
+                {
                     if !done.insert(name.to_owned()) {
                         return wrong("a family stands twice");
                     }

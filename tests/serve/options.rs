@@ -31,9 +31,11 @@ fn what_does_not_fit_is_cut_and_said_or_refused() {
     let fits = ask(&server, "hi", json!({ "options": options }));
     assert_eq!(fits.get("truncated_tokens"), None, "{fits}");
     // A conversation loses its oldest messages.
-    let message = |i: usize| json!({ "role": ["user", "assistant"][i % 2], "content": "the hill" });
+    let role = |i: usize| ["user", "assistant"][i % 2];
+    let message = |i: usize| json!({ "role": role(i), "content": "the hill" });
     let messages: Vec<Value> = (0..31).map(message).collect();
-    let body = json!({ "model": "tiny", "messages": messages, "stream": false, "options": options });
+    let body =
+        json!({ "model": "tiny", "messages": messages, "stream": false, "options": options });
     let answer = server.post("/api/chat", &body).json();
     assert!(answer["truncated_tokens"].as_u64().is_some_and(|n| n > 10), "{answer}");
 }
@@ -64,7 +66,10 @@ fn the_stop_string_that_ended_an_answer_is_named() {
     };
     let whole = ask(json!([]));
     let text = whole["content"][0]["text"].as_str().unwrap().to_owned();
-    assert_eq!((&whole["stop_reason"], &whole["stop_sequence"]), (&json!("max_tokens"), &json!(null)));
+    assert_eq!(
+        (&whole["stop_reason"], &whole["stop_sequence"]),
+        (&json!("max_tokens"), &json!(null))
+    );
     let stop: String = text.chars().skip(12).take(3).collect();
     let stopped = ask(json!(["never said", stop, "neither"]));
     assert_eq!(stopped["stop_reason"], "stop_sequence", "{stopped}");

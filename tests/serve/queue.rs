@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use serde_json::{Value, json};
+use tests::scratch::Scratch;
 
 use crate::cancel::endless;
 use crate::clients::can_open;
@@ -101,7 +102,7 @@ fn who_leaves_the_queue_makes_room() {
 #[test]
 fn a_pull_that_many_ask_for_is_one_download() {
     let registry = Server::start(&[("INGLE_REGISTRY", "1")]);
-    let server = Server::start(&[]);
+    let server = Server::over(Scratch::new(), &[]).unwrap();
     let name = format!("127.0.0.1:{}/library/tiny", registry.address.port());
     let body = json!({ "model": name, "insecure": true });
     let ends: Vec<Value> = thread::scope(|scope| {
@@ -117,8 +118,11 @@ fn a_pull_that_many_ask_for_is_one_download() {
     }
     // Each blob was asked for in as many parts as one download has, whoever wanted it.
     let log = registry.log();
-    let gets: Vec<&str> = log.lines().filter(|line| line.contains("GET /v2/library/tiny/blobs/")).collect();
-    let blob = |line: &&str| line.split_whitespace().find(|word| word.contains("/blobs/")).unwrap().to_owned();
+    let gets: Vec<&str> =
+        log.lines().filter(|line| line.contains("GET /v2/library/tiny/blobs/")).collect();
+    let blob = |line: &&str| {
+        line.split_whitespace().find(|word| word.contains("/blobs/")).unwrap().to_owned()
+    };
     let mut blobs: Vec<String> = gets.iter().map(blob).collect();
     blobs.sort();
     let n_gets = blobs.len();

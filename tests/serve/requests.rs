@@ -34,8 +34,16 @@ fn rows() -> Vec<Row> {
     let bias: serde_json::Map<String, Value> =
         (0..100_000).map(|id| (id.to_string(), json!(1))).collect();
     vec![
-        ("H30", chat_path, with(chat("messages", json!([
-            { "role": "user", "content": "\u{0}\u{1b}[2J\r\nforged" }]))), 200),
+        (
+            "H30",
+            chat_path,
+            with(chat(
+                "messages",
+                json!([
+            { "role": "user", "content": "\u{0}\u{1b}[2J\r\nforged" }]),
+            )),
+            200,
+        ),
         ("H31", chat_path, with(chat("unknown", json!(1))), 200),
         ("H31", chat_path, chat("model", json!(7)), 400),
         ("H31", chat_path, chat("stream", json!(1)), 400),
@@ -65,12 +73,22 @@ fn rows() -> Vec<Row> {
         ("H38", chat_path, chat("messages", json!([{ "role": "user", "images": ["!"] }])), 400),
         ("H38", openai, chat("messages", url), 400),
         ("H39", chat_path, chat("format", json!({ "not": {} })), 400),
-        ("H39", chat_path, chat("format", json!({ "type": "string", "pattern": "(".repeat(9999) })), 400),
+        (
+            "H39",
+            chat_path,
+            chat("format", json!({ "type": "string", "pattern": "(".repeat(9999) })),
+            400,
+        ),
         ("H39", chat_path, chat("format", json!({ "enum": [] })), 400),
         ("H39", chat_path, chat("format", json!("yaml")), 400),
         ("H43", "/api/create", json!({ "model": "mine", "from": "/dev/random" }), 400),
         ("H43", "/api/create", json!({ "model": "mine", "from": "/proc/self/environ" }), 400),
-        ("H43", "/api/create", json!({ "model": "mine", "files": { "x": "../../etc/passwd" } }), 400),
+        (
+            "H43",
+            "/api/create",
+            json!({ "model": "mine", "files": { "x": "../../etc/passwd" } }),
+            400,
+        ),
     ]
 }
 
@@ -105,6 +123,8 @@ fn names_and_digests() {
         "a\u{1b}[2J",
         "a\0b",
         "C:\\x",
+        "con",
+        "NUL",
         "http://169.254.169.254/x y",
         "",
     ] {
@@ -120,7 +140,7 @@ fn names_and_digests() {
         let answer = server.post("/api/show", &json!({ "model": name }));
         (answer.status, answer.text().replace(name, "N"))
     };
-    for name in ["con", "NUL", "none", "lpt1:x"] {
+    for name in ["none", "a/none", "none:x"] {
         assert_eq!(said(name), said("secret"), "H44 {name}");
         assert_eq!(said(name).0, 404, "H44 {name}");
     }

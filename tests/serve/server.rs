@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{FsIo, ManualClock, Store};
 use tests::models::{Shape, Spec};
 use tests::scratch::Scratch;
+use tests::vocab::BPE_SPECIAL;
 
 use crate::program::program;
 use crate::wire::{Answer, Lines, exchange, request};
@@ -30,14 +31,25 @@ pub struct Server {
     pub scratch: Scratch,
 }
 
+/// A model that never ends an answer by itself, so that a test says when it ends.
+fn talkative(seed: u64) -> Vec<u8> {
+    let tiny = Spec::tiny("llama");
+    let spec = Spec { seed, shape: Shape { n_ctx: N_CTX, ..tiny.shape }, ..tiny };
+    let mut bytes = spec.bytes();
+    let embedding = spec.tensors().remove(0);
+    let data = spec.data(&embedding);
+    let at = bytes.windows(256).position(|window| window == &data[..256]).unwrap();
+    // The special tokens stand last; a row of zeros gets a logit of zero, and others get more.
+    let n_zeros = BPE_SPECIAL.len() * spec.shape.dim * size_of::<f32>();
+    bytes[at + data.len() - n_zeros..at + data.len()].fill(0);
+    bytes
+}
+
 /// A chat model and another file under another name.
 fn fill(root: &std::path::Path) {
     let store = Store::new(FsIo::new(root), ManualClock::default());
-    let tiny = Spec::tiny("llama");
-    let tiny = Spec { shape: Shape { n_ctx: N_CTX, ..tiny.shape }, ..tiny };
-    let other = Spec { seed: 8, ..tiny.clone() };
-    for (name, spec) in [("tiny", tiny), ("other", other)] {
-        let file: Rc<dyn gguf::ByteSource> = Rc::new(spec.bytes());
+    for (name, seed) in [("tiny", 7), ("other", 8)] {
+        let file: Rc<dyn gguf::ByteSource> = Rc::new(talkative(seed));
         pollster::block_on(store.import(&name.parse().unwrap(), vec![file])).unwrap();
     }
 }
@@ -50,6 +62,7 @@ pub fn command(scratch: &Scratch, variables: &[(&str, &str)]) -> Command {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
     command.env("OLLAMA_LLM_LIBRARY", "cpu").env("OLLAMA_HOST", "127.0.0.1:0");
+    command.env("OLLAMA_CONTEXT_LENGTH", N_CTX.to_string());
     command.envs(variables.iter().copied());
     command
 }
@@ -67,7 +80,7 @@ impl Server {
         Server::over(scratch, variables)
     }
 
-    /// A server over the store of another one that is gone.
+    /// A server over the store of another one that is gone, or an empty one.
     pub fn over(scratch: Scratch, variables: &[(&str, &str)]) -> Result<Server, String> {
         let mut child = command(&scratch, variables)
             .arg("serve")
@@ -120,10 +133,7 @@ impl Server {
     pub fn stream(&self, path: &str, body: &Value) -> Lines {
         let headers = "content-type: application/json\r\n";
         let body = body.to_string();
-        Lines::open(
-            self.address,
-            &request(self.address, "POST", path, headers, body.as_bytes()),
-        )
+        Lines::open(self.address, &request(self.address, "POST", path, headers, body.as_bytes()))
     }
 
     /// Loads a model, so that no later answer waits for it.

@@ -53,7 +53,8 @@ pub fn request(
     headers: &str,
     body: &[u8],
 ) -> Vec<u8> {
-    let host = match headers.to_ascii_lowercase().contains("host:") {
+    let lines = headers.to_ascii_lowercase();
+    let host = match lines.lines().any(|line| line.starts_with("host:")) {
         true => String::new(),
         false => format!("host: localhost:{}\r\n", address.port()),
     };

@@ -18,8 +18,8 @@ use crate::metrics::Metrics;
 use crate::routes;
 use crate::scheduler::{Scheduler, SchedulerSettings};
 use crate::types::Timestamp;
-pub(crate) use ending::Ending;
 pub(crate) use body::{body_error, read_body, stream_items};
+pub(crate) use ending::Ending;
 use table::{Endpoint, Found};
 
 /// How a router behaves.

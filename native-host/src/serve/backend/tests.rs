@@ -238,8 +238,7 @@ fn the_stop_string_that_was_found_is_told() {
             (vec!["\u{1}never".to_owned(), found.clone()], Some(found.clone())),
             (vec!["\u{1}never".to_owned()], None),
         ] {
-            let mut events =
-                runner.generate(GenerateRequest { stop, ..greedy(&[1, 40], 60) });
+            let mut events = runner.generate(GenerateRequest { stop, ..greedy(&[1, 40], 60) });
             let mut said = None;
             while let Some(event) = events.next().await {
                 if let Event::Done(summary) = event.unwrap() {

@@ -41,7 +41,8 @@ pub fn of_hyper(request: hyper::Request<Incoming>, patience: Duration) -> Reques
 /// be a request to one of them only. hyper takes the chunks; HTTP lets a server refuse.
 pub fn is_ambiguous(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
-        && (headers.contains_key(CONTENT_LENGTH) || headers.get_all(TRANSFER_ENCODING).iter().count() > 1)
+        && (headers.contains_key(CONTENT_LENGTH)
+            || headers.get_all(TRANSFER_ENCODING).iter().count() > 1)
 }
 
 /// A body on its way.

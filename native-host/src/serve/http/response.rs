@@ -32,11 +32,7 @@ enum Rest {
 }
 
 /// An answer for hyper. `log` is written when its last byte was handed over, or it was dropped.
-pub fn to_hyper(
-    response: Response,
-    mut log: Entry,
-    talk: Rc<Talk>,
-) -> hyper::Response<ReplyBody> {
+pub fn to_hyper(response: Response, mut log: Entry, talk: Rc<Talk>) -> hyper::Response<ReplyBody> {
     log.answered(response.status);
     let rest = match response.body {
         Body::Bytes(bytes) => {
