@@ -22,4 +22,5 @@ mod program;
 mod queue;
 mod requests;
 mod server;
+mod terminal;
 mod wire;

@@ -113,7 +113,6 @@ pub struct Generated {
     pub eval_duration: u64,
     pub truncated_tokens: u64,
     /// Tokens that the full context lost while the answer was written.
-    #[serde(default)]
     pub shifted_tokens: u64,
 }
 

@@ -17,7 +17,7 @@ mod talk;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -121,8 +121,11 @@ async fn converse(
     stream.set_nodelay(true).ok();
     let talk = Rc::<Talk>::default();
     let socket = TokioIo::new(Socket::new(stream, Rc::clone(&talk), limits));
-    let service =
-        service_fn(|request| exchange(Rc::clone(&handler), request, limits, Rc::clone(&talk)));
+    let service = service_fn(|request| {
+        // At once, and not when the answer is first polled: more may be read before that.
+        talk.begin();
+        exchange(Rc::clone(&handler), request, limits, Rc::clone(&talk))
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle)
@@ -132,7 +135,7 @@ async fn converse(
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = stopped(&mut is_stopping) => {
-            Pin::new(&mut connection).graceful_shutdown();
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }
     };
@@ -162,7 +165,6 @@ async fn exchange(
     limits: Limits,
     talk: Rc<Talk>,
 ) -> Result<hyper::Response<ReplyBody>, Infallible> {
-    talk.begin();
     let log = Entry::new(request.method().as_str(), request.uri().path());
     if request::is_ambiguous(request.headers()) {
         let mut refused = response::to_hyper(refusal::ambiguous(), log, talk);

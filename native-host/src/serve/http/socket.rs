@@ -30,8 +30,9 @@ pub struct Socket {
     limits: Limits,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs from the first byte of a head until the head is complete.
-    head: Option<Pin<Box<Sleep>>>,
+    /// Runs from the first byte of a head until the head is complete: the number of requests
+    /// changes then.
+    head: Option<(u64, Pin<Box<Sleep>>)>,
     /// The first line of that head was seen to its end.
     has_line: bool,
     /// A head was begun and took too long.
@@ -131,10 +132,9 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.talk.reading();
-        if !self.talk.is_idle() {
-            self.head = None;
-        }
-        if let Some(timer) = &mut self.head
+        let n_begun = self.talk.n_begun();
+        self.head.take_if(|(n, _)| *n != n_begun);
+        if let Some((_, timer)) = &mut self.head
             && timer.as_mut().poll(context).is_ready()
         {
             self.is_late = true;
@@ -148,7 +148,7 @@ impl AsyncRead for Socket {
             let mut timer = Box::pin(sleep(self.limits.head));
             // Polled once, so that it wakes the connection when it is due.
             if timer.as_mut().poll(context).is_pending() {
-                self.head = Some(timer);
+                self.head = Some((n_begun, timer));
             }
         }
         polled

@@ -11,6 +11,8 @@ use std::cell::Cell;
 #[derive(Default)]
 pub struct Talk {
     phase: Cell<Phase>,
+    /// Requests so far.
+    n_begun: Cell<u64>,
     /// Bytes of an answer wait for the client to read.
     has_backlog: Cell<bool>,
 }
@@ -30,6 +32,12 @@ impl Talk {
     /// A request came.
     pub fn begin(&self) {
         self.phase.set(Phase::Answering);
+        self.n_begun.set(self.n_begun.get() + 1);
+    }
+
+    /// How many requests came.
+    pub fn n_begun(&self) -> u64 {
+        self.n_begun.get()
     }
 
     /// The last of an answer was handed to hyper.
