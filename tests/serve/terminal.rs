@@ -4,7 +4,8 @@
 
 use std::process::Command;
 
-use rexpect::session::PtySession;
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
 use serde_json::json;
 use tests::scratch::Scratch;
 
@@ -18,14 +19,18 @@ const INTERRUPT: char = 'c';
 const END: char = 'd';
 
 impl Terminal {
-    /// Begins to talk to `tiny` at a server. Colors and cursor movements are what a plain terminal
-    /// does without.
+    /// Begins to talk to `tiny` at a server, in a terminal that shows lines as they are typed.
     fn run(server: &Server, scratch: &Scratch, more: &[&str]) -> Terminal {
+        Terminal::run_in("dumb", server, scratch, more)
+    }
+
+    /// The same in a terminal of another kind; `xterm` lets lines be edited, and redraws them.
+    fn run_in(kind: &str, server: &Server, scratch: &Scratch, more: &[&str]) -> Terminal {
         let address = server.address.to_string();
-        let mut run: Command = command(scratch, &[("OLLAMA_HOST", &address), ("TERM", "dumb")]);
+        let mut run: Command = command(scratch, &[("OLLAMA_HOST", &address), ("TERM", kind)]);
         run.args(["run", "tiny"]).args(more);
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
-        let mut terminal = Terminal(rexpect::spawn_command(run, Some(patience)).unwrap());
+        let mut terminal = Terminal(spawn_command(run, Some(patience)).unwrap());
         terminal.sees("/? for help");
         terminal.sees(">>> ");
         terminal
@@ -56,7 +61,7 @@ impl Terminal {
     fn leaves(mut self) -> i32 {
         self.0.exp_eof().unwrap();
         match self.0.process().wait().unwrap() {
-            rexpect::process::wait::WaitStatus::Exited(_, code) => code,
+            WaitStatus::Exited(_, code) => code,
             other => panic!("{other:?}"),
         }
     }
@@ -122,7 +127,8 @@ fn commands_of_the_conversation() {
 #[test]
 fn several_lines_and_lines_from_before() {
     let (server, scratch) = start();
-    let mut terminal = Terminal::run(&server, &scratch, &["--temperature", "0", "-n", "4"]);
+    let mut terminal =
+        Terminal::run_in("xterm", &server, &scratch, &["--temperature", "0", "-n", "4"]);
     terminal.types("\"\"\"/bye is no command here");
     terminal.sees("... ");
     terminal.types("and this is");
@@ -131,11 +137,15 @@ fn several_lines_and_lines_from_before() {
     terminal.sees("length limit");
     terminal.sees(">>> ");
     // A line that is not to be kept is not; others are there for the next time.
-    assert!(terminal.says("/set nohistory").contains("nohistory is set"));
-    terminal.says("a secret");
+    terminal.types("/set nohistory");
+    terminal.sees("nohistory is set");
+    terminal.sees(">>> ");
+    terminal.types("a secret");
+    terminal.sees("length limit");
+    terminal.sees(">>> ");
     terminal.presses(END);
     assert_eq!(terminal.leaves(), 0);
-    let mut terminal = Terminal::run(&server, &scratch, &["-n", "4"]);
+    let mut terminal = Terminal::run_in("xterm", &server, &scratch, &["-n", "4"]);
     // Ctrl-P is the arrow up.
     terminal.presses('p');
     terminal.sees("/set nohistory");
