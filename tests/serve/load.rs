@@ -1,5 +1,5 @@
-//! Sixty-four clients stream for two minutes over four slots: nothing is lost, mixed or doubled, and
-//! each answer is the one that its question gets alone.
+//! Sixty-four clients stream for two minutes over four slots: nothing is lost, mixed or doubled,
+//! and each answer is the one that its question gets alone.
 //!
 //! `INGLE_LOAD_SECONDS` sets the time, for a longer run:
 //! `INGLE_LOAD_SECONDS=600 cargo test -p tests --test serve sixty_four`.
