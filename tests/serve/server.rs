@@ -155,6 +155,7 @@ impl Server {
     }
 
     /// Sends a signal, by its name.
+    #[cfg(unix)]
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
@@ -162,11 +163,13 @@ impl Server {
     }
 
     /// Waits for its end.
+    #[cfg(unix)]
     pub fn wait(&mut self) -> ExitStatus {
         until("the server's end", || self.child.try_wait().unwrap())
     }
 
     /// Keeps the store of a server that has ended.
+    #[cfg(unix)]
     pub fn into_scratch(mut self) -> Scratch {
         self.wait();
         std::mem::take(&mut self.scratch)
