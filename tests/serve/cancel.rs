@@ -162,10 +162,10 @@ fn leave(server: &Server, i: usize) {
     let bytes = request(server.address, "POST", path, headers, body.as_bytes());
     let mut stream = connect(server.address);
     // In the middle of its question, behind it, in the prompt, in the answer.
-    let n = if i % 7 == 0 { bytes.len() / 2 } else { bytes.len() };
+    let n = if i.is_multiple_of(7) { bytes.len() / 2 } else { bytes.len() };
     std::io::Write::write_all(&mut stream, &bytes[..n]).unwrap();
     match i % 4 {
-        _ if n < bytes.len() || i % 5 == 0 => {}
+        _ if n < bytes.len() || i.is_multiple_of(5) => {}
         0 => thread::sleep(Duration::from_millis(20)),
         1 => {
             let mut lines = Lines::of(stream);

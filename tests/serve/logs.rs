@@ -74,7 +74,7 @@ fn every_request_has_its_line() {
     let wanted =
         ["GET /api/version 200", "GET /nothing 404", "DELETE /api/tags 405", "POST /api/show 403"];
     let is_there = |line: &&str| server.log().contains(*line);
-    until("all lines", || wanted.iter().all(|line| is_there(line)).then_some(()));
+    until("all lines", || wanted.iter().all(is_there).then_some(()));
     let log = server.log();
     assert_eq!(log.lines().filter(|line| line.contains(" s")).count(), wanted.len(), "{log}");
 }

@@ -19,8 +19,11 @@ fn is_name(text: &str) -> bool {
     chars.next().is_some_and(is_first) && chars.all(|c| is_first(c) || c.is_ascii_digit())
 }
 
+/// A name, and labels with their values.
+type Sample<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+
 /// Name and labels of a sample: `name` or `name{label="value",…}`.
-fn labels(text: &str) -> Result<(&str, Vec<(&str, &str)>), String> {
+fn labels(text: &str) -> Result<Sample<'_>, String> {
     let Some((name, rest)) = text.split_once('{') else { return Ok((text, Vec::new())) };
     let inner = rest.strip_suffix('}').ok_or("the labels are not closed")?;
     let pair = |pair| {
