@@ -52,6 +52,12 @@ impl ApiError {
         ApiError { status: 503, message: message.into(), retry_after: Some(1) }
     }
 
+    /// 503: the server waits no longer.
+    pub fn stopping() -> ApiError {
+        let message = "the answer was cut off because the server is stopping; try again later";
+        ApiError::new(503, message)
+    }
+
     /// The object of the error in a family's form.
     pub fn to_json(&self, family: Family) -> Value {
         match family {

@@ -40,9 +40,18 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn generated(&self, summary: &crate::host::Summary) {
-        add(&self.prompt_tokens, summary.prompt_tokens as u64);
-        add(&self.generated_tokens, summary.generated_tokens as u64);
+    /// A prompt was accepted.
+    pub(crate) fn prompted(&self, n_tokens: usize) {
+        add(&self.prompt_tokens, n_tokens as u64);
+    }
+
+    /// Tokens came; counted as they come, so that those of a cancelled answer are counted too.
+    pub(crate) fn generated(&self, n_tokens: usize) {
+        add(&self.generated_tokens, n_tokens as u64);
+    }
+
+    /// An answer is complete.
+    pub(crate) fn took(&self, summary: &crate::host::Summary) {
         self.prefill.set(self.prefill.get().saturating_add(summary.prefill));
         self.decode.set(self.decode.get().saturating_add(summary.decode));
     }

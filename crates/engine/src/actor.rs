@@ -14,7 +14,7 @@ use crate::answer::{FinishReason, Step, Summary};
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};
-use crate::sample::{TokenLogprobs, logprobs};
+use crate::sample::TokenLogprobs;
 use crate::session::Session;
 
 /// Requests that may wait; more is a host that does not look at the answers. Ollama's default.
@@ -42,7 +42,7 @@ pub enum Command {
     /// Logits after `ids`: of the last position, or of all. Computed in one go: answers that are
     /// being written wait for it.
     Logits { id: u64, ids: Vec<u32>, all: bool },
-    /// Answers with `Scored`. Computed in one go, as `Logits`, but without keeping the logits.
+    /// Answers with `Progress` and `Scored`; answers that are being written go on beside it.
     Score { id: u64, ids: Vec<u32>, top: usize },
     /// Cancels what runs, refuses what waits, and ends the actor.
     Unload,
@@ -215,16 +215,8 @@ impl<P: Port> Actor<'_, P> {
                 self.port.emit(Event::Logits { id, n_rows, values });
             }
             Command::Score { id, ids, top } => {
-                let n_vocab = self.session.model_info().dims.n_vocab.max(1);
-                let mut scores = Vec::new();
-                let sink = |rows: &[f32]| {
-                    for row in rows.chunks_exact(n_vocab) {
-                        let next = ids.get(scores.len() + 1);
-                        scores.extend(next.map(|next| logprobs(row, *next, top)));
-                    }
-                };
-                self.session.logits(&ids, true, sink).await?;
-                self.port.emit(Event::Scored { id, scores });
+                let slot = self.session.admit_score(ids, top)?;
+                self.start(slot, id);
             }
             // These never wait.
             Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => {}
@@ -265,9 +257,11 @@ impl<P: Port> Actor<'_, P> {
 
     fn finish(&mut self, slot: usize, id: u64) {
         let summary = self.session.summary(slot).copied();
-        match (summary, self.free(slot)) {
-            (Some(summary), _) => self.port.emit(Event::Done { id, summary }),
-            (None, Some(embeddings)) if !embeddings.is_cancelled => {
+        let scores = self.session.take_scores(slot);
+        match (summary, scores, self.free(slot)) {
+            (Some(summary), ..) => self.port.emit(Event::Done { id, summary }),
+            (None, Some(scores), _) => self.port.emit(Event::Scored { id, scores }),
+            (None, None, Some(embeddings)) if !embeddings.is_cancelled => {
                 self.port.emit(Event::Embedded { id, embeddings });
             }
             _ => emit_cancelled(self.port, id),

@@ -26,6 +26,7 @@ mod prompt;
 mod request;
 mod rounds;
 mod sample;
+mod score;
 mod session;
 mod slot;
 mod split;

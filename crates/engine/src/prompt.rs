@@ -10,6 +10,7 @@ use crate::embed::Embed;
 use crate::error::Error;
 use crate::generate::Generation;
 use crate::request::{Prompt, Request};
+use crate::score::Score;
 use crate::session::Session;
 use crate::slot::{Task, best_free};
 
@@ -191,6 +192,26 @@ impl Session {
             *place = last;
         }
         n_cut
+    }
+
+    /// Puts a text into a free slot, to be scored in the rounds to come; gives the slot. When its
+    /// outcome is [`Step::Done`](crate::Step::Done), [`Session::take_scores`] has one entry for
+    /// each id from the second on, with the `top` most probable ones.
+    ///
+    /// # Errors
+    /// [`Error::PromptTooLong`] for more ids than the context holds, [`Error::EmptyPrompt`],
+    /// [`Error::Token`], [`Error::NoSlot`].
+    pub fn admit_score(&mut self, ids: Vec<u32>, top: usize) -> Result<usize, Error> {
+        let ids = self.prompt_ids(&Prompt::Tokens(ids))?;
+        if ids.len() > self.n_ctx() {
+            return Err(Error::PromptTooLong { need: ids.len(), have: self.n_ctx() });
+        }
+        let (score, ids) = Score::new(ids, top);
+        let i = self.take_slot(&[])?;
+        let slot = &mut self.slots[i];
+        slot.begin(&ids, false);
+        slot.task = Some(Task::Score(Box::new(score)));
+        Ok(i)
     }
 
     /// As the file wants texts that are not continued: with the end token, if it asks for one.

@@ -17,6 +17,8 @@ use kernels::{Input, Job, MAX_SLOTS, Place, Player, PlayerError, RowAt, Want};
 use crate::answer::{Around, Piece, Step, Summary};
 use crate::embed::Embeddings;
 use crate::error::Error;
+use crate::sample::TokenLogprobs;
+use crate::score::LOGITS_ROWS;
 use crate::session::Session;
 use crate::slot::{Slot, Task};
 use crate::write::JOBS_QUEUED;
@@ -87,6 +89,9 @@ impl Session {
                 Some(Task::Embed(embed)) if embed.is_over() => {
                     self.turn.outcomes.push_back((i, Ok(Step::Done)));
                 }
+                Some(Task::Score(score)) if score.is_over() => {
+                    self.turn.outcomes.push_back((i, Ok(Step::Done)));
+                }
                 _ => {}
             }
         }
@@ -138,6 +143,7 @@ impl Session {
         match self.slots.get_mut(slot).and_then(|slot| slot.task.as_mut()) {
             Some(Task::Answer(answer)) => answer.cancel(),
             Some(Task::Embed(embed)) => embed.cancel(),
+            Some(Task::Score(score)) => score.cancel(),
             None => {}
         }
     }
@@ -150,6 +156,16 @@ impl Session {
         self.hold(slot, false);
         match self.slots.get_mut(slot).and_then(|slot| slot.task.take()) {
             Some(Task::Embed(embed)) => Some(embed.finish()),
+            _ => None,
+        }
+    }
+
+    /// Takes what a slot has scored, after [`Step::Done`]; `None` if it was cancelled, or scores
+    /// nothing. The slot is still to be [released](Session::release).
+    pub fn take_scores(&mut self, slot: usize) -> Option<Vec<TokenLogprobs>> {
+        let is_score = |task: &mut Task| matches!(task, Task::Score(score) if score.is_over());
+        match self.slots.get_mut(slot)?.task.take_if(is_score) {
+            Some(Task::Score(score)) => score.finish(),
             _ => None,
         }
     }
@@ -210,7 +226,10 @@ impl Session {
         if self.model_info().only_embeds {
             return slot.pending(); // rows see those behind them
         }
-        let max = self.max_rows();
+        let max = match slot.task {
+            Some(Task::Score(_)) => self.max_rows().min(LOGITS_ROWS),
+            _ => self.max_rows(),
+        };
         let n_done = slot.n_cached.saturating_sub(read_from);
         let whole = slot.pending().min(max - n_done % max);
         if !is_shared {
@@ -225,16 +244,14 @@ impl Session {
     async fn read(&mut self, i: usize, is_shared: bool) -> Result<(), PlayerError> {
         self.turn.reader = i;
         let slot = &self.slots[i];
-        let (read_from, wants_hidden) = match &slot.task {
-            Some(Task::Answer(answer)) => (answer.read_from, false),
-            _ => (0, true),
-        };
+        let read_from = slot.answer().map_or(0, |answer| answer.read_from);
         let n_rows = self.chunk_rows(slot, read_from, is_shared);
         let is_last = n_rows == slot.pending();
-        let want = match (wants_hidden, is_last) {
-            (true, _) => Want::Hidden,
-            (false, true) => Want::LastLogits,
-            (false, false) => Want::Nothing,
+        let want = match &slot.task {
+            Some(Task::Embed(_)) => Want::Hidden,
+            Some(Task::Score(_)) => Want::AllLogits,
+            _ if is_last => Want::LastLogits,
+            _ => Want::Nothing,
         };
         // Short chunks say little about the speed of long ones.
         let start_ms = (n_rows >= MIN_CHUNK).then(|| self.now_ms());
@@ -247,6 +264,7 @@ impl Session {
         if let Some(start_ms) = start_ms.filter(|start_ms| now_ms > *start_ms) {
             self.turn.ms_per_row = Some((now_ms - start_ms) / n_rows as f64);
         }
+        let n_vocab = self.model_info().dims.n_vocab;
         let Session { player, slots, text, turn, n_ctx, .. } = self;
         let slot = &mut slots[i];
         slot.n_cached += n_rows;
@@ -266,6 +284,11 @@ impl Session {
                     slot.begin(&ids, false);
                 }
                 Ok(Step::Prefill { done, total })
+            }
+            Some(Task::Score(score)) => {
+                let taken = score.take_rows(player.logits(), n_vocab);
+                let (done, total) = score.progress();
+                taken.map(|()| Step::Prefill { done, total })
             }
             _ => {
                 let done = slot.n_cached - read_from;

@@ -67,7 +67,7 @@ impl HostSampler {
 }
 
 /// NaN anywhere, +∞ anywhere, or nothing but −∞.
-fn check_finite(logits: &[f32], pos: usize) -> Result<(), Error> {
+pub(crate) fn check_finite(logits: &[f32], pos: usize) -> Result<(), Error> {
     let mut best = f32::NEG_INFINITY;
     let mut nan = false;
     for &logit in logits {

@@ -19,10 +19,8 @@ use crate::error::Error;
 use crate::open::ModelInfo;
 use crate::request::Prompt;
 use crate::rounds::{Turn, receive};
+use crate::score::LOGITS_ROWS;
 use crate::slot::Slot;
-
-/// Rows per job when all logits are asked for: 32 rows of 151 936 logits are 19 MB.
-const ALL_LOGITS_ROWS: usize = 32;
 
 /// The side that knows text.
 pub(crate) struct Text {
@@ -63,6 +61,8 @@ pub struct Session {
     info: ModelInfo,
     cost: Cost,
     pub(crate) n_ctx: usize,
+    /// Rows of a prompt that are read in one go, if fewer than the player takes.
+    n_batch: Option<usize>,
     load_ms: f64,
 }
 
@@ -79,8 +79,21 @@ impl Session {
         let n_ctx = config.n_ctx;
         let slot = |_| Slot { ids: Vec::with_capacity(n_ctx), ..Slot::default() };
         let slots = (0..config.n_slots.max(1)).map(slot).collect();
-        let (turn, lent, n_requests) = (Turn::new(), None, 0);
-        Session { player, text, env, slots, turn, lent, n_requests, info, cost, n_ctx, load_ms }
+        let (turn, lent, n_requests, n_batch) = (Turn::new(), None, 0, None);
+        Session {
+            player,
+            text,
+            env,
+            slots,
+            turn,
+            lent,
+            n_requests,
+            info,
+            cost,
+            n_ctx,
+            n_batch,
+            load_ms,
+        }
     }
 
     /// Capacity of the context of one sequence, in tokens.
@@ -180,7 +193,7 @@ impl Session {
         while self.slots[i].pending() > 0 {
             let (pos, left) = (self.slots[i].n_cached, self.slots[i].pending());
             let (n_rows, want) = match all {
-                true => (left.min(self.max_rows()).min(ALL_LOGITS_ROWS), Want::AllLogits),
+                true => (left.min(self.max_rows()).min(LOGITS_ROWS), Want::AllLogits),
                 false if left > self.max_rows() => (self.max_rows(), Want::Nothing),
                 false => (left, Want::LastLogits),
             };
@@ -218,8 +231,15 @@ impl Session {
         Ok(receive(&mut *self.player).await?)
     }
 
+    /// Bounds the rows of a prompt that are read in one go; at least one is, and no more than the
+    /// player takes.
+    pub fn set_batch(&mut self, n_rows: Option<usize>) {
+        self.n_batch = n_rows;
+    }
+
     /// Most rows one evaluation may have.
     pub fn max_rows(&self) -> usize {
-        self.player.max_rows().max(1)
+        let max = self.player.max_rows();
+        self.n_batch.map_or(max, |n| n.min(max)).max(1)
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::answer::Answer;
 use crate::embed::Embed;
+use crate::score::Score;
 
 /// Prefixes shorter than this do not decide between slots: a common first token (every file has
 /// one) is not worth another conversation's cache.
@@ -17,6 +18,7 @@ const MIN_PREFIX: usize = 16;
 pub(crate) enum Task {
     Answer(Box<Answer>),
     Embed(Box<Embed>),
+    Score(Box<Score>),
 }
 
 /// See the module's header.
@@ -96,6 +98,7 @@ impl Slot {
             && match &self.task {
                 Some(Task::Answer(answer)) => !answer.is_over() && !self.is_begun(),
                 Some(Task::Embed(embed)) => !embed.is_over(),
+                Some(Task::Score(score)) => !score.is_over(),
                 None => false,
             }
     }

@@ -12,33 +12,39 @@
 /// Holds back what may be the beginning of a stop string.
 #[derive(Debug, Default)]
 pub struct StopMatcher {
-    stops: Vec<String>,
+    /// With their places in the list that was given.
+    stops: Vec<(usize, String)>,
     held: String,
-    matched: bool,
+    matched: Option<usize>,
 }
 
 impl StopMatcher {
     /// Empty strings are ignored: they would stop everything before it began.
     pub fn new(stops: &[String]) -> StopMatcher {
-        let stops = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
-        StopMatcher { stops, held: String::new(), matched: false }
+        let stops = stops.iter().cloned().enumerate().filter(|(_, stop)| !stop.is_empty());
+        StopMatcher { stops: stops.collect(), held: String::new(), matched: None }
     }
 
     /// Takes the next text and appends to `out` what can be shown. True once a stop was found: the
     /// stop and everything after it are dropped.
     pub fn push(&mut self, text: &str, out: &mut String) -> bool {
-        if self.matched {
+        if self.matched.is_some() {
             return true;
         }
         self.held.push_str(text);
-        if let Some(start) = self.first_match() {
+        if let Some((start, place)) = self.first_match() {
             self.held.truncate(start);
-            self.matched = true;
+            self.matched = Some(place);
         }
-        let keep = if self.matched { 0 } else { self.partial_len() };
+        let keep = if self.matched.is_some() { 0 } else { self.partial_len() };
         let free = self.held.len() - keep;
         out.push_str(&self.held[..free]);
         self.held.drain(..free);
+        self.matched.is_some()
+    }
+
+    /// Which of the strings it was made with was found.
+    pub fn matched(&self) -> Option<usize> {
         self.matched
     }
 
@@ -48,15 +54,17 @@ impl StopMatcher {
         self.held.clear();
     }
 
-    /// Start of the match that ends first (of those, the longest).
-    fn first_match(&self) -> Option<usize> {
-        let find = |stop: &String| self.held.find(stop).map(|start| (start + stop.len(), start));
-        self.stops.iter().filter_map(find).min().map(|(_, start)| start)
+    /// Start of the match that ends first (of those, the longest), and its place in the list.
+    fn first_match(&self) -> Option<(usize, usize)> {
+        let find = |(place, stop): &(usize, String)| {
+            self.held.find(stop).map(|start| (start + stop.len(), start, *place))
+        };
+        self.stops.iter().filter_map(find).min().map(|(_, start, place)| (start, place))
     }
 
     /// Bytes at the end of the held text that begin some stop.
     fn partial_len(&self) -> usize {
-        let partial = |stop: &String| {
+        let partial = |(_, stop): &(usize, String)| {
             let longest = self.held.len().min(stop.len() - 1);
             (1..=longest)
                 .rev()
@@ -107,6 +115,16 @@ mod tests {
         for (stops, pieces, shown, stopped) in cases {
             let got = run(stops, pieces);
             assert_eq!(got, (shown.to_string(), *stopped), "{stops:?} in {pieces:?}");
+        }
+    }
+
+    #[test]
+    fn the_one_that_was_found_is_known() {
+        for (text, place) in [("xab", Some(2)), ("xc", Some(1)), ("b", Some(3)), ("x", None)] {
+            let stops = ["", "c", "ab", "b"].map(str::to_owned);
+            let mut matcher = StopMatcher::new(&stops);
+            matcher.push(text, &mut String::new());
+            assert_eq!(matcher.matched(), place, "{text}");
         }
     }
 

@@ -29,7 +29,9 @@ impl Session {
                 n += 1;
             }
         }
-        for rows in rows[..n].chunks(self.max_rows()) {
+        // The bound on chunks of prompts is none here: an answer is not to depend on it.
+        let max_rows = self.player.max_rows().max(1);
+        for rows in rows[..n].chunks(max_rows) {
             self.write_rows(rows).await?;
         }
         Ok(())

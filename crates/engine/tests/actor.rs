@@ -165,3 +165,31 @@ fn a_held_answer_waits_until_it_is_let_go_on() {
     ]);
     assert_eq!(done(&held), [(1, "cancelled")]);
 }
+
+#[test]
+fn a_score_is_read_in_chunks_between_which_it_can_be_cancelled() {
+    let ids: Vec<u32> = (3..63).collect();
+    let score = |id| Command::Score { id, ids: ids.clone(), top: 2 };
+    let events = run(vec![(0, score(1))]);
+    let progress: Vec<usize> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress { id: 1, done, total: 59 } => Some(*done),
+            _ => None,
+        })
+        .collect();
+    assert!(progress.len() > 1 && progress.is_sorted(), "{progress:?}");
+    let Some(Event::Scored { id: 1, scores }) = events.get(progress.len()) else {
+        panic!("{events:?}")
+    };
+    assert_eq!(scores.iter().map(|score| score.id).collect::<Vec<_>>(), ids[1..]);
+    assert!(scores.iter().all(|score| score.top.len() == 2 && score.logprob <= score.top[0].1));
+    // What is left of it is answered as any other thing that was cancelled.
+    let events = run(vec![(0, score(1)), (1, Command::Cancel { id: 1 }), (2, command(2, 1))]);
+    assert_eq!(done(&events), [(1, "cancelled"), (2, "length")]);
+    let wrong = |ids| run(vec![(0, Command::Score { id: 1, ids, top: 0 }), (0, command(2, 1))]);
+    for ids in [vec![40; 65], vec![9999, 1], Vec::new()] {
+        assert!(matches!(wrong(ids)[0], Event::Failed { id: 1, .. }));
+    }
+    assert!(matches!(&wrong(vec![40])[0], Event::Scored { id: 1, scores } if scores.is_empty()));
+}

@@ -299,6 +299,7 @@ impl Storm {
             1 => Command::Logits { id, ids: vec![from], all: false },
             2 => Command::Detokenize { id, ids: vec![from] },
             3 => Command::Generate { id, request: request(from..from + 500, 1) },
+            4 => Command::Score { id, ids: (from..from + n).collect(), top: 1 },
             _ => Command::Generate { id, request: request(from..from + n, 1 + n as usize % 7) },
         })
     }

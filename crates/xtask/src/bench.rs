@@ -9,6 +9,7 @@
 //! Without a peer the same is measured as often, alone.
 
 mod calibrate;
+mod http;
 mod machine;
 mod numbers;
 mod record;
@@ -35,6 +36,9 @@ pub struct Args {
     /// Measure the engine package in Chromium, on the processor, and the native program as a peer.
     #[arg(long)]
     browser: bool,
+    /// Also measure the same through `ingle serve`: what the HTTP path costs.
+    #[arg(long, conflicts_with_all = ["browser", "peers"])]
+    serve: bool,
     /// Tokens of the prompt; decoding starts behind them.
     #[arg(short, long, default_value_t = 128, value_parser = at_least(1))]
     prompt: u32,
@@ -95,7 +99,11 @@ fn record_name(runners: &[Runner]) -> String {
 
 /// What tells one row from another, and how to measure it again.
 fn settings(args: &Args, file: &Path) -> String {
-    let peers = if args.peers { " --peers" } else { "" };
+    let peers = match (args.peers, args.serve) {
+        (true, _) => " --peers",
+        (_, true) => " --serve",
+        _ => "",
+    };
     let place = match args.browser {
         true => " --browser".to_string(),
         false => format!(" --device {}", args.device),

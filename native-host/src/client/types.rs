@@ -112,6 +112,8 @@ pub struct Generated {
     pub eval_count: u64,
     pub eval_duration: u64,
     pub truncated_tokens: u64,
+    /// Tokens that the full context lost while the answer was written.
+    pub shifted_tokens: u64,
 }
 
 /// One object of a long operation.

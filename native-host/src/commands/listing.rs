@@ -89,7 +89,7 @@ fn id(digest: &str) -> String {
 }
 
 /// Where a model lies: "100% GPU", "48%/52% CPU/GPU".
-fn processor(model: &Process) -> String {
+pub fn processor(model: &Process) -> String {
     match (model.size, model.size_vram) {
         (_, 0) => "100% CPU".to_owned(),
         (size, vram) if vram == size => "100% GPU".to_owned(),

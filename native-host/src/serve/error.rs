@@ -12,6 +12,13 @@ pub enum ServeError {
     /// A variable of the environment means nothing.
     #[error(transparent)]
     Variable(#[from] BadVariable),
+    /// It would be reached by others, and nobody said who may use it.
+    #[error(
+        "refusing to listen on {0} without a token, because others could use this machine's \
+         models; set INGLE_TOKEN to what they must send, or allow everyone with --no-token \
+         (INGLE_NO_TOKEN=1), or listen on 127.0.0.1"
+    )]
+    Open(HostAddress),
     /// The page cannot be served.
     #[error(transparent)]
     Page(#[from] PageError),

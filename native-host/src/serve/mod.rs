@@ -16,6 +16,7 @@ mod files;
 mod http;
 pub mod library;
 mod listen;
+mod log;
 mod mirror;
 pub mod native;
 mod page;
@@ -99,6 +100,7 @@ pub fn spawn<H: Host>(
     settings: Settings,
     build: impl Build<H> + Send + 'static,
 ) -> Result<Running, ServeError> {
+    settings.check_open()?;
     let (listener, address) = listen::listen(&settings.address)?;
     let (stop, stopped) = oneshot::channel();
     let (started, is_started) = mpsc::channel();

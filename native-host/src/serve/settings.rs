@@ -17,6 +17,7 @@ use kernels::KvType;
 use tracing::level_filters::LevelFilter;
 
 use super::address::HostAddress;
+use super::error::ServeError;
 
 /// Most requests that may wait: above it the memory of their bodies would be the limit.
 const MAX_QUEUE: usize = 65_536;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// What clients must send as their bearer token. `INGLE_TOKEN`.
     pub token: Option<String>,
+    /// Whether a server that others reach may do without a token. `INGLE_NO_TOKEN`, `--no-token`.
+    pub is_open: bool,
     /// How long models stay, how many, and how many wait. `OLLAMA_KEEP_ALIVE`,
     /// `OLLAMA_MAX_LOADED_MODELS`, `OLLAMA_MAX_QUEUE`.
     pub scheduler: SchedulerSettings,
@@ -103,6 +106,7 @@ impl Settings {
             origins: from.text("OLLAMA_ORIGINS").unwrap_or_default(),
             hosts: from.list("INGLE_HOSTS"),
             token: from.text("INGLE_TOKEN"),
+            is_open: from.flag("INGLE_NO_TOKEN")?,
             scheduler,
             num_parallel: num_parallel.filter(|&n| n > 0).unwrap_or(1),
             num_ctx: num_ctx.filter(|&n| n > 0),
@@ -116,6 +120,18 @@ impl Settings {
             page: from.text("INGLE_PAGE").map(PathBuf::from),
             log_level: level.unwrap_or(LevelFilter::INFO),
         })
+    }
+
+    /// Refuses to be reached by others without a word about who may: hundreds of thousands of
+    /// servers stand open because a variable was copied from somewhere.
+    ///
+    /// # Errors
+    /// [`ServeError::Open`].
+    pub fn check_open(&self) -> Result<(), ServeError> {
+        match self.address.is_loopback() || self.token.is_some() || self.is_open {
+            true => Ok(()),
+            false => Err(ServeError::Open(self.address.clone())),
+        }
     }
 
     /// The router's part of it.

@@ -54,6 +54,10 @@ impl<H: Host> Site<H> {
 }
 
 impl<H: Host> Handler for Site<H> {
+    fn cut(&self) {
+        self.router.cut();
+    }
+
     async fn handle(&self, request: Request) -> Response {
         if let Some(mirror) = &self.mirror
             && is_registry(&request.path)

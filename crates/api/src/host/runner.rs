@@ -126,6 +126,8 @@ pub struct Summary {
     pub prompt_tokens: usize,
     /// New tokens, without the end token.
     pub generated_tokens: usize,
+    /// Tokens that a full context lost while the answer was written.
+    pub shifted_tokens: usize,
     /// Until the first token was chosen.
     pub prefill: Duration,
     /// From then to the last.

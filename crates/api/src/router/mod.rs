@@ -1,9 +1,13 @@
 //! From a request to its handler, and what every answer has in common.
 
 mod body;
+mod ending;
 mod table;
 
+use std::pin::pin;
 use std::rc::Rc;
+
+use futures_util::future::{Either, select};
 
 use crate::error::{ApiError, Family};
 use crate::host::{Env, Host};
@@ -15,6 +19,7 @@ use crate::routes;
 use crate::scheduler::{Scheduler, SchedulerSettings};
 use crate::types::Timestamp;
 pub(crate) use body::{body_error, read_body, stream_items};
+pub(crate) use ending::Ending;
 use table::{Endpoint, Found};
 
 /// How a router behaves.
@@ -52,6 +57,7 @@ pub(crate) struct Api<H: Host> {
     pub scheduler: Scheduler<H::Backend, H::Env>,
     pub settings: Settings,
     pub metrics: Metrics,
+    pub ending: Ending,
 }
 
 impl<H: Host> Api<H> {
@@ -94,8 +100,8 @@ impl<H: Host> Router<H> {
     ) -> Router<H> {
         let limits = settings.scheduler.clone();
         let scheduler = Scheduler::new(Rc::clone(&backend), Rc::clone(&env), limits);
-        let metrics = Metrics::default();
-        Router { api: Rc::new(Api { library, backend, env, scheduler, settings, metrics }) }
+        let (metrics, ending) = (Metrics::default(), Ending::default());
+        Router { api: Rc::new(Api { library, backend, env, scheduler, settings, metrics, ending }) }
     }
 
     /// The scheduler, whose [`run`](Scheduler::run) the host must poll.
@@ -103,10 +109,20 @@ impl<H: Host> Router<H> {
         self.api.scheduler.clone()
     }
 
+    /// Ends all answers that are under way with an error that says so: for a host that stops and
+    /// waits no longer.
+    pub fn cut(&self) {
+        self.api.ending.come();
+    }
+
     /// Answers one request. Dropping the future, or the body of the response, cancels the work.
     pub async fn handle(&self, request: Request) -> Response {
         let active = Active::new(&self.api);
-        let mut response = self.answer(request).await;
+        let (family, ending) = (table::family_of(&request.path), self.api.ending.follow());
+        let mut response = match select(pin!(self.answer(request)), ending).await {
+            Either::Left((response, _)) => response,
+            Either::Right(_) => ApiError::stopping().to_response(family),
+        };
         drop(active);
         self.api.metrics.answered(response.status);
         // Pages of other sites can neither guess at the type of an answer nor embed or keep it.
@@ -142,11 +158,10 @@ impl<H: Host> Router<H> {
         let Some(path) = decode(&request.path) else {
             return ApiError::bad("the path is malformed").to_response(family);
         };
-        // As gin, which Ollama is made with, answers.
         let (endpoint, parameter) = match table::find(request.method, &path) {
             Found::Endpoint(endpoint, parameter) => (endpoint, parameter),
             Found::OtherMethods(allowed) => {
-                let mut response = Response::text(405, "405 method not allowed");
+                let mut response = method_not_allowed().to_response(family);
                 response.headers.set("allow", allowed);
                 return response;
             }
@@ -156,7 +171,7 @@ impl<H: Host> Router<H> {
                 response.headers.set("location", to);
                 return response;
             }
-            Found::Nothing => return Response::text(404, "404 page not found"),
+            Found::Nothing => return not_found().to_response(family),
         };
         let is_head = request.method == Method::Head;
         let result = self.dispatch(endpoint, parameter, request).await;
@@ -180,7 +195,7 @@ impl<H: Host> Router<H> {
             Endpoint::Version => return Ok(routes::meta::version(api)),
             Endpoint::Live => return Ok(routes::meta::live()),
             Endpoint::Ready => return Ok(routes::meta::ready(api)),
-            Endpoint::Metrics => return Ok(routes::meta::metrics(api)),
+            Endpoint::Metrics => return routes::meta::metrics(api),
             Endpoint::Tags => return routes::models::tags(api).await,
             Endpoint::Ps => return routes::models::ps(api).await,
             Endpoint::OpenAiModels => return routes::openai_models::list(api).await,
@@ -206,9 +221,18 @@ impl<H: Host> Router<H> {
             Endpoint::OpenAiEmbeddings => routes::openai_embeddings::embeddings(api, &body).await,
             Endpoint::Responses => routes::openai_responses::responses(api, &body).await,
             Endpoint::Messages => routes::anthropic_messages::messages(api, &body).await,
-            _ => Err(ApiError::new(404, "404 page not found")),
+            _ => Err(not_found()),
         }
     }
+}
+
+/// In gin's words, which Ollama is made with, but as JSON like every other error.
+pub(crate) fn not_found() -> ApiError {
+    ApiError::new(404, "404 page not found")
+}
+
+fn method_not_allowed() -> ApiError {
+    ApiError::new(405, "405 method not allowed")
 }
 
 /// Counts a request while its handler runs, also one that is dropped.

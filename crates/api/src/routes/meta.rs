@@ -1,8 +1,9 @@
 //! What is said about the server itself.
 
+use crate::error::ApiError;
 use crate::host::Host;
 use crate::http::Response;
-use crate::router::Api;
+use crate::router::{Api, not_found};
 use crate::types::ollama::VersionResponse;
 
 /// `/api/version`
@@ -27,10 +28,10 @@ pub(crate) fn ready<H: Host>(api: &Api<H>) -> Response {
 }
 
 /// `/metrics`, if it is switched on.
-pub(crate) fn metrics<H: Host>(api: &Api<H>) -> Response {
+pub(crate) fn metrics<H: Host>(api: &Api<H>) -> Result<Response, ApiError> {
     if !api.settings.metrics {
-        return Response::text(404, "404 page not found");
+        return Err(not_found());
     }
     let text = api.metrics.text(api.scheduler.waiting(), api.scheduler.loaded().len());
-    Response::with_type(200, "text/plain; version=0.0.4; charset=utf-8", text.into_bytes())
+    Ok(Response::with_type(200, "text/plain; version=0.0.4; charset=utf-8", text.into_bytes()))
 }

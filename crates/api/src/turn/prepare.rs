@@ -25,6 +25,8 @@ pub(crate) struct Prepared<H: Host> {
     /// `None`: all text is content, as where no template was used.
     pub parser: Option<ParserRequest>,
     pub echo: Option<Echo>,
+    /// The client's own stop strings.
+    pub stops: Vec<String>,
     /// Tokens of messages that were left out.
     pub truncated: usize,
     /// When the request came.
@@ -64,8 +66,9 @@ pub(crate) async fn prepare<H: Host>(
         None => None,
     };
     let text = rendered.text.clone();
+    let stops = task.options.stop.clone().unwrap_or_default();
     let request = generate_request(task, &options, rendered, template);
-    Ok(Prepared { lease, text, request, parser, echo, truncated, started, load })
+    Ok(Prepared { lease, text, request, parser, echo, stops, truncated, started, load })
 }
 
 /// Loads a model and lets it go again; Ollama's word for it.

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use engine::{FinishReason, TokenLogprobs};
+use futures_channel::oneshot;
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 
 use super::prepare::Prepared;
 use crate::error::ApiError;
@@ -84,6 +86,7 @@ impl Stats {
             eval_count: self.summary.generated_tokens as u64,
             eval_duration: nanos(self.summary.decode),
             truncated_tokens: self.truncated as u64,
+            shifted_tokens: self.summary.shifted_tokens as u64,
         }
     }
 }
@@ -96,6 +99,10 @@ pub(crate) struct Turn<H: Host> {
     api: Rc<Api<H>>,
     started: Duration,
     stats: Stats,
+    /// The client's own stop strings.
+    stops: Vec<String>,
+    /// Ends when the server's time is up.
+    ending: oneshot::Receiver<()>,
     echo: Option<Echo>,
     pending: Vec<Logprob>,
     is_done: bool,
@@ -105,7 +112,8 @@ pub(crate) struct Turn<H: Host> {
 impl<H: Host> Turn<H> {
     /// Starts to generate and waits until the prompt is accepted.
     pub async fn start(api: &Rc<Api<H>>, prepared: Prepared<H>) -> Result<Turn<H>, ApiError> {
-        let Prepared { lease, request, parser, truncated, started, load, echo, .. } = prepared;
+        let Prepared { lease, request, parser, truncated, started, load, echo, stops, .. } =
+            prepared;
         let parser: Box<dyn OutputParser> = match parser {
             Some(parser) => lease.parser(&parser),
             None => Box::new(PassThrough),
@@ -117,18 +125,32 @@ impl<H: Host> Turn<H> {
             true => futures_util::stream::empty().boxed_local(),
             false => lease.generate(request),
         };
-        let (api, pending) = (Rc::clone(api), Vec::new());
+        let (api, pending, ending) = (Rc::clone(api), Vec::new(), api.ending.follow());
         let (is_done, has_ended) = (without_answer, false);
-        let mut turn =
-            Turn { events, parser, lease, api, started, stats, echo, pending, is_done, has_ended };
+        let mut turn = Turn {
+            events,
+            parser,
+            lease,
+            api,
+            started,
+            stats,
+            stops,
+            ending,
+            echo,
+            pending,
+            is_done,
+            has_ended,
+        };
         if without_answer {
             turn.stats.summary.finish_reason = Some(FinishReason::Length);
             turn.stats.summary.prompt_tokens = turn.stats.ids.len();
+            turn.api.metrics.prompted(turn.stats.ids.len());
             return Ok(turn);
         }
         match turn.events.next().await {
             Some(Ok(Event::Started { prompt_tokens, reused_tokens, truncated_tokens })) => {
                 turn.stats.summary.prompt_tokens = prompt_tokens;
+                turn.api.metrics.prompted(prompt_tokens);
                 turn.stats.reused = reused_tokens;
                 turn.stats.truncated += truncated_tokens;
                 Ok(turn)
@@ -155,8 +177,16 @@ impl<H: Host> Turn<H> {
             return Some(Ok(self.finish()));
         }
         loop {
-            match self.events.next().await {
+            let event = match select(self.events.next(), &mut self.ending).await {
+                Either::Left((event, _)) => Some(event),
+                Either::Right(_) => None,
+            };
+            let Some(event) = event else {
+                return Some(Err(self.fail(ApiError::stopping())));
+            };
+            match event {
                 Some(Ok(Event::Piece { text, ids, logprobs })) => {
+                    self.api.metrics.generated(ids.len());
                     self.stats.ids.extend(ids);
                     let logprobs: Vec<Logprob> =
                         logprobs.iter().map(|entry| logprob_of(&*self.lease, entry)).collect();
@@ -171,6 +201,9 @@ impl<H: Host> Turn<H> {
                         return Some(Err(self.fail(cancelled())));
                     }
                     self.stats.summary = summary;
+                    // Those of the template end an answer as an end token does.
+                    let stop = &mut self.stats.summary.stop_text;
+                    *stop = stop.take().filter(|stop| self.stops.contains(stop));
                     self.is_done = true;
                     let outputs = self.parser.finish();
                     if let Some(delta) = self.delta(outputs) {
@@ -192,12 +225,14 @@ impl<H: Host> Turn<H> {
     fn finish(&mut self) -> TurnEvent {
         self.has_ended = true;
         self.stats.total = self.api.env.monotonic().saturating_sub(self.started);
-        self.api.metrics.generated(&self.stats.summary);
+        self.api.metrics.took(&self.stats.summary);
         TurnEvent::Done(std::mem::take(&mut self.stats))
     }
 
     fn fail(&mut self, error: ApiError) -> ApiError {
         self.has_ended = true;
+        // Whoever reads slowly from now on holds no slot of the model.
+        self.events = futures_util::stream::empty().boxed_local();
         error
     }
 

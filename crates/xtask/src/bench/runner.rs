@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::Args;
+use super::{Args, http};
 use crate::process::{self, program};
 use crate::web::{self, Form};
 use crate::{harness, setup};
@@ -54,6 +54,8 @@ impl Sizes {
 pub enum Runner {
     /// `ingle`, built in release form.
     Native { ingle: PathBuf },
+    /// The same program as a server.
+    Http { ingle: PathBuf },
     /// llama.cpp behind a script; see the README, "Benchmarks".
     Script { script: PathBuf },
     /// The engine package in Chromium.
@@ -67,7 +69,10 @@ pub fn find(args: &Args) -> Result<Vec<Runner>> {
     let built = harness::build(&["build", "--release", "-p", "native-host"])?;
     let ingle = built.first().context("cargo built no native program")?.path.clone();
     if !args.browser {
-        let mut runners = vec![Runner::Native { ingle }];
+        let mut runners = vec![Runner::Native { ingle: ingle.clone() }];
+        if args.serve {
+            runners.push(Runner::Http { ingle });
+        }
         match env::var_os("INGLE_PEER") {
             Some(script) if args.peers => runners.push(Runner::Script { script: script.into() }),
             None if args.peers => println!(
@@ -97,6 +102,7 @@ impl Runner {
     pub fn name(&self) -> &'static str {
         match self {
             Runner::Native { .. } => "ingle",
+            Runner::Http { .. } => "http",
             Runner::Script { .. } => "llama.cpp",
             Runner::Page => "ingle in Chromium",
             Runner::Wllama { .. } => "wllama",
@@ -106,7 +112,7 @@ impl Runner {
     /// For the result file: a version if the program has one, else which commit it was built from.
     pub fn version(&self) -> String {
         let words = match self {
-            Runner::Native { .. } | Runner::Page => {
+            Runner::Native { .. } | Runner::Http { .. } | Runner::Page => {
                 process::stdout_of(program("git").args(["rev-parse", "--short", "HEAD"]))
             }
             Runner::Script { .. } => {
@@ -143,6 +149,16 @@ impl Runner {
                 let prefill = run(["-p", prompt, "-n", "0", "-d", "0"])?;
                 let decode = run(["-p", "0", "-n", n_tokens, "-d", prompt])?;
                 return Ok(Rates { prefill, decode });
+            }
+            Runner::Http { ingle } => {
+                let number = |text: &String| text.parse::<usize>();
+                let sizes = http::Sizes {
+                    prompt: number(prompt)?,
+                    n_tokens: number(n_tokens)?,
+                    threads: number(threads)?,
+                    reps: number(reps)?,
+                };
+                return http::measure(ingle, device, &sizes, file);
             }
             Runner::Script { script } => {
                 let mut command = program(python());

@@ -8,7 +8,7 @@ use super::slash::{self, Action};
 use super::speak::{self, Screen};
 use super::state::State;
 use crate::args::{Format, ListArgs};
-use crate::client::{Client, ClientError, Listed, Message, Shown};
+use crate::client::{Client, ClientError, Listed, Message, Process, Processes, Shown};
 use crate::commands::{lines, listing, show_stored, transfer};
 use crate::failure::Failure;
 use crate::{interrupt, term};
@@ -18,7 +18,7 @@ pub async fn chat(client: &Client, state: &mut State) -> Result<(), Failure> {
     let mut editor = lines::editor()?;
     let history = History::open(&mut editor);
     super::load(client, state).await?;
-    term::line(&format!("{}   /? for help", term::clean(&state.model)))?;
+    greet(client, &state.model).await?;
     while let Some((text, quoted)) = lines::read_message(&mut editor, state.remembers)? {
         remember(&history, &mut editor, state);
         let action = match quoted && !text.is_empty() {
@@ -37,6 +37,21 @@ pub async fn chat(client: &Client, state: &mut State) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The model, what is known of it now that it is loaded, and the way to help.
+async fn greet(client: &Client, model: &str) -> Result<(), Failure> {
+    let processes: Processes = client.get("/api/ps").await?;
+    let is_it = |process: &Process| {
+        process.name == model || process.name.strip_suffix(":latest") == Some(model)
+    };
+    let mut all = processes.models.into_iter().flat_map(serde_json::from_value::<Process>);
+    let loaded = all.find(is_it).map(|process| {
+        let (n_ctx, processor) = (process.context_length, listing::processor(&process));
+        format!("  {n_ctx} tokens of context, {processor}")
+    });
+    let loaded = loaded.unwrap_or_default();
+    term::line(&format!("{}{loaded}   /? for help", term::clean(model)))
 }
 
 fn remember(history: &History, editor: &mut DefaultEditor, state: &State) {
@@ -71,7 +86,7 @@ async fn act(
             let mut new = State { model: name, messages: Vec::new(), ..state.clone() };
             super::load(client, &new).await?;
             std::mem::swap(state, &mut new);
-            term::line(&format!("{}   /? for help", term::clean(&state.model)))
+            greet(client, &state.model).await
         }
     }
 }

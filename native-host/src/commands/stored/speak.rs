@@ -132,6 +132,13 @@ pub fn remarks(answer: &Answer, verbose: bool) {
             last.truncated_tokens
         ));
     }
+    if last.shifted_tokens > 0 {
+        term::warning(&format!(
+            "the context was full, so the answer went on without the oldest {} tokens; a larger \
+             num_ctx keeps them",
+            last.shifted_tokens
+        ));
+    }
     if last.done_reason == "length" {
         term::note("(stopped at the length limit)");
     }

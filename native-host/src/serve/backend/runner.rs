@@ -103,8 +103,9 @@ impl Runner for NativeRunner {
             Ok(request) => request,
             Err(error) => return stream::iter([Err(error)]).boxed_local(),
         };
+        let stops = request.stop.clone();
         let asked = self.line.ask(|id| Command::Generate { id, request });
-        stream::unfold(Some(asked), next_event).boxed_local()
+        stream::unfold(Some((asked, stops)), next_event).boxed_local()
     }
 
     async fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<TokenLogprobs>, RunError> {
@@ -113,10 +114,13 @@ impl Runner for NativeRunner {
         }
         let ids = tokens.to_vec();
         let mut asked = self.line.ask(|id| Command::Score { id, ids, top });
-        match asked.next().await {
-            Some(actor::Event::Scored { scores, .. }) => Ok(scores),
-            Some(actor::Event::Failed { error, .. }) => Err(run_error(&error)),
-            _ => Err(gone()),
+        loop {
+            match asked.next().await {
+                Some(actor::Event::Progress { .. }) => {}
+                Some(actor::Event::Scored { scores, .. }) => return Ok(scores),
+                Some(actor::Event::Failed { error, .. }) => return Err(run_error(&error)),
+                _ => return Err(gone()),
+            }
         }
     }
 
@@ -147,9 +151,12 @@ impl Runner for NativeRunner {
 
 type Item = Result<Event, RunError>;
 
+/// A generation, and its stop strings.
+type Running = (Asked, Vec<String>);
+
 /// The next event of a generation, and what is left of it.
-async fn next_event(asked: Option<Asked>) -> Option<(Item, Option<Asked>)> {
-    let mut asked = asked?;
+async fn next_event(running: Option<Running>) -> Option<(Item, Option<Running>)> {
+    let (mut asked, stops) = running?;
     let event = match asked.next().await {
         Some(actor::Event::Started { prompt_tokens, reused_tokens, truncated_tokens, .. }) => {
             Event::Started { prompt_tokens, reused_tokens, truncated_tokens }
@@ -159,21 +166,22 @@ async fn next_event(asked: Option<Asked>) -> Option<(Item, Option<Asked>)> {
             Event::Piece { text, ids, logprobs }
         }
         Some(actor::Event::Done { summary, .. }) => {
-            return Some((Ok(Event::Done(summary_of(&summary))), None));
+            return Some((Ok(Event::Done(summary_of(&summary, &stops))), None));
         }
         Some(actor::Event::Failed { error, .. }) => return Some((Err(run_error(&error)), None)),
         _ => return Some((Err(gone()), None)),
     };
-    Some((Ok(event), Some(asked)))
+    Some((Ok(event), Some((asked, stops))))
 }
 
-fn summary_of(summary: &engine::Summary) -> Summary {
+fn summary_of(summary: &engine::Summary, stops: &[String]) -> Summary {
     let span = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
     Summary {
         finish_reason: summary.finish_reason,
-        stop_text: None,
+        stop_text: summary.stop.and_then(|place| stops.get(place)).cloned(),
         prompt_tokens: summary.prompt_tokens,
         generated_tokens: summary.generated_tokens,
+        shifted_tokens: summary.shifted_tokens,
         prefill: span(summary.prefill_ms),
         decode: span(summary.decode_ms),
     }

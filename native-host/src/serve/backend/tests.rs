@@ -207,6 +207,50 @@ fn scores_are_the_log_probabilities_of_an_answer() {
 }
 
 #[test]
+fn a_prompt_is_read_in_batches_of_the_asked_size() {
+    let lab = Lab::new();
+    block_on(async {
+        for (num_batch, want) in [(Some(16), 16), (Some(1), 1), (Some(1 << 20), 100)] {
+            let spec = LoadSpec { num_batch, ..lab.spec(512, 1) };
+            let runner = lab.backend.load(&spec).await.unwrap();
+            let mut events = runner.generate(greedy(&[40; 101], 2));
+            let (mut last, mut most) = (0, 0);
+            while let Some(event) = events.next().await {
+                if let Event::Progress { done, .. } = event.unwrap() {
+                    most = most.max(done - last);
+                    last = done;
+                }
+            }
+            // The last batch comes with the first token, and no batch leaves a single row over.
+            assert!(most == want || want == 100 && last == 0, "{num_batch:?}: {most}");
+        }
+    });
+}
+
+#[test]
+fn the_stop_string_that_was_found_is_told() {
+    let lab = Lab::new();
+    block_on(async {
+        let runner = lab.load(512, 1).await;
+        let (_, text, _) = read(runner.generate(greedy(&[1, 40], 60))).await.unwrap();
+        let found: String = text.chars().skip(4).take(2).collect();
+        for (stop, want) in [
+            (vec!["\u{1}never".to_owned(), found.clone()], Some(found.clone())),
+            (vec!["\u{1}never".to_owned()], None),
+        ] {
+            let mut events = runner.generate(GenerateRequest { stop, ..greedy(&[1, 40], 60) });
+            let mut said = None;
+            while let Some(event) = events.next().await {
+                if let Event::Done(summary) = event.unwrap() {
+                    said = summary.stop_text;
+                }
+            }
+            assert_eq!(said, want);
+        }
+    });
+}
+
+#[test]
 fn texts_become_vectors() {
     let lab = Lab::new();
     block_on(async {

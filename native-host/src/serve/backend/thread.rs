@@ -186,7 +186,8 @@ fn load_model(job: &Job, signal: &Signal) -> Result<Parts, LoadError> {
     let opened = engine::open(gguf).map_err(|error| failed(error.into()))?;
     let text = TextSide::new(&opened).map_err(|error| failed(engine::Error::from(error).into()))?;
     let estimate = job.estimate(&opened.model.plan);
-    let session = load_weights(job, opened, &estimate, signal)?;
+    let mut session = load_weights(job, opened, &estimate, signal)?;
+    session.set_batch(job.spec.num_batch.map(|n| n as usize));
     let info = RunnerInfo {
         memory: memory_of(&session, job.place, &estimate),
         num_ctx: session.n_ctx(),

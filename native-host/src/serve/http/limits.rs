@@ -15,10 +15,13 @@ pub const MAX_HEADERS: usize = 100;
 /// that may wait for a model, and at some 30 KiB each about 60 MiB.
 pub const MAX_CONNECTIONS: usize = 2048;
 
-/// Time for the head of a request, from the connection's start or the end of the last answer; so
-/// it is also the time that a connection may be idle. Longer than clients keep theirs for reuse
-/// (4 to 20 s), so that seldom a request meets a connection that is being closed.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Time that a connection may be idle, from its start or the end of the last answer. Longer than
+/// clients keep theirs for reuse (4 to 20 s), so that seldom a request meets a connection that is
+/// being closed.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// Time for the head of a request, from its first byte: it fits a few packets.
+const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// Time that a body may be waited for, besides what [`MIN_BODY_SPEED`] allows it.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -34,12 +37,21 @@ const WRITE_TIME: Duration = Duration::from_secs(60);
 /// Time for running answers after the server was asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Time after that for those that are cut to say so.
+const CUT_TIME: Duration = Duration::from_secs(1);
+
+/// Time that the rest of a client's bytes is thrown away for when its connection ends, so that it
+/// can read the last answer.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// The bounds on times and numbers, as values so that tests need not wait half a minute.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at a time.
     pub connections: usize,
-    /// Time for a request's head, and of idleness.
+    /// Time without a request.
+    pub idle: Duration,
+    /// Time for a request's head.
     pub head: Duration,
     /// Time for a request's body, besides that for its bytes.
     pub body: Duration,
@@ -47,16 +59,23 @@ pub struct Limits {
     pub write: Duration,
     /// Time for running answers at the end.
     pub grace: Duration,
+    /// Time for those that are cut then.
+    pub cut: Duration,
+    /// Time for a client's last bytes.
+    pub linger: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: MAX_CONNECTIONS,
+            idle: IDLE_TIME,
             head: HEAD_TIME,
             body: BODY_TIME,
             write: WRITE_TIME,
             grace: GRACE,
+            cut: CUT_TIME,
+            linger: LINGER,
         }
     }
 }

@@ -9,9 +9,11 @@
 
 mod limits;
 mod log;
+mod refusal;
 mod request;
 mod response;
 mod socket;
+mod talk;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use api::http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,6 +37,7 @@ use limits::{MAX_HEAD_BYTES, MAX_HEADERS};
 use log::Entry;
 use response::ReplyBody;
 use socket::Socket;
+use talk::Talk;
 
 /// How long no connection is taken after the system refused one, for want of file handles: others
 /// must end first, and asking again at once would only burn a core.
@@ -44,9 +48,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub trait Handler: 'static {
     /// Answers one request.
     async fn handle(&self, request: Request) -> Response;
+
+    /// Time is up: whatever is still answered shall come to an end that its client understands.
+    fn cut(&self) {}
 }
 
-/// Serves until `stop` ends; then running answers have [`Limits::grace`] to end, and are cut.
+/// Serves until `stop` ends; then running answers have [`Limits::grace`] to end, and are cut: the
+/// handler first, and after [`Limits::cut`] their connections.
 /// Must be polled within a [`tokio::task::LocalSet`].
 pub async fn serve(
     listener: TcpListener,
@@ -78,15 +86,18 @@ pub async fn serve(
     drop(listener);
     // An error means that there is no connection to tell.
     stopping.send(true).ok();
-    let all_ended = async {
-        while let Some(ended) = connections.join_next().await {
-            report(ended);
-        }
-    };
-    if timeout(limits.grace, all_ended).await.is_err() {
+    if timeout(limits.grace, all_ended(&mut connections)).await.is_err() {
         let n = connections.len();
         tracing::warn!("{n} connections were still busy after {:?} and are cut", limits.grace);
-        connections.shutdown().await;
+        handler.cut();
+        drop(timeout(limits.cut, all_ended(&mut connections)).await);
+    }
+    connections.shutdown().await;
+}
+
+async fn all_ended(connections: &mut JoinSet<()>) {
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
     }
 }
 
@@ -108,24 +119,38 @@ async fn converse(
 ) {
     // Pieces of a stream are small, and each is to be seen at once. A socket that refuses works.
     stream.set_nodelay(true).ok();
-    let socket = TokioIo::new(Socket::new(stream, limits.write));
-    let service = service_fn(|request| exchange(Rc::clone(&handler), request, limits));
-    let connection = http1::Builder::new()
+    let talk = Rc::<Talk>::default();
+    let socket = TokioIo::new(Socket::new(stream, Rc::clone(&talk), limits));
+    let service = service_fn(|request| {
+        // At once, and not when the answer is first polled: more may be read before that.
+        talk.begin();
+        exchange(Rc::clone(&handler), request, limits, Rc::clone(&talk))
+    });
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(limits.idle)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .serve_connection(socket, service);
-    let mut connection = pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = stopped(&mut is_stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!("a connection ended: {error}");
+    // Here what worked for the client is dropped, whatever the client does from now on.
+    let mut socket = connection.into_parts().io.into_inner();
+    match ended {
+        Ok(()) => {}
+        Err(_) if socket.is_late() => socket.refuse(408).await,
+        // Bytes that hyper does not even call a bad request, such as HTTP/2's first ones.
+        Err(error) if error.is_parse() => socket.refuse(400).await,
+        Err(error) => tracing::debug!("a connection ended: {error}"),
+    }
+    tokio::select! {
+        () = socket.close() => {}
+        () = stopped(&mut is_stopping) => {}
     }
 }
 
@@ -138,10 +163,16 @@ async fn exchange(
     handler: Rc<impl Handler>,
     request: hyper::Request<Incoming>,
     limits: Limits,
+    talk: Rc<Talk>,
 ) -> Result<hyper::Response<ReplyBody>, Infallible> {
     let log = Entry::new(request.method().as_str(), request.uri().path());
+    if request::is_ambiguous(request.headers()) {
+        let mut refused = response::to_hyper(refusal::ambiguous(), log, talk);
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Ok(refused);
+    }
     let response = handler.handle(request::of_hyper(request, limits.body)).await;
-    Ok(response::to_hyper(response, log))
+    Ok(response::to_hyper(response, log, talk))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use tokio::time::{Instant, timeout};
 
 use super::limits::MIN_BODY_SPEED;
@@ -34,6 +35,14 @@ pub fn of_hyper(request: hyper::Request<Incoming>, patience: Duration) -> Reques
             false => Body::Stream(chunks(Arriving::new(body, patience)).boxed_local()),
         },
     }
+}
+
+/// Whether a body has two lengths: its end is then where each reader thinks, and what follows may
+/// be a request to one of them only. hyper takes the chunks; HTTP lets a server refuse.
+pub fn is_ambiguous(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        && (headers.contains_key(CONTENT_LENGTH)
+            || headers.get_all(TRANSFER_ENCODING).iter().count() > 1)
 }
 
 /// A body on its way.

@@ -2,6 +2,7 @@
 //! dropped with the connection, which cancels the work behind it.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use api::http::{Body, BodyError, ChunkStream, Response};
@@ -10,11 +11,19 @@ use http_body::{Frame, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::log::Entry;
+use super::talk::Talk;
 
 /// The rest of an answer.
 pub struct ReplyBody {
     rest: Rest,
     log: Entry,
+    talk: Rc<Talk>,
+}
+
+impl Drop for ReplyBody {
+    fn drop(&mut self) {
+        self.talk.end();
+    }
 }
 
 enum Rest {
@@ -23,7 +32,7 @@ enum Rest {
 }
 
 /// An answer for hyper. `log` is written when its last byte was handed over, or it was dropped.
-pub fn to_hyper(response: Response, mut log: Entry) -> hyper::Response<ReplyBody> {
+pub fn to_hyper(response: Response, mut log: Entry, talk: Rc<Talk>) -> hyper::Response<ReplyBody> {
     log.answered(response.status);
     let rest = match response.body {
         Body::Bytes(bytes) => {
@@ -32,7 +41,7 @@ pub fn to_hyper(response: Response, mut log: Entry) -> hyper::Response<ReplyBody
         }
         Body::Stream(chunks) => Rest::Stream(chunks),
     };
-    let mut reply = hyper::Response::new(ReplyBody { rest, log });
+    let mut reply = hyper::Response::new(ReplyBody { rest, log, talk });
     // A status or header that HTTP cannot write would be a fault of ours: the router makes them.
     *reply.status_mut() = hyper::StatusCode::from_u16(response.status)
         .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
@@ -56,7 +65,7 @@ impl http_body::Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let ReplyBody { rest, log } = &mut *self;
+        let ReplyBody { rest, log, .. } = &mut *self;
         let chunks = match rest {
             Rest::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Rest::Bytes(bytes) => {

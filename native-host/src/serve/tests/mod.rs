@@ -75,12 +75,12 @@ fn browsers_get_the_page_and_programs_the_word() {
         ("GET", "/assets/a.js?v=1", "", "200", "text/javascript", "js"),
         ("GET", "/assets/a.js", "host: evil.example\r\n", "403", "json", ""),
         ("GET", "/assets/a%2ejs", "", "200", "text/javascript", "js"),
-        ("GET", "/assets/../index.html", key, "404", "text/plain", ""),
-        ("GET", "/assets/%2e%2e/index.html", key, "404", "text/plain", ""),
-        ("GET", "/assets", key, "404", "text/plain", ""),
-        ("POST", "/index.html", key, "404", "text/plain", ""),
+        ("GET", "/assets/../index.html", key, "404", "application/json", "{\"error\""),
+        ("GET", "/assets/%2e%2e/index.html", key, "404", "application/json", "{\"error\""),
+        ("GET", "/assets", key, "404", "application/json", "{\"error\""),
+        ("POST", "/index.html", key, "404", "application/json", "{\"error\""),
         ("GET", "/api/version", key, "200", "application/json", "{\"version\""),
-        ("GET", "/v2/", key, "404", "text/plain", ""),
+        ("GET", "/v2/", key, "404", "application/json", "{\"error\""),
     ] {
         let (head, body) = ask(server.address(), method, path, headers);
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{method} {path}: {head}");
@@ -145,7 +145,8 @@ fn a_start_that_fails_says_why() {
     let wanted = format!("{taken} is in use: ");
     assert!(said(Settings { address: taken, ..settings() }).starts_with(&wanted));
     let address = HostAddress::parse("203.0.113.1:0").unwrap();
-    let foreign = said(Settings { address, ..settings() });
+    assert!(said(Settings { address: address.clone(), ..settings() }).starts_with("refusing to"));
+    let foreign = said(Settings { address, is_open: true, ..settings() });
     assert!(foreign.starts_with("cannot listen on 203.0.113.1:0 ("), "{foreign}");
     let page = Some(models.path().to_owned());
     assert!(said(Settings { page, ..settings() }).contains("holds no index.html"));

@@ -76,6 +76,9 @@ pub struct Metrics {
     /// Ours: tokens of the prompt that did not fit and were left out.
     #[serde(skip_serializing_if = "is_zero")]
     pub truncated_tokens: u64,
+    /// Ours: tokens that the full context lost while the answer was written.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub shifted_tokens: u64,
 }
 
 pub(crate) fn is_zero(n: &u64) -> bool {

@@ -51,7 +51,7 @@ fn a_thousand_clients_that_leave_leak_nothing() {
 #[test]
 fn connections_beyond_the_cap_wait() {
     let patient = Duration::from_secs(20);
-    let server = start(Limits { connections: 2, head: patient, ..limits() });
+    let server = start(Limits { connections: 2, idle: patient, ..limits() });
     let (first, second) = (ask(&server, "/wait"), ask(&server, "/wait"));
     server.until_running(2);
     let mut third = ask(&server, "/hello");
@@ -82,7 +82,7 @@ fn who_does_not_read_is_not_written_for() {
 #[test]
 fn running_answers_end_well_and_idle_connections_at_once() {
     let patient = Duration::from_secs(20);
-    let mut server = start(Limits { head: patient, grace: patient, ..limits() });
+    let mut server = start(Limits { idle: patient, grace: patient, ..limits() });
     let (mut idle, mut running) = (server.connect(), ask(&server, "/lines?6"));
     read_until(&mut running, "{\"i\":0}\n");
     server.stop();

@@ -104,10 +104,13 @@ pub struct Server {
 pub fn limits() -> Limits {
     Limits {
         connections: 64,
-        head: Duration::from_millis(400),
+        idle: Duration::from_millis(400),
+        head: Duration::from_millis(300),
         body: Duration::from_millis(400),
         write: Duration::from_millis(600),
         grace: Duration::from_millis(600),
+        cut: Duration::from_millis(200),
+        linger: Duration::from_millis(200),
     }
 }
 
