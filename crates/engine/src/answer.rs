@@ -81,6 +81,8 @@ pub struct Piece {
 pub struct Summary {
     /// `None` while it runs.
     pub finish_reason: Option<FinishReason>,
+    /// Which of the request's stop strings ended it, counted from 0.
+    pub stop: Option<usize>,
     /// Tokens of the prompt, in the cache or not.
     pub prompt_tokens: usize,
     /// Prompt tokens found in the cache.
@@ -269,6 +271,7 @@ impl Answer {
         if self.stops.push(&text, &mut self.piece.text) {
             self.flushed = true;
             self.summary.finish_reason = Some(FinishReason::Stop);
+            self.summary.stop = self.stops.matched();
         } else if n_generated >= self.request.max_tokens.unwrap_or(endless) {
             self.summary.finish_reason = Some(FinishReason::Length);
         } else if ids.len() >= around.n_ctx && !self.request.shift {
@@ -292,6 +295,7 @@ impl Answer {
             if !self.stops.push(&rest, &mut self.piece.text) {
                 self.stops.finish(&mut self.piece.text);
             }
+            self.summary.stop = self.stops.matched();
             if !self.piece.text.is_empty() {
                 return Step::Piece;
             }

@@ -14,32 +14,36 @@
 pub struct StopMatcher {
     stops: Vec<String>,
     held: String,
-    matched: bool,
+    matched: Option<usize>,
 }
 
 impl StopMatcher {
     /// Empty strings are ignored: they would stop everything before it began.
     pub fn new(stops: &[String]) -> StopMatcher {
-        let stops = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
-        StopMatcher { stops, held: String::new(), matched: false }
+        StopMatcher { stops: stops.to_vec(), ..StopMatcher::default() }
+    }
+
+    /// Which of the stops was found, counted from 0.
+    pub fn matched(&self) -> Option<usize> {
+        self.matched
     }
 
     /// Takes the next text and appends to `out` what can be shown. True once a stop was found: the
     /// stop and everything after it are dropped.
     pub fn push(&mut self, text: &str, out: &mut String) -> bool {
-        if self.matched {
+        if self.matched.is_some() {
             return true;
         }
         self.held.push_str(text);
-        if let Some(start) = self.first_match() {
+        if let Some((start, stop)) = self.first_match() {
             self.held.truncate(start);
-            self.matched = true;
+            self.matched = Some(stop);
         }
-        let keep = if self.matched { 0 } else { self.partial_len() };
+        let keep = if self.matched.is_some() { 0 } else { self.partial_len() };
         let free = self.held.len() - keep;
         out.push_str(&self.held[..free]);
         self.held.drain(..free);
-        self.matched
+        self.matched.is_some()
     }
 
     /// No more text comes: appends what was held back, which turned out to be no stop.
@@ -48,10 +52,17 @@ impl StopMatcher {
         self.held.clear();
     }
 
-    /// Start of the match that ends first (of those, the longest).
-    fn first_match(&self) -> Option<usize> {
-        let find = |stop: &String| self.held.find(stop).map(|start| (start + stop.len(), start));
-        self.stops.iter().filter_map(find).min().map(|(_, start)| start)
+    /// Those that can be found, with their numbers.
+    fn stops(&self) -> impl Iterator<Item = (usize, &String)> {
+        self.stops.iter().enumerate().filter(|(_, stop)| !stop.is_empty())
+    }
+
+    /// Start of the match that ends first (of those, the longest), and which stop it is.
+    fn first_match(&self) -> Option<(usize, usize)> {
+        let find = |(i, stop): (usize, &String)| {
+            self.held.find(stop).map(|start| (start + stop.len(), start, i))
+        };
+        self.stops().filter_map(find).min().map(|(_, start, i)| (start, i))
     }
 
     /// Bytes at the end of the held text that begin some stop.
@@ -63,7 +74,7 @@ impl StopMatcher {
                 .find(|&n| self.held.as_bytes().ends_with(&stop.as_bytes()[..n]))
                 .unwrap_or(0)
         };
-        self.stops.iter().map(partial).max().unwrap_or(0)
+        self.stops().map(|(_, stop)| partial(stop)).max().unwrap_or(0)
     }
 }
 
@@ -107,6 +118,16 @@ mod tests {
         for (stops, pieces, shown, stopped) in cases {
             let got = run(stops, pieces);
             assert_eq!(got, (shown.to_string(), *stopped), "{stops:?} in {pieces:?}");
+        }
+    }
+
+    #[test]
+    fn the_stop_that_was_found_is_known() {
+        let stops = ["", "abcd", "bc"].map(str::to_owned);
+        for (text, matched) in [("xabcd", Some(2)), ("xab", None), ("", None)] {
+            let mut matcher = StopMatcher::new(&stops);
+            assert_eq!(matcher.push(text, &mut String::new()), matched.is_some());
+            assert_eq!(matcher.matched(), matched, "{text:?}");
         }
     }
 

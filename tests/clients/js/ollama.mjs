@@ -150,11 +150,10 @@ cases["format: JSON and a schema"] = async () => {
   assert.deepEqual(JSON.parse((await client.chat(about)).message.content), { answer: "yes" });
   const format = script.ANSWER_SCHEMA;
   for (const model of ["scripted", "noise"]) {
-    const options = { ...greedy, num_predict: 60 };
-    const prompt = "Is it sunny?";
-    const whole = await client.generate({ model, prompt, format, options });
+    const about = { model, prompt: "Is it sunny?", format, options: greedy };
+    const whole = await client.generate(about);
     script.checkAnswer(whole.response);
-    const parts = await all(await client.generate({ model, prompt, format, options, stream: true }));
+    const parts = await all(await client.generate({ ...about, stream: true }));
     assert.equal(parts.map((part) => part.response).join(""), whole.response);
   }
 };

@@ -88,7 +88,7 @@ cases["chat: response_format of a schema"] = async () => {
   const json_schema = { name: "answer", strict: true, schema: script.ANSWER_SCHEMA };
   const response_format = { type: "json_schema", json_schema };
   for (const model of ["scripted", "noise"]) {
-    const said = await chat.create({ model, messages, response_format, max_tokens: 60 });
+    const said = await chat.create({ model, messages, response_format });
     script.checkAnswer(said.choices[0].message.content);
   }
 };
@@ -111,8 +111,7 @@ cases["completions: text, and scores of a text"] = async () => {
   const about = { model: "noise", prompt, echo: true, logprobs: 2, max_tokens: 0 };
   const [choice] = (await client.completions.create(about)).choices;
   assert.deepEqual([choice.text, choice.logprobs.tokens.join("")], [prompt, prompt]);
-  assert.equal(choice.logprobs.token_logprobs[0], null);
-  assert.ok(choice.logprobs.token_logprobs.slice(1).every((x) => x < 0));
+  assert.ok(choice.logprobs.token_logprobs.every((x) => x < 0));
 };
 
 cases["embeddings: float and base64"] = async () => {

@@ -21,8 +21,8 @@ server.create("noise", script.NOISE_FILE)
 openai = {"base_url": f"{server.url}/v1", "api_key": "any", "max_retries": 0}
 
 
-class Answer(BaseModel):
-    """What is answered."""
+class Answer(BaseModel, extra="forbid"):
+    """What is answered, and nothing else: a model without sense would go on."""
 
     answer: Literal["yes", "no"]
     sure: bool

@@ -140,9 +140,9 @@ def _():
     form = {"name": "answer", "strict": True, "schema": script.ANSWER_SCHEMA}
     format = {"type": "json_schema", "json_schema": form}
     for model in ["scripted", "noise"]:
-        said = chat.create(model=model, messages=ask, response_format=format, max_tokens=60)
+        said = chat.create(model=model, messages=ask, response_format=format)
         assert script.is_answer(json.loads(said.choices[0].message.content))
-        parsed = chat.parse(model=model, messages=ask, response_format=Answer, max_tokens=60)
+        parsed = chat.parse(model=model, messages=ask, response_format=Answer)
         assert isinstance(parsed.choices[0].message.parsed, Answer)
     wants_json = [{"role": "user", "content": "JSON, please"}]
     said = chat.create(
@@ -204,8 +204,7 @@ def _():
 @case("completions: echo and logprobs score a text")
 def _():
     text = "The house at the end of the lane"
-    # Null for the first token, as OpenAI's servers write it and its types deny.
-    scored = lenient.completions.create(
+    scored = client.completions.create(
         model="noise", prompt=text, echo=True, logprobs=2, max_tokens=0, temperature=0
     )
     choice = scored.choices[0]
@@ -214,8 +213,9 @@ def _():
     n = len(lists.tokens)
     equal([len(lists.token_logprobs), len(lists.top_logprobs), len(lists.text_offset)], [n, n, n])
     equal(lists.text_offset[:2], [0, len(lists.tokens[0])])
-    assert all(x < 0 for x in lists.token_logprobs[1:])
-    more = lenient.completions.create(
+    # Behind the token that begins a sequence the first one of the text has a probability, too.
+    assert all(x < 0 for x in lists.token_logprobs)
+    more = client.completions.create(
         model="noise", prompt=text, echo=True, logprobs=2, max_tokens=1, temperature=0
     ).choices[0]
     assert more.text.startswith(text)
@@ -240,13 +240,14 @@ def _():
 def _():
     texts = ["red door", "small garden"]
     floats = client.embeddings.create(model="noise", input=texts, encoding_format="float")
-    packed = client.embeddings.create(model="noise", input=texts)
+    # The SDK asks for base64 by itself, and unpacks it behind the check of its types.
+    packed = lenient.embeddings.create(model="noise", input=texts)
     equal([item.index for item in floats.data], [0, 1])
     for one, other in zip(floats.data, packed.data, strict=True):
         assert max(abs(x - y) for x, y in zip(one.embedding, other.embedding, strict=True)) < 1e-6
         assert abs(sum(x * x for x in one.embedding) - 1) < 1e-5
     assert floats.usage.prompt_tokens == floats.usage.total_tokens > 2
-    short = client.embeddings.create(model="noise", input="red door", dimensions=8)
+    short = lenient.embeddings.create(model="noise", input="red door", dimensions=8)
     equal(len(short.data[0].embedding), 8)
 
 

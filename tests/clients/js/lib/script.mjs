@@ -46,7 +46,9 @@ const tool = (name, properties) => ({
     },
   },
 });
-export const WEATHER = tool("weather", { city: { type: "string", description: "Of which city." } });
+/** Not any text: where a call is forced the script is left, and a text would not end. */
+const CITY = { type: "string", enum: ["Bern", "Rome"], description: "Of which city." };
+export const WEATHER = tool("weather", { city: CITY });
 export const CLOCK = tool("clock", {});
 
 /** All that an asynchronous iterator gives. */

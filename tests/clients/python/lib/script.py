@@ -39,5 +39,7 @@ def tool(name, **properties):
     return {"type": "function", "function": about}
 
 
-WEATHER = tool("weather", city={"type": "string", "description": "Of which city."})
+CITY = {"type": "string", "enum": ["Bern", "Rome"], "description": "Of which city."}
+"""Not any text: where a call is forced the script is left, and a text would not end."""
+WEATHER = tool("weather", city=CITY)
 CLOCK = tool("clock")
