@@ -1,4 +1,5 @@
-//! Other people's clients against a real server: what they need is installed, their scripts are run.
+//! Other people's clients against a real server: what they need is installed, and each has a
+//! script.
 //!
 //! The versions are pinned (`tests/clients/requirements.txt`, `package-lock.json`) and installed
 //! once per lock file: Python's packages into an environment of its own under `target/`, where no

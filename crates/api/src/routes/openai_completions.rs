@@ -2,7 +2,7 @@
 //!
 //! With `echo` and `logprobs` a text is scored token by token, which is what evaluation harnesses
 //! compare answers by; with `max_tokens` 0 nothing is added to it. They ask for one token more than
-//! the text has and cut its entry off again, so there an answer that ends at once has an entry, too.
+//! the text has and cut its entry off again, so an answer that ends at once has an entry, too.
 
 use std::rc::Rc;
 

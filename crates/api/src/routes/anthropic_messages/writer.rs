@@ -16,8 +16,8 @@ fn usage(stats: &Stats) -> Usage {
     }
 }
 
-/// Why it ended, and with which of the request's stop strings: those of the model are its own way to
-/// end a turn.
+/// Why it ended, and with which of the request's stop strings: those of the model are its own way
+/// to end a turn.
 fn stop(stats: &Stats, stops: &[String]) -> (&'static str, Option<String>) {
     match stats.summary.stop_text.as_ref().filter(|text| stops.contains(text)) {
         _ if stats.n_tool_calls > 0 => ("tool_use", None),
