@@ -15,7 +15,7 @@ use crate::wordpiece;
 pub const N_MERGES: usize = 300;
 
 /// Token types as GGUF numbers them.
-mod kind {
+pub(crate) mod kind {
     pub const NORMAL: i32 = 1;
     pub const UNKNOWN: i32 = 2;
     pub const CONTROL: i32 = 3;
@@ -76,7 +76,6 @@ fn strings(items: impl IntoIterator<Item = String>) -> Value {
 
 fn write_bpe(metadata: &mut Metadata, pre: &str) {
     let merges = train(&words(), |byte| vec![byte]);
-    let spell = |bytes: &[u8]| bytes.iter().map(|&b| spelled(b)).collect::<String>();
     let mut tokens: Vec<String> = (0..=255u8).map(|b| spell(&[b])).collect();
     tokens.extend(merges.iter().map(|(a, b)| spell(a) + &spell(b)));
     let mut types = vec![kind::NORMAL; tokens.len()];
@@ -240,6 +239,11 @@ fn merged(word: Vec<Vec<u8>>, a: &[u8], b: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     out
+}
+
+/// A text as byte-level vocabularies write it.
+pub(crate) fn spell(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| spelled(byte)).collect()
 }
 
 /// A byte as byte-level vocabularies write it: printable Latin-1 as itself, the others from U+0100.

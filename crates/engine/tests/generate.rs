@@ -305,6 +305,19 @@ fn logprobs_come_with_their_tokens() {
 }
 
 #[test]
+fn the_end_has_a_logprob_and_is_no_token() {
+    let mut session = Fake::script(3, &[word("x"), EOS]).session(64);
+    let request = Request { logprobs: Some(1), ..greedy(&PROMPT) };
+    let mut generation = session.generate(request).unwrap();
+    let (mut entries, mut n_ids) = (Vec::new(), 0);
+    while block_on(generation.step()).unwrap() != Step::Done {
+        entries.extend(generation.piece().logprobs.iter().map(|entry| entry.id));
+        n_ids += generation.piece().ids.len();
+    }
+    assert_eq!((entries, n_ids), (vec![word("x"), EOS], 1));
+}
+
+#[test]
 fn numbers_that_are_none_are_an_error_and_the_session_goes_on() {
     fn nan_after_four(ids: &[u32], logits: &mut [f32]) {
         hash_rule(ids, logits);

@@ -5,11 +5,12 @@
 //! lists the test programs; each is then run in its crate's folder with a time limit, and its lines
 //! `SKIPPED name: reason` are collected, so that an idle test is never counted as passed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::process;
@@ -141,7 +142,20 @@ pub fn skip_line(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("SKIPPED ")
 }
 
-/// Runs a JavaScript test script that prints one line per case, and shows what it printed.
+/// The scripts of a folder, by name; without any the folder is not what it was.
+pub fn scripts(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let name = process::base_name(folder);
+    let entries = fs::read_dir(folder).with_context(|| format!("the folder {name} is missing"))?;
+    let mut scripts: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    scripts.sort();
+    ensure!(!scripts.is_empty(), "the folder {name} has no script (*.{extension})");
+    Ok(scripts)
+}
+
+/// Runs a test script that prints one line per case, and shows what it printed.
 pub fn run_script(name: &str, command: &mut Command, limit: Duration) -> Result<Tally> {
     let captured = process::capture(command, limit)?;
     print!("{}", captured.text);
@@ -201,7 +215,7 @@ assertion failed
     }
 
     #[test]
-    fn lines_of_a_javascript_runner() {
+    fn lines_of_a_script() {
         let tally =
             count_lines("web", "ok one\nFAILED two: 3 != 4\n  at x\nSKIPPED three: no GPU\nnoise");
         assert_eq!(tally.passed, 1);

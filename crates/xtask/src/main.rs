@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod bench;
+mod clients;
 mod dist;
 mod harness;
 mod process;

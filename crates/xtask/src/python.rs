@@ -38,6 +38,8 @@ pub fn environment(name: &str, wanted: &Path) -> Result<PathBuf> {
     make(&base()?, &folder)?;
     let mut pip = program(&inside);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    // Most modules are never imported; those that are, are compiled then.
+    pip.arg("--no-compile");
     quietly(pip.arg("--requirement").arg(wanted)).context("pip could not install the packages")?;
     fs::write(&stamp, text)?;
     Ok(inside)

@@ -85,18 +85,26 @@ fn node_major(version: &str) -> Option<u32> {
 
 /// Installs the packages of `www/` if its lock file is not the one that was installed last.
 pub fn npm_packages() -> Result<()> {
+    npm_packages_of(&process::root().join("www"))
+}
+
+/// As [`npm_packages`], for another folder with a `package.json`.
+pub fn npm_packages_of(folder: &Path) -> Result<()> {
     node()?;
-    let www = process::root().join("www");
-    let lock = www.join("package-lock.json");
-    let stamp = www.join("node_modules/.installed-lock.json");
+    let lock = folder.join("package-lock.json");
+    let stamp = folder.join("node_modules/.installed-lock.json");
     let wanted = fs::read(&lock).ok();
     if wanted.is_some() && wanted == fs::read(&stamp).ok() {
         return Ok(());
     }
     let verb = if wanted.is_some() { "ci" } else { "install" };
-    println!("   npm {verb} in www/");
-    process::run(process::npm().args([verb, "--no-fund", "--no-audit"]))
-        .context("npm could not install the packages of www/; is this machine online?")?;
+    let name = process::base_name(folder);
+    println!("   npm {verb} in {name}/");
+    let mut command = process::npm();
+    command.current_dir(folder).args([verb, "--no-fund", "--no-audit"]);
+    process::run(&mut command).with_context(|| {
+        format!("npm could not install the packages of {name}/; is this machine online?")
+    })?;
     fs::copy(&lock, &stamp).context("npm left no package-lock.json")?;
     Ok(())
 }

@@ -5,19 +5,18 @@
 //! comes before its turn: the page, because the native program that is compiled next contains it.
 
 use std::cell::OnceCell;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::harness::{self, Program};
 use crate::process;
 use crate::report::{Report, Tally};
 use crate::setup::{self, WASM_TARGET};
 use crate::web::{self, Form};
-use crate::{aarch64, python, serve, tidy, tools};
+use crate::{aarch64, clients, python, serve, tidy, tools};
 
 /// Longest time of the tests in the browser, which compile every shader on a CPU renderer.
 const E2E_LIMIT: Duration = Duration::from_secs(25 * 60);
@@ -46,7 +45,7 @@ struct Step {
     run: fn(&Built) -> Result<Tally>,
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "setup", what: "find or install what the rest needs", needs: &[], run: setup },
     Step { name: "fmt", what: "rustfmt", needs: &[], run: fmt },
     Step { name: "tidy", what: "the house rules", needs: &[], run: |_| tidy::run() },
@@ -81,6 +80,12 @@ const STEPS: [Step; 16] = [
         what: "container files, by schema and against a server",
         needs: &["build"],
         run: deploy,
+    },
+    Step {
+        name: "clients",
+        what: "other people's clients against a real server",
+        needs: &["build"],
+        run: other_clients,
     },
     Step { name: "e2e", what: "Chromium end to end", needs: &["www", "build"], run: e2e },
 ];
@@ -267,6 +272,12 @@ fn served(_: &Built) -> Result<Tally> {
     Ok(Tally::one())
 }
 
+fn other_clients(built: &Built) -> Result<Tally> {
+    let mut envs = built.envs()?;
+    envs.push(("INGLE_SEEDED".into(), seeded_models(built)?));
+    clients::run(&envs)
+}
+
 /// Every script of `tests/web/`; each is a table of cases that prints one line per case.
 fn e2e(built: &Built) -> Result<Tally> {
     let Some(chromium) = setup::chromium() else {
@@ -275,7 +286,7 @@ fn e2e(built: &Built) -> Result<Tally> {
     let mut envs = built.envs()?;
     envs.push(("INGLE_SEEDED".into(), seeded_models(built)?));
     let mut tally = Tally::default();
-    for script in scripts(&process::root().join("tests/web"))? {
+    for script in harness::scripts(&process::root().join("tests/web"), "mjs")? {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut command = process::program("node");
         command.arg(&script).env("CHROMIUM", &chromium);
@@ -307,15 +318,4 @@ fn seeded_models(built: &Built) -> Result<PathBuf> {
     command.args([tools::SUMS, "--out"]).arg(&folder);
     process::run(&mut command)?;
     Ok(folder)
-}
-
-fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).context("tests/web is missing")?;
-    let mut scripts: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "mjs"))
-        .collect();
-    scripts.sort();
-    ensure!(!scripts.is_empty(), "tests/web has no script");
-    Ok(scripts)
 }

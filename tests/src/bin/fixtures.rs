@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use tests::{encoders, models};
+use tests::{encoders, models, script};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -19,18 +19,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let out = args.iter().position(|arg| arg == "--out").and_then(|at| args.get(at + 1));
     let mut made = String::new();
-    for (name, spec) in models::catalog().into_iter().chain(encoders::catalog()) {
-        let bytes = spec.bytes();
+    let catalog = models::catalog().into_iter().chain(encoders::catalog());
+    let seeded = catalog.map(|(name, spec)| (name, spec.bytes()));
+    for (name, bytes) in seeded.chain([("scripted".to_owned(), script::bytes())]) {
         // Writing to a String cannot fail.
         let _ = writeln!(made, "{:016x} {:>8} {name}", fnv1a(&bytes), bytes.len());
         if let Some(folder) = out.map(Path::new) {
             fs::create_dir_all(folder)?;
             fs::write(folder.join(format!("{}.gguf", name.replace(' ', "-"))), &bytes)?;
-            if name == "llama tied" {
-                for (part, bytes) in spec.split("llama-split", 3) {
-                    fs::write(folder.join(part), bytes)?;
-                }
-            }
+        }
+    }
+    if let Some(folder) = out.map(Path::new) {
+        for (part, bytes) in models::Spec::tiny("llama").split("llama-split", 3) {
+            fs::write(folder.join(part), bytes)?;
         }
     }
     if args.iter().any(|arg| arg == "--bless") {

@@ -159,7 +159,7 @@ pub enum Event {
         text: String,
         /// The ids.
         ids: Vec<u32>,
-        /// One entry per id, if asked for.
+        /// If asked for: one entry per id, and a last one for the end token.
         logprobs: Vec<TokenLogprobs>,
     },
     /// The end.

@@ -18,9 +18,10 @@ use writer::Writer;
 pub(crate) async fn messages<H: Host>(api: &Rc<Api<H>>, body: &[u8]) -> Result<Response, ApiError> {
     let request: MessagesRequest = json::read(body)?;
     let is_stream = request.stream;
+    let stops = request.stop_sequences.clone().unwrap_or_default();
     let task = input::task_of(request)?;
     let id = format!("msg_{}{}", api.short_id(), api.short_id());
-    let writer = Writer::new(id, task.model.clone());
+    let writer = Writer::new(id, task.model.clone(), stops);
     let answers = Answers::start(api, [task]).await?;
     if is_stream {
         return Ok(answers.into_response(SSE, writer));

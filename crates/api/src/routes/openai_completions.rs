@@ -1,7 +1,8 @@
 //! `/v1/completions`: text is continued as it is, without a template.
 //!
 //! With `echo` and `logprobs` a text is scored token by token, which is what evaluation harnesses
-//! compare answers by; with `max_tokens` 0 nothing is added to it.
+//! compare answers by; with `max_tokens` 0 nothing is added to it. They ask for one token more than
+//! the text has and cut its entry off again, so an answer that ends at once has an entry, too.
 
 use std::rc::Rc;
 
@@ -45,6 +46,7 @@ pub(crate) async fn completions<H: Host>(
         include_usage,
         usage: Usage::default(),
         n,
+        is_echo: task.echo.is_some(),
         n_characters: 0,
     };
     let of_input = move |input: Input| {
@@ -167,6 +169,8 @@ struct Writer {
     usage: Usage,
     /// Answers per prompt.
     n: u32,
+    /// The prompt stands before the answer.
+    is_echo: bool,
     /// Of the answer that is being written.
     n_characters: usize,
 }
@@ -196,9 +200,16 @@ impl Writer {
         let Echo { mut text, tokens } = whole.echo.unwrap_or_default();
         text.push_str(&whole.answer.content);
         self.n_characters = 0;
-        let logprobs = self.logprobs(&tokens, &whole.logprobs);
+        let mut answer = whole.logprobs;
+        answer.extend(self.end_token(&whole.stats));
+        let logprobs = self.logprobs(&tokens, &answer);
         let finish_reason = Some(whole.stats.finish_reason());
         CompletionChoice { text, index, logprobs, finish_reason }
+    }
+
+    /// The end token, where it is listed.
+    fn end_token(&self, stats: &Stats) -> Option<Logprob> {
+        stats.end.clone().filter(|_| self.is_echo)
     }
 
     /// `None` without tokens.
@@ -226,8 +237,10 @@ impl Encoder for Writer {
             }
             TurnEvent::Done(stats) => {
                 self.count(index, &stats);
+                let end: Vec<Logprob> = self.end_token(&stats).into_iter().collect();
+                let logprobs = self.logprobs(&[], &end);
                 self.n_characters = 0;
-                (String::new(), None, Some(stats.finish_reason()))
+                (String::new(), logprobs, Some(stats.finish_reason()))
             }
         };
         let choice = CompletionChoice { text, index, logprobs, finish_reason };

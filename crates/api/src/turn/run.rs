@@ -65,6 +65,8 @@ pub(crate) struct Stats {
     pub load: Duration,
     /// Ids of prompt and answer.
     pub ids: Vec<u32>,
+    /// How probable the end token was that ended the answer, if log-probabilities were asked for.
+    pub end: Option<Logprob>,
 }
 
 impl Stats {
@@ -187,10 +189,11 @@ impl<H: Host> Turn<H> {
             match event {
                 Some(Ok(Event::Piece { text, ids, logprobs })) => {
                     self.api.metrics.generated(ids.len());
+                    let (of_ids, of_end) = logprobs.split_at(ids.len().min(logprobs.len()));
+                    let known = |entry| logprob_of(&*self.lease, entry);
+                    self.pending.extend(of_ids.iter().map(known));
+                    self.stats.end = of_end.first().map(known);
                     self.stats.ids.extend(ids);
-                    let logprobs: Vec<Logprob> =
-                        logprobs.iter().map(|entry| logprob_of(&*self.lease, entry)).collect();
-                    self.pending.extend(logprobs);
                     let outputs = self.parser.push(&text);
                     if let Some(delta) = self.delta(outputs) {
                         return Some(Ok(delta));

@@ -105,7 +105,7 @@ impl Runner for NativeRunner {
         };
         let stops = request.stop.clone();
         let asked = self.line.ask(|id| Command::Generate { id, request });
-        stream::unfold(Some((asked, stops)), next_event).boxed_local()
+        stream::unfold(Some(Running { asked, stops }), next_event).boxed_local()
     }
 
     async fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<TokenLogprobs>, RunError> {
@@ -151,13 +151,16 @@ impl Runner for NativeRunner {
 
 type Item = Result<Event, RunError>;
 
-/// A generation, and its stop strings.
-type Running = (Asked, Vec<String>);
+/// A generation that goes on, and the strings that may end it.
+struct Running {
+    asked: Asked,
+    stops: Vec<String>,
+}
 
 /// The next event of a generation, and what is left of it.
 async fn next_event(running: Option<Running>) -> Option<(Item, Option<Running>)> {
-    let (mut asked, stops) = running?;
-    let event = match asked.next().await {
+    let mut running = running?;
+    let event = match running.asked.next().await {
         Some(actor::Event::Started { prompt_tokens, reused_tokens, truncated_tokens, .. }) => {
             Event::Started { prompt_tokens, reused_tokens, truncated_tokens }
         }
@@ -166,19 +169,19 @@ async fn next_event(running: Option<Running>) -> Option<(Item, Option<Running>)>
             Event::Piece { text, ids, logprobs }
         }
         Some(actor::Event::Done { summary, .. }) => {
-            return Some((Ok(Event::Done(summary_of(&summary, &stops))), None));
+            return Some((Ok(Event::Done(summary_of(&summary, &running.stops))), None));
         }
         Some(actor::Event::Failed { error, .. }) => return Some((Err(run_error(&error)), None)),
         _ => return Some((Err(gone()), None)),
     };
-    Some((Ok(event), Some((asked, stops))))
+    Some((Ok(event), Some(running)))
 }
 
 fn summary_of(summary: &engine::Summary, stops: &[String]) -> Summary {
     let span = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
     Summary {
         finish_reason: summary.finish_reason,
-        stop_text: summary.stop.and_then(|place| stops.get(place)).cloned(),
+        stop_text: summary.stop.and_then(|i| stops.get(i).cloned()),
         prompt_tokens: summary.prompt_tokens,
         generated_tokens: summary.generated_tokens,
         shifted_tokens: summary.shifted_tokens,

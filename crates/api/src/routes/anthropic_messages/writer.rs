@@ -16,9 +16,10 @@ fn usage(stats: &Stats) -> Usage {
     }
 }
 
-/// Why it ended, and with which stop string.
-fn stop(stats: &Stats) -> (&'static str, Option<String>) {
-    match &stats.summary.stop_text {
+/// Why it ended, and with which of the request's stop strings: those of the model are its own way
+/// to end a turn.
+fn stop(stats: &Stats, stops: &[String]) -> (&'static str, Option<String>) {
+    match stats.summary.stop_text.as_ref().filter(|text| stops.contains(text)) {
         _ if stats.n_tool_calls > 0 => ("tool_use", None),
         Some(text) => ("stop_sequence", Some(text.clone())),
         None if stats.finish_reason() == "length" => ("max_tokens", None),
@@ -51,19 +52,21 @@ enum Open {
 pub(super) struct Writer {
     id: String,
     model: String,
+    /// Strings of the request that end an answer.
+    stops: Vec<String>,
     /// Blocks that were closed.
     n_blocks: usize,
     open: Option<Open>,
 }
 
 impl Writer {
-    pub fn new(id: String, model: String) -> Writer {
-        Writer { id, model, n_blocks: 0, open: None }
+    pub fn new(id: String, model: String, stops: Vec<String>) -> Writer {
+        Writer { id, model, stops, n_blocks: 0, open: None }
     }
 
     /// The whole answer.
     pub fn whole(self, whole: Whole) -> Message {
-        let (stop_reason, stop_sequence) = stop(&whole.stats);
+        let (stop_reason, stop_sequence) = stop(&whole.stats, &self.stops);
         let (usage, content) = (usage(&whole.stats), blocks(whole.answer));
         let stop_reason = Some(stop_reason);
         Message { content, stop_reason, stop_sequence, usage, ..self.message() }
@@ -167,7 +170,7 @@ impl Encoder for Writer {
                 if self.open.is_some() {
                     text.extend(self.close());
                 }
-                let (stop_reason, stop_sequence) = stop(&stats);
+                let (stop_reason, stop_sequence) = stop(&stats, &self.stops);
                 let event = json!({
                     "type": "message_delta",
                     "delta": { "stop_reason": stop_reason, "stop_sequence": stop_sequence },

@@ -37,7 +37,7 @@ pub(super) fn task_of(request: ResponsesRequest) -> Result<Task, ApiError> {
     };
     Ok(Task {
         think: think_of(request.reasoning.and_then(|reasoning| reasoning.effort))?,
-        format: request.text.and_then(|text| text.format).map_or(Ok(None), format_of)?,
+        format: format_of(request.text.format)?,
         options: fields.into_options()?,
         max_tokens: max_tokens("max_output_tokens", request.max_output_tokens, 1)?,
         keep_alive: request.keep_alive,

@@ -28,8 +28,6 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(id: String, created_at: u64, request: &ResponsesRequest) -> Writer {
-        let format = request.text.as_ref().and_then(|text| text.format.as_ref());
-        let kind = format.map_or("text", |format| format.kind.as_str());
         let base = Response {
             id: format!("resp_{id}"),
             object: "response",
@@ -45,7 +43,7 @@ impl Writer {
             previous_response_id: None,
             store: false,
             temperature: request.temperature.unwrap_or(1.0),
-            text: json!({ "format": { "type": kind } }),
+            text: request.text.clone(),
             tool_choice: match request.tool_choice {
                 ToolChoice::Auto => "auto",
                 ToolChoice::None => "none",
@@ -89,7 +87,11 @@ impl Writer {
             output: self.output.clone(),
             usage: Some(ResponseUsage {
                 input_tokens,
-                input_tokens_details: json!({ "cached_tokens": stats.reused }),
+                // The cache costs nothing here, so nothing is counted as written to it.
+                input_tokens_details: json!({
+                    "cached_tokens": stats.reused,
+                    "cache_write_tokens": 0,
+                }),
                 output_tokens,
                 output_tokens_details: json!({ "reasoning_tokens": 0 }),
                 total_tokens: input_tokens + output_tokens,

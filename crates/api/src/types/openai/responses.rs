@@ -20,7 +20,7 @@ pub struct ResponsesRequest {
     pub top_p: Option<f64>,
     pub tools: Vec<Map<String, Value>>,
     pub tool_choice: ToolChoice,
-    pub text: Option<TextOptions>,
+    pub text: TextOptions,
     pub reasoning: Option<Reasoning>,
     /// Needs a memory; refused.
     pub previous_response_id: Option<String>,
@@ -66,21 +66,35 @@ pub struct InputItem {
 }
 
 /// What the text of the answer must look like.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TextOptions {
     /// The form.
-    pub format: Option<TextFormat>,
+    pub format: TextFormat,
 }
 
-/// A form of text.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// A form of text; the answer says it again.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the names are the protocol's")]
 pub struct TextFormat {
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+impl Default for TextFormat {
+    fn default() -> TextFormat {
+        let (name, description, schema, strict) = (None, None, None, None);
+        TextFormat { kind: "text".into(), name, description, schema, strict }
+    }
 }
 
 /// The answer, whole or so far.
@@ -101,7 +115,7 @@ pub struct Response {
     pub previous_response_id: Option<String>,
     pub store: bool,
     pub temperature: f64,
-    pub text: Value,
+    pub text: TextOptions,
     pub tool_choice: &'static str,
     pub tools: Vec<Map<String, Value>>,
     pub top_p: f64,

@@ -45,6 +45,9 @@ impl Drop for Running {
     }
 }
 
+/// What ends an answer of which nothing else is left to say; written `$`.
+const END_TOKEN: u32 = 36;
+
 fn ids_of(text: &str) -> Vec<u32> {
     text.bytes().map(u32::from).collect()
 }
@@ -94,6 +97,13 @@ impl FakeRunner {
                     break;
                 }
                 "END" => return events,
+                "EOT" => {
+                    let logprobs = request.logprobs.map(|top| logprobs_of(END_TOKEN, top));
+                    let logprobs = logprobs.into_iter().collect();
+                    let (text, ids) = (String::new(), Vec::new());
+                    events.push(Ok(Event::Piece { text, ids, logprobs }));
+                    break;
+                }
                 _ => {}
             }
             summary.generated_tokens += 1;
