@@ -5,6 +5,7 @@
 //! them leave marks on theirs: settings, logs, cancelled work.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod a_crowd;
 mod access;
 mod bodies;
 mod cancel;
@@ -12,7 +13,6 @@ mod clients;
 mod ends;
 mod heads;
 mod list;
-mod load;
 mod logs;
 mod metrics;
 mod options;

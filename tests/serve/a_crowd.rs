@@ -2,7 +2,8 @@
 //! and each answer is the one that its question gets alone.
 //!
 //! `INGLE_LOAD_SECONDS` sets the time, for a longer run:
-//! `INGLE_LOAD_SECONDS=600 cargo test -p tests --test serve sixty_four`.
+//! `INGLE_LOAD_SECONDS=600 cargo test -p tests --test serve sixty_four`. The name of this file
+//! sorts first, so that the longest test is the first to begin.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
