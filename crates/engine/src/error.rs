@@ -52,8 +52,8 @@ pub enum Error {
     )]
     InputTooLong { need: usize, have: usize },
     #[error(
-        "the file's key '{key}' is {value}, and only 0 to 3 (none, mean, first and last token) make \
-         a vector of a text; models that rank texts (4) are not supported"
+        "the file's key '{key}' is {value}, and only 0 to 3 (none, mean, first and last token) \
+         make a vector of a text; models that rank texts (4) are not supported"
     )]
     PoolingType { key: String, value: u32 },
     #[error(

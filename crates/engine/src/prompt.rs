@@ -180,8 +180,8 @@ impl Session {
         Ok(i)
     }
 
-    /// Cuts a text at its end to what the context holds, but for the token that ends it: models that
-    /// were trained with one there find little in others' rows. Gives how many are left out.
+    /// Cuts a text at its end to what the context holds, but for the token that ends it: models
+    /// that were trained with one there find little in others' rows. Gives how many are left out.
     fn cut(&self, ids: &mut Vec<u32>) -> usize {
         let (n_ctx, tokenizer) = (self.n_ctx(), &self.text.tokenizer);
         let n_cut = ids.len().saturating_sub(n_ctx);

@@ -5,10 +5,10 @@
 //! where its own source differs (SentencePiece, tiktoken), and a file that asks for a rule which is
 //! not built in is refused by name.
 //!
-//! Three algorithms: byte-level BPE (`pre` cuts words, `bpe` merges them), SentencePiece-BPE (`spm`)
-//! and, for models that embed texts, WordPiece (`wordpiece`). All cost O(n log n) for any text, with
-//! a constant stack: a prompt is input from a stranger as well. What is not here: chat templates
-//! (the `chat` crate), and T5's unigram.
+//! Three algorithms: byte-level BPE (`pre` cuts words, `bpe` merges them), SentencePiece-BPE
+//! (`spm`) and, for models that embed texts, WordPiece (`wordpiece`). All cost O(n log n) for any
+//! text, with a constant stack: a prompt is input from a stranger as well. What is not here: chat
+//! templates (the `chat` crate), and T5's unigram.
 
 #![deny(missing_docs)]
 

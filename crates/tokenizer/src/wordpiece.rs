@@ -2,8 +2,8 @@
 //!
 //! Text is lower-cased and loses its accents first. What happens to a character is llama.cpp's rule
 //! and not that of the original code: only the first character of its decomposition is kept, marks
-//! that stand alone are dropped, and symbols beyond ASCII belong to words. Characters that are newer
-//! than Unicode 15.1 stay as they are, whatever the tables in use here know of them.
+//! that stand alone are dropped, and symbols beyond ASCII belong to words. Characters that are
+//! newer than Unicode 15.1 stay as they are, whatever the tables in use here know of them.
 //!
 //! In GGUF files a token that begins a word is marked with `▁`, and one that goes on has no mark
 //! (`##` in the original). A word that cannot be written whole is one unknown token.

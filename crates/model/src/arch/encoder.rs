@@ -1,6 +1,6 @@
-//! The encoder: attention in both directions, norms behind each residual sum, and no head: its result
-//! is the last layer's rows, which are pooled into one vector per text. Architectures of this shape
-//! say in their own files how they differ.
+//! The encoder: attention in both directions, norms behind each residual sum, and no head. Its
+//! result is the last layer's rows, which are pooled into one vector per text. Architectures of
+//! this shape say in their own files how they differ.
 //!
 //! Layers share one layer of the cache. What is in it is read by the same job that wrote it, since
 //! a text is one job.

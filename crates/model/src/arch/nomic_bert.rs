@@ -1,5 +1,5 @@
-//! `nomic-bert`: Nomic Embed. BERT with rope instead of rows of positions, a SiLU gate, Q, K and V in
-//! one tensor, and no biases.
+//! `nomic-bert`: Nomic Embed. BERT with rope instead of rows of positions, a SiLU gate, Q, K and V
+//! in one tensor, and no biases.
 //!
 //! Source: Nussbaum et al. 2024 (arXiv:2402.01613).
 
