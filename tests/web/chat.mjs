@@ -41,7 +41,7 @@ async function withPage(options, query, body) {
   const browser = await launch(options);
   try {
     const page = await browser.page(home + query);
-    // The device's name, or how far a model that the address names has come; not "Starting" alone.
+    // The device's name, or how far a model that the address names is: never "Starting" alone.
     await page.waitForFunction(
       () => !["", "Starting"].includes(document.querySelector("#status").textContent),
     );
