@@ -25,6 +25,7 @@ pub(crate) struct Cursor<'a> {
     read_ahead: u64,
     /// Heap the parsed values take so far, counted as on a 64-bit machine.
     heap: u64,
+    leaves_arrays: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -39,7 +40,26 @@ impl<'a> Cursor<'a> {
     ) -> Self {
         let len = source.len();
         let buffer = Vec::new();
-        Cursor { source, limits, len, pos: 0, buffer, buffer_start: 0, read_ahead, heap: 0 }
+        Cursor {
+            source,
+            limits,
+            len,
+            pos: 0,
+            buffer,
+            buffer_start: 0,
+            read_ahead,
+            heap: 0,
+            leaves_arrays: false,
+        }
+    }
+
+    /// For a reader that moves over arrays and keeps none.
+    pub(crate) fn without_arrays(self) -> Self {
+        Cursor { leaves_arrays: true, ..self }
+    }
+
+    pub(crate) fn leaves_arrays(&self) -> bool {
+        self.leaves_arrays
     }
 
     pub(crate) fn limits(&self) -> &'a Limits {
@@ -217,7 +237,7 @@ pub(crate) fn vec_of<T>(n: u64) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use crate::header::{parse, parse_in_pieces};
+    use crate::header::{parse, parse_in_pieces, parse_outline};
     use crate::{Limits, Metadata, Writer};
 
     #[test]
@@ -236,6 +256,11 @@ mod tests {
             let pieces = parse_in_pieces(&bytes, &Limits::NATIVE, read_ahead).unwrap();
             assert_eq!(format!("{pieces:?}"), whole, "{read_ahead}");
         }
+        let outline = parse_outline(&bytes, &Limits::NATIVE).unwrap();
+        assert_eq!(outline.metadata.len(), 1, "the text alone is no array");
+        let full = parse(&bytes, &Limits::NATIVE).unwrap();
+        assert_eq!(outline.data_start, full.data_start);
+        assert_eq!(format!("{:?}", outline.tensors), format!("{:?}", full.tensors));
         for cut in 0..bytes.len() - 24 {
             let cut_bytes = bytes[..cut].to_vec();
             let whole = parse(&cut_bytes, &Limits::NATIVE).unwrap_err();

@@ -29,6 +29,10 @@ pub(crate) fn metadata(cursor: &mut Cursor<'_>, n_kv: u64) -> Result<Metadata, E
         cursor.charge(ENTRY_HEAP.saturating_add(key.len() as u64))?;
         let type_offset = cursor.pos();
         let value = match value_type(cursor)? {
+            ValueType::Array if cursor.leaves_arrays() => {
+                pass_array(cursor, type_offset)?;
+                continue;
+            }
             ValueType::Array => Value::Array(array(cursor, type_offset)?),
             other => scalar(cursor, other)?,
         };
@@ -96,12 +100,31 @@ fn boolean(cursor: &mut Cursor<'_>) -> Result<bool, Error> {
     }
 }
 
-fn array(cursor: &mut Cursor<'_>, offset: u64) -> Result<Array, Error> {
+/// Type and number of an array's elements.
+fn array_head(cursor: &mut Cursor<'_>, offset: u64) -> Result<(ValueType, u64), Error> {
     let ty = value_type(cursor)?;
     if ty == ValueType::Array {
         return Err(Error::NestedArray { offset });
     }
-    let n = cursor.count(Limit::Array, cursor.limits().array_len)?;
+    Ok((ty, cursor.count(Limit::Array, cursor.limits().array_len)?))
+}
+
+/// Moves over an array: lengths are checked, elements are not looked at.
+fn pass_array(cursor: &mut Cursor<'_>, offset: u64) -> Result<(), Error> {
+    let (ty, n) = array_head(cursor, offset)?;
+    cursor.room(n.saturating_mul(ty.min_bytes()), "a metadata array")?;
+    if ty != ValueType::String {
+        return cursor.skip(n.saturating_mul(ty.min_bytes()), VALUE);
+    }
+    for _ in 0..n {
+        let n_bytes = cursor.string_len(Limit::String, cursor.limits().string_bytes, VALUE)?;
+        cursor.skip(n_bytes, VALUE)?;
+    }
+    Ok(())
+}
+
+fn array(cursor: &mut Cursor<'_>, offset: u64) -> Result<Array, Error> {
+    let (ty, n) = array_head(cursor, offset)?;
     // The elements exist in the file and are counted, so their vector may be made at once.
     cursor.room(n.saturating_mul(ty.min_bytes()), "a metadata array")?;
     if ty != ValueType::String {

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::header::{Header, parse};
+use crate::header::{Header, parse, parse_outline};
 use crate::limits::{Limit, Limits};
 use crate::metadata::{Metadata, sorted_positions};
 use crate::source::ByteSource;
@@ -54,13 +54,31 @@ impl Gguf {
     /// # Errors
     /// As [`Gguf::open_split`].
     pub fn open_with(sources: Vec<Box<dyn ByteSource>>, limits: &Limits) -> Result<Gguf, Error> {
+        Gguf::open_by(sources, limits, parse)
+    }
+
+    /// Opens a model of one or several files for a look at it: its metadata have no arrays, which
+    /// are passed over with only their lengths checked. A tenth of the time of [`Gguf::open_split`]
+    /// for a file with a large vocabulary.
+    ///
+    /// # Errors
+    /// As [`Gguf::open_split`], but for what is wrong within arrays.
+    pub fn open_outline(sources: Vec<Box<dyn ByteSource>>) -> Result<Gguf, Error> {
+        Gguf::open_by(sources, Limits::host(), parse_outline)
+    }
+
+    fn open_by(
+        sources: Vec<Box<dyn ByteSource>>,
+        limits: &Limits,
+        parse: fn(&dyn ByteSource, &Limits) -> Result<Header, Error>,
+    ) -> Result<Gguf, Error> {
         let (need, max) = (sources.len() as u64, limits.n_shards);
         if need > max {
             return Err(Error::Limit { limit: Limit::Shards, need, max, offset: 0 });
         }
         let mut headers = Vec::new();
         for (index, source) in sources.iter().enumerate() {
-            headers.push(parse(source, limits).map_err(|error| match sources.len() {
+            headers.push(parse(&**source, limits).map_err(|error| match sources.len() {
                 1 => error,
                 _ => Error::Shard { index, error: Box::new(error) },
             })?);

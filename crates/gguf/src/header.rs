@@ -34,6 +34,11 @@ pub(crate) fn parse(source: &dyn ByteSource, limits: &Limits) -> Result<Header, 
     parse_with(&mut Cursor::new(source, limits))
 }
 
+/// The same without arrays, which are most of a header: vocabularies.
+pub(crate) fn parse_outline(source: &dyn ByteSource, limits: &Limits) -> Result<Header, Error> {
+    parse_with(&mut Cursor::new(source, limits).without_arrays())
+}
+
 /// The same, fetching `read_ahead` bytes at a time.
 #[cfg(test)]
 pub(crate) fn parse_in_pieces(

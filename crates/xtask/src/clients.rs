@@ -2,9 +2,9 @@
 //! script.
 //!
 //! The versions are pinned (`tests/clients/requirements.txt`, `package-lock.json`) and installed
-//! once per lock file: Python's packages into an environment of their own ([`python`]), npm's beside
-//! the scripts, where Node.js looks for them. What cannot be installed is a skip with its reason: a
-//! machine without a network can still run the rest.
+//! once per lock file: Python's packages into an environment of their own ([`python`]), and npm's
+//! beside the scripts, where Node.js looks for them. What cannot be installed is a skip with its
+//! reason: a machine without a network can still run the rest.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -49,7 +49,7 @@ impl NativeLibrary {
             return Ok(facts);
         }
         let layers = manifest.layers_of(media::MODEL);
-        let facts = Facts::of(&header::open(self.store(), name, layers).await?);
+        let facts = Facts::of(&header::outline(self.store(), name, layers).await?);
         // A header takes milliseconds; between two of a list others get their turn.
         tokio::task::yield_now().await;
         self.facts.borrow_mut().put(weights, facts.clone());
