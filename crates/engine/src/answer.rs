@@ -72,7 +72,7 @@ pub struct Piece {
     pub text: String,
     /// Ids generated in this step. The end-of-generation token is not among them.
     pub ids: Vec<u32>,
-    /// One entry per id, if asked for.
+    /// If asked for: one entry per id, and a last one for an end-of-generation token.
     pub logprobs: Vec<TokenLogprobs>,
 }
 
@@ -215,12 +215,8 @@ impl Answer {
         let bias = &self.request.logit_bias;
         let form = self.form.as_mut();
         let id = self.sampler.choose(&self.sampling, bias, ids, ids.len(), logits, form)?;
-        let extra = self.request.logprobs.map(|n| logprobs(logits, id, n));
-        if self.accept(around, ids, id)
-            && let Some(extra) = extra
-        {
-            self.piece.logprobs.push(extra);
-        }
+        self.piece.logprobs.extend(self.request.logprobs.map(|n| logprobs(logits, id, n)));
+        self.accept(around, ids, id);
         self.follow_form(around, ids, id)
     }
 
@@ -254,9 +250,9 @@ impl Answer {
         Ok(())
     }
 
-    /// Takes a chosen token: into the sequence, into text, and through every reason to stop. False
-    /// if it was the end of the answer, which is no token of it.
-    pub fn accept(&mut self, around: &Around<'_>, ids: &mut Vec<u32>, id: u32) -> bool {
+    /// Takes a chosen token: into the sequence, into text, and through every reason to stop. The
+    /// end of the answer is no token of it.
+    pub fn accept(&mut self, around: &Around<'_>, ids: &mut Vec<u32>, id: u32) {
         if self.summary.generated_tokens == 0 {
             self.summary.prefill_ms = around.now_ms - self.start_ms;
         } else {
@@ -264,7 +260,7 @@ impl Answer {
         }
         if around.tokenizer.is_end(id) && !self.request.ignore_eos {
             self.summary.finish_reason = Some(FinishReason::Stop);
-            return false;
+            return;
         }
         ids.push(id);
         self.piece.ids.push(id);
@@ -281,7 +277,6 @@ impl Answer {
         } else if ids.len() >= around.n_ctx && !self.request.shift {
             self.summary.finish_reason = Some(FinishReason::Context);
         }
-        true
     }
 
     /// The front of the context was dropped: what remains is read again from `read_from` on.
@@ -300,6 +295,7 @@ impl Answer {
             if !self.stops.push(&rest, &mut self.piece.text) {
                 self.stops.finish(&mut self.piece.text);
             }
+            self.summary.stop = self.stops.matched();
             if !self.piece.text.is_empty() {
                 return Step::Piece;
             }

@@ -349,7 +349,7 @@ fn a_thousand_cancels_leak_no_slot_and_everything_is_answered_once() {
         let fake = Fake { can_sample, queue: 2, ..Fake::default() };
         let mut storm = Storm {
             state: 0x9e37_79b9_7f4a_7c15 ^ seed,
-            left: 2500,
+            left: 2700,
             cancels: 50,
             next_id: 0,
             pending: VecDeque::new(),
