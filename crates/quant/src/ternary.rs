@@ -66,7 +66,7 @@ impl BlockTQ1_0 {
             let (byte, trit) = trit_place(i);
             let packed = if byte < 48 { self.qs[byte] } else { self.qh[byte - 48] };
             let left = packed.wrapping_mul(3u8.pow(trit));
-            (u16::from(left) * 3 >> 8) as i8 - 1
+            ((u16::from(left) * 3) >> 8) as i8 - 1
         })
     }
 }

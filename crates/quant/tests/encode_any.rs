@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod common;
+
+use common::rows::{IMPORTANCES, ROWS, row};
 use proptest::prelude::*;
 use quant::encode::{MAX_IMPORTANCE, MAX_SCALED};
 use quant::{BlockTQ1_0, BlockTQ2_0, EncodeError, TensorType, decode, decode_blocks};
@@ -11,7 +14,8 @@ use quant::{encode_row, is_encodable};
 /// f16 scale is multiplied with: it cannot be nearer to its number than `2^-25`.
 ///
 /// First formats, MXFP4 and ternary types: half a step, or the value that lies one step outside.
-/// Types with a search minimize the sum of squares and let some values go further.
+/// Types with a search minimize a sum of squares and let some values go further; their bounds are a
+/// quarter above the largest error in `60_000 · 256` values of [`values`]' kinds.
 const BOUNDS: [(TensorType, f32, f32); 18] = [
     (TensorType::F32, 0.0, 0.0),
     (TensorType::F16, 0.0, 1.0),
@@ -21,13 +25,13 @@ const BOUNDS: [(TensorType, f32, f32); 18] = [
     (TensorType::Q5_0, 1.0 / 16.0, 16.0),
     (TensorType::Q5_1, 1.0 / 31.0, 32.0),
     (TensorType::Q8_0, 1.0 / 254.0, 127.0),
-    (TensorType::Q2_K, 0.6, 60.0),
-    (TensorType::Q3_K, 0.3, 128.0),
-    (TensorType::Q4_K, 0.15, 1008.0),
-    (TensorType::Q5_K, 0.08, 2016.0),
+    (TensorType::Q2_K, 0.85, 60.0),
+    (TensorType::Q3_K, 0.35, 128.0),
+    (TensorType::Q4_K, 0.11, 1008.0),
+    (TensorType::Q5_K, 0.06, 2016.0),
     (TensorType::Q6_K, 0.03, 4096.0),
-    (TensorType::IQ4_NL, 0.15, 127.0),
-    (TensorType::IQ4_XS, 0.2, 4064.0),
+    (TensorType::IQ4_NL, 0.18, 127.0),
+    (TensorType::IQ4_XS, 0.18, 4064.0),
     (TensorType::MXFP4, 0.25, 0.0),
     (TensorType::TQ1_0, 0.5, 1.0),
     (TensorType::TQ2_0, 0.5, 1.0),
@@ -86,28 +90,6 @@ proptest! {
     }
 
     #[test]
-    fn importance_lowers_the_error_it_counts(
-        x in proptest::collection::vec(-1.0f32..1.0, 256),
-        w in proptest::collection::vec(prop_oneof![0.0f32..0.1, 0.5f32..2.0], 256),
-    ) {
-        let searched = BOUNDS.iter().filter(|(ty, _, levels)| {
-            *levels > 1.0 && *ty != TensorType::Q8_0
-        });
-        for (ty, ..) in searched {
-            let error = |importance| {
-                let mut bytes = room(*ty, x.len());
-                encode_row(*ty, &x, importance, &mut bytes).unwrap();
-                let y = decoded(*ty, &bytes, x.len());
-                let errors = x.iter().zip(y).zip(&w).map(|((x, y), w)| w * (x - y) * (x - y));
-                errors.sum::<f32>()
-            };
-            // A search of few steps may miss; it may not lose more than a little.
-            let (plain, weighted) = (error(None), error(Some(&w[..])));
-            prop_assert!(weighted <= 1.15 * plain, "{ty}: {weighted} with, {plain} without");
-        }
-    }
-
-    #[test]
     fn any_bits(
         x in proptest::collection::vec(any::<u32>(), 256),
         masks in (any::<u32>(), any::<u32>()),
@@ -146,6 +128,32 @@ proptest! {
             };
             prop_assert_eq!(encode_row(*ty, &x, Some(&w), &mut vec![0; n_bytes]), want);
         }
+    }
+}
+
+/// A search for each block may miss, so this is about sums over 64 blocks.
+#[test]
+fn importance_lowers_the_error_it_counts() {
+    let searched = BOUNDS.iter().map(|(ty, ..)| *ty).filter(|ty| {
+        ty.block_len() > 1
+            && ![TensorType::Q8_0, TensorType::MXFP4].contains(ty)
+            && ![TensorType::TQ1_0, TensorType::TQ2_0].contains(ty)
+    });
+    for ty in searched {
+        let mut errors = [0.0f64; 2];
+        for seed in 0..16 {
+            let (x, w) = (row(ROWS[0].1, seed), row(IMPORTANCES[1].1, 100 + seed));
+            for (sum, importance) in errors.iter_mut().zip([None, Some(&w[..])]) {
+                let mut bytes = room(ty, x.len());
+                encode_row(ty, &x, importance, &mut bytes).unwrap();
+                let y = decoded(ty, &bytes, x.len());
+                let weighted = x.iter().zip(y).zip(&w).map(|((x, y), w)| w * (x - y) * (x - y));
+                *sum += f64::from(weighted.sum::<f32>());
+            }
+        }
+        let ratio = errors[1] / errors[0];
+        println!("{ty}: {ratio:.3} of the error without importance");
+        assert!(ratio < 0.97, "{ty}: {ratio}");
     }
 }
 

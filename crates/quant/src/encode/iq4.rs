@@ -110,7 +110,7 @@ impl Encode for BlockIQ4_XS {
         let mut block =
             BlockIQ4_XS { d: f16::from_f32(d), scales_h: 0, scales_l: [0; 4], qs: [0; QK_K / 2] };
         for (b, qs) in block.qs.as_chunks_mut().0.iter_mut().enumerate() {
-            let sub_scale = nearest(inverse(d) * scales[b]).min(31).max(-32);
+            let sub_scale = nearest(inverse(d) * scales[b]).clamp(-32, 31);
             // Under the exact `d`, not the rounded one of the block: so ggml.
             *qs = nibbles(&nearest_values(&x[b], inverse(d * sub_scale as f32)));
             let stored = (sub_scale + 32) as u8;

@@ -78,7 +78,7 @@ impl<const S: usize> Subs<S> {
             let (scale, min) = (d * f32::from(sub[j].0), dmin * f32::from(sub[j].1));
             if scale != 0.0 {
                 for (q, x) in q.iter_mut().zip(x) {
-                    *q = nearest((x + min) / scale).min(i32::from(n)).max(0) as u8;
+                    *q = nearest((x + min) / scale).clamp(0, i32::from(n)) as u8;
                 }
             }
         }

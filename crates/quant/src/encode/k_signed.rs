@@ -24,7 +24,7 @@ fn round_again(q: &mut [u8; QK_K], x: &[f32], n: i32, d: f16, scales: &[i8; N]) 
         let scale = d.to_f32() * f32::from(scales[j]);
         if scale != 0.0 {
             for (q, x) in q.iter_mut().zip(x) {
-                *q = (nearest(x / scale).min(n - 1).max(-n) + n) as u8;
+                *q = (nearest(x / scale).clamp(-n, n - 1) + n) as u8;
             }
         }
     }
@@ -78,7 +78,7 @@ fn by_largest(scales: &[f32; N]) -> (f16, [u8; N]) {
         return (f16::ZERO, [0; N]);
     }
     let inverse = -32.0 / extreme;
-    let q = scales.map(|scale| (nearest(inverse * scale).min(31).max(-32) + 32) as u8);
+    let q = scales.map(|scale| (nearest(inverse * scale).clamp(-32, 31) + 32) as u8);
     (f16::from_f32(1.0 / inverse), q)
 }
 

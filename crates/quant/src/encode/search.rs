@@ -44,7 +44,7 @@ pub fn extreme(x: &[f32]) -> f32 {
 
 #[inline]
 fn rounded<const N: usize>(x: &[f32; N], iscale: f32, min: i32, max: i32) -> [i32; N] {
-    std::array::from_fn(|i| nearest(iscale * x[i]).min(max).max(min))
+    std::array::from_fn(|i| nearest(iscale * x[i]).clamp(min, max))
 }
 
 /// `Σ w·x·q` and `Σ w·q²`.
@@ -100,7 +100,7 @@ pub fn by_turns<const N: usize>(x: &[f32; N], n: i16) -> Fit<N> {
             let old = q[i] as f32;
             let (xq, qq) = (sums.0 - w[i] * x[i] * old, sums.1 - w[i] * old * old);
             if xq > 0.0 {
-                let new = nearest(x[i] * qq / xq).min(i32::from(n) - 1).max(-i32::from(n));
+                let new = nearest(x[i] * qq / xq).clamp(-i32::from(n), i32::from(n) - 1);
                 moved |= replace(&mut q[i], new, (x[i], w[i]), (xq, qq), &mut sums);
             }
         }
@@ -213,7 +213,7 @@ pub fn with_minimum<const N: usize>(x: &[f32; N], n: u8, w: &[f32; N], steps: St
     }
     let n_f32 = f32::from(n);
     let levels = |iscale: f32, min: f32| -> [i32; N] {
-        std::array::from_fn(|i| nearest(iscale * (x[i] - min)).min(i32::from(n)).max(0))
+        std::array::from_fn(|i| nearest(iscale * (x[i] - min)).clamp(0, i32::from(n)))
     };
     let error = |scale: f32, min: f32, q: &[i32; N]| {
         let mut sum = 0.0;
