@@ -7,6 +7,7 @@
 
 use half::f16;
 
+use super::lanes::{self, lanes};
 use super::pack::{four_bits, one_bit, two_bits};
 use super::round::nearest;
 use super::search::{self, Steps, WEIGHTED};
@@ -30,12 +31,14 @@ fn fit<const S: usize, const N: usize>(
     weigh: impl Fn(usize, &[f32; N]) -> [f32; N],
 ) -> Subs<S> {
     let mut subs = Subs { scales: [0.0; S], mins: [0.0; S], q: [0; QK_K], weights: [0.0; S] };
-    for (j, x) in x.as_chunks::<N>().0.iter().enumerate().take(S) {
-        let weights = weigh(j, x);
-        let fit = search::with_minimum(x, n, &weights, steps);
-        (subs.scales[j], subs.mins[j]) = (fit.scale, fit.min);
-        subs.q[j * N..][..N].copy_from_slice(&fit.q);
-        subs.weights[j] = weights.iter().fold(0.0, |sum, w| sum + w);
+    let (x, mut w) = (x.as_chunks::<N>().0, [[0.0; N]; S]);
+    for (j, (w, x)) in w.iter_mut().zip(x).enumerate() {
+        *w = weigh(j, x);
+        subs.weights[j] = w.iter().fold(0.0, |sum, w| sum + w);
+    }
+    let fits = lanes::with_minimum::<S, N>(&lanes(x), n, &lanes(&w), steps);
+    for (j, (fit, q)) in fits.iter().zip(subs.q.as_chunks_mut().0).enumerate() {
+        (subs.scales[j], subs.mins[j], *q) = (fit.scale, fit.min, fit.q);
     }
     subs
 }

@@ -2,9 +2,10 @@
 
 use half::f16;
 
+use super::lanes::{self, lanes};
 use super::pack::{one_bit, two_bits};
 use super::round::nearest;
-use super::search::{self, EPSILON};
+use super::search::{self, EPSILON, Fit};
 use super::{Encode, Importance, square_sum, weights};
 use crate::k_quants::{BlockQ3_K, BlockQ6_K, QK_K};
 
@@ -15,6 +16,15 @@ const N: usize = QK_K / LEN;
 
 fn subs(x: &[f32]) -> &[[f32; LEN]; N] {
     &x.as_chunks().0.as_chunks().0[0]
+}
+
+/// Scales, and integers of the block.
+fn taken_apart(fits: &[Fit<LEN>; N]) -> ([f32; N], [u8; QK_K]) {
+    let mut q = [0; QK_K];
+    for (q, fit) in q.as_chunks_mut().0.iter_mut().zip(fits) {
+        *q = fit.q;
+    }
+    (fits.map(|fit| fit.scale), q)
 }
 
 /// Integers `−n..n`, stored plus `n`, under the decoder's scale of each sub-block. Where that is
@@ -42,26 +52,20 @@ fn pack_q3(scales: &[u8; N]) -> [u8; 12] {
 
 impl Encode for BlockQ3_K {
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
-        let (mut q, mut fitted, mut weight) = ([0; QK_K], [0.0; N], [0.0; N]);
-        let mean = 2.0 * square_sum(x) / QK_K as f32;
-        for (j, x) in subs(x).iter().enumerate() {
-            let fit = match importance {
-                None => search::by_turns(x, 4),
-                Some(importance) => {
-                    let weights = weights(x, &subs(importance.columns)[j], mean);
-                    weight[j] = weights.iter().fold(0.0, |sum, w| sum + w);
-                    search::signed(x, 4, &weights)
-                }
-            };
-            fitted[j] = fit.scale;
-            q[j * LEN..][..LEN].copy_from_slice(&fit.q);
-        }
-        let (d, scales) = if importance.is_some() {
-            let fit = search::signed(&fitted, 32, &weight);
-            (f16::from_f32(fit.scale), fit.q)
+        let (fitted, mut q, d, scales);
+        if let Some(importance) = importance {
+            let mean = 2.0 * square_sum(x) / QK_K as f32;
+            let columns = subs(importance.columns);
+            let w: [[f32; LEN]; N] =
+                std::array::from_fn(|j| weights(&subs(x)[j], &columns[j], mean));
+            (fitted, q) = taken_apart(&lanes::signed::<N, LEN>(&lanes(subs(x)), 4, &lanes(&w)));
+            let sums = w.map(|w| w.iter().fold(0.0, |sum, w| sum + w));
+            let [fit] = lanes::signed(&lanes(&[fitted]), 32, &lanes(&[sums]));
+            (d, scales) = (f16::from_f32(fit.scale), fit.q);
         } else {
-            by_largest(&fitted)
-        };
+            (fitted, q) = taken_apart(&subs(x).map(|x| search::by_turns(&x, 4)));
+            (d, scales) = by_largest(&fitted);
+        }
         round_again(&mut q, x, 4, d, &scales.map(|scale| scale as i8 - 32));
         BlockQ3_K { hmask: one_bit(&q, 2), qs: two_bits(&q), scales: pack_q3(&scales), d }
     }
@@ -92,15 +96,12 @@ fn low_nibbles(q: &[u8; QK_K]) -> [u8; QK_K / 2] {
 
 impl Encode for BlockQ6_K {
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
-        let (mut q, mut fitted) = ([0; QK_K], [0.0; N]);
-        for (j, x) in subs(x).iter().enumerate() {
-            let fit = match importance {
-                None => search::signed(x, 32, &x.map(|x| x * x)),
-                Some(importance) => search::signed(x, 32, &subs(importance.columns)[j]),
-            };
-            fitted[j] = fit.scale;
-            q[j * LEN..][..LEN].copy_from_slice(&fit.q);
-        }
+        let side_by_side = lanes(subs(x));
+        let w = match importance {
+            None => side_by_side.map(|row: [f32; N]| row.map(|x| x * x)),
+            Some(importance) => lanes(subs(importance.columns)),
+        };
+        let (fitted, mut q) = taken_apart(&lanes::signed(&side_by_side, 32, &w));
         let extreme = search::extreme(&fitted);
         if extreme.abs() < EPSILON {
             return bytemuck::Zeroable::zeroed();

@@ -3,6 +3,7 @@
 
 use half::f16;
 
+use super::lanes::{self, lanes};
 use super::pack::{fifth_bits, nibbles};
 use super::round::truncate;
 use super::search::{self, Fit, WEIGHTED};
@@ -28,7 +29,8 @@ fn signed(x: &[f32], n: u8, importance: Option<Importance<'_>>) -> Fit<QK> {
     let x = array(x);
     if let Some(importance) = importance {
         let weights = weights(x, array(importance.columns), importance.row_mean_square);
-        return search::signed(x, i16::from(n), &weights);
+        let [fit] = lanes::signed(&lanes(&[*x]), i16::from(n), &lanes(&[weights]));
+        return fit;
     }
     let n_f32 = f32::from(n);
     let scale = search::extreme(x) / -n_f32;
@@ -42,7 +44,8 @@ fn with_minimum(x: &[f32], n: u8, importance: Option<Importance<'_>>) -> Fit<QK>
     let x = array(x);
     if let Some(importance) = importance {
         let weights = weights(x, array(importance.columns), importance.row_mean_square);
-        return search::with_minimum(x, n, &weights, WEIGHTED);
+        let [fit] = lanes::with_minimum(&lanes(&[*x]), n, &lanes(&[weights]), WEIGHTED);
+        return fit;
     }
     let least = x.iter().fold(f32::MAX, |min, x| if *x < min { *x } else { min });
     let most = x.iter().fold(-f32::MAX, |max, x| if *x > max { *x } else { max });

@@ -15,6 +15,7 @@ mod floats;
 mod iq4;
 mod k_minimum;
 mod k_signed;
+mod lanes;
 mod legacy;
 mod mxfp4;
 mod pack;

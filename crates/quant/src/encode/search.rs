@@ -59,31 +59,6 @@ fn moments<const N: usize>(x: &[f32; N], w: &[f32; N], q: &[i32; N]) -> (f32, f3
     (xq, qq)
 }
 
-/// Integers `−n..n` under one scale, stored plus `n`. The extreme value is put near `−n`, the side
-/// with one integer more, by 19 scales a tenth of an integer apart.
-pub fn signed<const N: usize>(x: &[f32; N], n: i16, w: &[f32; N]) -> Fit<N> {
-    let extreme = extreme(x);
-    if extreme.abs() < EPSILON {
-        return Fit::zeros(0.0);
-    }
-    let (n_f32, n) = (f32::from(n), i32::from(n));
-    let mut best_q = rounded(x, -n_f32 / extreme, -n, n - 1);
-    let (xq, qq) = moments(x, w, &best_q);
-    let mut scale = if qq != 0.0 { xq / qq } else { 0.0 };
-    let mut best = scale * xq;
-    for step in (-9i8..=9).filter(|step| *step != 0) {
-        let iscale = -(n_f32 + 0.1 * f32::from(step)) / extreme;
-        let q = rounded(x, iscale, -n, n - 1);
-        let (xq, qq) = moments(x, w, &q);
-        if qq > 0.0 && xq * xq > best * qq {
-            best_q = q;
-            scale = xq / qq;
-            best = scale * xq;
-        }
-    }
-    Fit { scale, min: 0.0, q: best_q.map(|q| (q + n) as u8) }
-}
-
 /// Integers `−n..n` under one scale, stored plus `n`, weights `x²`: from the obvious scale on, one
 /// integer after the other moves to where the fit of all improves, at most five times around.
 pub fn by_turns<const N: usize>(x: &[f32; N], n: i16) -> Fit<N> {
@@ -196,73 +171,3 @@ pub struct Steps {
 
 /// What all searches with importance weights try.
 pub const WEIGHTED: Steps = Steps { first: -0.9, step: 0.05, count: 36, absolute: false };
-
-/// Integers `0..=n` under a scale, above a minimum that is at most zero (`min` has it negated).
-pub fn with_minimum<const N: usize>(x: &[f32; N], n: u8, w: &[f32; N], steps: Steps) -> Fit<N> {
-    let (mut min, mut max) = (x[0], x[0]);
-    let (mut sum_w, mut sum_x) = (w[0], w[0] * x[0]);
-    for i in 1..N {
-        min = if x[i] < min { x[i] } else { min };
-        max = if x[i] > max { x[i] } else { max };
-        sum_w += w[i];
-        sum_x += w[i] * x[i];
-    }
-    min = if min > 0.0 { 0.0 } else { min };
-    if max <= min {
-        return Fit::zeros(-min);
-    }
-    let n_f32 = f32::from(n);
-    let levels = |iscale: f32, min: f32| -> [i32; N] {
-        std::array::from_fn(|i| nearest(iscale * (x[i] - min)).clamp(0, i32::from(n)))
-    };
-    let error = |scale: f32, min: f32, q: &[i32; N]| {
-        let mut sum = 0.0;
-        for i in 0..N {
-            let diff = scale * q[i] as f32 + min - x[i];
-            sum += w[i] * if steps.absolute { diff.abs() } else { diff * diff };
-        }
-        sum
-    };
-    let iscale = n_f32 / (max - min);
-    let mut scale = 1.0 / iscale;
-    let mut best_q = levels(iscale, min);
-    let mut best = error(scale, min, &best_q);
-    for i in 0..=steps.count {
-        // The range is that of the best fit so far, not the first one: `min` moves.
-        let iscale = (steps.first + steps.step * f32::from(i) + n_f32) / (max - min);
-        let q = levels(iscale, min);
-        let Some((tried, tried_min)) = line(x, w, &q, sum_w, sum_x) else { continue };
-        let error = error(tried, tried_min, &q);
-        if error < best {
-            (best, best_q, scale, min) = (error, q, tried, tried_min);
-        }
-    }
-    Fit { scale, min: -min, q: best_q.map(|q| q as u8) }
-}
-
-/// Scale and minimum (at most 0) of the weighted least-squares line through `(q, x)`.
-#[inline]
-fn line<const N: usize>(
-    x: &[f32; N],
-    w: &[f32; N],
-    q: &[i32; N],
-    sum_w: f32,
-    sum_x: f32,
-) -> Option<(f32, f32)> {
-    let (mut sum_q, mut sum_qq, mut sum_xq) = (0.0, 0.0, 0.0);
-    for i in 0..N {
-        let q = q[i] as f32;
-        sum_q += w[i] * q;
-        sum_qq += w[i] * q * q;
-        sum_xq += w[i] * q * x[i];
-    }
-    let determinant = sum_w * sum_qq - sum_q * sum_q;
-    if determinant > 0.0 {
-        let min = (sum_qq * sum_x - sum_q * sum_xq) / determinant;
-        if min > 0.0 {
-            return Some((sum_xq / sum_qq, 0.0));
-        }
-        return Some(((sum_w * sum_xq - sum_x * sum_q) / determinant, min));
-    }
-    None
-}
