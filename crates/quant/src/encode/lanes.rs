@@ -97,14 +97,20 @@ fn moments<const S: usize, const N: usize>(
     w: &Lanes<S, N>,
     q: &Lanes<S, N>,
 ) -> ([f32; S], [f32; S]) {
-    let (mut xq, mut qq) = ([0.0; S], [0.0; S]);
+    let xq = sums::<S, N>(|i, s| w[i][s] * x[i][s] * q[i][s]);
+    (xq, sums::<S, N>(|i, s| w[i][s] * q[i][s] * q[i][s]))
+}
+
+/// The sum over `i` for each `s`. One sum a loop: of two or three, compilers make no vectors.
+#[inline(always)]
+fn sums<const S: usize, const N: usize>(term: impl Fn(usize, usize) -> f32) -> [f32; S] {
+    let mut sums = [0.0; S];
     for i in 0..N {
         for s in 0..S {
-            xq[s] += w[i][s] * x[i][s] * q[i][s];
-            qq[s] += w[i][s] * q[i][s] * q[i][s];
+            sums[s] += term(i, s);
         }
     }
-    (xq, qq)
+    sums
 }
 
 /// Integers `0..=n` under a scale, above a minimum that is at most zero (`min` has it negated).
@@ -116,7 +122,7 @@ pub fn with_minimum<const S: usize, const N: usize>(
     steps: Steps,
 ) -> [Fit<N>; S] {
     let n_f32 = f32::from(n);
-    let (least, max, sums) = range(x, w);
+    let (least, max, weights) = range(x, w);
     let flat: [bool; S] = std::array::from_fn(|s| max[s] <= least[s]);
     let mut q = [[0.0; S]; N];
     let round = |iscale: &[f32; S], min: &[f32; S], q: &mut Lanes<S, N>| {
@@ -127,14 +133,12 @@ pub fn with_minimum<const S: usize, const N: usize>(
         }
     };
     let error = |scale: &[f32; S], min: &[f32; S], q: &Lanes<S, N>| {
-        let mut sum = [0.0; S];
-        for i in 0..N {
-            for s in 0..S {
-                let diff = scale[s] * q[i][s] + min[s] - x[i][s];
-                sum[s] += w[i][s] * if steps.absolute { diff.abs() } else { diff * diff };
-            }
+        let diff = |i: usize, s: usize| scale[s] * q[i][s] + min[s] - x[i][s];
+        if steps.absolute {
+            sums::<S, N>(|i, s| w[i][s] * diff(i, s).abs())
+        } else {
+            sums::<S, N>(|i, s| w[i][s] * (diff(i, s) * diff(i, s)))
         }
-        sum
     };
     let mut min = least;
     // What the best integers were rounded with.
@@ -148,7 +152,7 @@ pub fn with_minimum<const S: usize, const N: usize>(
         // The range is that of the best fit so far, not the first one: `min` moves.
         let iscale: [f32; S] = std::array::from_fn(|s| levels / (max[s] - min[s]));
         round(&iscale, &min, &mut q);
-        let (tried, tried_min, unique) = lines(x, w, &q, &sums);
+        let (tried, tried_min, unique) = lines(x, w, &q, &weights);
         let errors = error(&tried, &tried_min, &q);
         for s in 0..S {
             if unique[s] && errors[s] < best[s] {
@@ -196,15 +200,9 @@ fn lines<const S: usize, const N: usize>(
     q: &Lanes<S, N>,
     (sum_w, sum_x): &([f32; S], [f32; S]),
 ) -> ([f32; S], [f32; S], [bool; S]) {
-    let (mut sum_q, mut sum_qq, mut sum_xq) = ([0.0; S], [0.0; S], [0.0; S]);
-    for i in 0..N {
-        for s in 0..S {
-            let wq = w[i][s] * q[i][s];
-            sum_q[s] += wq;
-            sum_qq[s] += wq * q[i][s];
-            sum_xq[s] += wq * x[i][s];
-        }
-    }
+    let sum_q = sums::<S, N>(|i, s| w[i][s] * q[i][s]);
+    let sum_qq = sums::<S, N>(|i, s| w[i][s] * q[i][s] * q[i][s]);
+    let sum_xq = sums::<S, N>(|i, s| w[i][s] * q[i][s] * x[i][s]);
     let (mut scale, mut min, mut unique) = ([0.0; S], [0.0; S], [false; S]);
     for s in 0..S {
         let determinant = sum_w[s] * sum_qq[s] - sum_q[s] * sum_q[s];
