@@ -5,7 +5,8 @@
 //! it holds, and the values they stand for, in scalar code that is meant to be read. Everything
 //! faster (SIMD, WGSL, integer dot products) is written elsewhere and checked against this, so
 //! the decoders are not optimized, and nothing elsewhere is called from here. The other direction,
-//! numbers into blocks, is [`encode`]; its sums have an order that no SIMD may change.
+//! numbers into blocks, is [`mod@encode`]: the sums of a sub-block have an order that no
+//! SIMD may change, so that it works on several sub-blocks at once.
 //!
 //! Source: ggml's block layouts and algorithms; values are bit-exact to gguf-py's `dequantize`,
 //! blocks byte-exact to `ggml_quantize_chunk`.

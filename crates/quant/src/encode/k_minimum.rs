@@ -24,6 +24,7 @@ struct Subs<const S: usize> {
 }
 
 /// Fits each sub-block to integers `0..=n` with the weights `weigh` gives its values.
+#[inline(always)]
 fn fit<const S: usize, const N: usize>(
     x: &[f32],
     n: u8,
@@ -74,6 +75,7 @@ impl<const S: usize> Subs<S> {
 
     /// Integers `0..=n` under the decoder's scale and minimum. Where that scale is zero they do not
     /// matter and stay.
+    #[inline(always)]
     fn round_again(&mut self, x: &[f32], n: u8, (d, dmin): (f16, f16), sub: &[(u8, u8); S]) {
         let len = QK_K / S;
         let (d, dmin) = (d.to_f32(), dmin.to_f32());
@@ -100,6 +102,9 @@ fn pack_k4(scales: [u8; 8], mins: [u8; 8]) -> [u8; 12] {
 }
 
 impl Encode for BlockQ2_K {
+    const LANES: bool = true;
+
+    #[inline(always)]
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
         let mut subs: Subs<16> = match importance {
             None => {
@@ -124,6 +129,7 @@ impl Encode for BlockQ2_K {
 }
 
 /// What Q4_K (`n` 15) and Q5_K (`n` 31) share.
+#[inline(always)]
 fn encode_k4(
     x: &[f32],
     n: u8,
@@ -155,6 +161,9 @@ fn encode_k4(
 }
 
 impl Encode for BlockQ4_K {
+    const LANES: bool = true;
+
+    #[inline(always)]
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
         let steps = Steps { first: -1.0, step: 0.1, count: 20, absolute: false };
         let (d, dmin, scales, q) = encode_k4(x, 15, steps, importance);
@@ -167,6 +176,9 @@ impl Encode for BlockQ4_K {
 }
 
 impl Encode for BlockQ5_K {
+    const LANES: bool = true;
+
+    #[inline(always)]
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
         let steps = Steps { first: -0.5, step: 0.1, count: 15, absolute: false };
         let (d, dmin, scales, q) = encode_k4(x, 31, steps, importance);

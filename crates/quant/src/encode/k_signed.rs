@@ -29,6 +29,7 @@ fn taken_apart(fits: &[Fit<LEN>; N]) -> ([f32; N], [u8; QK_K]) {
 
 /// Integers `−n..n`, stored plus `n`, under the decoder's scale of each sub-block. Where that is
 /// zero they do not matter and stay.
+#[inline(always)]
 fn round_again(q: &mut [u8; QK_K], x: &[f32], n: i32, d: f16, scales: &[i8; N]) {
     for (j, (q, x)) in q.chunks_exact_mut(LEN).zip(x.chunks_exact(LEN)).enumerate() {
         let scale = d.to_f32() * f32::from(scales[j]);
@@ -51,6 +52,9 @@ fn pack_q3(scales: &[u8; N]) -> [u8; 12] {
 }
 
 impl Encode for BlockQ3_K {
+    const LANES: bool = true;
+
+    #[inline(always)]
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
         let (fitted, mut q, d, scales);
         if let Some(importance) = importance {
@@ -95,6 +99,9 @@ fn low_nibbles(q: &[u8; QK_K]) -> [u8; QK_K / 2] {
 }
 
 impl Encode for BlockQ6_K {
+    const LANES: bool = true;
+
+    #[inline(always)]
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self {
         let side_by_side = lanes(subs(x));
         let w = match importance {

@@ -1,10 +1,13 @@
 //! The two searches that take the time, over several sub-blocks at once.
 //!
-//! One sub-block's sums must be added one after the other in f32 (see [`super::search`]), so nothing
-//! inside a sub-block can be spread over a vector's lanes. But a block has eight or sixteen, and
-//! they want the same: lane `s` is sub-block `s`, every operation happens to all of them, and what
+//! One sub-block's sums must be added one after the other in f32 (see [`super::search`]), so
+//! nothing inside a sub-block can be spread over a vector's lanes. But a block has eight or sixteen,
+//! and they want the same: lane `s` is sub-block `s`, every operation happens to all of them, and what
 //! differs (whose try was better) is a choice between two numbers. A compiler makes vectors of such
 //! loops without being told for which machine.
+//!
+//! Everything here is inlined by force: what is not would be compiled once, without the wider
+//! vectors that [`super::encode_row`] may choose.
 
 use super::round::nearest;
 use super::search::{EPSILON, Fit, Steps};
@@ -55,22 +58,16 @@ pub fn signed<const S: usize, const N: usize>(
     }
     let zero = extreme.map(|extreme| extreme.abs() < EPSILON);
     let mut q = [[0.0; S]; N];
-    let round = |iscale: &[f32; S], q: &mut Lanes<S, N>| {
-        for i in 0..N {
-            for s in 0..S {
-                q[i][s] = nearest(iscale[s] * x[i][s]).clamp(-n, n - 1) as f32;
-            }
-        }
-    };
+    let zero_min = [0.0; S];
     let mut best_iscale = extreme.map(|extreme| -n_f32 / extreme);
-    round(&best_iscale, &mut q);
+    round(x, &best_iscale, &zero_min, (-n, n - 1), &mut q);
     let (xq, qq) = moments(x, w, &q);
     let mut scale: [f32; S] =
         std::array::from_fn(|s| if qq[s] != 0.0 { xq[s] / qq[s] } else { 0.0 });
     let mut best: [f32; S] = std::array::from_fn(|s| scale[s] * xq[s]);
     for step in (-9i8..=9).filter(|step| *step != 0) {
         let iscale = extreme.map(|extreme| -(n_f32 + 0.1 * f32::from(step)) / extreme);
-        round(&iscale, &mut q);
+        round(x, &iscale, &zero_min, (-n, n - 1), &mut q);
         let (xq, qq) = moments(x, w, &q);
         for s in 0..S {
             if qq[s] > 0.0 && xq[s] * xq[s] > best[s] * qq[s] {
@@ -80,7 +77,7 @@ pub fn signed<const S: usize, const N: usize>(
             }
         }
     }
-    round(&best_iscale, &mut q);
+    round(x, &best_iscale, &zero_min, (-n, n - 1), &mut q);
     for s in 0..S {
         scale[s] = if zero[s] { 0.0 } else { scale[s] };
         for q in &mut q {
@@ -88,6 +85,39 @@ pub fn signed<const S: usize, const N: usize>(
         }
     }
     fits(&scale, &[0.0; S], &q)
+}
+
+/// The integers nearest to `(x − min) · iscale`, within a range.
+#[inline(always)]
+fn round<const S: usize, const N: usize>(
+    x: &Lanes<S, N>,
+    iscale: &[f32; S],
+    min: &[f32; S],
+    (low, high): (i32, i32),
+    q: &mut Lanes<S, N>,
+) {
+    for i in 0..N {
+        for s in 0..S {
+            q[i][s] = nearest(iscale[s] * (x[i][s] - min[s])).clamp(low, high) as f32;
+        }
+    }
+}
+
+/// `Σ w·e²`, or `Σ w·|e|`, for the errors `e = scale·q + min − x`.
+#[inline(always)]
+fn error<const S: usize, const N: usize>(
+    x: &Lanes<S, N>,
+    w: &Lanes<S, N>,
+    q: &Lanes<S, N>,
+    (scale, min): (&[f32; S], &[f32; S]),
+    absolute: bool,
+) -> [f32; S] {
+    let diff = |i: usize, s: usize| scale[s] * q[i][s] + min[s] - x[i][s];
+    if absolute {
+        sums::<S, N>(|i, s| w[i][s] * diff(i, s).abs())
+    } else {
+        sums::<S, N>(|i, s| w[i][s] * (diff(i, s) * diff(i, s)))
+    }
 }
 
 /// `Σ w·x·q` and `Σ w·q²`.
@@ -106,8 +136,8 @@ fn moments<const S: usize, const N: usize>(
 fn sums<const S: usize, const N: usize>(term: impl Fn(usize, usize) -> f32) -> [f32; S] {
     let mut sums = [0.0; S];
     for i in 0..N {
-        for s in 0..S {
-            sums[s] += term(i, s);
+        for (s, sum) in sums.iter_mut().enumerate() {
+            *sum += term(i, s);
         }
     }
     sums
@@ -121,39 +151,24 @@ pub fn with_minimum<const S: usize, const N: usize>(
     w: &Lanes<S, N>,
     steps: Steps,
 ) -> [Fit<N>; S] {
-    let n_f32 = f32::from(n);
+    let (n_f32, n) = (f32::from(n), i32::from(n));
     let (least, max, weights) = range(x, w);
     let flat: [bool; S] = std::array::from_fn(|s| max[s] <= least[s]);
     let mut q = [[0.0; S]; N];
-    let round = |iscale: &[f32; S], min: &[f32; S], q: &mut Lanes<S, N>| {
-        for i in 0..N {
-            for s in 0..S {
-                q[i][s] = nearest(iscale[s] * (x[i][s] - min[s])).clamp(0, i32::from(n)) as f32;
-            }
-        }
-    };
-    let error = |scale: &[f32; S], min: &[f32; S], q: &Lanes<S, N>| {
-        let diff = |i: usize, s: usize| scale[s] * q[i][s] + min[s] - x[i][s];
-        if steps.absolute {
-            sums::<S, N>(|i, s| w[i][s] * diff(i, s).abs())
-        } else {
-            sums::<S, N>(|i, s| w[i][s] * (diff(i, s) * diff(i, s)))
-        }
-    };
     let mut min = least;
     // What the best integers were rounded with.
     let mut best_iscale: [f32; S] = std::array::from_fn(|s| n_f32 / (max[s] - min[s]));
     let mut best_min = min;
     let mut scale = best_iscale.map(|iscale| 1.0 / iscale);
-    round(&best_iscale, &min, &mut q);
-    let mut best = error(&scale, &min, &q);
+    round(x, &best_iscale, &min, (0, n), &mut q);
+    let mut best = error(x, w, &q, (&scale, &min), steps.absolute);
     for i in 0..=steps.count {
         let levels = steps.first + steps.step * f32::from(i) + n_f32;
         // The range is that of the best fit so far, not the first one: `min` moves.
         let iscale: [f32; S] = std::array::from_fn(|s| levels / (max[s] - min[s]));
-        round(&iscale, &min, &mut q);
+        round(x, &iscale, &min, (0, n), &mut q);
         let (tried, tried_min, unique) = lines(x, w, &q, &weights);
-        let errors = error(&tried, &tried_min, &q);
+        let errors = error(x, w, &q, (&tried, &tried_min), steps.absolute);
         for s in 0..S {
             if unique[s] && errors[s] < best[s] {
                 (best[s], best_iscale[s], best_min[s]) = (errors[s], iscale[s], min[s]);
@@ -161,7 +176,7 @@ pub fn with_minimum<const S: usize, const N: usize>(
             }
         }
     }
-    round(&best_iscale, &best_min, &mut q);
+    round(x, &best_iscale, &best_min, (0, n), &mut q);
     for s in 0..S {
         if flat[s] {
             (scale[s], min[s]) = (0.0, least[s]);

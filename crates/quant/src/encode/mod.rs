@@ -22,6 +22,8 @@ mod pack;
 mod round;
 mod search;
 mod ternary;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests;
 
 pub use error::EncodeError;
 
@@ -52,6 +54,11 @@ pub(crate) struct Importance<'a> {
 pub(crate) trait Encode: Block {
     /// Values of larger magnitude fit no block.
     const MAX: f32 = MAX_SCALED;
+
+    /// Its searches run side by side ([`lanes`]): wider vectors than every machine has are worth a
+    /// second copy of the code.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "one width there"))]
+    const LANES: bool = false;
 
     /// The block for as many finite values as it has.
     fn encode(x: &[f32], importance: Option<Importance<'_>>) -> Self;
@@ -117,8 +124,34 @@ fn encode_blocks<B: Encode>(
     importance: Option<&[f32]>,
     out: &mut [u8],
 ) -> Result<(), EncodeError> {
-    let ty = B::TYPE;
     check::<B>(x, importance, out.len())?;
+    #[cfg(target_arch = "x86_64")]
+    if B::LANES && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { encode_checked_avx2::<B>(x, importance, out) };
+    }
+    encode_checked::<B>(x, importance, out)
+}
+
+/// The same code for vectors of 256 bits. Not with fused multiplications: they round once where
+/// ggml's products and sums round twice.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn encode_checked_avx2<B: Encode>(
+    x: &[f32],
+    importance: Option<&[f32]>,
+    out: &mut [u8],
+) -> Result<(), EncodeError> {
+    encode_checked::<B>(x, importance, out)
+}
+
+#[inline(always)]
+fn encode_checked<B: Encode>(
+    x: &[f32],
+    importance: Option<&[f32]>,
+    out: &mut [u8],
+) -> Result<(), EncodeError> {
+    let ty = B::TYPE;
     let row_mean_square = importance.map_or(0.0, |_| mean_square(x));
     let (len, n_bytes) = (ty.block_len(), ty.block_bytes());
     let blocks = x.chunks_exact(len).zip(out.chunks_exact_mut(n_bytes));
@@ -176,6 +209,7 @@ fn mean_square(x: &[f32]) -> f32 {
 
 /// What the error at a value counts: its column's importance, times its own size where that stands
 /// out of `mean_square`.
+#[inline(always)]
 fn weights<const N: usize>(x: &[f32; N], columns: &[f32; N], mean_square: f32) -> [f32; N] {
     std::array::from_fn(|i| columns[i] * (mean_square + x[i] * x[i]).sqrt())
 }

@@ -11,14 +11,14 @@ const MAGIC: f32 = 12_582_912.0;
 
 /// Nearest integer, ties to even, for `|x| < 2^22`; outside of that, and for NaN, some integer of
 /// that range (the searches reject what it leads to, or clamp it).
-#[inline]
+#[inline(always)]
 pub fn nearest(x: f32) -> i32 {
     let bits = (x + MAGIC).to_bits();
     (bits & 0x007f_ffff).cast_signed() - 0x0040_0000
 }
 
 /// Towards zero; the smallest integer for what does not fit, and for NaN, as x86 converts.
-#[inline]
+#[inline(always)]
 pub fn truncate(x: f32) -> i32 {
     if (-2_147_483_648.0..2_147_483_648.0).contains(&x) { x as i32 } else { i32::MIN }
 }

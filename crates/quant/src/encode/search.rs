@@ -42,13 +42,13 @@ pub fn extreme(x: &[f32]) -> f32 {
     x.iter().fold(0.0, |max: f32, x| if x.abs() > max.abs() { *x } else { max })
 }
 
-#[inline]
+#[inline(always)]
 fn rounded<const N: usize>(x: &[f32; N], iscale: f32, min: i32, max: i32) -> [i32; N] {
     std::array::from_fn(|i| nearest(iscale * x[i]).clamp(min, max))
 }
 
 /// `Σ w·x·q` and `Σ w·q²`.
-#[inline]
+#[inline(always)]
 fn moments<const N: usize>(x: &[f32; N], w: &[f32; N], q: &[i32; N]) -> (f32, f32) {
     let (mut xq, mut qq) = (0.0, 0.0);
     for i in 0..N {
@@ -88,7 +88,7 @@ pub fn by_turns<const N: usize>(x: &[f32; N], n: i16) -> Fit<N> {
 }
 
 /// Puts `new` in the place of `q` if the fit of all improves; `without` are the sums without it.
-#[inline]
+#[inline(always)]
 fn replace(
     q: &mut i32,
     new: i32,
