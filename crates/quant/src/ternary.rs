@@ -11,7 +11,8 @@
 //! `v = 81·t0 + 27·t1 + 9·t2 + 3·t3 + t4`, so that trit `n` is the integer part of three times what
 //! is left after multiplying the byte with `3^n` and dropping what is above 255. Of elements 0 to
 //! 159, trit `n` of byte `l` is element `32n + l`; of elements 160 to 239, trit `n` of byte
-//! `32 + l` is element `160 + 16n + l`; of the last sixteen, trit `n < 4` of `qh[l]` is `240 + 4n + l`.
+//! `32 + l` is element `160 + 16n + l`; of the last sixteen, trit `n < 4` of `qh[l]` is element
+//! `240 + 4n + l`.
 //!
 //! No player computes with them, so that [`crate::decode()`] refuses them; the structs are for
 //! files that are written.

@@ -1,8 +1,8 @@
 //! The two searches that take the time, over several sub-blocks at once.
 //!
 //! One sub-block's sums must be added one after the other in f32 (see [`super::search`]), so
-//! nothing inside a sub-block can be spread over a vector's lanes. But a block has eight or sixteen,
-//! and they want the same: lane `s` is sub-block `s`, every operation happens to all of them, and what
+//! nothing inside of it can be spread over a vector's lanes. But a block has eight or sixteen, and
+//! they want the same: lane `s` is sub-block `s`, every operation happens to all of them, and what
 //! differs (whose try was better) is a choice between two numbers. A compiler makes vectors of such
 //! loops without being told for which machine.
 //!

@@ -182,10 +182,15 @@ fn check<B: Encode>(
     if !whole || n_blocks.checked_mul(ty.block_bytes()) != Some(n_bytes) {
         return Err(EncodeError::Size { ty, n_values, n_bytes });
     }
-    if let Some(index) = x.iter().position(|x| !x.is_finite()) {
-        return Err(EncodeError::NotFinite { index, value: x[index] });
-    }
-    if let Some(index) = x.iter().position(|x| x.abs() > B::MAX) {
+    // Without the sign, the bits of floats have the order of their magnitudes, then infinity, then
+    // NaN; so one pass finds whether there is anything to find.
+    let magnitude = |x: &f32| (x.to_bits() & 0x7fff_ffff).cast_signed();
+    let largest = x.iter().fold(0, |largest, x| largest.max(magnitude(x)));
+    if largest > magnitude(&B::MAX) {
+        if let Some(index) = x.iter().position(|x| !x.is_finite()) {
+            return Err(EncodeError::NotFinite { index, value: x[index] });
+        }
+        let index = x.iter().position(|x| magnitude(x) == largest).unwrap_or(0);
         return Err(EncodeError::TooLarge { ty, index, value: x[index] });
     }
     let Some(importance) = importance else { return Ok(()) };
