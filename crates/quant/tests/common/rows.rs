@@ -30,7 +30,7 @@ impl Random {
 type Maker = fn(&mut Random, usize) -> f32;
 
 /// Kinds of rows.
-pub const ROWS: [(&str, Maker); 14] = [
+pub const ROWS: [(&str, Maker); 15] = [
     ("like weights", |r, _| r.bell() * 0.05),
     ("positive", |r, _| r.bell().abs() + 0.3),
     ("negative", |r, _| -r.bell().abs() - 0.3),
@@ -48,7 +48,12 @@ pub const ROWS: [(&str, Maker); 14] = [
         let sign = if r.unit() < 0.5 { -1.0 } else { 1.0 };
         sign * f32::from_bits(((110 + (r.bits() % 20) as u32) << 23) - 1)
     }),
+    ("far below powers of two", |r, _| f32::from_bits(((20 + (r.bits() % 60) as u32) << 23) - 1)),
 ];
+
+/// Seeds of rows like weights for which the searches that go around five times are not done after
+/// four: by turns without importance, for scales with importances of the first and second kind.
+const LATE: [u64; 3] = [1404, 6400, 8975];
 
 /// Kinds of importances.
 pub const IMPORTANCES: [(&str, Maker); 4] = [
@@ -66,7 +71,8 @@ pub fn row(make: Maker, seed: u64) -> Vec<f32> {
 
 /// All rows, with and without importances of each kind.
 pub fn all() -> impl Iterator<Item = (String, Vec<f32>, Option<Vec<f32>>)> {
-    (0..).zip(ROWS).flat_map(|(i, (name, make))| {
+    let late = LATE.map(|seed| (seed, ("still moving in the last round", ROWS[0].1)));
+    (0..).zip(ROWS).chain(late).flat_map(|(i, (name, make))| {
         let x = row(make, i);
         let plain = (name.to_owned(), x.clone(), None);
         let weighted = (100..).zip(IMPORTANCES).map(move |(j, (kind, make))| {
