@@ -33,8 +33,9 @@ use crate::{
     floats as plain, iq4 as iq4s, k_quants, legacy as first, mxfp4 as mx, ternary as trits,
 };
 
-/// Importances above this are refused: the searches multiply them with fourth powers of values, in
-/// f32. Mean squares of activations stay below `1e11`.
+/// Importances above this are refused: the searches multiply them with values, integers and each
+/// other in f32, where larger ones overflow to a scale that is no number. A mean square of
+/// activations is far below it: f16 activations cannot exceed `65504² = 4.3e9`.
 pub const MAX_IMPORTANCE: f32 = 1e15;
 
 /// The largest value any type with an f16 scale can hold (Q6_K: `65504 · 128 · 32`). Above it the
@@ -77,8 +78,8 @@ pub fn is_encodable(ty: TensorType) -> bool {
 ///
 /// `importance` has one number, at least 0, for each value.
 ///
-/// The decoder's values are as near as the type's number of bits allows: for weights of a model,
-/// the relative root mean square error is about 0.1 for 4 bits and halves with every bit more.
+/// Of bell-shaped values without outliers, the root mean square error is this part of theirs: Q2_K
+/// 0.29, Q3_K 0.15, Q4_0 0.08, Q4_K 0.07, Q5_K 0.035, Q6_K 0.017, Q8_0 0.005.
 ///
 /// # Errors
 /// [`EncodeError`]: the lengths do not fit together, a number is not finite or out of range, or the
