@@ -2,6 +2,9 @@
 //! a few lines of reader are easier to trust than a library for two formats.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+pub mod rows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
