@@ -55,9 +55,9 @@ const NOT_ENFORCED: &[&str] = &[
 ];
 
 /// Keywords with one schema, with a list of them, and with one per name.
-const WITH_SCHEMA: &[&str] = &["items", "additionalItems", "additionalProperties"];
-const WITH_LIST: &[&str] = &["anyOf", "oneOf", "allOf", "prefixItems", "items"];
-const WITH_NAMED: &[&str] = &["properties", "patternProperties", "$defs", "definitions"];
+pub(super) const WITH_SCHEMA: &[&str] = &["items", "additionalItems", "additionalProperties"];
+pub(super) const WITH_LIST: &[&str] = &["anyOf", "oneOf", "allOf", "prefixItems", "items"];
+pub(super) const WITH_NAMED: &[&str] = &["properties", "patternProperties", "$defs", "definitions"];
 /// Keywords that count.
 const COUNTS: &[&str] =
     &["minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"];

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 #[cfg(feature = "structure")]
-use super::{check, error::Error};
+use super::{check, close::closed, error::Error};
+use crate::stream::ThinkingTags;
 
 /// The form an answer must have.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,15 @@ pub enum Grammar {
     Regex(String),
     /// Text of this grammar, in `llguidance`'s form of Lark's notation.
     Lark(String),
+    /// Thinking, which may be anything, and then JSON of this schema.
+    Thought {
+        /// The texts around the thinking.
+        tags: ThinkingTags,
+        /// Whether the prompt ends inside of it; otherwise the answer may begin with it or not.
+        is_begun: bool,
+        /// What comes then.
+        schema: Json,
+    },
 }
 
 #[cfg(feature = "structure")]
@@ -31,7 +41,7 @@ impl Grammar {
     /// What it is, in messages.
     pub(super) fn what(&self) -> &'static str {
         match self {
-            Grammar::JsonObject | Grammar::JsonSchema(_) => "JSON schema",
+            Grammar::JsonObject | Grammar::JsonSchema(_) | Grammar::Thought { .. } => "JSON schema",
             Grammar::Regex(_) => "regular expression",
             Grammar::Lark(_) => "grammar",
         }
@@ -41,10 +51,16 @@ impl Grammar {
     /// so many levels.
     pub(super) fn lower(&self, max_levels: usize) -> Result<TopLevelGrammar, Error> {
         Ok(match self {
-            Grammar::JsonObject => json_grammar(&json!({ "type": "object" })),
+            Grammar::JsonObject => {
+                TopLevelGrammar::from_json_schema(prepared(&json!({ "type": "object" })))
+            }
             Grammar::JsonSchema(schema) => {
                 check::schema(schema, max_levels)?;
-                json_grammar(schema)
+                TopLevelGrammar::from_json_schema(prepared(schema))
+            }
+            Grammar::Thought { tags, is_begun, schema } => {
+                check::schema(schema, max_levels)?;
+                TopLevelGrammar::from_lark(after_thought(tags, *is_begun, &prepared(schema)))
             }
             Grammar::Regex(pattern) => {
                 check::regex(pattern)?;
@@ -64,16 +80,31 @@ impl Grammar {
 #[cfg(feature = "structure")]
 const WHITE_SPACE: &str = r"[ \t]{1,4}(\r?\n[ \t]{0,64})?|\r?\n[ \t]{0,64}";
 
-/// A schema with our white space, by the compiler's own extension of schemas.
+/// Thinking up to its end (the first place where the closing text stands), blank lines, JSON.
 #[cfg(feature = "structure")]
-fn json_grammar(schema: &Json) -> TopLevelGrammar {
+fn after_thought(tags: &ThinkingTags, is_begun: bool, schema: &Json) -> String {
+    let (open, close) = (Json::from(tags.open.as_str()), Json::from(tags.close.as_str()));
+    let start = match is_begun {
+        true => "thought gap answer".to_owned(),
+        false => format!("({open} thought gap)? answer"),
+    };
+    // A text without thinking that is not JSON has no place here, so the two cannot be confused.
+    format!(
+        "start: {start}\nthought[suffix={close}]: /(?s:.*)/\ngap: /[ \\t\\r\\n]{{0,8}}/\n\
+         answer: %json {schema}"
+    )
+}
+
+/// A schema with closed objects and our white space, by the compiler's own extension of schemas.
+#[cfg(feature = "structure")]
+fn prepared(schema: &Json) -> Json {
     let mut schema = match schema {
         Json::Bool(true) => json!({}),
-        other => other.clone(),
+        other => closed(other.clone()),
     };
     if let Json::Object(fields) = &mut schema {
         let options = json!({ "whitespace_pattern": WHITE_SPACE });
         fields.insert("x-guidance".to_owned(), options);
     }
-    TopLevelGrammar::from_json_schema(schema)
+    schema
 }

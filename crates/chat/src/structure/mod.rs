@@ -12,6 +12,8 @@
 #[cfg(feature = "structure")]
 mod check;
 #[cfg(feature = "structure")]
+mod close;
+#[cfg(feature = "structure")]
 mod constraint;
 mod error;
 mod grammar;
@@ -27,6 +29,8 @@ pub use check::{
     MAX_ENTRIES, MAX_GRAMMAR_BYTES, MAX_GRAMMAR_DEPTH, MAX_REPEAT, MAX_RULES, MAX_SCHEMA_DEPTH,
     MAX_SCHEMA_VALUES,
 };
+#[cfg(feature = "structure")]
+pub use close::closed;
 #[cfg(feature = "structure")]
 pub use constraint::{Constraint, MASK_BITS};
 pub use error::Error;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use api::host::{Format, RunError};
 use api::types::{Tool, ToolChoice};
-use chat::stream::{NamePlace, ToolFormat};
-use chat::structure::{Error, Grammar, TokenSource, Vocabulary};
+use chat::stream::{NamePlace, ThinkingTags, ToolFormat};
+use chat::structure::{Error, Grammar, TokenSource, Vocabulary, closed};
 use serde_json::{Value, json};
 
 /// Checks forms where no model's vocabulary is at hand.
@@ -27,10 +27,10 @@ impl FormCheck {
     /// [`RunError::Invalid`] with what is wrong with it.
     pub fn check(&self, format: &Format) -> Result<(), RunError> {
         let compiled = match self.vocabulary.get() {
-            Some(vocabulary) => vocabulary.compile(&grammar_of(format)),
+            Some(vocabulary) => vocabulary.compile(&grammar_of(format, None)),
             None => {
                 let made = Vocabulary::new(Arc::new(Bytes)).map_err(|e| invalid(&e))?;
-                self.vocabulary.get_or_init(|| made).compile(&grammar_of(format))
+                self.vocabulary.get_or_init(|| made).compile(&grammar_of(format, None))
             }
         };
         compiled.map(|_| ()).map_err(|error| invalid(&error))
@@ -41,11 +41,24 @@ fn invalid(error: &Error) -> RunError {
     RunError::Invalid(error.to_string())
 }
 
-/// The grammar of a format.
-pub fn grammar_of(format: &Format) -> Grammar {
-    match format {
-        Format::Json => Grammar::JsonObject,
-        Format::Schema(schema) => Grammar::JsonSchema(schema.clone()),
+/// Where a model's thinking stands when it begins an answer.
+pub struct Thought {
+    /// The texts around it.
+    pub tags: ThinkingTags,
+    /// Whether the prompt ends inside of it.
+    pub is_begun: bool,
+}
+
+/// The grammar of a format. A model that thinks first may do so: held to the form from its first
+/// word, it would write the answer where its thoughts belong.
+pub fn grammar_of(format: &Format, thought: Option<Thought>) -> Grammar {
+    let schema = match format {
+        Format::Json => json!({ "type": "object" }),
+        Format::Schema(schema) => schema.clone(),
+    };
+    match thought {
+        Some(Thought { tags, is_begun }) => Grammar::Thought { tags, is_begun, schema },
+        None => Grammar::JsonSchema(schema),
     }
 }
 
@@ -96,7 +109,7 @@ pub fn call_grammar(
             quoted(&tool.function.name),
             quoted(&format.arguments_key)
         );
-        let arguments = compact(arguments);
+        let arguments = compact(closed(arguments));
         text.push_str(&format!("\n{rule}: {} %json {arguments} {}", quoted(&head), quoted("}")));
     }
     Ok(Some(Grammar::Lark(text)))

@@ -61,7 +61,9 @@ impl NativeRunner {
         let template = self.text.template(request.template.as_deref())?;
         let calls = template.calls(&request.tools);
         let call = call_grammar(calls, &request.tools, &request.tool_choice, &self.forms)?;
-        let grammar = call.or_else(|| request.format.as_ref().map(grammar_of));
+        let format = request.format.as_ref();
+        let thought = || self.text.thought(&template, &request.prompt);
+        let grammar = call.or_else(|| format.map(|format| grammar_of(format, thought())));
         Ok(Request {
             sampling: request.sampling,
             seed: request.seed,

@@ -14,9 +14,14 @@ use engine::Opened;
 use serde_json::Value;
 use tokenizer::{Encode, Tokenizer};
 
+use super::calls::Thought;
+
 /// Templates that are kept compiled beside the file's own: a model has one or two, and a request
 /// may bring another.
 const MAX_TEMPLATES: usize = 8;
+
+/// Tokens at a prompt's end in which a tag of thinking is looked for: one or a few, and blank lines.
+const MAX_TAG_TOKENS: usize = 24;
 
 /// A template and what is found out about it.
 pub struct Prepared {
@@ -127,6 +132,28 @@ impl TextSide {
             text: marked.replace(Guard::MARK, ""),
             stop: template.stop_strings().iter().map(|stop| (*stop).to_owned()).collect(),
         })
+    }
+
+    /// Whether an answer to this prompt may begin with thinking, or begins inside of it. `None`
+    /// where the model knows none, the prompt has ended it, or its end is a control token, which a
+    /// grammar over text does not reach.
+    pub fn thought(&self, prepared: &Prepared, prompt: &[u32]) -> Option<Thought> {
+        let tags = prepared.thinking.clone()?;
+        let tail = prompt.get(prompt.len().saturating_sub(MAX_TAG_TOKENS)..).unwrap_or_default();
+        let bytes: Vec<u8> = tail.iter().flat_map(|id| self.shown_bytes(*id)).collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_end();
+        let is_begun = text.ends_with(&tags.open);
+        let is_over = text.ends_with(&tags.close) || self.tokenizer.control(&tags.close).is_some();
+        (!is_over).then_some(Thought { tags, is_begun })
+    }
+
+    /// The bytes of a token, a control token's text too.
+    fn shown_bytes(&self, id: u32) -> Vec<u8> {
+        match self.tokenizer.token_text(id) {
+            Some(text) if self.tokenizer.is_control(id) => text.as_bytes().to_vec(),
+            _ => self.token_bytes(id),
+        }
     }
 
     /// Ids of a text; see [`api::host::Runner::tokenize`].
