@@ -83,6 +83,9 @@ fn published_templates_show_their_tool_calls() {
         ("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS]", "</s>", "arguments"),
         // The name stands before the arguments.
         ("Mistral-Small-3.2-24B-Instruct-2506", "[TOOL_CALLS]", "", ""),
+        // Spelled out, and nearly JSON.
+        ("Qwen3-Coder", "<tool_call>", "</tool_call>", ""),
+        ("google-gemma-4-31B-it", "<|tool_call>", "<tool_call|>", ""),
     ] {
         let source = std::fs::read_to_string(folder.join(format!("{name}.jinja"))).unwrap();
         let template = Template::parse(source, &tokens).expect(name);
@@ -90,6 +93,7 @@ fn published_templates_show_their_tool_calls() {
         let first = format.markers.first().map_or("", String::as_str);
         let got = (first, format.close.as_str(), format.arguments_key.as_str());
         assert_eq!(got, (marker, close, arguments), "{name}");
-        assert_eq!(template.thinking_tags().is_some(), name.contains("Qwen3"), "{name}");
+        let has_thinking = name.contains("Qwen3-0") || name.contains("gemma-4");
+        assert_eq!(template.thinking_tags().is_some(), has_thinking, "{name}");
     }
 }

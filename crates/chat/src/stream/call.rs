@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::format::{NamePlace, ToolFormat};
+use super::loose;
 
 /// A call the model asks for. It is data and is never executed here.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +29,7 @@ pub(super) fn of_object(text: &str, format: &ToolFormat) -> Option<(String, Map<
     }
     let name_key = match &format.name {
         NamePlace::Key(key) => key.as_str(),
-        NamePlace::Before(_) => "name",
+        NamePlace::Before { .. } | NamePlace::Spelled(_) => "name",
     };
     let name = object.get(name_key).or_else(|| object.get("name"))?.as_str()?.to_owned();
     let keys = [format.arguments_key.as_str(), "arguments", "parameters"];
@@ -46,7 +47,7 @@ fn arguments_of(json: Json) -> Option<Map<String, Json>> {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_control)
 }
 
@@ -54,13 +55,17 @@ fn is_name(name: &str) -> bool {
 pub(super) fn of_named(
     before: &str,
     sign: &str,
+    quote: &str,
     text: &str,
 ) -> Option<(String, Map<String, Json>)> {
     let tail = before.rsplit_once(sign).map_or(before, |(_, tail)| tail).trim_start();
     let is_part = |c: char| c.is_alphanumeric() || "_-./:".contains(c);
     let end = tail.find(|c| !is_part(c)).unwrap_or(tail.len());
     let name = tail.get(..end).unwrap_or_default().to_owned();
-    let arguments = serde_json::from_str(text).ok()?;
+    let arguments = match quote {
+        "" => serde_json::from_str(text).ok()?,
+        quote => loose::object(text, quote)?,
+    };
     is_name(&name).then_some((name, arguments))
 }
 
@@ -75,30 +80,58 @@ pub(super) fn new_id(entropy: &mut dyn FnMut() -> u32) -> String {
     id
 }
 
-/// Follows JSON character by character to the end of one object.
+/// Follows an object character by character to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ObjectScan {
     depth: usize,
     in_string: bool,
     escaped: bool,
+    /// What stands around texts where it is not JSON's sign.
+    quote: String,
+    /// What has come of it.
+    partial: String,
 }
 
 impl ObjectScan {
+    /// For an object whose texts stand between `quote`; JSON where it is empty.
+    pub fn with_quote(quote: &str) -> ObjectScan {
+        ObjectScan { quote: quote.to_owned(), ..ObjectScan::default() }
+    }
+
     /// Takes a character; true when the object is complete with it.
     pub fn push(&mut self, c: char) -> bool {
-        if self.in_string {
-            match c {
-                _ if self.escaped => self.escaped = false,
-                '\\' => self.escaped = true,
-                '"' => self.in_string = false,
-                _ => {}
-            }
-            return false;
+        match self.quote.is_empty() {
+            true => self.json_string(c),
+            false => self.marked_string(c),
         }
+        self.bracket(c)
+    }
+
+    /// Looks for the marks; brackets inside of one (`<|"|>` has none today) would count.
+    fn marked_string(&mut self, c: char) {
+        self.partial.push(c);
+        while !self.quote.starts_with(&self.partial) {
+            self.partial.remove(0);
+        }
+        if self.partial == self.quote {
+            self.partial.clear();
+            self.in_string = !self.in_string;
+        }
+    }
+
+    fn json_string(&mut self, c: char) {
         match c {
-            '"' => self.in_string = true,
-            '{' | '[' => self.depth += 1,
-            '}' | ']' => {
+            _ if self.escaped => self.escaped = false,
+            '\\' if self.in_string => self.escaped = true,
+            '"' => self.in_string = !self.in_string,
+            _ => {}
+        }
+    }
+
+    fn bracket(&mut self, c: char) -> bool {
+        match c {
+            '{' | '[' if !self.in_string => self.depth += 1,
+            '}' | ']' if !self.in_string => {
                 self.depth = self.depth.saturating_sub(1);
                 return self.depth == 0;
             }

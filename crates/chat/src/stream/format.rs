@@ -7,12 +7,18 @@
 
 use serde_json::{Value as Json, json};
 
+use super::spelled::Spelling;
 use super::watch::MAX_MARKER_BYTES;
 use crate::error::Error;
 use crate::message::Message;
 
 /// Names no conversation has.
-const NAME: &str = "@@name@@";
+pub(super) const NAME: &str = "@@name@@";
+/// Keys and values of a call with two parameters; in the order that sorting gives, too.
+pub(super) const A: &str = "@@a@@";
+pub(super) const B: &str = "@@b@@";
+pub(super) const FIRST: &str = "@@first@@";
+pub(super) const SECOND: &str = "@@second@@";
 const ARGUMENT: &str = "@@argument@@";
 const ANSWER: &str = "%%answer%%";
 
@@ -40,8 +46,15 @@ pub struct ToolFormat {
 pub enum NamePlace {
     /// In the same JSON object as the arguments, under this key.
     Key(String),
-    /// Before the arguments' JSON, behind this text: `[TOOL_CALLS]name[ARGS]{…}`.
-    Before(String),
+    /// Before the arguments' object, behind this text: `[TOOL_CALLS]name[ARGS]{…}`.
+    Before {
+        /// What stands before the name.
+        sign: String,
+        /// What stands around texts in the object, where it is not JSON; else empty.
+        quote: String,
+    },
+    /// In a call that is spelled out, parameter by parameter.
+    Spelled(Spelling),
 }
 
 impl Default for ToolFormat {
@@ -58,6 +71,17 @@ impl Default for ToolFormat {
 }
 
 impl ToolFormat {
+    /// Texts that an answer's parser has to see, also where they are control tokens.
+    #[must_use]
+    pub fn marks(&self) -> Vec<String> {
+        let mut marks = self.markers.clone();
+        match &self.name {
+            NamePlace::Before { quote, .. } if !quote.is_empty() => marks.push(quote.clone()),
+            _ => {}
+        }
+        marks
+    }
+
     /// The format of a template that renders conversations so; `None` where it writes no calls.
     pub(crate) fn probe(
         source: &str,
@@ -69,22 +93,52 @@ impl ToolFormat {
             "parameters": { "type": "object", "properties": {} },
         }}]);
         let user = Message::new("user", "?");
-        let arguments = json!({ ARGUMENT: 1 });
-        // Some templates want the arguments as text.
-        let as_text = Json::from(arguments.to_string());
-        [arguments, as_text].into_iter().find_map(|arguments| {
+        let answer = Message::new("assistant", ANSWER);
+        let plain = render(&[user.clone(), answer], &tools).unwrap_or_default();
+        let written = |arguments: Json| -> Option<String> {
             let call = json!([{ "id": "call00001", "type": "function", "function": {
                 "name": NAME, "arguments": arguments,
             }}]);
             let call = Message::new("assistant", "").with("tool_calls", call);
             let with_call = render(&[user.clone(), call], &tools).ok()?;
-            let answer = Message::new("assistant", ANSWER);
-            let plain = render(&[user.clone(), answer], &tools).unwrap_or_default();
-            let mut format = ToolFormat::of_rendering(differing(&with_call, &plain))?;
+            Some(differing(&with_call, &plain).to_owned())
+        };
+        let arguments = json!({ ARGUMENT: 1 });
+        // Some templates want the arguments as text.
+        let as_text = Json::from(arguments.to_string());
+        let of_json = |arguments| ToolFormat::of_rendering(&written(arguments)?);
+        let of_two = || ToolFormat::of_parameters(&written(json!({ A: FIRST, B: SECOND }))?);
+        let found = of_json(arguments).or_else(of_two).or_else(|| of_json(as_text));
+        found.map(|mut format| {
             let optional = OPTIONAL.iter().filter(|mark| source.contains(**mark));
             format.markers.extend(optional.map(|mark| (*mark).to_owned()));
-            Some(format)
+            format
         })
+    }
+
+    /// The format of a call whose arguments are no JSON.
+    fn of_parameters(text: &str) -> Option<ToolFormat> {
+        let text = text.trim_start();
+        let before = text.split_once(NAME)?.0;
+        let marker = match first_tag(before) {
+            tag if tag.is_empty() => before.trim().to_owned(),
+            tag => tag,
+        };
+        let call = text.strip_prefix(&marker).filter(|_| !marker.is_empty())?;
+        let (name, end) = match Spelling::learn(call) {
+            Some(spelling) => {
+                let end = spelling.end.clone();
+                (NamePlace::Spelled(spelling), end)
+            }
+            None => {
+                let (sign, rest) = call.split_once(NAME)?;
+                let quote = quote(rest)?;
+                (NamePlace::Before { sign: sign.trim().to_owned(), quote }, "}".to_owned())
+            }
+        };
+        let close = text.rsplit_once(&end).map_or(String::new(), |(_, rest)| first_tag(rest));
+        let (is_bare, arguments_key) = (false, String::new());
+        Some(ToolFormat { markers: vec![marker], close, is_bare, name, arguments_key })
     }
 
     /// The format of a call of [`NAME`] in this text.
@@ -124,10 +178,20 @@ impl ToolFormat {
             markers: vec![marker],
             close: String::new(),
             is_bare: false,
-            name: NamePlace::Before(sign),
+            name: NamePlace::Before { sign, quote: String::new() },
             arguments_key: String::new(),
         })
     }
+}
+
+/// The marks around texts, of what follows the name in a call that is nearly JSON.
+fn quote(rest: &str) -> Option<String> {
+    let (before_key, rest) = rest.split_once(A)?;
+    let (before_value, rest) = rest.split_once(FIRST)?;
+    let quote = before_value.trim().strip_prefix(':')?.trim();
+    let between = rest.split_once(B)?.0.strip_prefix(quote)?;
+    let is_object = before_key.trim() == "{" && between.trim() == ",";
+    (is_object && !quote.is_empty()).then(|| quote.to_owned())
 }
 
 /// `text` from where it differs from `other` on.
@@ -168,7 +232,7 @@ fn marker(before: &str) -> String {
 }
 
 /// The tag (`<…>` or `[…]`) the text begins with, or nothing.
-fn first_tag(text: &str) -> String {
+pub(super) fn first_tag(text: &str) -> String {
     let text = text.trim_start().trim_start_matches(['\n', '`', ']']).trim_start();
     let end = match text.chars().next() {
         Some('<') => text.find('>'),

@@ -6,6 +6,8 @@
 
 mod call;
 mod format;
+mod loose;
+mod spelled;
 mod thinking;
 mod tools;
 mod watch;
@@ -15,8 +17,9 @@ mod tests;
 
 pub use call::ToolCall;
 pub use format::{NamePlace, ToolFormat};
+pub use spelled::Spelling;
 pub use thinking::ThinkingTags;
-pub use tools::MAX_CALL_BYTES;
+pub use tools::{MAX_CALL_BYTES, Offered};
 
 use thinking::Thinking;
 use tools::Calls;
@@ -62,12 +65,11 @@ impl AnswerParser {
         self
     }
 
-    /// Takes tool calls out. `names` are the tools that were offered: bare JSON is a call only if
-    /// it names one of them (or `names` is empty); behind a marker any name is taken, and the
-    /// caller decides.
+    /// Takes tool calls out. Bare JSON is a call only if it names one of the tools that were
+    /// `offered` (or none were); behind a marker any name is taken, and the caller decides.
     #[must_use]
-    pub fn with_tools(mut self, format: &ToolFormat, names: Vec<String>) -> AnswerParser {
-        self.calls = Some(Calls::new(format.clone(), names));
+    pub fn with_tools(mut self, format: &ToolFormat, offered: Vec<Offered>) -> AnswerParser {
+        self.calls = Some(Calls::new(format.clone(), offered));
         self
     }
 

@@ -31,6 +31,16 @@ const DEEP: &str = "{% if tools %}{% endif %}{% for m in messages %}{% if m.tool
 const OPENAI: &str = "{% if tools %}{% endif %}{% for m in messages %}{% if m.tool_calls %}<call>\
     {{ m.tool_calls[0] | tojson }}</call>{% else %}{{ m.content }}{% endif %}{% endfor %}";
 
+const LINES: &str = "{% if tools %}{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n\
+    {% for c in m.tool_calls %}<tool_call>\n<function={{ c.function.name }}>\n\
+    {% for k, v in c.function.arguments|items %}<parameter={{ k }}>\n{{ v }}\n</parameter>\n\
+    {% endfor %}</function>\n</tool_call>{% endfor %}{{ m.content }}<|im_end|>\n{% endfor %}";
+const LOOSE: &str = "{% if tools %}{% endif %}{% for m in messages %}<|turn>{{ m.role }}\n\
+    {% for c in m.tool_calls %}<|call>call:{{ c.function.name + '{' }}\
+    {% for k, v in c.function.arguments|items %}{{ k }}:{% if v is string %}<|'|>{{ v }}<|'|>\
+    {% else %}{{ v }}{% endif %}{{ ',' if not loop.last }}{% endfor %}{{ '}' }}<call|>{% endfor %}\
+    {{ m.content }}<turn|>{% endfor %}";
+
 fn template(source: &str) -> Template {
     Template::parse(source, &SpecialTokens::default()).unwrap()
 }
@@ -38,7 +48,20 @@ fn template(source: &str) -> Template {
 #[test]
 fn formats_are_learned_from_templates() {
     let key = |key: &str| NamePlace::Key(key.to_owned());
-    let before = |sign: &str| NamePlace::Before(sign.to_owned());
+    let quoted = |sign: &str, quote: &str| NamePlace::Before {
+        sign: sign.to_owned(),
+        quote: quote.to_owned(),
+    };
+    let before = |sign: &str| quoted(sign, "");
+    let lines = NamePlace::Spelled(Spelling {
+        before_name: "<function=".to_owned(),
+        after_name: ">".to_owned(),
+        before_key: "<parameter=".to_owned(),
+        after_key: ">".to_owned(),
+        after_value: "</parameter>".to_owned(),
+        end: "</function>".to_owned(),
+        has_lines: true,
+    });
     for (source, markers, close, is_bare, name, arguments) in [
         (HERMES, vec!["<tool_call>"], "</tool_call>", false, key("name"), "arguments"),
         (LLAMA, vec!["<|python_tag|>"], "<|eot_id|>", true, key("name"), "parameters"),
@@ -46,6 +69,8 @@ fn formats_are_learned_from_templates() {
         (NAMED, vec!["[TOOL_CALLS]"], "", false, before("[TOOL_CALLS]"), ""),
         (DEEP, vec!["<|calls|>"], "", false, before("<|sep|>"), ""),
         (OPENAI, vec!["<call>"], "</call>", false, key("name"), "arguments"),
+        (LINES, vec!["<tool_call>"], "</tool_call>", false, lines, ""),
+        (LOOSE, vec!["<|call>"], "<call|>", false, quoted("call:", "<|'|>"), ""),
         ("{% if tools %}{% endif %}", vec![], "", true, key("name"), "arguments"),
     ] {
         let want = ToolFormat {
@@ -60,6 +85,11 @@ fn formats_are_learned_from_templates() {
     assert_eq!(template("{{ .Prompt }}").tool_format(), None);
 }
 
+fn offered(name: &str) -> Offered {
+    let parameters = json!({ "properties": { "text": { "type": "string" } } });
+    Offered { name: name.to_owned(), parameters }
+}
+
 fn parser(source: &str, prompt: &str) -> AnswerParser {
     let format = template(source).tool_format().unwrap();
     let tags = ThinkingTags::new("<think>", "</think>");
@@ -70,7 +100,7 @@ fn parser(source: &str, prompt: &str) -> AnswerParser {
     };
     AnswerParser::new(entropy)
         .with_thinking(&tags, prompt)
-        .with_tools(&format, vec!["f".to_owned(), "g".to_owned()])
+        .with_tools(&format, ["f", "g"].map(offered).into())
 }
 
 /// The answer in pieces of `cuts` characters: thinking, content, calls as `name(arguments)`.
@@ -185,6 +215,30 @@ const CALLS: &[Row] = &[
         "",
         &["f({})"],
     ),
+    (
+        LINES,
+        "I look.\n<tool_call>\n<function=f>\n<parameter=text>\n12\n</parameter>\n<parameter=n>\n\
+         12\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n\
+         </tool_call>",
+        "I look.",
+        &["f({\"text\":\"12\",\"n\":12})", "g({})"],
+    ),
+    (
+        LINES,
+        "<tool_call>\n<function=f>\n<parameter=a>\n</function>\n</parameter>\n</function>\n\
+         </tool_call>\nDone.",
+        "Done.",
+        &["f({\"a\":\"</function>\"})"],
+    ),
+    (LINES, "<tool_call>\n{\"name\": \"f\"}", "<tool_call>\n{\"name\": \"f\"}", &[]),
+    (LINES, "<tool_call>\n<function=f>\n<para", "<tool_call>\n<function=f>\n<para", &[]),
+    (
+        LOOSE,
+        "<|call>call:f{text:<|'|>a } \"b<|'|>,n:[1,{k:true}]}<call|><|call>call:g{}<call|>",
+        "",
+        &["f({\"text\":\"a } \\\"b\",\"n\":[1,{\"k\":true}]})", "g({})"],
+    ),
+    (LOOSE, "<|call>call:f{a}", "<|call>call:f{a}", &[]),
 ];
 
 #[test]
@@ -281,7 +335,8 @@ proptest! {
         row in 0..CALLS.len(),
         parts in prop::collection::vec(prop::sample::select(&[
             "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{", "}", "[", "]", "\"name\"", ":", ",",
-            "\"f\"", "\"arguments\"", " ", "\n", "x", "<", "é", "<think>", "</think>", "<|sep|>",
+            "\"f\"", "\"arguments\"", "<function=f>", "</function>", "<parameter=a>", "</parameter>",
+            "call:f", "<|'|>", "<|call>", " ", "\n", "x", "<", "é", "<think>", "</think>", "<|sep|>",
         ][..]), 0..30),
         cuts in prop::collection::vec(1..7usize, 0..30),
     ) {

@@ -15,13 +15,14 @@ pub struct ThinkingTags {
     pub close: String,
 }
 
-/// Pairs in use: DeepSeek, Qwen and most others; Magistral; Command; Seed; LFM and EXAONE.
+/// Pairs in use: DeepSeek, Qwen and most others; Magistral; Command; Seed; EXAONE; Gemma 4.
 const KNOWN: &[(&str, &str)] = &[
     ("<think>", "</think>"),
     ("[THINK]", "[/THINK]"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<seed:think>", "</seed:think>"),
     ("<thought>", "</thought>"),
+    ("<|channel>thought", "<channel|>"),
 ];
 
 impl ThinkingTags {

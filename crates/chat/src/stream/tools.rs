@@ -4,8 +4,9 @@
 //! everything is kept until it is a call or cannot become one; in that case it is given out as the
 //! text it was: nothing a model says is lost, and nothing is a call that does not parse as one.
 
-use super::call::{ObjectScan, of_named, of_object};
+use super::call::{ObjectScan, is_name, of_named, of_object};
 use super::format::{NamePlace, ToolFormat};
+use super::spelled::{self, Look, MAX_ENDS};
 use super::watch::Watch;
 use serde_json::{Map, Value as Json};
 
@@ -15,6 +16,16 @@ pub const MAX_CALL_BYTES: usize = 1024 * 1024;
 
 /// Longest text between two calls that is looked at, white space not counted.
 const MAX_GAP_BYTES: usize = 512;
+
+/// A tool that was offered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offered {
+    /// Its name.
+    pub name: String,
+    /// The JSON Schema of its arguments; null if it has none. Where a model writes values as plain
+    /// text, this says which of them are numbers.
+    pub parameters: Json,
+}
 
 /// Name and arguments.
 pub(super) type Found = (String, Map<String, Json>);
@@ -34,8 +45,8 @@ enum State {
 #[derive(Debug, Clone)]
 pub(super) struct Calls {
     format: ToolFormat,
-    /// Names a bare call may have; any if empty.
-    names: Vec<String>,
+    /// What a bare call may name; any tool if empty.
+    offered: Vec<Offered>,
     state: State,
     watch: Watch,
     /// All that came since the marker or the last call.
@@ -50,14 +61,16 @@ pub(super) struct Calls {
     marked: bool,
     /// Calls since then.
     n_calls: usize,
+    /// Ends of calls that were none, in one that is spelled out.
+    n_ends: usize,
 }
 
 impl Calls {
-    pub fn new(format: ToolFormat, names: Vec<String>) -> Calls {
+    pub fn new(format: ToolFormat, offered: Vec<Offered>) -> Calls {
         Calls {
             watch: Watch::new(format.markers.iter().cloned()),
             format,
-            names,
+            offered,
             state: State::Start,
             raw: String::new(),
             gap: String::new(),
@@ -65,6 +78,7 @@ impl Calls {
             key_seen: false,
             marked: false,
             n_calls: 0,
+            n_ends: 0,
         }
     }
 
@@ -113,15 +127,21 @@ impl Calls {
 
     fn gap(&mut self, c: char, out: &mut String) -> Option<Found> {
         self.raw.push(c);
+        if matches!(self.format.name, NamePlace::Spelled(_)) {
+            return self.spelled(out);
+        }
         if c == '{' {
             self.object_at = self.raw.len() - 1;
             self.key_seen = false;
-            let mut scan = ObjectScan::default();
+            let mut scan = match &self.format.name {
+                NamePlace::Before { quote, .. } => ObjectScan::with_quote(quote),
+                _ => ObjectScan::default(),
+            };
             scan.push(c);
             self.state = State::Object(scan);
             return None;
         }
-        let named = matches!(self.format.name, NamePlace::Before(_));
+        let named = matches!(self.format.name, NamePlace::Before { .. });
         if !c.is_whitespace() || named {
             self.gap.push(c);
         }
@@ -130,6 +150,52 @@ impl Calls {
             self.give_up(out);
         }
         None
+    }
+
+    /// A call that is spelled out, after each character of it.
+    fn spelled(&mut self, out: &mut String) -> Option<Found> {
+        let NamePlace::Spelled(spelling) = &self.format.name else { return None };
+        let (is_announced, call) = self.behind_marks();
+        let may_begin = || self.may_go_on(&call.split_whitespace().collect::<String>());
+        let look = match is_announced {
+            true => spelling.look(call),
+            false if may_begin() => Look::Open,
+            false => Look::No,
+        };
+        match look {
+            Look::Open if self.raw.len() <= MAX_CALL_BYTES => None,
+            Look::NotYet if self.n_ends < MAX_ENDS => {
+                self.n_ends += 1;
+                None
+            }
+            Look::Call(name, values) if is_name(&name) => {
+                let schema = self.offered.iter().find(|tool| tool.name == name);
+                let found = spelled::arguments(values, schema.map(|tool| &tool.parameters));
+                self.raw.clear();
+                self.n_calls += 1;
+                self.n_ends = 0;
+                Some((name, found))
+            }
+            _ => {
+                self.give_up(out);
+                None
+            }
+        }
+    }
+
+    /// What was kept without the marks at its beginning, and whether one of them announces a call.
+    fn behind_marks(&self) -> (bool, &str) {
+        let (mut is_announced, mut rest) = (false, self.raw.trim_start());
+        let close = self.format.close.as_str();
+        loop {
+            let marker = self.format.markers.iter().find_map(|mark| rest.strip_prefix(&**mark));
+            is_announced |= marker.is_some();
+            let close = rest.strip_prefix(close).filter(|_| !close.is_empty());
+            match marker.or(close) {
+                Some(after) => rest = after.trim_start(),
+                None => return (is_announced, rest),
+            }
+        }
     }
 
     /// Whether a text between calls is made of separators, markers and ends of calls.
@@ -151,7 +217,7 @@ impl Calls {
         let start = self.raw.get(self.object_at..).unwrap_or_default();
         let name_key = match &self.format.name {
             NamePlace::Key(key) => key.as_str(),
-            NamePlace::Before(_) => "name",
+            NamePlace::Before { .. } | NamePlace::Spelled(_) => "name",
         };
         let keys = [name_key, &self.format.arguments_key, "type", "function", "id"];
         let key = start.trim_start_matches('{').trim_end_matches(':').trim();
@@ -162,10 +228,12 @@ impl Calls {
     fn object(&mut self, out: &mut String) -> Option<Found> {
         let text = self.raw.get(self.object_at..).unwrap_or_default();
         let found = match &self.format.name {
-            NamePlace::Before(sign) => of_named(&self.gap, sign, text),
-            NamePlace::Key(_) => of_object(text, &self.format),
+            NamePlace::Before { sign, quote } => of_named(&self.gap, sign, quote, text),
+            NamePlace::Key(_) | NamePlace::Spelled(_) => of_object(text, &self.format),
         };
-        let is_known = |name: &String| self.names.is_empty() || self.names.contains(name);
+        let is_known = |name: &String| {
+            self.offered.is_empty() || self.offered.iter().any(|tool| tool.name == *name)
+        };
         let found = found.filter(|(name, _)| self.marked || is_known(name));
         if found.is_none() {
             self.give_up(out);
@@ -209,7 +277,7 @@ impl Calls {
         match self.state {
             State::Gap if self.n_calls > 0 => {
                 let rest = self.after_calls(&raw);
-                let named = matches!(self.format.name, NamePlace::Before(_));
+                let named = matches!(self.format.name, NamePlace::Before { .. });
                 let is_end = self.may_go_on(&rest.split_whitespace().collect::<String>());
                 if !(is_end || named && is_markup(rest)) {
                     out.push_str(rest);

@@ -91,7 +91,7 @@ pub fn call_grammar(
     }
     let Some((format, name_key)) = format.and_then(|format| match &format.name {
         NamePlace::Key(key) => Some((format, key.as_str())),
-        NamePlace::Before(_) => None,
+        NamePlace::Before { .. } | NamePlace::Spelled(_) => None,
     }) else {
         let said = "this model cannot be held to a call of a tool; leave tool_choice at \"auto\"";
         return Err(RunError::Invalid(said.to_owned()));
@@ -257,8 +257,8 @@ mod tests {
     fn what_cannot_be_held_to_is_refused() {
         let check = FormCheck::default();
         let bare = ToolFormat::default();
-        let before =
-            ToolFormat { name: NamePlace::Before("[TOOL_CALLS]".into()), ..ToolFormat::default() };
+        let before = NamePlace::Before { sign: "[TOOL_CALLS]".into(), quote: String::new() };
+        let before = ToolFormat { name: before, ..ToolFormat::default() };
         let ask = |format, tools: &[Tool], choice| call_grammar(format, tools, &choice, &check);
         assert_eq!(ask(Some(&bare), &tools(), ToolChoice::Auto), Ok(None));
         for (format, tools, choice) in [

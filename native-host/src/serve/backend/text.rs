@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use api::host::{ParserRequest, RenderRequest, Rendered, RunError};
 use api::types::{Think, Tool};
-use chat::stream::{AnswerParser, ThinkingTags, ToolFormat};
+use chat::stream::{AnswerParser, Offered, ThinkingTags, ToolFormat};
 use chat::{ChatTemplate, Guard, Message, RenderOptions, SpecialTokens, Template};
 use engine::Opened;
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Prepared {
     pub fn marks(&self, tools: &[Tool]) -> Vec<String> {
         let thinking =
             self.thinking.iter().flat_map(|tags| [tags.open.clone(), tags.close.clone()]);
-        let calls = self.calls(tools).map(|calls| calls.markers.clone());
+        let calls = self.calls(tools).map(ToolFormat::marks);
         thinking.chain(calls.unwrap_or_default()).collect()
     }
 }
@@ -190,10 +190,7 @@ impl TextSide {
             None => parser,
         };
         match prepared.calls(&request.tools) {
-            Some(format) => {
-                let names = request.tools.iter().map(|tool| tool.function.name.clone());
-                parser.with_tools(format, names.collect())
-            }
+            Some(format) => parser.with_tools(format, request.tools.iter().map(offered).collect()),
             None => parser,
         }
     }
@@ -231,6 +228,11 @@ fn write(
 fn tools_value(tools: &[Tool]) -> Option<Value> {
     // Plain data with text keys: it can always be written.
     (!tools.is_empty()).then(|| serde_json::to_value(tools).unwrap_or_default())
+}
+
+fn offered(tool: &Tool) -> Offered {
+    let parameters = tool.function.parameters.clone().unwrap_or_default();
+    Offered { name: tool.function.name.clone(), parameters }
 }
 
 fn chat_think(think: &Think) -> chat::Think {
