@@ -172,8 +172,8 @@ mod tests {
         <parameter=@@b@@>\n@@second@@\n</parameter>\n</function>\n</tool_call>";
     const PAIRS: &str = "@@name@@\n<arg_key>@@a@@</arg_key>\n<arg_value>@@first@@</arg_value>\n\
         <arg_key>@@b@@</arg_key>\n<arg_value>@@second@@</arg_value>\n</tool_call>";
-    const NAMED: &str = "<invoke name=\"@@name@@\">\n<parameter name=\"@@a@@\">@@first@@</parameter>\
-        \n<parameter name=\"@@b@@\">@@second@@</parameter>\n</invoke>\n</call>";
+    const NAMED: &str = "<invoke name=\"@@name@@\">\n<parameter name=\"@@a@@\">@@first@@\
+        </parameter>\n<parameter name=\"@@b@@\">@@second@@</parameter>\n</invoke>\n</call>";
 
     #[test]
     fn calls_are_read_as_they_were_written() {
@@ -182,7 +182,8 @@ mod tests {
             (LINES, "<function=f>\n</function>", "f", vec![]),
             (
                 LINES,
-                "<function=f><parameter=code>\na\n</parameter>b</function>\n\n</parameter></function>",
+                "<function=f><parameter=code>\na\n</parameter>b</function>\n\n\
+                 </parameter></function>",
                 "f",
                 vec![("code", "a\n</parameter>b</function>\n")],
             ),

@@ -334,9 +334,10 @@ proptest! {
     fn nothing_is_lost_or_panics(
         row in 0..CALLS.len(),
         parts in prop::collection::vec(prop::sample::select(&[
-            "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{", "}", "[", "]", "\"name\"", ":", ",",
-            "\"f\"", "\"arguments\"", "<function=f>", "</function>", "<parameter=a>", "</parameter>",
-            "call:f", "<|'|>", "<|call>", " ", "\n", "x", "<", "é", "<think>", "</think>", "<|sep|>",
+            "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{", "}", "[", "]", "\"name\"", ":",
+            "\"f\"", "\"arguments\"", "<function=f>", "</function>", "<parameter=a>", ",",
+            "</parameter>", "call:f", "<|'|>", "<|call>", " ", "\n", "x", "<", "é", "<think>",
+            "</think>", "<|sep|>",
         ][..]), 0..30),
         cuts in prop::collection::vec(1..7usize, 0..30),
     ) {

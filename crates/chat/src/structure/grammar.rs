@@ -11,7 +11,6 @@ use serde_json::json;
 
 #[cfg(feature = "structure")]
 use super::{check, close::closed, error::Error};
-use crate::stream::ThinkingTags;
 
 /// The form an answer must have.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +24,10 @@ pub enum Grammar {
     Regex(String),
     /// Text of this grammar, in `llguidance`'s form of Lark's notation.
     Lark(String),
-    /// Thinking, which may be anything, and then JSON of this schema.
+    /// The rest of a thinking that the prompt has begun, and then JSON of this schema.
     Thought {
-        /// The texts around the thinking.
-        tags: ThinkingTags,
-        /// Whether the prompt ends inside of it; otherwise the answer may begin with it or not.
-        is_begun: bool,
+        /// What ends the thinking: the first place where this text stands.
+        close: String,
         /// What comes then.
         schema: Json,
     },
@@ -58,9 +55,9 @@ impl Grammar {
                 check::schema(schema, max_levels)?;
                 TopLevelGrammar::from_json_schema(prepared(schema))
             }
-            Grammar::Thought { tags, is_begun, schema } => {
+            Grammar::Thought { close, schema } => {
                 check::schema(schema, max_levels)?;
-                TopLevelGrammar::from_lark(after_thought(tags, *is_begun, &prepared(schema)))
+                TopLevelGrammar::from_lark(after_thought(close, &prepared(schema)))
             }
             Grammar::Regex(pattern) => {
                 check::regex(pattern)?;
@@ -80,18 +77,13 @@ impl Grammar {
 #[cfg(feature = "structure")]
 const WHITE_SPACE: &str = r"[ \t]{1,4}(\r?\n[ \t]{0,64})?|\r?\n[ \t]{0,64}";
 
-/// Thinking up to its end (the first place where the closing text stands), blank lines, JSON.
+/// Anything up to the closing text, blank lines, JSON.
 #[cfg(feature = "structure")]
-fn after_thought(tags: &ThinkingTags, is_begun: bool, schema: &Json) -> String {
-    let (open, close) = (Json::from(tags.open.as_str()), Json::from(tags.close.as_str()));
-    let start = match is_begun {
-        true => "thought gap answer".to_owned(),
-        false => format!("({open} thought gap)? answer"),
-    };
-    // A text without thinking that is not JSON has no place here, so the two cannot be confused.
+fn after_thought(close: &str, schema: &Json) -> String {
+    let close = Json::from(close);
     format!(
-        "start: {start}\nthought[suffix={close}]: /(?s:.*)/\ngap: /[ \\t\\r\\n]{{0,8}}/\n\
-         answer: %json {schema}"
+        "start: thought gap answer\nthought[suffix={close}]: /(?s:.*)/\n\
+         gap: /[ \\t\\r\\n]{{0,8}}/\nanswer: %json {schema}"
     )
 }
 

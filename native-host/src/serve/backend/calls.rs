@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use api::host::{Format, RunError};
 use api::types::{Tool, ToolChoice};
-use chat::stream::{NamePlace, ThinkingTags, ToolFormat};
+use chat::stream::{NamePlace, ToolFormat};
 use chat::structure::{Error, Grammar, TokenSource, Vocabulary, closed};
 use serde_json::{Value, json};
 
@@ -41,23 +41,15 @@ fn invalid(error: &Error) -> RunError {
     RunError::Invalid(error.to_string())
 }
 
-/// Where a model's thinking stands when it begins an answer.
-pub struct Thought {
-    /// The texts around it.
-    pub tags: ThinkingTags,
-    /// Whether the prompt ends inside of it.
-    pub is_begun: bool,
-}
-
-/// The grammar of a format. A model that thinks first may do so: held to the form from its first
-/// word, it would write the answer where its thoughts belong.
-pub fn grammar_of(format: &Format, thought: Option<Thought>) -> Grammar {
+/// The grammar of a format. Where the prompt has begun the thinking, that may end first, with
+/// `close`: held to the form from its first word, a model would write the answer among its thoughts.
+pub fn grammar_of(format: &Format, close: Option<String>) -> Grammar {
     let schema = match format {
         Format::Json => json!({ "type": "object" }),
         Format::Schema(schema) => schema.clone(),
     };
-    match thought {
-        Some(Thought { tags, is_begun }) => Grammar::Thought { tags, is_begun, schema },
+    match close {
+        Some(close) => Grammar::Thought { close, schema },
         None => Grammar::JsonSchema(schema),
     }
 }

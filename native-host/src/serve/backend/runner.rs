@@ -62,8 +62,8 @@ impl NativeRunner {
         let calls = template.calls(&request.tools);
         let call = call_grammar(calls, &request.tools, &request.tool_choice, &self.forms)?;
         let format = request.format.as_ref();
-        let thought = || self.text.thought(&template, &request.prompt);
-        let grammar = call.or_else(|| format.map(|format| grammar_of(format, thought())));
+        let close = || self.text.begun_thought(&template, &request.prompt);
+        let grammar = call.or_else(|| format.map(|format| grammar_of(format, close())));
         Ok(Request {
             sampling: request.sampling,
             seed: request.seed,

@@ -283,6 +283,23 @@ fn an_answer_has_the_form_that_was_asked_for() {
 }
 
 #[test]
+fn a_begun_thought_ends_before_the_form_begins() {
+    let lab = Lab::new();
+    let schema = json!({ "properties": { "x": { "enum": [1, 22] } }, "required": ["x"] });
+    block_on(async {
+        let runner = lab.load(2048, 1).await;
+        let prompt: Vec<u32> = "<think>\n".bytes().map(tiny::byte).collect();
+        let answers = [(prompt, false), (vec![1, 40], true)];
+        for (prompt, is_form) in answers {
+            let format = Some(Format::Schema(schema.clone()));
+            let request = GenerateRequest { format, prompt, ..greedy(&[], 60) };
+            let (_, text, _) = read(runner.generate(request)).await.unwrap();
+            assert_eq!(text.starts_with('{'), is_form, "{text}");
+        }
+    });
+}
+
+#[test]
 fn wrong_requests_are_told_from_failures() {
     let lab = Lab::new();
     block_on(async {

@@ -14,13 +14,11 @@ use engine::Opened;
 use serde_json::Value;
 use tokenizer::{Encode, Tokenizer};
 
-use super::calls::Thought;
-
 /// Templates that are kept compiled beside the file's own: a model has one or two, and a request
 /// may bring another.
 const MAX_TEMPLATES: usize = 8;
 
-/// Tokens at a prompt's end in which a tag of thinking is looked for: one or a few, and blank lines.
+/// Tokens at a prompt's end in which a tag of thinking is looked for: a few, and blank lines.
 const MAX_TAG_TOKENS: usize = 24;
 
 /// A template and what is found out about it.
@@ -134,18 +132,15 @@ impl TextSide {
         })
     }
 
-    /// Whether an answer to this prompt may begin with thinking, or begins inside of it. `None`
-    /// where the model knows none, the prompt has ended it, or its end is a control token, which a
-    /// grammar over text does not reach.
-    pub fn thought(&self, prepared: &Prepared, prompt: &[u32]) -> Option<Thought> {
-        let tags = prepared.thinking.clone()?;
+    /// What ends the thinking that this prompt has begun. `None` where it has begun none, or the end
+    /// is a control token, which a grammar over text does not reach.
+    pub fn begun_thought(&self, prepared: &Prepared, prompt: &[u32]) -> Option<String> {
+        let ThinkingTags { open, close } = prepared.thinking.as_ref()?;
         let tail = prompt.get(prompt.len().saturating_sub(MAX_TAG_TOKENS)..).unwrap_or_default();
         let bytes: Vec<u8> = tail.iter().flat_map(|id| self.shown_bytes(*id)).collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_end();
-        let is_begun = text.ends_with(&tags.open);
-        let is_over = text.ends_with(&tags.close) || self.tokenizer.control(&tags.close).is_some();
-        (!is_over).then_some(Thought { tags, is_begun })
+        let is_begun = String::from_utf8_lossy(&bytes).trim_end().ends_with(open);
+        let is_text = self.tokenizer.control(close).is_none();
+        (is_begun && is_text).then(|| close.clone())
     }
 
     /// The bytes of a token, a control token's text too.
