@@ -42,7 +42,7 @@ fn invalid(error: &Error) -> RunError {
 }
 
 /// The grammar of a format. Where the prompt has begun the thinking, that may end first, with
-/// `close`: held to the form from its first word, a model would write the answer among its thoughts.
+/// `close`: held to the form from its first word, a model would write the answer as a thought.
 pub fn grammar_of(format: &Format, close: Option<String>) -> Grammar {
     let schema = match format {
         Format::Json => json!({ "type": "object" }),

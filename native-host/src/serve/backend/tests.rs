@@ -285,7 +285,8 @@ fn an_answer_has_the_form_that_was_asked_for() {
 #[test]
 fn a_begun_thought_ends_before_the_form_begins() {
     let lab = Lab::new();
-    let schema = json!({ "properties": { "x": { "enum": [1, 22] } }, "required": ["x"] });
+    let x = json!({ "x": { "enum": [1, 22] } });
+    let schema = json!({ "type": "object", "properties": x, "required": ["x"] });
     block_on(async {
         let runner = lab.load(2048, 1).await;
         let prompt: Vec<u32> = "<think>\n".bytes().map(tiny::byte).collect();

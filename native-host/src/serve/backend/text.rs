@@ -132,8 +132,8 @@ impl TextSide {
         })
     }
 
-    /// What ends the thinking that this prompt has begun. `None` where it has begun none, or the end
-    /// is a control token, which a grammar over text does not reach.
+    /// What ends the thinking that this prompt has begun. `None` where it has begun none, or where
+    /// the end is a control token, which a grammar over text does not reach.
     pub fn begun_thought(&self, prepared: &Prepared, prompt: &[u32]) -> Option<String> {
         let ThinkingTags { open, close } = prepared.thinking.as_ref()?;
         let tail = prompt.get(prompt.len().saturating_sub(MAX_TAG_TOKENS)..).unwrap_or_default();
