@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use engine::{Env, Error, Prompt, Request, Session, Step};
+use engine::{Env, Error, Prompt, Request, Session, Step, bench};
 use gguf::Gguf;
 use kernels::{KvType, PlayerConfig};
 use tests::encoders;
@@ -112,5 +112,42 @@ fn files_that_pool_otherwise_are_refused() {
                 assert_eq!(error.code(), "model.unsupported");
             }
         }
+    }
+}
+
+struct Quiet;
+
+impl bench::Watch for Quiet {
+    fn progress(&mut self, _: &bench::Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn row(&mut self, _: &bench::Row) {}
+
+    fn peak_memory(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+#[test]
+fn reading_is_measured_and_writing_is_refused() {
+    for name in ["bert", "nomic-bert"] {
+        let spec = encoders::tiny(name);
+        let mut session = session(&spec, 64);
+        let test = |n_prompt, n_gen| bench::Test { n_prompt, n_gen, depth: 0, n_slots: 1 };
+        let settings = bench::Settings {
+            tests: vec![test(40, 0), test(0, 4), test(65, 0)],
+            // Smaller batches would cut a text that is read in both directions.
+            n_batch: Some(8),
+            n_runs: 2,
+            peaks: false,
+            ..bench::Settings::default()
+        };
+        let (asked, mut pace, mut quiet) = (bench::Asked::default(), bench::Pace::default(), Quiet);
+        let run = bench::run(&mut session, &asked, &settings, &mut pace, &mut quiet);
+        let rows = pollster::block_on(run);
+        let done: Vec<bool> = rows.iter().map(|row| row.outcome == bench::Outcome::Done).collect();
+        assert_eq!(done, [true, false, false], "{name}");
+        assert_eq!(rows[0].seconds.len(), 2, "{name}");
     }
 }

@@ -111,6 +111,7 @@ impl Bench<'_> {
         let player = &mut self.session.player;
         let can_choose = player.can_sample(&sampling);
         let want = match n_tokens {
+            _ if self.only_embeds => Want::Hidden,
             0 => Want::Nothing,
             _ if can_choose => Want::Tokens { sampling: &sampling, recent: &[], n_tokens },
             _ => Want::LastLogits,

@@ -63,7 +63,12 @@ pub async fn run(
         load_ms: Some(session.load_ms()),
     };
     let max_rows = session.max_rows();
-    let n_batch = settings.n_batch.unwrap_or(max_rows).clamp(1, max_rows);
+    let only_embeds = session.model_info().only_embeds;
+    let n_batch = match settings.n_batch {
+        // What is read in both directions is read whole.
+        Some(n_batch) if !only_embeds => n_batch.clamp(1, max_rows),
+        _ => max_rows.max(1),
+    };
     let now = session.now_ms();
     let mut bench = Bench {
         ids: random_ids(n_batch, session.model_info().dims.n_vocab),
@@ -72,6 +77,7 @@ pub async fn run(
         pace,
         watch,
         n_batch,
+        only_embeds,
         peaks: None,
         index: 0,
         progress: Progress {
@@ -127,6 +133,8 @@ pub(super) struct Bench<'a> {
     /// As many as a job may have; every chunk is made of their first.
     pub(super) ids: Vec<u32>,
     pub(super) n_batch: usize,
+    /// The model writes no tokens, so that only reading can be measured.
+    pub(super) only_embeds: bool,
     /// As measured last: the end of a row is the start of the next.
     peaks: Option<Peaks>,
     index: usize,
@@ -147,6 +155,9 @@ impl Bench<'_> {
         let (test, settings) = (row.test, self.settings);
         self.progress.test = test;
         self.progress.index = self.index;
+        if self.only_embeds && test.n_gen > 0 {
+            return Err(Stop::Failed(Error::OnlyEmbeds));
+        }
         if test.n_ctx() > self.session.n_ctx() {
             let (pos, n_ctx) = (test.n_ctx() - 1, self.session.n_ctx());
             return Err(PlayerError::Context { pos, n_ctx }.into());
