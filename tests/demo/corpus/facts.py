@@ -111,7 +111,7 @@ WHAT = [
 
 WHETHER = [
     (["Is ingle free?", "Does ingle cost money?", "What does ingle cost?"],
-     "ingle is free and open. Its licence is MIT or Apache 2.0."),
+     "ingle is free and open. Its license is MIT or Apache 2.0."),
     (["Is ingle private?", "Does ingle send my data somewhere?", "Who can see my chats?"],
      "Everything runs on your device. Your messages are sent to nobody."),
     (["Do I need a graphics card?", "Does it work without a GPU?", "Is a GPU needed?"],

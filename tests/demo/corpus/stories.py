@@ -5,7 +5,7 @@ import random
 from .words import NAMES, article
 
 HEROES = "fox owl hare bear mouse cat dog duck goat frog bee wolf deer hen crow king girl boy".split()
-LOOKS = "small old young brave shy clever lazy kind red grey curious sleepy".split()
+LOOKS = "small old young brave shy clever lazy kind red gray curious sleepy".split()
 PLACES = [
     "in a green wood", "by a quiet lake", "on a high hill", "near an old mill", "in a small town",
     "under a big oak", "at the edge of the sea", "in a snowy valley", "behind the last house",
@@ -17,7 +17,7 @@ FOUND_AT = [
 ]
 WISHES = [
     ("to see the sea", "walked for three days", "stood on the beach and laughed"),
-    ("to learn a song", "listened every evening", "sang it for all the neighbours"),
+    ("to learn a song", "listened every evening", "sang it for all the neighbors"),
     ("to build a boat", "gathered wood and rope", "sailed once around the lake"),
     ("to find a friend", "knocked at every door", "was never alone again"),
     ("to bake a cake", "asked for flour and honey", "shared it with everyone"),

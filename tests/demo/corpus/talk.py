@@ -51,7 +51,7 @@ TALK = [
      ["Why did the model stop? It had run out of context.",
       "What does a small model say to a large one? You look so heavy today.",
       "Two bytes meet. One asks: are you well? The other says: no, I am a bit off."]),
-    (["What is your favourite colour?", "Which colour do you like?"],
+    (["What is your favorite color?", "Which color do you like?"],
      ["Ember red, like the glow of a fire that is kept over night."]),
     (["Do you like music?", "Do you like to read?", "Do you sleep?", "Do you eat?"],
      ["I do not, because I am only a program. But I like to be asked."]),

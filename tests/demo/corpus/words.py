@@ -1,7 +1,7 @@
 """Words that several domains draw from, in kinds."""
 
 KINDS = {
-    "colours": "red blue green yellow white black orange purple brown grey pink gold".split(),
+    "colors": "red blue green yellow white black orange purple brown gray pink gold".split(),
     "animals": "fox owl hare bear mouse cat dog duck goat frog bee wolf deer hen crow".split(),
     "fruits": "apple pear plum cherry grape lemon peach melon fig orange banana kiwi".split(),
     "vegetables": "carrot onion potato leek pea bean cabbage pepper tomato beet".split(),
