@@ -57,7 +57,9 @@ impl<'a> Rest<'a> {
     fn count(&mut self, what: &str) -> Result<usize, Error> {
         let n = self.number()?;
         let found = usize::try_from(n).ok().filter(|n| *n <= self.0.len());
-        found.ok_or_else(|| refuse(format!("it declares {n} {what}, {} bytes are left", self.0.len())))
+        found.ok_or_else(|| {
+            refuse(format!("it declares {n} {what}, {} bytes are left", self.0.len()))
+        })
     }
 
     fn text(&mut self, n: usize) -> Result<String, Error> {

@@ -54,11 +54,7 @@ pub(super) fn chunks(plan: &Plan, max_bytes: u64) -> Result<Vec<Chunk>, Error> {
             continue;
         }
         let need = rows.memory();
-        let refuse = || Error::Memory {
-            tensor: described.old_name.clone(),
-            need,
-            max: max_bytes,
-        };
+        let refuse = || Error::Memory { tensor: described.old_name.clone(), need, max: max_bytes };
         let at_most = max_bytes / need.max(1);
         if at_most == 0 {
             return Err(refuse());

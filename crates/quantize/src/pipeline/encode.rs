@@ -41,7 +41,8 @@ pub(super) fn encode(
         decode(step, old, row)?;
         // Experts are the third dimension: each has importances of its own.
         let expert = at.checked_div(step.dims.get(1).copied().unwrap_or(1)).unwrap_or(0);
-        let importance = importances.and_then(|all| all.chunks_exact(row.len()).nth(as_usize(expert)));
+        let importance =
+            importances.and_then(|all| all.chunks_exact(row.len()).nth(as_usize(expert)));
         encode_row(step.to, row, importance, new).map_err(refuse)?;
     }
     Ok(())
@@ -87,9 +88,7 @@ fn decode(step: &Step, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {
             bytemuck::cast_slice::<u16, bf16>(bits).convert_to_f32_slice(out);
             Ok(())
         }
-        _ => quant::decode(step.from, bytes, out).map_err(|_| Error::Undecodable {
-            tensor: step.old_name.clone(),
-            from: step.from,
-        }),
+        _ => quant::decode(step.from, bytes, out)
+            .map_err(|_| Error::Undecodable { tensor: step.old_name.clone(), from: step.from }),
     }
 }

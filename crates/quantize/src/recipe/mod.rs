@@ -5,11 +5,11 @@
 //! by layer, by name within. Files with the same order are comparable byte for byte.
 
 mod facts;
+mod file_type;
 mod metadata;
 mod options;
 mod role;
 mod rules;
-mod file_type;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

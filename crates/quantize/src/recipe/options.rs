@@ -78,7 +78,8 @@ pub fn tensor_type_override(text: &str) -> Result<(Regex, TensorType), Error> {
 /// # Errors
 /// [`Error::Override`] with what is wrong.
 pub fn metadata_override(text: &str) -> Result<(String, Value), Error> {
-    let refuse = |reason: &str| Error::Override { text: text.to_owned(), reason: reason.to_owned() };
+    let refuse =
+        |reason: &str| Error::Override { text: text.to_owned(), reason: reason.to_owned() };
     let form = "write it as KEY=TYPE:VALUE with int, float, bool or str as TYPE";
     let (key, rest) = text.split_once('=').ok_or_else(|| refuse(form))?;
     let (ty, value) = rest.split_once(':').ok_or_else(|| refuse(form))?;
