@@ -37,11 +37,11 @@ pub enum Error {
     )]
     Undecodable { tensor: String, from: TensorType },
 
-    /// Rows that are no whole blocks of any type the recipe falls back to.
+    /// A tensor that no file can hold: rows that are no whole blocks of its own type, or too large.
     #[error(
-        "tensor \"{}\" has rows of {columns} values, which are no whole {ty} blocks of {}: \
-         choose a K type like Q4_K_M, which falls back to F16 for such rows",
-        .tensor.escape_debug(), .ty.block_len()
+        "tensor \"{}\" with rows of {columns} values cannot be {ty}: the file is damaged, get it \
+         again",
+        .tensor.escape_debug()
     )]
     Columns { tensor: String, columns: u64, ty: TensorType },
 

@@ -184,7 +184,7 @@ fn step(
     let wanted = wanted(&name, tensor, options, rules);
     let columns = tensor.row_len();
     let refuse = |ty| Error::Columns { tensor: tensor.name.clone(), columns, ty };
-    let to = fallback(wanted, columns).map_err(|()| refuse(wanted))?;
+    let to = fallback(wanted, columns);
     let old_bytes = tensor.n_bytes().ok_or_else(|| refuse(tensor.ty))?;
     let new_bytes = tensor_bytes(to, &tensor.dims).ok_or_else(|| refuse(to))?;
     Ok(Step {

@@ -178,12 +178,13 @@ pub(super) fn layer_of(name: &str) -> Option<u64> {
     name.strip_prefix("blk.")?.split_once('.')?.0.parse().ok()
 }
 
-/// The type for rows that are no whole blocks of `ty`: `Err` where there is none.
-pub(super) fn fallback(ty: TensorType, columns: u64) -> Result<TensorType, ()> {
+/// `ty`, or for rows that are no whole blocks of it one with smaller blocks; at last F16, whose
+/// blocks are single numbers.
+pub(super) fn fallback(ty: TensorType, columns: u64) -> TensorType {
     use TensorType::{F16, IQ4_NL, IQ4_XS, Q2_K, Q4_0, Q5_0, TQ1_0, TQ2_0};
     let is_whole = |ty: TensorType| columns.is_multiple_of(ty.block_len() as u64);
     if is_whole(ty) {
-        return Ok(ty);
+        return ty;
     }
     let small = match ty {
         IQ4_XS => IQ4_NL,
@@ -191,7 +192,7 @@ pub(super) fn fallback(ty: TensorType, columns: u64) -> Result<TensorType, ()> {
         Q4_K => Q5_0,
         Q5_K => Q5_1,
         Q6_K => Q8_0,
-        _ => return Err(()),
+        _ => F16,
     };
-    Ok(if is_whole(small) { small } else { F16 })
+    if is_whole(small) { small } else { F16 }
 }
