@@ -48,7 +48,7 @@ pub enum Error {
     /// A recipe that makes nonsense without an importance matrix.
     #[error(
         "{file_type} needs to know what matters in tensor \"{}\": give an importance matrix of \
-         this model with --imatrix, or choose Q2_K, which needs none",
+         this model with `ingle quantize --imatrix FILE`, or choose Q2_K, which needs none",
         .tensor.escape_debug()
     )]
     NeedsImportance { tensor: String, file_type: crate::FileType },

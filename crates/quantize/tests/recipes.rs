@@ -35,9 +35,8 @@ fn shown(plan: &Plan) -> String {
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for step in &plan.steps {
         let layer = step.name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'));
-        let (layer, kind) = layer.map_or((-1, step.name.as_str()), |(layer, kind)| {
-            (layer.parse().unwrap(), kind)
-        });
+        let (layer, kind) =
+            layer.map_or((-1, step.name.as_str()), |(layer, kind)| (layer.parse().unwrap(), kind));
         let kind = kind.strip_suffix(".weight").unwrap().to_owned();
         let ty = step.to.name();
         kinds.entry(kind).or_default().entry(ty).or_default().push(layer);

@@ -44,16 +44,16 @@ impl Rows {
     }
 }
 
-/// The pieces of a whole plan, in the order of the new file, if no piece may take more than
-/// `max_bytes`.
-pub(super) fn chunks(plan: &Plan, max_bytes: u64) -> Result<Vec<Chunk>, Error> {
+/// The pieces of a whole plan, in the order of the new file, if `in_flight` of them together may not
+/// take more than `max_bytes`.
+pub(super) fn chunks(plan: &Plan, in_flight: u64, max_bytes: u64) -> Result<Vec<Chunk>, Error> {
     let mut chunks = Vec::new();
     for (step, described) in plan.steps.iter().enumerate() {
         let rows = Rows::of(described);
         if rows.n == 0 || rows.len == 0 {
             continue;
         }
-        let need = rows.memory();
+        let need = rows.memory().saturating_mul(in_flight);
         let refuse = || Error::Memory { tensor: described.old_name.clone(), need, max: max_bytes };
         let at_most = max_bytes / need.max(1);
         if at_most == 0 {

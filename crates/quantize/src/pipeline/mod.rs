@@ -69,7 +69,7 @@ pub fn write<W: Write>(
 ) -> Result<(W, Written), Error> {
     let n_threads = resources.n_threads.max(1);
     let in_flight = if n_threads == 1 { 1 } else { n_threads * PER_THREAD + 1 };
-    let chunks = chunks(plan, resources.max_memory / in_flight as u64)?;
+    let chunks = chunks(plan, in_flight as u64, resources.max_memory)?;
     let mut writer = Writer::new(plan.metadata.clone());
     for step in &plan.steps {
         writer.tensor(step.name.as_str(), step.to, &step.dims)?;

@@ -17,9 +17,10 @@ pub struct Facts {
     pub n_head: u64,
 }
 
-/// Architectures whose models of 80 layers are "70B" to llama.cpp. For the first one only where
-/// heads share keys and values: without that, it is the 65B.
-const SEVENTY_BILLION: [&str; 5] = ["llama", "deci", "qwen2", "qwen2vl", "olmo"];
+/// Architectures whose models of 80 layers are "70B" to llama.cpp, and whether only those are whose
+/// heads share keys and values: the first LLaMA of 80 layers was the 65B.
+const SEVENTY_BILLION: [(&str, bool); 5] =
+    [("llama", true), ("llama-embed", true), ("deci", false), ("qwen2", false), ("olmo", false)];
 
 impl Facts {
     /// From metadata; what is missing or of another type counts as not there.
@@ -49,7 +50,9 @@ impl Facts {
     /// Models whose value tensors are an eighth of the query's, so that more bits for them cost
     /// next to nothing.
     pub fn is_70b(&self) -> bool {
-        let named = SEVENTY_BILLION.contains(&self.architecture.as_str());
-        named && self.n_layer == 80 && (self.architecture != "llama" || self.group != 1)
+        let is_named = |(name, only_grouped): &(&str, bool)| {
+            *name == self.architecture && !(*only_grouped && self.group == 1)
+        };
+        self.n_layer == 80 && SEVENTY_BILLION.iter().any(is_named)
     }
 }

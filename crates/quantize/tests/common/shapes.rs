@@ -71,7 +71,15 @@ pub const SHAPES: &[Shape] = &[
         has_output: false,
         ..LLAMA
     },
-    Shape { name: "odd", n_layer: 5, n_head: 8, n_head_kv: 4, columns: 64, ff_columns: 172, ..LLAMA },
+    Shape {
+        name: "odd",
+        n_layer: 5,
+        n_head: 8,
+        n_head_kv: 4,
+        columns: 64,
+        ff_columns: 172,
+        ..LLAMA
+    },
     Shape { name: "encoder", architecture: "bert", n_layer: 12, n_head_kv: 32, ..LLAMA },
 ];
 
@@ -137,8 +145,7 @@ impl Shape {
         }
         let norms = (0..self.n_layer).map(|layer| format!("blk.{layer}.attn_norm.weight"));
         let norm = |name| Tensor { name, ty: TensorType::F32, dims: vec![self.columns] };
-        let norms: Vec<Tensor> =
-            norms.chain(["output_norm.weight".to_owned()]).map(norm).collect();
+        let norms: Vec<Tensor> = norms.chain(["output_norm.weight".to_owned()]).map(norm).collect();
         out.splice(0..0, norms);
         out
     }

@@ -77,9 +77,11 @@ impl NativeLibrary {
 
     /// Where the files with a model's weights lie, in order.
     pub fn model_paths(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let layers = manifest.layers_of(media::MODEL);
-        let place = |layer: &Layer| self.store().io().place(&StorePath::blob(&layer.digest));
-        layers.map(place).collect()
+        manifest.layers_of(media::MODEL).map(|layer| self.blob_file(layer)).collect()
+    }
+
+    fn blob_file(&self, layer: &Layer) -> PathBuf {
+        self.store().io().place(&StorePath::blob(&layer.digest))
     }
 
     /// The store, for what the router does not need.
