@@ -8,6 +8,7 @@ use quant::TensorType;
 use quantize::{Imatrix, Plan};
 use serde_json::{Value, json};
 
+use super::super::bench::memory;
 use super::super::{human, print_json};
 use super::notes;
 use crate::args::Format;
@@ -50,6 +51,7 @@ pub fn done(
         value["file"] = output.to_string_lossy().into();
         value["file_bytes"] = n_bytes.into();
         value["seconds"] = took.as_secs_f64().into();
+        value["peak_memory_bytes"] = memory::of_process().into();
         return print_json(&value);
     }
     notes(plan, imatrix);
