@@ -11,5 +11,6 @@ mod bench;
 mod contract;
 mod embed;
 mod program;
+mod quantize;
 mod server;
 mod stored;

@@ -12,6 +12,7 @@ mod calibrate;
 mod http;
 mod machine;
 mod numbers;
+mod quantize;
 mod record;
 mod rounds;
 mod runner;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Also measure the same through `ingle serve`: what the HTTP path costs.
     #[arg(long, conflicts_with_all = ["browser", "peers"])]
     serve: bool,
+    /// Measure `ingle quantize` to this type instead of reading and writing text.
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["browser", "serve"])]
+    quantize: Option<String>,
     /// Tokens of the prompt; decoding starts behind them.
     #[arg(short, long, default_value_t = 128, value_parser = at_least(1))]
     prompt: u32,
@@ -75,6 +79,9 @@ fn at_least(n: i64) -> clap::builder::RangedI64ValueParser<u32> {
 
 /// Measures every file; each is a row of the day's result file.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(file_type) = &args.quantize {
+        return quantize::run(args, file_type);
+    }
     let runners = runner::find(args)?;
     let mut record = Record::open(&record_name(&runners), machine::describe())?;
     for file in &args.files {

@@ -5,7 +5,7 @@
 //! others still run; a GPU that goes away is opened once more for the tests that it took with it.
 
 mod configs;
-mod memory;
+pub(super) mod memory;
 mod output;
 mod watch;
 

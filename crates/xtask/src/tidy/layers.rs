@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 16] = [
+const EDGES: [(&str, u8, &[&str]); 17] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
@@ -19,6 +19,7 @@ const EDGES: [(&str, u8, &[&str]); 16] = [
     ("cpu", 2, &["kernels", "quant"]),
     ("gpu", 2, &["kernels", "quant", "shaders"]),
     ("engine", 3, &["chat", "gguf", "kernels", "model", "quant", "tokenizer"]),
+    ("quantize", 3, &["gguf", "quant"]),
     ("store", 3, &["gguf"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
     ("web", 5, HOST),
@@ -37,6 +38,7 @@ const HOST: &[&str] = &[
     "kernels",
     "model",
     "quant",
+    "quantize",
     "store",
     "tokenizer",
 ];
@@ -51,6 +53,7 @@ const TESTS: &[&str] = &[
     "kernels",
     "model",
     "quant",
+    "quantize",
     "shaders",
     "store",
     "tokenizer",

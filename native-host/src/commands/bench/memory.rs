@@ -33,6 +33,11 @@ impl Memory {
     }
 }
 
+/// Highest resident memory of this process so far, bytes; `None` where unknown.
+pub fn of_process() -> Option<u64> {
+    count()
+}
+
 #[cfg(target_os = "linux")]
 fn count() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

@@ -3,6 +3,7 @@
 //! Everything that cannot be done is refused before anything is written. Only blobs of the store
 //! are used: a request names digests and models, never paths.
 
+use ::quantize::FileType;
 use api::host::LibraryError;
 use api::types::ollama::{CreateRequest, TransferRequest};
 use chat::{SpecialTokens, Template};
@@ -15,6 +16,7 @@ use super::transfer::access;
 use super::{NativeLibrary, parse_digest};
 
 mod files;
+mod quantize;
 
 /// What a new model begins with.
 struct Base {
@@ -29,13 +31,17 @@ impl NativeLibrary {
         request: &CreateRequest,
         say: &Reporter,
     ) -> Result<(), LibraryError> {
-        check(request)?;
+        let file_type = check(request)?;
         let name = parse_name(request.model.name())?;
         let mut base = match request.from.is_empty() {
             true => self.base_of_files(&request.files, say).await?,
             false => self.base_of_model(&request.from, say).await?,
         };
-        for layer in &base.layers {
+        let old: Vec<Digest> = base.layers.iter().map(|layer| layer.digest).collect();
+        if let Some(file_type) = file_type {
+            base = self.quantized(base, file_type, say).await?;
+        }
+        for layer in base.layers.iter().filter(|layer| old.contains(&layer.digest)) {
             say.step(format!("using existing layer {}", layer.digest));
         }
         self.add_texts(request, &mut base.layers, say).await?;
@@ -185,8 +191,8 @@ fn json_bytes(value: &impl serde::Serialize) -> Result<Vec<u8>, LibraryError> {
     serde_json::to_vec(value).map_err(|error| LibraryError::Failed(error.to_string()))
 }
 
-/// Refuses what cannot be done, whatever the store holds.
-fn check(request: &CreateRequest) -> Result<(), LibraryError> {
+/// Refuses what cannot be done, whatever the store holds. The type weights are quantized to.
+fn check(request: &CreateRequest) -> Result<Option<FileType>, LibraryError> {
     match (request.from.is_empty(), request.files.is_empty()) {
         (true, true) => return Err(invalid("neither 'from' or 'files' was specified")),
         (false, false) => {
@@ -205,19 +211,11 @@ fn check(request: &CreateRequest) -> Result<(), LibraryError> {
             "draft models are not supported: leave DRAFT out, the answers are the same without",
         ));
     }
-    let kinds = [&request.quantize, &request.quantization];
-    if let Some(kind) = kinds.into_iter().find(|kind| !kind.is_empty()) {
-        let kind: String = kind.chars().take(20).collect();
-        return Err(invalid(format!(
-            "cannot quantize to {kind:?}: models are stored in the type their file has; create \
-             from a GGUF file of that type, or pull one (hf.co/OWNER/REPOSITORY:{kind})"
-        )));
-    }
     if !request.template.is_empty() {
         Template::parse(request.template.as_str(), &SpecialTokens::default())
             .map_err(|error| invalid(format!("template error: {error}")))?;
     }
-    Ok(())
+    quantize::wanted([&request.quantize, &request.quantization])
 }
 
 #[cfg(test)]
@@ -233,8 +231,8 @@ mod tests {
             (json!({"from": "a", "files": {"b": "c"}}), "both 'from' and 'files'"),
             (json!({"from": "a", "adapters": {"b": "c"}}), "adapters are not supported"),
             (json!({"from": "a", "draft_files": {"b": "c"}}), "draft models are not supported"),
-            (json!({"from": "a", "quantize": "Q4_K_M"}), "cannot quantize to \"Q4_K_M\""),
-            (json!({"from": "a", "quantization": "q8_0"}), "cannot quantize to \"q8_0\""),
+            (json!({"from": "a", "quantize": "Q9_K"}), "unsupported quantization type \"Q9_K\""),
+            (json!({"from": "a", "quantization": "tq1_0"}), "unsupported quantization type"),
             (json!({"from": "a", "template": "{{ .Prompt"}), "template error: "),
         ] {
             let request: CreateRequest = serde_json::from_value(request)?;

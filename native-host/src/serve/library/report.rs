@@ -31,6 +31,13 @@ impl Reporter {
         self.line(Progress::status(status));
     }
 
+    /// A step with a number, in Ollama's form: its client draws a bar only where there is a digest.
+    pub fn part(&self, status: &str, total: u64, completed: u64) {
+        let digest = Some("0".repeat(19));
+        let (status, total, completed) = (status.to_owned(), Some(total), Some(completed));
+        self.line(Progress { status, digest, total, completed });
+    }
+
     fn line(&self, line: Progress) {
         let mut lines = self.0.borrow_mut();
         match lines.back_mut().filter(|last| last.status == line.status) {

@@ -7,4 +7,5 @@ mod key;
 mod lab;
 mod local;
 mod network;
+mod quantize;
 mod registry;
