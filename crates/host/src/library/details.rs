@@ -6,12 +6,12 @@ use chat::KEY_TEMPLATE;
 use chat::modelfile::{Command, Modelfile, Role};
 use gguf::Gguf;
 use serde_json::{Map, Value};
-use store::media;
+use store::{BlobIo, Clock, Fetch, media};
 
-use super::NativeLibrary;
+use super::StoreLibrary;
 use super::header;
 
-impl NativeLibrary {
+impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     /// What `show` adds to a model. Of weights that cannot be read nothing is said.
     pub(super) async fn details_of(
         &self,
