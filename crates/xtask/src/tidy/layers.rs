@@ -21,7 +21,7 @@ const EDGES: [(&str, u8, &[&str]); 17] = [
     ("engine", 3, &["chat", "gguf", "kernels", "model", "quant", "tokenizer"]),
     ("store", 3, &["gguf"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
-    ("host", 5, &["api", "chat", "engine", "gguf", "store", "tokenizer"]),
+    ("hosting", 5, &["api", "chat", "engine", "gguf", "store", "tokenizer"]),
     ("web", 6, HOST),
     ("native-host", 6, HOST),
     ("xtask", 7, &[]),
@@ -35,7 +35,7 @@ const HOST: &[&str] = &[
     "engine",
     "gguf",
     "gpu",
-    "host",
+    "hosting",
     "kernels",
     "model",
     "quant",
@@ -102,7 +102,7 @@ const OWNED: [(&str, &[&str], &str); 40] = [
     ("serde", JSON, "JSON is for the edges, manifests and templates"),
 ];
 
-const JSON: &[&str] = &["api", "chat", "host", "native-host", "store", "tests", "web", "xtask"];
+const JSON: &[&str] = &["api", "chat", "hosting", "native-host", "store", "tests", "web", "xtask"];
 
 const GPU: &str = "only gpu talks to a GPU";
 const BROWSER: &str = "only web talks to the browser";

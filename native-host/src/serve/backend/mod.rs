@@ -1,7 +1,7 @@
 //! Loaded models: engines on threads of their own, seen from the router's.
 //!
 //! [`NativeBackend`] says what a model will take and starts an engine for it; the router's view of
-//! it is [`host::runner`]'s. An engine's life stands in `thread`.
+//! it is [`hosting::runner`]'s. An engine's life stands in `thread`.
 
 mod estimate;
 mod memory;
@@ -17,7 +17,7 @@ use std::rc::Rc;
 use api::host::{Backend, Format, LoadError, LoadSpec, Memory, RunError};
 use store::{Digest, FsIo, StorePath};
 
-use host::runner::{Aside, EngineRunner, FormCheck};
+use hosting::runner::{Aside, EngineRunner, FormCheck};
 use memory::Budget;
 use thread::{Job, Loading};
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use api::host::{LoadError, LoadSpec, Memory, RunnerInfo};
 use engine::{Opened, Session, actor};
 use futures_channel::oneshot;
-use host::runner::{EnginePort, Loaded, TextHost, TextSide, line};
+use hosting::runner::{EnginePort, Loaded, TextHost, TextSide, line};
 use kernels::{MAX_SLOTS, Plan, PlayerConfig, PlayerError};
 
 use super::estimate::{Estimate, HOST_SHARE, Place, estimate};

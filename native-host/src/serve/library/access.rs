@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use api::types::ollama::TransferRequest;
-use host::library::{file_address, is_at_hugging_face};
+use hosting::library::{file_address, is_at_hugging_face};
 use store::{Credentials, Name, RegistryAccess};
 
 use super::key::MachineKey;

@@ -1,6 +1,6 @@
 //! The stored models of this machine, for the router and for commands that need no server.
 //!
-//! The work is [`host::library`]'s. What only this machine knows stands here: where models lie, by
+//! The work is [`hosting::library`]'s. What only this machine knows stands here: where models lie, by
 //! which sockets they come, and as whom it asks a registry.
 
 mod access;
@@ -13,7 +13,7 @@ mod tests;
 use std::path::PathBuf;
 
 use api::host::LibraryError;
-use host::library::StoreLibrary;
+use hosting::library::StoreLibrary;
 use store::{Client, FsIo, Store};
 
 use super::clock::TokioClock;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use api::host::LibraryError;
 use store::{Ages, FileBody, FileSink, Name, Placing, Progress, Pruned, Report, StorePath};
 
-use host::library::{invalid, library_error, parse_digest, parse_name};
+use hosting::library::{invalid, library_error, parse_digest, parse_name};
 
 use crate::serve::library::{self, NativeLibrary};
 

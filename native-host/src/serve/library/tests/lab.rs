@@ -9,7 +9,8 @@ use gguf::{Metadata, Writer};
 use quant::TensorType;
 use store::Digest;
 
-use super::super::in_folder;
+use super::super::NativeLibrary;
+use super::files::{Tested, in_folder};
 
 /// A template with a place for tools.
 pub const JINJA: &str = "{% if tools %}{{ tools }}{% endif %}{{ messages }}";

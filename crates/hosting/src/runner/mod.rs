@@ -89,6 +89,11 @@ impl<A: Aside> EngineRunner<A> {
         &self.text
     }
 
+    /// Whether the two are the same loaded model.
+    pub fn is_same(&self, other: &EngineRunner<A>) -> bool {
+        Rc::ptr_eq(&self.line, &other.line)
+    }
+
     /// Ends the engine; returns when its memory is free.
     pub async fn unload(&self) {
         self.line.unload();

@@ -182,9 +182,22 @@ fn details(manifest: &Manifest, config: ModelConfig, facts: Option<&Facts>) -> D
     }
 }
 
+/// What a file without a manifest says.
+pub(super) fn own_details(facts: &Facts) -> Details {
+    let own = facts.config.clone();
+    Details {
+        format: own.model_format,
+        families: own.model_families,
+        family: own.model_family,
+        parameter_size: own.model_type,
+        quantization_level: own.file_type,
+        ..Details::default()
+    }
+}
+
 /// What the model can be used for, by its header and the template that is used. Images are not
 /// seen by this program, whatever the file could do, so `vision` is never said.
-fn capabilities(template: Option<&str>, facts: Option<&Facts>) -> Vec<Capability> {
+pub(super) fn capabilities(template: Option<&str>, facts: Option<&Facts>) -> Vec<Capability> {
     if facts.is_some_and(|facts| facts.is_embedder) {
         return vec![Capability::Embedding];
     }

@@ -10,6 +10,7 @@ mod create;
 mod describe;
 mod details;
 mod errors;
+mod file;
 mod header;
 mod report;
 mod transfer;
@@ -21,9 +22,11 @@ use api::host::{BlobPut, Library, LibraryError, Model, ModelDetails, ProgressStr
 use api::http::{BodyError, ChunkStream};
 use api::types::ollama::{CreateRequest, TransferRequest};
 use futures_util::StreamExt;
+use gguf::ByteSource;
 use store::{BlobIo, Client, Clock, Digest, Error, Fetch, FetchError, RegistryAccess, Store};
 
 use self::cache::Cache;
+pub use self::file::FileModel;
 pub use self::errors::{invalid, library_error, parse_name};
 use self::header::Facts;
 pub use self::report::{Reporter, reports};
@@ -67,6 +70,24 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     /// The store, for what the router does not need.
     pub fn store(&self) -> &Store<I, C> {
         self.client.store()
+    }
+}
+
+impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
+    /// Opens blobs, in order: the files of a model's weights.
+    ///
+    /// # Errors
+    /// What is no digest, or not stored.
+    pub async fn open_blobs(
+        &self,
+        digests: &[String],
+    ) -> Result<Vec<Box<dyn ByteSource>>, LibraryError> {
+        let mut files: Vec<Box<dyn ByteSource>> = Vec::new();
+        for digest in digests {
+            let digest = parse_digest(digest)?;
+            files.push(Box::new(self.store().open_blob(&digest).await.map_err(library_error)?));
+        }
+        Ok(files)
     }
 }
 
