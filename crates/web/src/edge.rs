@@ -254,7 +254,7 @@ fn features(gpu: &gpu::Gpu) -> Vec<String> {
     all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
 }
 
-fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
+pub(crate) fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
     future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 

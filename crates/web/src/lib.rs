@@ -19,9 +19,11 @@ mod host;
 mod settings;
 mod shaders;
 mod source;
+mod store;
 mod threads;
 mod tuning;
 
 pub use edge::{CancelFlag, WasmEngine};
 pub use shaders::{check_kernels, shader_texts};
+pub use store::{StoredFile, WasmStore};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use api::host::LibraryError;
 use api::types::ollama::TransferRequest;
-use store::{Credentials, Error, Name, RegistryAccess};
+use store::{Credentials, Error, Name, RegistryAccess, Wish, file_address};
 
 use super::errors::{invalid, library_error, parse_name};
 use super::key::MachineKey;
@@ -24,7 +24,7 @@ impl NativeLibrary {
         let report = |line| say.store(line);
         match file_address(model) {
             Some(url) => {
-                let pulled = self.client.pull_url(&url, None, access(request), report).await;
+                let pulled = self.client.pull_url(&url, &Wish::default(), access(request), report).await;
                 pulled.map(drop).map_err(|error| match error {
                     // No rule for names was broken, but one for addresses; it is said which.
                     Error::Name { .. } => invalid(error.to_string()),
@@ -99,41 +99,9 @@ fn is_at_hugging_face(url: &str) -> bool {
     hosts.iter().any(|host| url.starts_with(host))
 }
 
-/// The address of a single file, if it is one and not a model's name, which may have a scheme too.
-fn file_address(text: &str) -> Option<String> {
-    let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme))?;
-    let path = rest.split(['?', '#']).next().unwrap_or(rest);
-    let is_file = path.ends_with(".gguf") || text.parse::<Name>().is_err();
-    is_file.then(|| match is_at_hugging_face(text) {
-        // The page about a file stands beside the file.
-        true => text.replacen("/blob/", "/resolve/", 1),
-        false => text.to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_and_addresses_of_files() {
-        for (text, want) in [
-            ("llama3", None),
-            ("hf.co/a/b:Q4_K_M", None),
-            ("https://hf.co/a/b", None),
-            ("http://localhost:5000/a/b:c", None),
-            ("model.gguf", None),
-            ("https://x.example/a/b.gguf", Some("https://x.example/a/b.gguf")),
-            ("https://x.example/b.gguf?s=1", Some("https://x.example/b.gguf?s=1")),
-            ("https://x.example/a/b/c/download", Some("https://x.example/a/b/c/download")),
-            (
-                "https://huggingface.co/a/b/blob/main/c.gguf",
-                Some("https://huggingface.co/a/b/resolve/main/c.gguf"),
-            ),
-        ] {
-            assert_eq!(file_address(text).as_deref(), want, "{text}");
-        }
-    }
 
     #[test]
     fn a_token_goes_to_hugging_face_and_a_key_to_ollama_only() {
