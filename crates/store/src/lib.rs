@@ -66,7 +66,7 @@ pub use memory::{Fault, Loss, MemoryFile, MemoryIo, MemoryLock};
 pub use name::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name};
 pub use path::{PartKey, StorePath};
 pub use progress::Progress;
-pub use pull::{Client, Tuning, Wish, file_address, name_of_url};
+pub use pull::{Client, Tuning, Wish, name_of_url};
 pub use registry::{Access as RegistryAccess, Credentials, KeySigner, Signed, is_private_address};
 pub use source::Source;
 pub use store::{Model, Store};

@@ -31,6 +31,12 @@ impl EdgeError {
     }
 }
 
+impl std::fmt::Display for EdgeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<engine::Error> for EdgeError {
     fn from(error: engine::Error) -> EdgeError {
         let code = match &error {

@@ -30,7 +30,7 @@ use crate::store::Store;
 pub use address::Wish;
 use job::Job;
 pub use pieces::Tuning;
-pub use reference::{file_address, name_of_url};
+pub use reference::name_of_url;
 use shared::Downloads;
 
 /// A store that can reach registries. Clones are the same client and share downloads.

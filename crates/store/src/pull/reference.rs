@@ -1,23 +1,9 @@
-//! What a person may write for a model: a name, or the address of a file.
+//! The name that a file's address gives its model.
 
 use url::Url;
 
 use crate::limits::PART_CHARS;
 use crate::name::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name};
-
-const HUGGING_FACE: [&str; 2] = ["https://huggingface.co/", "https://hf.co/"];
-
-/// The address of a single file, if it is one and not a model's name, which may have a scheme too.
-pub fn file_address(text: &str) -> Option<String> {
-    let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme))?;
-    let path = rest.split(['?', '#']).next().unwrap_or(rest);
-    let is_file = path.ends_with(".gguf") || text.parse::<Name>().is_err();
-    is_file.then(|| match HUGGING_FACE.iter().any(|host| text.starts_with(host)) {
-        // The page about a file stands beside the file.
-        true => text.replacen("/blob/", "/resolve/", 1),
-        false => text.to_owned(),
-    })
-}
 
 /// A name for the model at this address: `hf.co/owner/repository:file` for files of Hugging Face,
 /// else the file's name.
@@ -45,26 +31,6 @@ pub fn name_of_url(url: &str) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_and_addresses_of_files() {
-        for (text, want) in [
-            ("llama3", None),
-            ("hf.co/a/b:Q4_K_M", None),
-            ("https://hf.co/a/b", None),
-            ("http://localhost:5000/a/b:c", None),
-            ("model.gguf", None),
-            ("https://x.example/a/b.gguf", Some("https://x.example/a/b.gguf")),
-            ("https://x.example/b.gguf?s=1", Some("https://x.example/b.gguf?s=1")),
-            ("https://x.example/a/b/c/download", Some("https://x.example/a/b/c/download")),
-            (
-                "https://huggingface.co/a/b/blob/main/c.gguf",
-                Some("https://huggingface.co/a/b/resolve/main/c.gguf"),
-            ),
-        ] {
-            assert_eq!(file_address(text).as_deref(), want, "{text}");
-        }
-    }
 
     #[test]
     fn names_of_addresses() {

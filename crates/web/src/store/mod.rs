@@ -20,9 +20,8 @@ mod records;
 mod scope;
 mod until;
 
-use std::rc::Rc;
-
-use ::store::{Client, Digest, Name, RegistryAccess, Store, StorePath, Wish, file_address};
+use ::store::{Client, Digest, Name, RegistryAccess, Store, StorePath, Wish};
+use hosting::library::file_address;
 use js_sys::{Array, Function, Promise};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -31,11 +30,12 @@ use web_sys::AbortSignal;
 use crate::convert::to_js;
 use crate::edge::promise;
 use crate::error::EdgeError;
-use clock::PageClock;
+use chunks::ChunkIo;
+pub use clock::PageClock;
 use failure::explain;
-use fetch::PageFetch;
+pub use fetch::PageFetch;
 pub use files::StoredFile;
-use io::PageIo;
+pub use io::PageIo;
 use progress::Teller;
 use records::{Shown, Stored, Verified};
 use until::unless_aborted;
@@ -44,10 +44,13 @@ type PageStore = Store<PageIo, PageClock>;
 
 /// The models of this origin.
 #[wasm_bindgen]
-pub struct WasmStore(Rc<Inner>);
+pub struct WasmStore(pub(crate) PageClient);
 
-struct Inner {
-    client: Client<PageIo, PageFetch, PageClock>,
+/// The store with the network; clones are the same.
+#[derive(Clone)]
+pub struct PageClient {
+    /// What reads, writes and downloads.
+    pub client: Client<PageIo, PageFetch, PageClock>,
     fetch: PageFetch,
 }
 
@@ -65,9 +68,7 @@ impl WasmStore {
     pub async fn open(next_task: Function) -> WasmStore {
         let clock = PageClock { next_task };
         let io = PageIo::open(&clock).await;
-        let fetch = PageFetch::default();
-        let client = Client::new(Store::new(io, clock), fetch.clone());
-        WasmStore(Rc::new(Inner { client, fetch }))
+        WasmStore(PageClient::new(io, clock))
     }
 
     /// "opfs", "indexeddb", "memory".
@@ -164,7 +165,7 @@ impl WasmStore {
         })
     }
 
-    /// A model's files, open for loading: `{ name, files: StoredFile[] }`.
+    /// A model's files, open for loading: `{ name, keys, files: StoredFile[] }`.
     #[wasm_bindgen(js_name = openModel)]
     pub fn open_model(&self, name: String) -> Promise {
         let inner = self.0.clone();
@@ -178,7 +179,12 @@ impl WasmStore {
             // It is a note for a list; a load goes on without it.
             let _ = inner.store().mark_used(&model.name).await;
             let out = js_sys::Object::new();
-            for (key, value) in [("name", model.name.to_string().into()), ("files", files.into())] {
+            let keys: Array = PageStore::model_files(&model)
+                .iter()
+                .map(|file| JsValue::from(file.digest.to_string()))
+                .collect();
+            let name = JsValue::from(model.name.to_string());
+            for (key, value) in [("name", name), ("keys", keys.into()), ("files", files.into())] {
                 js_sys::Reflect::set(&out, &key.into(), &value).map_err(opened)?;
             }
             Ok(out.into())
@@ -224,7 +230,18 @@ fn opened(error: JsValue) -> EdgeError {
     EdgeError::new("file.gone", scope::words_of(&error))
 }
 
-impl Inner {
+impl PageClient {
+    fn new(io: PageIo, clock: PageClock) -> PageClient {
+        let fetch = PageFetch::default();
+        let client = Client::new(Store::new(io, clock), fetch.clone());
+        PageClient { client, fetch }
+    }
+
+    /// A store that goes with the tab.
+    pub fn in_memory(next_task: Function) -> PageClient {
+        PageClient::new(PageIo::Chunks(ChunkIo::memory()), PageClock { next_task })
+    }
+
     fn store(&self) -> &PageStore {
         self.client.store()
     }
@@ -261,7 +278,7 @@ impl Inner {
         match file_address(reference) {
             Some(url) => {
                 let wish = Wish { name, digest };
-                let pulled = self.client.pull_url(&url, &wish, access(true), tell).await;
+                let pulled = self.client.pull_url(&url, &wish, access_of(reference), tell).await;
                 match pulled {
                     Ok(name) => Ok(name),
                     Err(error) => Err(explain(error, Some(&url)).await),
@@ -272,7 +289,7 @@ impl Inner {
                 if let Some(digest) = digest {
                     name = format!("{}@{digest}", name.unpinned()).parse()?;
                 }
-                let pulled = self.client.pull(&name, access(is_near(&name)), tell).await;
+                let pulled = self.client.pull(&name, access_of(reference), tell).await;
                 match pulled {
                     Ok(name) => Ok(name),
                     Err(error) => Err(explain(error, None).await),
@@ -280,6 +297,12 @@ impl Inner {
             }
         }
     }
+}
+
+/// How the registry or server that `text` names is reached.
+pub fn access_of(text: &str) -> RegistryAccess {
+    let is_near = text.parse::<Name>().is_ok_and(|name| is_near(&name));
+    access(is_near || file_address(text).is_some())
 }
 
 /// What may be reached is the browser's to say: it refuses plain `http` from a page with `https`,

@@ -6,7 +6,7 @@
 //! the head goes with them, because it is the largest single matrix.
 
 use api::host::Memory;
-use kernels::{KvType, Op, Plan, PlayerConfig};
+use kernels::{Op, Plan, PlayerConfig};
 
 /// Where a model can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,19 +86,7 @@ fn weights(plan: &Plan) -> u64 {
 
 fn cache(plan: &Plan, config: &PlayerConfig) -> u64 {
     let positions = (config.n_ctx as u64).saturating_mul(config.n_slots.max(1) as u64);
-    let mut rows = vec![0; plan.n_kv_layers];
-    for op in &plan.ops {
-        if let Op::RopeKv { kv, heads, .. } = op
-            && let Some(row) = rows.get_mut(*kv)
-        {
-            *row = 2 * kv_row(plan.kv_type(config.kv), heads.n_kv_heads * heads.head_dim);
-        }
-    }
-    rows.into_iter().fold(0, u64::saturating_add).saturating_mul(positions)
-}
-
-fn kv_row(kv: KvType, width: usize) -> u64 {
-    kv.row_bytes(width) as u64
+    plan.position_bytes(config.kv).saturating_mul(positions)
 }
 
 /// Activations: a chunk of rows of every width, logits of every slot, angles of all positions.

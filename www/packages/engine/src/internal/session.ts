@@ -12,13 +12,15 @@ import { aborted } from "./aborted.js";
 import { openGraphics } from "./features.js";
 import { BlobFile, type SyncFile } from "./files.js";
 import {
+  type ApiResponse,
   type CancelFlag,
   loadModule,
   type LoadedModule,
   type ModuleWishes,
   type WasmEngine,
 } from "./module.js";
-import type { Calls, Loaded, SourceBody } from "./protocol.js";
+import type { Calls, Loaded, ResponseHead, SourceBody } from "./protocol.js";
+import { pieces } from "./payload.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
@@ -109,7 +111,7 @@ export class Session {
       onRequest: (host) => this.#record(host),
     });
     if (signal.aborted) throw aborted();
-    const { contextLength, kvType } = body.settings;
+    const { contextLength, kvType, slots } = body.settings;
     const names = stored.map(({ name }) => name);
     const files: SyncFile[] = [];
     this.#model += 1; // handles of the model before are stale from here on, even if this load fails
@@ -121,7 +123,7 @@ export class Session {
         onProgress({ phase, name, loaded, total });
       const { tuning } = this;
       const info = (await this.#withFlag(signal, (flag) =>
-        this.engine.load({ names, contextLength, kvType, tuning }, files, progress, flag),
+        this.engine.load({ names, contextLength, kvType, slots, tuning }, files, progress, flag),
       )) as ModelInfo;
       await this.#keepTuning();
       return { model: this.#model, info };
@@ -193,10 +195,36 @@ export class Session {
     return this.engine.logits(Uint32Array.from(body.ids), body.options.all ?? false);
   }
 
-  unload(body: Calls["unload"]["body"]): null {
+  async unload(body: Calls["unload"]["body"]): Promise<null> {
     this.#require(body.model);
     this.#model += 1;
-    this.engine.unload();
+    await this.engine.unload();
+    return null;
+  }
+
+  /** Has the module's router answer a request; an abort ends the work behind it. */
+  async fetch(
+    body: Calls["fetch"]["body"],
+    signal: AbortSignal,
+    to: { head(head: ResponseHead): void; chunk(chunk: Uint8Array<ArrayBuffer>): void },
+  ): Promise<null> {
+    const payload = body.payload ? pieces(body.payload) : undefined;
+    await this.#withFlag(signal, async (flag) => {
+      const response = (await this.engine.fetch(body.head, payload, flag)) as ApiResponse;
+      try {
+        const headers = response.headers as ResponseHead["headers"];
+        to.head({ status: response.status, headers });
+        for (;;) {
+          const chunk = (await response.next()) as Uint8Array<ArrayBuffer> | undefined;
+          if (!chunk) break;
+          to.chunk(chunk);
+        }
+      } finally {
+        response.free();
+      }
+    });
+    if (signal.aborted) throw aborted();
+    await this.#keepTuning();
     return null;
   }
 

@@ -1,6 +1,10 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
 import type { BenchEvent, SourceBody } from "../internal/protocol.js";
+import { request } from "../internal/http.js";
+import { Chat } from "./chat.js";
+import { Completions } from "./completions.js";
+import { Embeddings } from "./embeddings.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
 import type {
@@ -20,6 +24,13 @@ import type {
  */
 export class Engine {
   readonly #client: Client;
+
+  /** Answers in OpenAI's form: `engine.chat.completions.create({ model, messages })`. */
+  readonly chat = new Chat((path, init) => this.fetch(path, init));
+  /** Continues a text as it is, in OpenAI's form. */
+  readonly completions = new Completions((path, init) => this.fetch(path, init));
+  /** Vectors of texts, in OpenAI's form. */
+  readonly embeddings = new Embeddings((path, init) => this.fetch(path, init));
 
   private constructor(client: Client) {
     this.#client = client;
@@ -49,10 +60,10 @@ export class Engine {
    * there to the device, so it is never whole in memory. A transfer that fails leaves nothing.
    */
   async load(source: Source, options: LoadOptions = {}): Promise<Model> {
-    const { onProgress, signal, contextLength, kvType } = options;
+    const { onProgress, signal, contextLength, kvType, slots } = options;
     const loaded = await this.#client.call(
       "load",
-      { source: sourceBody(source), settings: { contextLength, kvType } },
+      { source: sourceBody(source), settings: { contextLength, kvType, slots } },
       { onProgress, signal },
     );
     return new Model(this.#client, loaded);
@@ -68,6 +79,15 @@ export class Engine {
     const onBench = (event: BenchEvent) =>
       "row" in event ? onRow?.(event.row) : onProgress?.(event.progress);
     return this.#client.call("bench", { settings }, { onBench, signal });
+  }
+
+  /**
+   * Asks the engine as one asks a server: `/api/*` as Ollama answers, `/v1/*` as OpenAI does.
+   * Nothing leaves the page. The body of the answer is a stream; aborting `init.signal` or
+   * cancelling the stream ends the work behind it.
+   */
+  fetch(path: string | URL, init: RequestInit = {}): Promise<Response> {
+    return request(this.#client, path, init);
   }
 
   info(): Promise<EngineInfo> {

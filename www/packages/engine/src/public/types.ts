@@ -47,6 +47,11 @@ export interface LoadOptions {
   /** Tokens of context; default: what the model was made for, at most 4096. */
   readonly contextLength?: number;
   readonly kvType?: KvType;
+  /**
+   * Conversations that are answered at the same time, each with a context of its own. Default: 2,
+   * or 1 where the memory of a second context would be more than 256 MiB.
+   */
+  readonly slots?: number;
 }
 
 export interface Message {

@@ -1,17 +1,19 @@
-//! Between the router's thread and an engine's: commands one way, events the other.
+//! Between the router and an engine: commands one way, events the other. The two may live on one
+//! thread, as in a page's worker, or on two.
 //!
-//! The engine's thread blocks for commands and never for readers. Every question has a mailbox of
+//! The engine waits for commands and never for readers. Every question has a mailbox of
 //! its own; where nobody empties it, the engine is told to hold that answer and goes on with the
 //! others, until there is room again. So a client that does not read costs a few hundred events
 //! and delays nobody. Dropping the reader's end cancels.
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use engine::actor::{Command, Event, Port};
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::{FutureExt, StreamExt};
 
 /// Events in a mailbox at which its answer is held. One has up to 64 tokens, and more may come of
 /// the round that is being computed.
@@ -47,7 +49,7 @@ impl Post {
 
 /// Both ends of a new line to an engine.
 pub fn line() -> (Line, EnginePort) {
-    let (commands, inbox) = mpsc::channel();
+    let (commands, inbox) = unbounded();
     let post = Post::default();
     let port = EnginePort { inbox, own: VecDeque::new(), post: post.clone() };
     (Line { commands, post, next_id: Cell::new(0) }, port)
@@ -55,7 +57,7 @@ pub fn line() -> (Line, EnginePort) {
 
 /// The router's end. When it goes, the engine unloads.
 pub struct Line {
-    commands: Sender<Command>,
+    commands: UnboundedSender<Command>,
     post: Post,
     next_id: Cell<u64>,
 }
@@ -67,13 +69,13 @@ impl Line {
         self.next_id.set(id + 1);
         self.post.lock().open.insert(id, Mailbox::default());
         // An engine that is gone closed its mailboxes, which the reader will see.
-        let _ = self.commands.send(command(id));
+        let _ = self.commands.unbounded_send(command(id));
         Asked { id, post: self.post.clone(), commands: self.commands.clone(), is_over: false }
     }
 
     /// Has the engine end.
     pub fn unload(&self) {
-        let _ = self.commands.send(Command::Unload);
+        let _ = self.commands.unbounded_send(Command::Unload);
     }
 }
 
@@ -81,7 +83,7 @@ impl Line {
 pub struct Asked {
     id: u64,
     post: Post,
-    commands: Sender<Command>,
+    commands: UnboundedSender<Command>,
     is_over: bool,
 }
 
@@ -103,10 +105,15 @@ impl Asked {
         }
         if mailbox.is_held && mailbox.events.len() <= GO_AT {
             mailbox.is_held = false;
-            let _ = self.commands.send(Command::Hold { id: self.id, on: false });
+            let _ = self.commands.unbounded_send(Command::Hold { id: self.id, on: false });
         }
         self.is_over = event.as_ref().is_none_or(is_last);
         Poll::Ready(event)
+    }
+
+    /// Ends it; what was held back and the end still come.
+    pub fn cancel(&self) {
+        let _ = self.commands.unbounded_send(Command::Cancel { id: self.id });
     }
 
     /// As [`Asked::poll_next`].
@@ -119,14 +126,14 @@ impl Drop for Asked {
     fn drop(&mut self) {
         self.post.lock().open.remove(&self.id);
         if !self.is_over {
-            let _ = self.commands.send(Command::Cancel { id: self.id });
+            let _ = self.commands.unbounded_send(Command::Cancel { id: self.id });
         }
     }
 }
 
 /// The engine's end.
 pub struct EnginePort {
-    inbox: Receiver<Command>,
+    inbox: UnboundedReceiver<Command>,
     /// What mailboxes have to say to the engine.
     own: VecDeque<Command>,
     post: Post,
@@ -136,12 +143,12 @@ impl Port for EnginePort {
     async fn next(&mut self) -> Option<Command> {
         match self.own.pop_front() {
             Some(command) => Some(command),
-            None => self.inbox.recv().ok(),
+            None => self.inbox.next().await,
         }
     }
 
     fn try_next(&mut self) -> Option<Command> {
-        self.own.pop_front().or_else(|| self.inbox.try_recv().ok())
+        self.own.pop_front().or_else(|| self.inbox.next().now_or_never().flatten())
     }
 
     fn emit(&mut self, event: Event) {
@@ -185,6 +192,7 @@ fn id_of(event: &Event) -> Option<u64> {
         | Event::Embedded { id, .. }
         | Event::Logits { id, .. }
         | Event::Scored { id, .. }
+        | Event::Lent { id }
         | Event::Failed { id, .. } => Some(*id),
         Event::Unloaded => None,
     }

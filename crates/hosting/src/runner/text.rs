@@ -2,7 +2,7 @@
 //!
 //! It stands on the router's side and needs no engine, so a prompt is made while others are
 //! answered. What it does may take a while (a long text, a template made to be slow), so the
-//! runner has it done on a thread for such things.
+//! runner has it done [aside](super::Aside).
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -49,8 +49,18 @@ impl Prepared {
     }
 }
 
+/// What the text side asks of its host: the date, for templates that print it, and chance.
+#[derive(Clone, Copy, Debug)]
+pub struct TextHost {
+    /// Where the person is.
+    pub now_local: fn() -> chat::Moment,
+    /// Another number each time.
+    pub entropy: fn() -> u64,
+}
+
 /// See the module's header.
 pub struct TextSide {
+    host: TextHost,
     tokenizer: Arc<Tokenizer>,
     guard: Guard,
     special: SpecialTokens,
@@ -64,13 +74,14 @@ impl TextSide {
     ///
     /// # Errors
     /// As [`ChatTemplate::from_gguf`].
-    pub fn new(opened: &Opened) -> Result<TextSide, chat::Error> {
+    pub fn new(opened: &Opened, host: TextHost) -> Result<TextSide, chat::Error> {
         let tokenizer = Arc::clone(&opened.tokenizer);
         let text =
             |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or("").to_owned();
         let special = SpecialTokens { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()) };
         let own = ChatTemplate::from_gguf(&opened.gguf.metadata, &special)?;
         Ok(TextSide {
+            host,
             guard: engine::guard_of(&tokenizer),
             tokenizer,
             special,
@@ -111,7 +122,7 @@ impl TextSide {
             add_generation_prompt: true,
             tools: tools_value(&request.tools).map(|tools| self.guard.value(&tools)),
             think: request.think.as_ref().map(chat_think),
-            now: Some(crate::load::now_local()),
+            now: Some((self.host.now_local)()),
             ..RenderOptions::default()
         };
         let messages = self.guard.messages(&request.messages);
@@ -156,7 +167,8 @@ impl TextSide {
     /// A parser of one answer. Of a template that cannot be used nothing is known; then all text
     /// is content.
     pub fn parser(&self, request: &ParserRequest) -> AnswerParser {
-        let parser = AnswerParser::new(|| crate::load::entropy() as u32);
+        let entropy = self.host.entropy;
+        let parser = AnswerParser::new(move || entropy() as u32);
         let Ok(prepared) = self.template(request.template.as_deref()) else { return parser };
         let parser = match &prepared.thinking {
             Some(tags) => parser.with_thinking(tags, &request.prompt),

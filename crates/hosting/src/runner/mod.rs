@@ -1,6 +1,14 @@
 //! A loaded model, as the router sees it: the text side here, the rest over the line to its engine.
+//!
+//! What passes between the two stands in `post`, everything with text in `text`, and what answers
+//! can be held to in `calls`. Where the engine runs and how it got its model is the host's affair.
+
+mod calls;
+mod post;
+mod text;
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +22,76 @@ use engine::{Prompt, Request, TokenLogprobs};
 use futures_channel::oneshot;
 use futures_util::{StreamExt, stream};
 
-use super::calls::{FormCheck, call_grammar, grammar_of};
-use super::post::{Asked, Line};
-use super::text::TextSide;
-use super::thread::Loaded;
+pub use calls::FormCheck;
+use calls::{call_grammar, grammar_of};
+pub use post::{Asked, EnginePort, GO_AT, HOLD_AT, Line, line};
+pub use text::{Prepared, TextHost, TextSide};
 
-/// A loaded model.
-pub struct NativeRunner {
-    line: Line,
+/// Where work is done that may take a while, so that nobody waits behind it.
+pub trait Aside: 'static {
+    /// Does it; the reason if it could not be done at all.
+    #[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
+    async fn run<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String>;
+}
+
+/// A model whose engine serves.
+pub struct Loaded {
+    /// To ask it.
+    pub line: Line,
+    /// Its tokenizer and templates.
+    pub text: Arc<TextSide>,
+    /// What it is.
+    pub info: RunnerInfo,
+    /// Fires when its engine is over and its memory is free.
+    pub ended: oneshot::Receiver<()>,
+}
+
+/// A loaded model. Clones are the same one.
+pub struct EngineRunner<A: Aside> {
+    line: Rc<Line>,
     text: Arc<TextSide>,
     info: RunnerInfo,
     forms: Rc<FormCheck>,
-    ended: Cell<Option<oneshot::Receiver<()>>>,
+    ended: Rc<Cell<Option<oneshot::Receiver<()>>>>,
+    aside: PhantomData<A>,
 }
 
-impl NativeRunner {
+impl<A: Aside> Clone for EngineRunner<A> {
+    fn clone(&self) -> Self {
+        EngineRunner {
+            line: Rc::clone(&self.line),
+            text: Arc::clone(&self.text),
+            info: self.info.clone(),
+            forms: Rc::clone(&self.forms),
+            ended: Rc::clone(&self.ended),
+            aside: PhantomData,
+        }
+    }
+}
+
+impl<A: Aside> EngineRunner<A> {
     /// Of what an engine loaded.
-    pub fn new(loaded: Loaded, forms: Rc<FormCheck>) -> NativeRunner {
+    pub fn new(loaded: Loaded, forms: Rc<FormCheck>) -> EngineRunner<A> {
         let Loaded { line, text, info, ended } = loaded;
-        NativeRunner { line, text, info, forms, ended: Cell::new(Some(ended)) }
+        let (line, ended) = (Rc::new(line), Rc::new(Cell::new(Some(ended))));
+        EngineRunner { line, text, info, forms, ended, aside: PhantomData }
+    }
+
+    /// To ask its engine for what the router does not.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Its tokenizer and templates.
+    pub fn text(&self) -> &TextSide {
+        &self.text
+    }
+
+    /// Whether the two are the same loaded model.
+    pub fn is_same(&self, other: &EngineRunner<A>) -> bool {
+        Rc::ptr_eq(&self.line, &other.line)
     }
 
     /// Ends the engine; returns when its memory is free.
@@ -50,7 +109,7 @@ impl NativeRunner {
         work: impl FnOnce(&TextSide) -> Result<T, RunError> + Send + 'static,
     ) -> Result<T, RunError> {
         let text = Arc::clone(&self.text);
-        let done = tokio::task::spawn_blocking(move || work(&text)).await;
+        let done = A::run(move || work(&text)).await;
         done.unwrap_or_else(|error| {
             Err(RunError::Failed(format!("the prompt could not be made ({error}); ask again")))
         })
@@ -79,7 +138,7 @@ impl NativeRunner {
     }
 }
 
-impl Runner for NativeRunner {
+impl<A: Aside> Runner for EngineRunner<A> {
     fn info(&self) -> RunnerInfo {
         self.info.clone()
     }

@@ -2,9 +2,8 @@
 
 use chat::KEY_TEMPLATE;
 use gguf::{ByteSource, Gguf, Metadata, Value};
-use store::{Error, Layer, ModelConfig};
+use store::{BlobIo, Clock, Error, Layer, ModelConfig, Store};
 
-use super::NativeStore;
 
 /// The facts of a header that listings and prompts need.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +43,7 @@ impl Facts {
 /// # Errors
 /// [`Error::BlobMissing`], [`Error::Gguf`].
 pub async fn open(
-    store: &NativeStore,
+    store: &Store<impl BlobIo, impl Clock>,
     what: &str,
     layers: impl Iterator<Item = &Layer>,
 ) -> Result<Gguf, Error> {
@@ -57,7 +56,7 @@ pub async fn open(
 /// # Errors
 /// As [`open`].
 pub async fn outline(
-    store: &NativeStore,
+    store: &Store<impl BlobIo, impl Clock>,
     what: &str,
     layers: impl Iterator<Item = &Layer>,
 ) -> Result<Gguf, Error> {
@@ -65,7 +64,7 @@ pub async fn outline(
 }
 
 async fn open_by(
-    store: &NativeStore,
+    store: &Store<impl BlobIo, impl Clock>,
     what: &str,
     layers: impl Iterator<Item = &Layer>,
     open: impl FnOnce(Vec<Box<dyn ByteSource>>) -> Result<Gguf, gguf::Error>,

@@ -7,12 +7,11 @@ use api::host::LibraryError;
 use api::types::ollama::{CreateRequest, TransferRequest};
 use chat::{SpecialTokens, Template};
 use serde_json::{Map, Value};
-use store::{Digest, Layer, Manifest, ModelConfig, Name, media};
+use store::{BlobIo, Clock, Digest, Fetch, Layer, Manifest, ModelConfig, Name, media};
 
 use super::errors::{invalid, library_error, parse_name};
 use super::report::Reporter;
-use super::transfer::access;
-use super::{NativeLibrary, parse_digest};
+use super::{StoreLibrary, parse_digest};
 
 mod files;
 
@@ -22,7 +21,7 @@ struct Base {
     layers: Vec<Layer>,
 }
 
-impl NativeLibrary {
+impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     /// Makes a model, reporting in Ollama's words.
     pub(super) async fn create_model(
         &self,
@@ -84,7 +83,7 @@ impl NativeLibrary {
                 };
                 let mut request = TransferRequest::default();
                 request.model.model = from.to_owned();
-                let pulled = self.client.pull(&source, access(&request), report).await;
+                let pulled = self.client.pull(&source, (self.access)(&request), report).await;
                 let pulled = pulled.map_err(library_error)?;
                 self.store().get(&pulled).await
             }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use api::host::LibraryError;
 use gguf::{ByteSource, Gguf, MAGIC, SplitName};
-use store::{Layer, ModelConfig, media};
+use store::{BlobIo, Clock, Fetch, Layer, ModelConfig, media};
 
 use super::super::errors::{invalid, library_error};
 use super::super::report::Reporter;
-use super::{Base, NativeLibrary, parse_digest};
+use super::{Base, StoreLibrary, parse_digest};
 
 /// One uploaded file.
 struct File {
@@ -28,7 +28,7 @@ enum FileRole {
     Adapter,
 }
 
-impl NativeLibrary {
+impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     /// A model of uploaded GGUF files: one, or all parts of a split one, and perhaps a projector.
     pub(super) async fn base_of_files(
         &self,

@@ -1,5 +1,6 @@
 //! From a manifest to the model that the router knows.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use api::host::{Capability, LibraryError, Model};
@@ -7,13 +8,13 @@ use api::types::Timestamp;
 use api::types::ollama::{Details, Message};
 use chat::{SpecialTokens, Template};
 use serde_json::{Map, Value};
-use store::{Digest, Error, Manifest, ModelConfig, media};
+use store::{BlobIo, Clock, Digest, Error, Fetch, Manifest, ModelConfig, media};
 
-use super::NativeLibrary;
+use super::StoreLibrary;
 use super::errors::library_error;
 use super::header::{self, Facts};
 
-impl NativeLibrary {
+impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     /// A stored model as the router knows it. One whose weights cannot be read is described as far
     /// as its manifest goes, so that it can be seen and deleted; loading it says what is wrong.
     pub(super) async fn describe(&self, stored: &store::Model) -> Result<Model, LibraryError> {
@@ -51,7 +52,7 @@ impl NativeLibrary {
         let layers = manifest.layers_of(media::MODEL);
         let facts = Facts::of(&header::outline(self.store(), name, layers).await?);
         // A header takes milliseconds; between two of a list others get their turn.
-        tokio::task::yield_now().await;
+        yield_now().await;
         self.facts.borrow_mut().put(weights, facts.clone());
         Ok(facts)
     }
@@ -145,6 +146,19 @@ impl NativeLibrary {
     }
 }
 
+/// Lets others go on, once.
+async fn yield_now() {
+    let mut is_second = false;
+    std::future::poll_fn(move |context| {
+        if std::mem::replace(&mut is_second, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 fn damage(name: &str, what: &str, reason: &str) -> LibraryError {
     let reason = format!("its {what} cannot be read ({reason}); pull or create it again");
     library_error(Error::Manifest { name: name.to_owned(), reason })
@@ -168,9 +182,22 @@ fn details(manifest: &Manifest, config: ModelConfig, facts: Option<&Facts>) -> D
     }
 }
 
+/// What a file without a manifest says.
+pub(super) fn own_details(facts: &Facts) -> Details {
+    let own = facts.config.clone();
+    Details {
+        format: own.model_format,
+        families: own.model_families,
+        family: own.model_family,
+        parameter_size: own.model_type,
+        quantization_level: own.file_type,
+        ..Details::default()
+    }
+}
+
 /// What the model can be used for, by its header and the template that is used. Images are not
 /// seen by this program, whatever the file could do, so `vision` is never said.
-fn capabilities(template: Option<&str>, facts: Option<&Facts>) -> Vec<Capability> {
+pub(super) fn capabilities(template: Option<&str>, facts: Option<&Facts>) -> Vec<Capability> {
     if facts.is_some_and(|facts| facts.is_embedder) {
         return vec![Capability::Embedding];
     }

@@ -1,67 +1,17 @@
-//! `pull` and `push`: which address is meant, and who asks.
+//! As whom this machine asks a registry.
 
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use api::host::LibraryError;
 use api::types::ollama::TransferRequest;
-use store::{Credentials, Error, Name, RegistryAccess, Wish, file_address};
+use hosting::library::{file_address, is_at_hugging_face};
+use store::{Credentials, Name, RegistryAccess};
 
-use super::errors::{invalid, library_error, parse_name};
 use super::key::MachineKey;
-use super::report::Reporter;
-use super::{NativeLibrary, place};
-
-impl NativeLibrary {
-    /// Fetches a model by its name, or a GGUF file by its address.
-    pub(super) async fn pull_model(
-        &self,
-        request: &TransferRequest,
-        say: &Reporter,
-    ) -> Result<(), LibraryError> {
-        let model = request.model.name();
-        check_scheme(request)?;
-        let report = |line| say.store(line);
-        match file_address(model) {
-            Some(url) => {
-                let pulled = self.client.pull_url(&url, &Wish::default(), access(request), report).await;
-                pulled.map(drop).map_err(|error| match error {
-                    // No rule for names was broken, but one for addresses; it is said which.
-                    Error::Name { .. } => invalid(error.to_string()),
-                    error => library_error(error),
-                })
-            }
-            None => {
-                let name = parse_name(model)?;
-                let pulled = self.client.pull(&name, access(request), report).await;
-                pulled.map(drop).map_err(library_error)
-            }
-        }
-    }
-
-    /// Sends a model to the registry its name says.
-    pub(super) async fn push_model(
-        &self,
-        request: &TransferRequest,
-        say: &Reporter,
-    ) -> Result<(), LibraryError> {
-        check_scheme(request)?;
-        let name = parse_name(request.model.name())?;
-        let pushed = self.client.push(&name, access(request), |line| say.store(line)).await;
-        pushed.map_err(library_error)
-    }
-}
-
-/// Without encryption only where it was allowed. The first words are Ollama's.
-fn check_scheme(request: &TransferRequest) -> Result<(), LibraryError> {
-    if request.model.name().starts_with("http://") && !request.insecure {
-        return Err(invalid("insecure protocol http: use https, or allow it with --insecure"));
-    }
-    Ok(())
-}
+use super::place;
 
 /// How the request wants the registry to be reached.
-pub(super) fn access(request: &TransferRequest) -> RegistryAccess {
+pub fn access(request: &TransferRequest) -> RegistryAccess {
     let credentials = credentials(request, std::env::var(HF_TOKEN).ok(), place::key_file());
     RegistryAccess { insecure: request.insecure, allow_private: false, credentials }
 }
@@ -92,11 +42,6 @@ fn credentials(
         (_, Some(key)) if is_ollama => Credentials::Key(Rc::new(MachineKey::new(key))),
         _ => Credentials::None,
     }
-}
-
-fn is_at_hugging_face(url: &str) -> bool {
-    let hosts = ["https://huggingface.co/", "https://hf.co/"];
-    hosts.iter().any(|host| url.starts_with(host))
 }
 
 #[cfg(test)]
