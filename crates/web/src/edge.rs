@@ -31,6 +31,7 @@ use crate::in_use::InUse;
 use crate::load::{LoadWish, open_files};
 use crate::settings::{self, GenerateSettings, LoadSettings};
 use crate::source::{FileSource, SyncFile};
+use crate::store::{PageClient, WasmStore};
 
 /// The device, and at most one model.
 #[wasm_bindgen]
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) has_new_tuning: Cell<bool>,
     /// Answers requests.
     pub(crate) page: OnceCell<Page>,
+    /// The models kept in this browser.
+    pub(crate) store: OnceCell<PageClient>,
 }
 
 #[wasm_bindgen]
@@ -84,6 +87,7 @@ impl WasmEngine {
             forms: Rc::default(),
             has_new_tuning: Cell::default(),
             page: OnceCell::new(),
+            store: OnceCell::new(),
         })))
     }
 
@@ -96,6 +100,13 @@ impl WasmEngine {
         let (device, adapter) = (inner.device.kind(), inner.device.name(&inner.adapter));
         let kernels = kernels.unwrap_or_default();
         Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels, tuned })?)
+    }
+
+    /// The store the router answers from; given before the first request.
+    #[wasm_bindgen(js_name = useStore)]
+    pub fn use_store(&self, store: &WasmStore) {
+        // A second one would be another store than the router has.
+        let _ = self.0.store.set(store.0.clone());
     }
 
     /// Reads the header of `files` and says what is wrong with it, without touching the model.
@@ -206,7 +217,7 @@ impl Inner {
     }
 }
 
-fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
+pub(crate) fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
     future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 

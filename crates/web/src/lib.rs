@@ -25,6 +25,7 @@ mod load;
 mod settings;
 mod shaders;
 mod source;
+mod store;
 mod threads;
 mod tuning;
 
@@ -32,4 +33,5 @@ pub use api::ApiResponse;
 pub use cancel::CancelFlag;
 pub use edge::WasmEngine;
 pub use shaders::{check_kernels, shader_texts};
+pub use store::{StoredFile, WasmStore};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

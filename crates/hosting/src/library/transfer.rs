@@ -2,7 +2,7 @@
 
 use api::host::LibraryError;
 use api::types::ollama::TransferRequest;
-use store::{BlobIo, Clock, Error, Fetch, Name};
+use store::{BlobIo, Clock, Error, Fetch, Name, Wish};
 
 use super::StoreLibrary;
 use super::errors::{invalid, library_error, parse_name};
@@ -20,7 +20,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         let report = |line| say.store(line);
         match file_address(model) {
             Some(url) => {
-                let pulled = self.client.pull_url(&url, None, (self.access)(request), report).await;
+                let any = Wish::default();
+                let pulled = self.client.pull_url(&url, &any, (self.access)(request), report).await;
                 pulled.map(drop).map_err(|error| match error {
                     // No rule for names was broken, but one for addresses; it is said which.
                     Error::Name { .. } => invalid(error.to_string()),

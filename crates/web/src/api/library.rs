@@ -8,7 +8,7 @@ use hosting::library::FileModel;
 use gguf::ByteSource;
 
 use super::Shown;
-use super::stored::{Stored, stored};
+use super::stored::Stored;
 
 /// See the module's header.
 pub struct PageLibrary {
@@ -17,8 +17,8 @@ pub struct PageLibrary {
 }
 
 impl PageLibrary {
-    pub fn new(shown: Shown) -> PageLibrary {
-        PageLibrary { stored: stored(), shown }
+    pub fn new(shown: Shown, stored: Stored) -> PageLibrary {
+        PageLibrary { stored, shown }
     }
 
     /// The files of a model, to be read from the start.

@@ -48,7 +48,7 @@ pub struct Page {
 impl Page {
     fn new(inner: &Rc<Inner>) -> Page {
         let shown = Shown::default();
-        let library = Rc::new(PageLibrary::new(Rc::clone(&shown)));
+        let library = Rc::new(PageLibrary::new(Rc::clone(&shown), stored::stored(inner)));
         let backend = Rc::new(PageBackend::new(Rc::clone(inner), Rc::clone(&library)));
         let env = Rc::new(PageEnv);
         let version = env!("CARGO_PKG_VERSION");

@@ -1,28 +1,16 @@
-//! The store of the page.
+//! The page's store as the router's library: the one that `engine.models` has.
 
 use hosting::library::StoreLibrary;
-use store::{Client, Clock, Credentials, Fetch, FetchError, MemoryIo, RegistryAccess, Request, Response, BytesBody, Store};
-use ::api::host::Env;
 
-use super::env::PageEnv;
+use crate::edge::Inner;
+use crate::store::{PageClient, PageClock, PageFetch, PageIo, access_of};
 
-#[derive(Clone)]
-pub struct PageClock;
-impl Clock for PageClock {
-    fn now_ms(&self) -> u64 { PageEnv.monotonic().as_millis() as u64 }
-    fn unix_ms(&self) -> u64 { PageEnv.now().0.as_millis() as u64 }
-    async fn sleep_ms(&self, ms: u64) { super::env::sleep_ms(ms as f64).await }
-}
-pub struct NoFetch;
-impl Fetch for NoFetch {
-    type Body = BytesBody;
-    async fn fetch(&self, _: Request) -> Result<Response<BytesBody>, FetchError> {
-        Err(FetchError::Refused("not yet".into()))
-    }
-}
-pub type Stored = StoreLibrary<MemoryIo, NoFetch, PageClock>;
-pub fn stored() -> Stored {
-    StoreLibrary::new(Client::new(Store::new(MemoryIo::default(), PageClock), NoFetch), |request| {
-        RegistryAccess { insecure: request.insecure, allow_private: false, credentials: Credentials::None }
-    })
+/// The router's view of the store.
+pub type Stored = StoreLibrary<PageIo, PageFetch, PageClock>;
+
+/// The store the script gave, or one in memory.
+pub fn stored(inner: &Inner) -> Stored {
+    let in_memory = || PageClient::in_memory(inner.next_task.clone());
+    let client = inner.store.get_or_init(in_memory).client.clone();
+    StoreLibrary::new(client, |request| access_of(request.model.name()))
 }
