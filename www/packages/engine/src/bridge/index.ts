@@ -1,7 +1,7 @@
 import { EngineError } from "../public/errors.js";
 import type { Answer, Asked, Who } from "./messages.js";
 
-/** What answers: an {@link Engine}, or anything that fetches like one. */
+/** What answers: an `Engine`, or anything that fetches like one. */
 export interface Answering {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }

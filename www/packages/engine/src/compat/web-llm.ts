@@ -26,7 +26,8 @@ import type {
 import type { Stream } from "../public/stream.js";
 import type { Progress, Source } from "../public/types.js";
 
-type WithoutModel<T> = Omit<T, "model"> & { model?: string };
+/** The model is the one that was loaded. */
+export type WithoutModel<T> = Omit<T, "model"> & { model?: string };
 
 export interface InitProgressReport {
   /** From 0 to 1. */
