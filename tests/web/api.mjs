@@ -1,5 +1,5 @@
 // The router in the page: OpenAI's calls of the package, `engine.fetch`, and several answers at
-// once over one loaded model. The scripted model says what its prompt asks for (`tests/src/script.rs`).
+// once over one loaded model. What the scripted model says is written in `tests/src/script.rs`.
 import path from "node:path";
 
 import * as said from "../clients/js/lib/script.mjs";
@@ -94,22 +94,23 @@ cases["chat: response_format of JSON and of a schema"] = async () => {
     );
     said.checkAnswer(got);
   }
-  const refused = await noise(
-    async (messages) => {
-      const json_schema = { name: "x", schema: { type: "nonsense" } };
-      const response_format = { type: "json_schema", json_schema };
-      const about = { model: "llama-tied", messages, response_format };
-      return failure(engine.chat.completions.create(about));
-    },
-    messages,
-  );
+  const refused = await noise(async (messages) => {
+    const json_schema = { name: "x", schema: { type: "nonsense" } };
+    const response_format = { type: "json_schema", json_schema };
+    const about = { model: "llama-tied", messages, response_format };
+    return failure(engine.chat.completions.create(about));
+  }, messages);
   assert.equal(refused.code, "api.400", refused.message);
 };
 
 cases["chat: log-probabilities"] = async () => {
   const content = await noise(async (messages) => {
     const about = { model: "llama-tied", messages, max_tokens: 3, temperature: 0 };
-    const whole = await engine.chat.completions.create({ ...about, logprobs: true, top_logprobs: 4 });
+    const whole = await engine.chat.completions.create({
+      ...about,
+      logprobs: true,
+      top_logprobs: 4,
+    });
     return whole.choices[0].logprobs.content;
   }, messages);
   assert.equal(content.length, 3);
@@ -140,18 +141,21 @@ cases["completions and embeddings"] = async () => {
 };
 
 cases["errors are statuses, and sentences"] = async () => {
-  const got = await scripted(async (messages) => ({
-    missing: await failure(engine.chat.completions.create({ model: "none", messages })),
-    wrong: await failure(engine.chat.completions.create({ model: "scripted", messages: 1 })),
-    path: (await engine.fetch("/v1/nothing")).status,
-    method: (await engine.fetch("/api/chat")).status,
-    early: await failure(
-      engine.chat.completions.create(
-        { model: "scripted", messages },
-        { signal: AbortSignal.abort() },
+  const got = await scripted(
+    async (messages) => ({
+      missing: await failure(engine.chat.completions.create({ model: "none", messages })),
+      wrong: await failure(engine.chat.completions.create({ model: "scripted", messages: 1 })),
+      path: (await engine.fetch("/v1/nothing")).status,
+      method: (await engine.fetch("/api/chat")).status,
+      early: await failure(
+        engine.chat.completions.create(
+          { model: "scripted", messages },
+          { signal: AbortSignal.abort() },
+        ),
       ),
-    ),
-  }), messages);
+    }),
+    messages,
+  );
   assert.equal(got.missing.code, "api.404");
   assert.match(got.missing.message, /none/);
   assert.equal(got.wrong.code, "api.400");
@@ -179,12 +183,18 @@ cases["fetch: Ollama's API with what is loaded"] = async () => {
       tags: await json("/api/tags"),
       shown: await json("/api/show", { model: "scripted" }),
       type: response.headers.get("content-type"),
-      lines: (await response.text()).trim().split("\n").map((line) => JSON.parse(line)),
+      lines: (await response.text())
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
       ps: await json("/api/ps"),
     };
   }, messages);
   assert.match(got.version.version, /^\d+\.\d+\.\d+$/);
-  assert.deepEqual(got.tags.models.map(({ name }) => name), [said.FILE]);
+  assert.deepEqual(
+    got.tags.models.map(({ name }) => name),
+    [said.FILE],
+  );
   assert.equal(got.shown.model_info["general.architecture"], "llama");
   assert.ok(got.shown.capabilities.includes("tools"), String(got.shown.capabilities));
   assert.equal(got.type, "application/x-ndjson");
@@ -281,14 +291,14 @@ cases["bench waits for an answer, and answers wait for it"] = async () => {
   const got = await noise(async () => {
     const order = [];
     const note = (name) => (value) => (order.push(name), value);
-    const before = collect(
-      model.generate({ prompt: "The", maxTokens: 20, ignoreEos: true }),
-    ).then(note("before"));
+    const before = collect(model.generate({ prompt: "The", maxTokens: 20, ignoreEos: true })).then(
+      note("before"),
+    );
     const settings = { tests: [{ prompt: 16 }], runs: 1, warmUps: 0, peaks: false };
     const bench = engine.bench(settings).then(note("bench"));
-    const after = collect(
-      model.generate({ prompt: "A", maxTokens: 2, ignoreEos: true }),
-    ).then(note("after"));
+    const after = collect(model.generate({ prompt: "A", maxTokens: 2, ignoreEos: true })).then(
+      note("after"),
+    );
     const [, rows] = await Promise.all([before, bench, after]);
     return { order, outcome: rows[0].outcome };
   });

@@ -153,12 +153,15 @@ cases["ollama: chat, stream, tools, schema, list, show, embed"] = async () => {
   const [call] = got.called.message.tool_calls;
   assert.deepEqual([[call.function.name, call.function.arguments]], said.CALLED);
   said.checkAnswer(got.schema);
-  assert.deepEqual(got.list.models.map(({ name }) => name), [said.FILE]);
+  assert.deepEqual(
+    got.list.models.map(({ name }) => name),
+    [said.FILE],
+  );
   assert.equal(got.shown.details.family, "llama");
   assert.equal(got.generated.response, said.SAID);
   const vectors = await noise(async () =>
-    (await ollama.embed({ model: "llama-tied", input: ["a", "b"] })).embeddings.map(
-      (vector) => Math.hypot(...vector),
+    (await ollama.embed({ model: "llama-tied", input: ["a", "b"] })).embeddings.map((vector) =>
+      Math.hypot(...vector),
     ),
   );
   for (const length of vectors) assert.ok(Math.abs(length - 1) < 1e-5);
@@ -179,7 +182,8 @@ cases["both clients can end an answer, and the model is free again"] = async () 
       if (error.name !== "AbortError") throw error;
     }
     counts.push(n);
-    const short = () => ollama.generate({ model: "llama-tied", prompt: "A", options: { num_predict: 2 } });
+    const short = () =>
+      ollama.generate({ model: "llama-tied", prompt: "A", options: { num_predict: 2 } });
     const after = await Promise.all([short(), short(), short()]);
     return { counts, after: after.map(({ eval_count }) => eval_count) };
   });
@@ -187,23 +191,24 @@ cases["both clients can end an answer, and the model is free again"] = async () 
   assert.deepEqual(got.after, [2, 2, 2]);
 };
 
-cases["a page without an engine is answered by the one that has it, until that is closed"] = async () => {
-  await scripted(() => null);
-  const guest = await clientPage();
-  const ask = async (messages) => {
-    try {
-      const chat = openai.chat.completions;
-      return (await chat.create({ model: "scripted", messages })).choices[0].message.content;
-    } catch ({ status }) {
-      return status;
-    }
+cases["a page without an engine is answered by the one that has it, until that is closed"] =
+  async () => {
+    await scripted(() => null);
+    const guest = await clientPage();
+    const ask = async (messages) => {
+      try {
+        const chat = openai.chat.completions;
+        return (await chat.create({ model: "scripted", messages })).choices[0].message.content;
+      } catch ({ status }) {
+        return status;
+      }
+    };
+    assert.equal(await guest.evaluate(ask, messages), said.SAID);
+    await page.close();
+    page = null;
+    assert.equal(await guest.evaluate(ask, messages), 503);
+    await guest.close();
   };
-  assert.equal(await guest.evaluate(ask, messages), said.SAID);
-  await page.close();
-  page = null;
-  assert.equal(await guest.evaluate(ask, messages), 503);
-  await guest.close();
-};
 
 cases["an answer breaks off with a sentence when its page goes, and is cancelled by its reader"] =
   async () => {

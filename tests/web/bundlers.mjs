@@ -2,7 +2,15 @@
 // Chromium from a folder of a static host; Vite's development server too; and what `npm pack` would
 // publish. A model that says a fixed thing answers, so a wrong worker or module is seen at once.
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -34,8 +42,11 @@ async function ask(url, model) {
   try {
     await page.waitForSelector("#ask:enabled", { timeout: 60_000 });
     await page.click("#ask");
-    await page.waitForFunction(() => document.querySelector("#answer").textContent.endsWith(".") ||
-      document.querySelectorAll("#answer li").length > 0);
+    await page.waitForFunction(
+      () =>
+        document.querySelector("#answer").textContent.endsWith(".") ||
+        document.querySelectorAll("#answer li").length > 0,
+    );
     return await page.textContent("#answer");
   } catch (error) {
     const text = await page.textContent("body").catch(() => "");
@@ -68,7 +79,9 @@ cases["npm pack has what is needed and nothing else"] = async () => {
     for (const name of [types, script]) assert.ok(names.includes(name), `${name} is missing`);
   }
   assert.ok(names.includes("README.md"));
-  const strange = names.filter((name) => !/^(dist\/|README\.md$|LICENSE|package\.json$)/.test(name));
+  const strange = names.filter(
+    (name) => !/^(dist\/|README\.md$|LICENSE|package\.json$)/.test(name),
+  );
   assert.deepEqual(strange, []);
   const sources = names.filter((name) => /\.ts$/.test(name) && !/\.d\.ts$/.test(name));
   assert.deepEqual(sources, []);
@@ -83,7 +96,9 @@ cases["what is not imported is not bundled"] = async () => {
     return outputFiles[0].contents.byteLength;
   };
   assert.ok((await size('import "@ingle/engine";')) < 500);
-  const error = await size('import { EngineError } from "@ingle/engine"; console.log(EngineError);');
+  const error = await size(
+    'import { EngineError } from "@ingle/engine"; console.log(EngineError);',
+  );
   const whole = await size('import { Engine } from "@ingle/engine"; console.log(Engine);');
   assert.ok(error < 2000, `${error} bytes for an error`);
   assert.ok(whole < 60_000, `${whole} bytes for the page's half`);
@@ -100,7 +115,9 @@ cases["an installed package works with Vite's development server"] = async () =>
       cpSync(path.join(engine, name), path.join(installed, name), { recursive: true });
     }
     for (const name of ["index.html", "src"]) {
-      cpSync(path.join(examples, "openai-bridge", name), path.join(root, name), { recursive: true });
+      cpSync(path.join(examples, "openai-bridge", name), path.join(root, name), {
+        recursive: true,
+      });
     }
     writeFileSync(path.join(root, "package.json"), '{ "private": true, "type": "module" }');
     const html = path.join(root, "index.html");
@@ -131,7 +148,12 @@ cases["an installed package works with Vite's development server"] = async () =>
           else response.writeHead(404).end();
         }),
     };
-    const dev = await createServer({ root, plugins: [plugin], logLevel: "error", server: { port: 0 } });
+    const dev = await createServer({
+      root,
+      plugins: [plugin],
+      logLevel: "error",
+      server: { port: 0 },
+    });
     await dev.listen();
     try {
       const { port } = dev.httpServer.address();

@@ -17,8 +17,8 @@ use crate::session::Session;
 
 mod messages;
 
-use messages::{answer_id, needs_slot};
 pub use messages::{Command, Event, Port};
+use messages::{answer_id, needs_slot};
 
 /// Requests that may wait; more is a host that does not look at the answers. Ollama's default.
 pub const MAX_QUEUED: usize = 512;

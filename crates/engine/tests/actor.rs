@@ -212,7 +212,7 @@ fn a_lent_session_keeps_its_place_in_the_line() {
 
 #[test]
 fn a_loan_that_is_cancelled_or_refused_is_answered() {
-        for last in [Command::Cancel { id: 2 }, Command::Unload] {
+    for last in [Command::Cancel { id: 2 }, Command::Unload] {
         let events = run(vec![(0, command(1, 4)), (1, Command::Lend { id: 2 }), (2, last)]);
         let ended: Vec<_> = done(&events).into_iter().filter(|(id, _)| *id == 2).collect();
         assert_eq!(ended, [(2, "cancelled")]);

@@ -8,7 +8,11 @@ import webpack from "webpack";
 const { resolve } = createRequire(import.meta.url);
 const stats = await new Promise((done, fail) =>
   webpack(
-    { mode: "production", entry: "./src/index.js", output: { path: path.resolve("dist"), clean: true } },
+    {
+      mode: "production",
+      entry: "./src/index.js",
+      output: { path: path.resolve("dist"), clean: true },
+    },
     (error, stats) => (error ? fail(error) : done(stats)),
   ),
 );

@@ -68,7 +68,8 @@ mod tests {
     fn names_with_and_without_their_ending() {
         let metadata = gguf::Metadata::new();
         let bytes = gguf::Writer::new(metadata).start(Vec::new()).and_then(|data| data.finish());
-        let Ok(file) = bytes.map_err(drop).and_then(|bytes| Gguf::open(Box::new(bytes)).map_err(drop))
+        let Ok(file) =
+            bytes.map_err(drop).and_then(|bytes| Gguf::open(Box::new(bytes)).map_err(drop))
         else {
             panic!("an empty file is a file");
         };

@@ -4,7 +4,6 @@ use chat::KEY_TEMPLATE;
 use gguf::{ByteSource, Gguf, Metadata, Value};
 use store::{BlobIo, Clock, Error, Layer, ModelConfig, Store};
 
-
 /// The facts of a header that listings and prompts need.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {

@@ -26,8 +26,8 @@ use gguf::ByteSource;
 use store::{BlobIo, Client, Clock, Digest, Error, Fetch, FetchError, RegistryAccess, Store};
 
 use self::cache::Cache;
-pub use self::file::FileModel;
 pub use self::errors::{invalid, library_error, parse_name};
+pub use self::file::FileModel;
 use self::header::Facts;
 pub use self::report::{Reporter, reports};
 pub use self::transfer::{file_address, is_at_hugging_face};

@@ -31,9 +31,8 @@ pub use text::{Prepared, TextHost, TextSide};
 pub trait Aside: 'static {
     /// Does it; the reason if it could not be done at all.
     #[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
-    async fn run<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, String>;
+    async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
+    -> Result<T, String>;
 }
 
 /// A model whose engine serves.

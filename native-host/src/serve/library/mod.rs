@@ -1,7 +1,7 @@
 //! The stored models of this machine, for the router and for commands that need no server.
 //!
-//! The work is [`hosting::library`]'s. What only this machine knows stands here: where models lie, by
-//! which sockets they come, and as whom it asks a registry.
+//! The work is [`hosting::library`]'s. What only this machine knows stands here: where models lie,
+//! by which sockets they come, and as whom it asks a registry.
 
 mod access;
 mod key;

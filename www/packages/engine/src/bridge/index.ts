@@ -9,8 +9,9 @@ export interface Answering {
 /** How the bridge's service worker is registered. */
 export interface BridgeOptions {
   /**
-   * Where the service worker is: `dist/bridge/worker.js` of this package, copied to the root of the
-   * site, or a service worker of the site's own that has it. Default: `ingle-sw.js` beside the page.
+   * Where the service worker is: `dist/bridge/worker.js` of this package, copied to the root of
+   * the site, or a service worker of the site's own that has it. Default: `ingle-sw.js` beside the
+   * page.
    */
   readonly url?: string | URL;
   /** Paths under which `v1/*` and `api/*` are answered; default: the folder of `url`. */
@@ -82,8 +83,8 @@ async function register(
   } catch (error) {
     throw new EngineError(
       "bridge.worker",
-      `The bridge's service worker could not be registered from ${url}. Copy dist/bridge/worker.js ` +
-        "of @ingle/engine there.",
+      `The bridge's service worker could not be registered from ${url}. Copy ` +
+        "dist/bridge/worker.js of @ingle/engine there.",
       String(error),
     );
   }

@@ -305,9 +305,7 @@ export class MLCEngine {
   }
 
   #started(): Promise<Engine> {
-    this.#engine ??= this.#config.engine
-      ? Promise.resolve(this.#config.engine)
-      : Engine.start();
+    this.#engine ??= this.#config.engine ? Promise.resolve(this.#config.engine) : Engine.start();
     return this.#engine;
   }
 

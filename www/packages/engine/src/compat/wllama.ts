@@ -179,20 +179,22 @@ export class Wllama {
     options: ChatCompletionParams & { readonly stream?: false },
   ): Promise<ChatCompletion>;
   createChatCompletion(options: ChatCompletionParams): Promise<unknown> {
-    return this.#create((engine, body, signal) =>
-      engine.chat.completions.create(body as never, { signal }), options);
+    return this.#create(
+      (engine, body, signal) => engine.chat.completions.create(body as never, { signal }),
+      options,
+    );
   }
 
   createCompletion(options: RawCompletionParams & Streamed<Completion>): Promise<void>;
   createCompletion(
     options: RawCompletionParams & { readonly stream: true },
   ): Promise<AsyncIterable<Completion>>;
-  createCompletion(
-    options: RawCompletionParams & { readonly stream?: false },
-  ): Promise<Completion>;
+  createCompletion(options: RawCompletionParams & { readonly stream?: false }): Promise<Completion>;
   createCompletion(options: RawCompletionParams): Promise<unknown> {
-    return this.#create((engine, body, signal) =>
-      engine.completions.create(body as never, { signal }), options);
+    return this.#create(
+      (engine, body, signal) => engine.completions.create(body as never, { signal }),
+      options,
+    );
   }
 
   async createEmbedding(options: {

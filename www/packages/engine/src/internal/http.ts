@@ -28,7 +28,9 @@ export async function request(
     query: search.replace(/^\?/, ""),
     headers: [...asked.headers],
   };
-  return new Promise((resolve, reject) => answer(client, { head, payload }, signal, resolve, reject));
+  return new Promise((resolve, reject) =>
+    answer(client, { head, payload }, signal, resolve, reject),
+  );
 }
 
 function answer(

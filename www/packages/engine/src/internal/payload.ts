@@ -1,7 +1,7 @@
 /** Uploads go into the module in pieces of this size, so that no file is whole in memory. */
 const PIECE_BYTES = 4 << 20;
 
-/** The bytes of a blob as the module pulls them: a promise of the next, and of nothing at the end. */
+/** A blob as the module pulls it: a promise of the next bytes, and of nothing at the end. */
 export function pieces(blob: Blob): () => Promise<Uint8Array | undefined> {
   let at = 0;
   return async () => {

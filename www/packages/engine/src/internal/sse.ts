@@ -1,9 +1,11 @@
 /**
- * Server-sent events of a body: the text of each `data:`. Whatever the chunks are cut like, an event
- * is given when its empty line has come.
+ * Server-sent events of a body: the text of each `data:`. Whatever the chunks are cut like, an
+ * event is given when its empty line has come.
  */
 export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
+  const reader = body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .getReader();
   let rest = "";
   try {
     for (;;) {

@@ -18,10 +18,7 @@ export class Completions {
   }
 
   /** Continues one text or several as they are, without a chat template. */
-  create(
-    body: CompletionCreateParamsNonStreaming,
-    options?: RequestOptions,
-  ): Promise<Completion>;
+  create(body: CompletionCreateParamsNonStreaming, options?: RequestOptions): Promise<Completion>;
   create(
     body: CompletionCreateParamsStreaming,
     options?: RequestOptions,

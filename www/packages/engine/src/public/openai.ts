@@ -92,11 +92,7 @@ export interface ChatCompletionCreateParamsBase extends SamplingParams {
   reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | null;
   response_format?: ResponseFormat;
   tools?: ChatCompletionTool[];
-  tool_choice?:
-    | "none"
-    | "auto"
-    | "required"
-    | { type: "function"; function: { name: string } };
+  tool_choice?: "none" | "auto" | "required" | { type: "function"; function: { name: string } };
 }
 
 /** Whole answers. */
@@ -111,8 +107,7 @@ export interface ChatCompletionCreateParamsStreaming extends ChatCompletionCreat
 
 /** Either. */
 export type ChatCompletionCreateParams =
-  | ChatCompletionCreateParamsNonStreaming
-  | ChatCompletionCreateParamsStreaming;
+  ChatCompletionCreateParamsNonStreaming | ChatCompletionCreateParamsStreaming;
 
 /** Tokens read and written. */
 export interface CompletionUsage {
@@ -209,8 +204,7 @@ export interface CompletionCreateParamsStreaming extends CompletionCreateParamsB
 
 /** Either. */
 export type CompletionCreateParams =
-  | CompletionCreateParamsNonStreaming
-  | CompletionCreateParamsStreaming;
+  CompletionCreateParamsNonStreaming | CompletionCreateParamsStreaming;
 
 /** A continued text, or a part of one. */
 export interface Completion {
