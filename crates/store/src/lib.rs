@@ -25,6 +25,7 @@ mod config;
 mod digest;
 mod error;
 mod fetch;
+pub mod fit;
 #[cfg(feature = "native")]
 mod fs;
 mod gc;

@@ -194,7 +194,7 @@ fn source_of(url: &Url, probe: &Probe) -> Source {
     Source { address: url.as_str().to_owned(), version: probe.validator.clone() }
 }
 
-fn parse(text: &str, access: &Access) -> Result<Url, Error> {
+pub(super) fn parse(text: &str, access: &Access) -> Result<Url, Error> {
     let short = || text.chars().take(PART_CHARS).collect::<String>();
     let refuse = |reason: &str| Error::Name { name: short(), reason: reason.into() };
     if text.len() > URL_CHARS {
@@ -216,7 +216,7 @@ fn parse(text: &str, access: &Access) -> Result<Url, Error> {
 }
 
 /// The addresses of a split model's files, beside the one that was given.
-fn all_parts(url: &Url) -> Vec<Url> {
+pub(super) fn all_parts(url: &Url) -> Vec<Url> {
     let file = url.path_segments().and_then(|mut parts| parts.next_back());
     let Some(names) = file.and_then(split_names) else { return vec![url.clone()] };
     let renamed = names.iter().map(|name| {

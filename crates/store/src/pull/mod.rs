@@ -6,6 +6,7 @@
 
 mod address;
 mod connection;
+mod header;
 mod job;
 mod journal;
 mod pieces;

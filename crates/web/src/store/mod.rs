@@ -12,6 +12,7 @@ mod clock;
 mod failure;
 mod fetch;
 mod files;
+mod fit;
 mod io;
 mod locks;
 mod opfs;

@@ -3,7 +3,7 @@
 use gguf::{ByteSource, Gguf};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{Model, ModelConfig, Report, Verdict, media};
+use store::{Model, ModelConfig, Report, Source, Verdict, media};
 
 use super::PageStore;
 use crate::error::EdgeError;
@@ -18,6 +18,7 @@ pub struct Stored {
     modified_at: u64,
     used_at: Option<u64>,
     details: Details,
+    sources: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +78,13 @@ impl Stored {
             size: model.manifest.size(),
             modified_at: model.modified_ms,
             used_at,
+            sources: model
+                .manifest
+                .layers()
+                .iter()
+                .filter_map(Source::of)
+                .map(|source| source.address)
+                .collect(),
             details: Details {
                 family: config.model_family,
                 parameter_size: config.model_type,

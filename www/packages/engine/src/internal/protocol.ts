@@ -19,12 +19,12 @@ import type {
   Notice,
   Piece,
   Progress,
-  StoredModel,
   TokenizeOptions,
   Tuning,
 } from "../public/types.js";
 
 import type { ModuleWishes } from "./module.js";
+import type { StoreCalls } from "./store-calls.js";
 
 export interface LoadSettings {
   readonly contextLength?: number | undefined;
@@ -52,7 +52,7 @@ export type SourceBody =
   | { readonly kind: "name"; readonly name: string };
 
 /** What each request asks with and answers with. */
-export interface Calls {
+export interface Calls extends StoreCalls {
   start: {
     body: {
       readonly device: Device;
@@ -81,8 +81,6 @@ export interface Calls {
   /** Answers with `head`, then with `chunk`s, then with the result. */
   fetch: { body: { readonly head: RequestHead; readonly payload: Blob | null }; result: null };
   info: { body: object; result: EngineInfo };
-  models: { body: object; result: StoredModel[] };
-  remove: { body: { readonly name: string }; result: null };
 }
 
 export type CallName = keyof Calls;

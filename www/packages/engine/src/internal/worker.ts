@@ -29,7 +29,7 @@ let session: Session | null = null;
 let last: Promise<void> = Promise.resolve();
 let started: Promise<void> | null = null;
 
-const IN_ORDER: ReadonlySet<CallName> = new Set(["load", "unload", "remove", "models"]);
+const IN_ORDER: ReadonlySet<CallName> = new Set(["load", "unload"]);
 
 scope.onmessage = ({ data }) => {
   if (data.type === "cancel") {
@@ -94,11 +94,10 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
       });
     case "info":
       return session.info();
-    case "models":
-      return session.models();
-    case "remove":
-      return session.remove(call);
   }
+  return session.store.answer(call, signal, (progress) =>
+    scope.postMessage({ type: "progress", id, progress }),
+  );
 }
 
 /** Held until this worker ends, in whatever way; the page waits for it. */

@@ -7,6 +7,7 @@ import { Completions } from "./completions.js";
 import { Embeddings } from "./embeddings.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
+import { Models } from "./models.js";
 import type {
   BenchOptions,
   BenchRow,
@@ -15,7 +16,6 @@ import type {
   Notice,
   Source,
   StartOptions,
-  StoredModel,
 } from "./types.js";
 
 /**
@@ -32,8 +32,12 @@ export class Engine {
   /** Vectors of texts, in OpenAI's form. */
   readonly embeddings = new Embeddings((path, init) => this.fetch(path, init));
 
+  /** The models kept in this browser: `engine.models.pull("llama3.2:1b")`. */
+  readonly models: Models;
+
   private constructor(client: Client) {
     this.#client = client;
+    this.models = new Models(client);
   }
 
   /**
@@ -56,11 +60,12 @@ export class Engine {
   }
 
   /**
-   * Loads a model, replacing the one before. The file goes to browser storage in pieces and from
-   * there to the device, so it is never whole in memory. A transfer that fails leaves nothing.
+   * Loads a model, replacing the one before: a stored one, or one that is stored first, in pieces
+   * and then from there to the device, so that it is never whole in memory.
    */
   async load(source: Source, options: LoadOptions = {}): Promise<Model> {
     const { onProgress, signal, contextLength, kvType, slots } = options;
+    if (!("name" in source) || "url" in source) this.models.askToPersist();
     const loaded = await this.#client.call(
       "load",
       { source: sourceBody(source), settings: { contextLength, kvType, slots } },
@@ -92,16 +97,6 @@ export class Engine {
 
   info(): Promise<EngineInfo> {
     return this.#client.call("info", {});
-  }
-
-  /** The model files kept in this browser. */
-  models(): Promise<StoredModel[]> {
-    return this.#client.call("models", {});
-  }
-
-  /** Deletes a stored file; the model in use keeps working only if it is another one. */
-  async remove(name: string): Promise<void> {
-    await this.#client.call("remove", { name });
   }
 
   /** Called with things a person should know that are not errors. */

@@ -34,8 +34,11 @@ export interface StartOptions {
 
 /** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
 export interface Progress {
-  /** Into browser storage, from there to the device; (on WebGPU) trying and compiling kernels. */
-  readonly phase: "transfer" | "load" | "prepare";
+  /**
+   * Into browser storage, from there to the device; (on WebGPU) trying and compiling kernels; or
+   * reading what is stored again.
+   */
+  readonly phase: "transfer" | "load" | "prepare" | "check";
   readonly name: string;
   readonly loaded: number;
   readonly total: number | null;
@@ -184,12 +187,6 @@ export interface EngineInfo {
   readonly notices: readonly Notice[];
   /** Requests the worker made since it started, newest last. */
   readonly requests: readonly { readonly host: string; readonly bytes: number }[];
-}
-
-/** A model file kept in this browser. */
-export interface StoredModel {
-  readonly name: string;
-  readonly bytes: number;
 }
 
 /** One thing to measure, in tokens: read a prompt, write an output, or one after the other. */
