@@ -191,16 +191,35 @@ cases["fetch: Ollama's API with what is loaded"] = async () => {
     };
   }, messages);
   assert.match(got.version.version, /^\d+\.\d+\.\d+$/);
-  assert.deepEqual(
-    got.tags.models.map(({ name }) => name),
-    [said.FILE],
-  );
+  const names = got.tags.models.map(({ name }) => name);
+  assert.ok(names.includes("scripted:latest"), String(names));
   assert.equal(got.shown.model_info["general.architecture"], "llama");
   assert.ok(got.shown.capabilities.includes("tools"), String(got.shown.capabilities));
   assert.equal(got.type, "application/x-ndjson");
   assert.equal(got.lines.map(({ message }) => message.content).join(""), said.SAID);
   assert.deepEqual([got.lines.at(-1).done, got.lines.at(-1).done_reason], [true, "stop"]);
   assert.equal(got.ps.models.length, 1);
+};
+
+cases["a stored model is loaded when it is asked for, and is there after a reload"] = async () => {
+  await scripted(() => null);
+  await noise(() => null);
+  const asked = await page.evaluate(async (messages) => {
+    const { choices } = await engine.chat.completions.create({ model: "scripted", messages });
+    globalThis.key = ""; // the page's own handle is of the other model
+    return [choices[0].message.content, await failure(globalThis.model.tokenize("x"))];
+  }, messages);
+  assert.deepEqual([asked[0], asked[1].code], [said.SAID, "model.unloaded"]);
+  const again = await enginePage(browser, server);
+  const got = await again.evaluate(async (messages) => {
+    const engine = await Engine.start({ device: "cpu" });
+    const { choices } = await engine.chat.completions.create({ model: "scripted", messages });
+    const ps = await (await engine.fetch("/api/ps")).json();
+    await engine.stop();
+    return [choices[0].message.content, ps.models.map(({ name }) => name)];
+  }, messages);
+  await again.close();
+  assert.deepEqual(got, [said.SAID, ["scripted:latest"]]);
 };
 
 cases["two answers are written at once, and equal those written alone"] = async () => {

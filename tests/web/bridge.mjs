@@ -126,7 +126,7 @@ cases["openai: chat, stream, tools, schema, models"] = async () => {
     assert.deepEqual(plain, said.CALLED);
   }
   said.checkAnswer(got.schema);
-  assert.deepEqual(got.models, [said.FILE]);
+  assert.deepEqual(got.models, ["scripted:latest"]);
   assert.equal(got.missing, 404);
 };
 
@@ -155,7 +155,7 @@ cases["ollama: chat, stream, tools, schema, list, show, embed"] = async () => {
   said.checkAnswer(got.schema);
   assert.deepEqual(
     got.list.models.map(({ name }) => name),
-    [said.FILE],
+    ["scripted:latest"],
   );
   assert.equal(got.shown.details.family, "llama");
   assert.equal(got.generated.response, said.SAID);
@@ -165,6 +165,31 @@ cases["ollama: chat, stream, tools, schema, list, show, embed"] = async () => {
     ),
   );
   for (const length of vectors) assert.ok(Math.abs(length - 1) < 1e-5);
+};
+
+cases["ollama: a model is pulled, listed, asked, copied and deleted"] = async () => {
+  const page = await host();
+  const got = await page.evaluate(async () => {
+    const address = `${location.origin}/models/llama-F16.gguf`;
+    const lines = await all(await ollama.pull({ model: address, insecure: true, stream: true }));
+    const names = async () => (await ollama.list()).models.map(({ name }) => name);
+    const name = (await names()).find((name) => /llama-f16/i.test(name));
+    const options = { num_predict: 3 };
+    const { eval_count } = await ollama.generate({ model: name, prompt: "The", options });
+    await ollama.copy({ source: name, destination: "second" });
+    await ollama.delete({ model: name });
+    const left = await names();
+    await ollama.delete({ model: "second" });
+    return { lines, name, eval_count, left, end: await names() };
+  });
+  assert.equal(got.lines.at(-1).status, "success");
+  assert.ok(
+    got.lines.some(({ completed, total }) => total > 0 && completed === total),
+    JSON.stringify(got.lines),
+  );
+  assert.equal(got.eval_count, 3);
+  assert.ok(got.left.includes("second:latest") && !got.left.includes(got.name), String(got.left));
+  assert.ok(!got.end.includes("second:latest"));
 };
 
 cases["both clients can end an answer, and the model is free again"] = async () => {

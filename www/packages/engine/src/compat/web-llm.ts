@@ -166,8 +166,8 @@ export class MLCEngine {
     };
     this.#defaults = defaults;
     const engine = await this.#started();
-    const source = await stored(engine, record?.model ?? id);
     const onProgress = (progress: Progress) => this.#report(progress, start);
+    const source = await stored(engine, record?.model ?? id, onProgress);
     this.#model = await engine.load(source, {
       onProgress,
       ...(contextLength ? { contextLength } : {}),
@@ -330,20 +330,16 @@ export class MLCEngine {
   }
 }
 
-/** What `load` takes for an id; references are pulled first. */
-async function stored(engine: Engine, id: string): Promise<Source> {
+/** What `load` takes for an id; references to Hugging Face are pulled first. */
+async function stored(
+  engine: Engine,
+  id: string,
+  onProgress: (progress: Progress) => void,
+): Promise<Source> {
   if (/\.gguf($|\?)/.test(id)) return { url: new URL(id, document.baseURI) };
   const reference = id.replace(/^https:\/\/(huggingface\.co|hf\.co)\//, "hf.co/");
-  if (reference.startsWith("hf.co/")) {
-    const response = await engine.fetch("/api/pull", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ model: reference, stream: false }),
-    });
-    const { error } = (await response.json()) as { error?: string };
-    if (error) throw new EngineError("model.missing", error);
-  }
-  return { name: reference };
+  if (!reference.startsWith("hf.co/")) return { name: reference };
+  return { name: (await engine.models.pull(reference, { onProgress })).name };
 }
 
 function refuse(id: string): never {

@@ -152,9 +152,12 @@ export class Wllama {
       return this.#load({ url: `https://huggingface.co/${repo}/resolve/main/${file}` }, params);
     }
     const name = `hf.co/${repo}${quant ? `:${quant}` : ""}`;
-    const engine = await this.#started(params);
+    const { progressCallback, signal } = params;
     try {
-      await pull(engine, name, params);
+      const onProgress = ({ loaded, total }: Progress) =>
+        progressCallback?.({ loaded, total: total ?? 0 });
+      const { models } = await this.#started(params);
+      await models.pull(name, { onProgress, ...given({ signal }) });
     } catch (error) {
       throw wrapped(error, "download_error");
     }
@@ -276,17 +279,6 @@ export class Wllama {
       throw wrapped(error, "inference_error");
     }
   }
-}
-
-async function pull(engine: Engine, model: string, options: DownloadOptions): Promise<void> {
-  const response = await engine.fetch("/api/pull", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model, stream: false }),
-    ...given({ signal: options.signal }),
-  });
-  const { error } = (await response.json()) as { error?: string };
-  if (error) throw new WllamaError(error, "download_error");
 }
 
 /** Without what is undefined, which is not the same as left out. */
