@@ -22,10 +22,11 @@ const EDGES: [(&str, u8, &[&str]); 17] = [
     ("quantize", 3, &["gguf", "quant"]),
     ("store", 3, &["gguf"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
-    ("web", 5, HOST),
-    ("native-host", 5, HOST),
-    ("xtask", 6, &[]),
-    ("tests", 6, TESTS),
+    ("hosting", 5, &["api", "chat", "engine", "gguf", "store", "tokenizer"]),
+    ("web", 6, HOST),
+    ("native-host", 6, HOST),
+    ("xtask", 7, &[]),
+    ("tests", 7, TESTS),
 ];
 
 const HOST: &[&str] = &[
@@ -35,6 +36,7 @@ const HOST: &[&str] = &[
     "engine",
     "gguf",
     "gpu",
+    "hosting",
     "kernels",
     "model",
     "quant",
@@ -103,7 +105,7 @@ const OWNED: [(&str, &[&str], &str); 40] = [
     ("serde", JSON, "JSON is for the edges, manifests and templates"),
 ];
 
-const JSON: &[&str] = &["api", "chat", "native-host", "store", "tests", "web", "xtask"];
+const JSON: &[&str] = &["api", "chat", "hosting", "native-host", "store", "tests", "web", "xtask"];
 
 const GPU: &str = "only gpu talks to a GPU";
 const BROWSER: &str = "only web talks to the browser";

@@ -18,7 +18,7 @@ use super::target;
 use crate::args::QuantizeArgs;
 use crate::client::{self, Progress};
 use crate::failure::Failure;
-use crate::serve::library::NativeLibrary;
+use crate::serve::library;
 use crate::{interrupt, source, term};
 
 /// Quantizes, or says what would be done.
@@ -58,9 +58,9 @@ fn open(input: &Path) -> Result<Model, Failure> {
         return Ok(Model { gguf, files: source::parts(input), stem });
     };
     let files = client::block_on(async {
-        let library = NativeLibrary::of_machine().map_err(|e| Failure::Usage(e.to_string()))?;
-        let stored = library.store().get(&name.parse()?).await?;
-        Ok(library.model_paths(&stored.manifest))
+        let models = library::of_machine().map_err(|e| Failure::Usage(e.to_string()))?;
+        let stored = models.store().get(&name.parse()?).await?;
+        Ok(library::model_paths(&models, &stored.manifest))
     })?;
     let gguf = source::open_files(&files, input)?;
     let stem = name.rsplit('/').next().unwrap_or(name).replace(':', "-");

@@ -8,7 +8,7 @@ use gguf::{ByteSource, Gguf, Writer};
 use quant::{TensorType, encode_row};
 use serde_json::{Value, json};
 
-use super::super::NativeLibrary;
+use super::files::Tested;
 use super::lab::{collect, library, metadata, request, run, succeed, upload};
 
 /// Numbers like weights, so many, in rows of 256; `spoil` may change one.
@@ -32,7 +32,7 @@ fn file(n_rows: u64, spoil: Option<(usize, f32)>) -> Vec<u8> {
 }
 
 async fn create_from(
-    library: &NativeLibrary,
+    library: &Tested,
     bytes: &[u8],
     name: &str,
     ty: &str,
