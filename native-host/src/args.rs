@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod models;
+mod quantize;
 mod run;
 pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
@@ -19,6 +20,7 @@ pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
     RmArgs, SaveArgs, StopArgs, VerifyArgs,
 };
+pub use quantize::QuantizeArgs;
 pub use run::{EmbedArgs, RunArgs, ShowArgs, ShowStoredArgs, StoredArgs};
 
 /// Exit code for wrong use, as shells and clap have it.
@@ -62,6 +64,8 @@ pub enum Command {
     Rm(RmArgs),
     /// Make a model from a Modelfile
     Create(CreateArgs),
+    /// Make a smaller file of a model
+    Quantize(QuantizeArgs),
     /// Write a stored model to one file
     Save(SaveArgs),
     /// Store a model from a file of `save`

@@ -13,6 +13,7 @@ mod lines;
 mod listing;
 mod logits;
 mod manage;
+mod quantize;
 mod repl;
 mod run;
 mod show;
@@ -44,6 +45,7 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Cp(args) => manage::cp(&args),
         Command::Rm(args) => manage::rm(&args),
         Command::Create(args) => create::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
         Command::Save(args) => archive::save(&args),
         Command::Load(args) => archive::load(&args),
         Command::Verify(args) => archive::verify(&args),

@@ -6,7 +6,9 @@
 //! | 1    | it could not be done                      |
 //! | 2    | wrong use                                 |
 //! | 3    | there is no such stored model             |
-//! | 7    | something in the store is damaged         |
+//! | 4    | it does not fit into the memory allowed   |
+//! | 7    | a file or something stored is damaged     |
+//! | 8    | there is no room to write                 |
 //! | 9    | no server answers                         |
 //! | 10   | a bench is below the asked speed          |
 //! | 130  | interrupted with Ctrl-C before it was done|
@@ -46,6 +48,15 @@ pub enum Failure {
     /// What could be measured was, and printed.
     #[error("{0}")]
     Incomplete(String),
+    /// A model could not be quantized.
+    #[error(transparent)]
+    Quantize(quantize::Error),
+    /// A disk has no room.
+    #[error(
+        "{} has no room: {} are needed, {} are free; free some, or write elsewhere",
+        .place.display(), term::bytes(*.need), term::bytes(*.have)
+    )]
+    Full { place: PathBuf, need: u64, have: u64 },
     /// A speed is below what was asked for.
     #[error("{0}")]
     Below(String),
@@ -94,7 +105,8 @@ impl Failure {
             },
             Failure::Serve(_) => "net.serve",
             Failure::Store(store::Error::NotFound { .. }) => "model.missing",
-            Failure::Store(store::Error::Full { .. }) => "store.full",
+            Failure::Store(store::Error::Full { .. }) | Failure::Full { .. } => "store.full",
+            Failure::Quantize(error) => quantize_code(error).1,
             Failure::Store(_) | Failure::Damaged(_) => "model.damaged",
             Failure::Interrupted => "load.cancelled",
         }
@@ -116,11 +128,26 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
                 Failure::Usage(_) | Failure::Store(store::Error::Name { .. }) => 2,
                 Failure::Client(error) if error.is_not_found() => 3,
                 Failure::Store(store::Error::NotFound { .. }) => 3,
+                Failure::Quantize(error) => quantize_code(&error).0,
+                Failure::Full { .. } | Failure::Store(store::Error::Full { .. }) => 8,
                 Failure::Damaged(_) => 7,
                 Failure::Client(ClientError::Unreachable { .. }) => 9,
                 Failure::Below(_) => 10,
                 _ => 1,
             })
         }
+    }
+}
+
+/// Exit code, and the name for machines.
+fn quantize_code(error: &quantize::Error) -> (u8, &'static str) {
+    use quantize::Error as E;
+    match error {
+        E::TensorTypeName { .. } | E::Override { .. } | E::NoLayer { .. } => (2, "host.usage"),
+        E::NoLayersLeft { .. } => (2, "host.usage"),
+        E::Memory { .. } => (4, "quantize.memory"),
+        E::Read { .. } | E::Row { .. } | E::NotFinite { .. } => (7, "model.damaged"),
+        E::Scale { .. } | E::Imatrix { .. } | E::NoTensors => (7, "model.damaged"),
+        _ => (1, "quantize.failed"),
     }
 }

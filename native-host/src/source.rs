@@ -83,7 +83,7 @@ pub fn open_files(paths: &[PathBuf], name: &Path) -> Result<Gguf, Failure> {
 }
 
 /// All files of the model that `path` names.
-fn parts(path: &Path) -> Vec<PathBuf> {
+pub fn parts(path: &Path) -> Vec<PathBuf> {
     let names = path.file_name().and_then(|name| name.to_str()).and_then(gguf::split_names);
     match names {
         Some(names) => names.iter().map(|name| path.with_file_name(name)).collect(),
@@ -91,7 +91,8 @@ fn parts(path: &Path) -> Vec<PathBuf> {
     }
 }
 
-fn open_regular(path: &Path) -> Result<FileSource, String> {
+/// Opens a regular file, or says in a sentence why not.
+pub fn open_regular(path: &Path) -> Result<impl ByteSource + use<>, String> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

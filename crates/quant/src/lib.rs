@@ -15,6 +15,7 @@
 
 pub mod decode;
 pub mod encode;
+mod finite;
 pub mod floats;
 pub mod iq4;
 pub mod k_quants;
@@ -25,6 +26,7 @@ pub mod types;
 
 pub use decode::{Block, DecodeError, decode, decode_blocks};
 pub use encode::{EncodeError, encode_row, is_encodable};
+pub use finite::first_not_finite;
 pub use iq4::{BlockIQ4_NL, BlockIQ4_XS, KVALUES_IQ4_NL};
 pub use k_quants::{BlockQ2_K, BlockQ3_K, BlockQ4_K, BlockQ5_K, BlockQ6_K, QK_K, scale_min_k4};
 pub use legacy::{BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, QK};

@@ -27,7 +27,7 @@ use api::host::{BlobPut, Library, LibraryError, Model, ModelDetails, ProgressStr
 use api::http::{BodyError, ChunkStream};
 use api::types::ollama::{CreateRequest, TransferRequest};
 use futures_util::StreamExt;
-use store::{Client, Digest, Error, FetchError, FsIo, Store};
+use store::{Client, Digest, Error, FetchError, FsIo, Layer, Manifest, Store, StorePath, media};
 
 use self::cache::Cache;
 use self::errors::{library_error, parse_name};
@@ -73,6 +73,13 @@ impl NativeLibrary {
             ))
         })?;
         Ok(NativeLibrary::new(folder))
+    }
+
+    /// Where the files with a model's weights lie, in order.
+    pub fn model_paths(&self, manifest: &Manifest) -> Vec<PathBuf> {
+        let layers = manifest.layers_of(media::MODEL);
+        let place = |layer: &Layer| self.store().io().place(&StorePath::blob(&layer.digest));
+        layers.map(place).collect()
     }
 
     /// The store, for what the router does not need.
