@@ -4,7 +4,9 @@
 //! So whatever takes a GGUF file takes any model: the store copies it, a player loads it, and
 //! neither learns where the numbers come from.
 
-use gguf::{ByteSource, DEFAULT_ALIGNMENT, KEY_ALIGNMENT, SourceError, WriteError, Writer};
+use gguf::{
+    ByteSource, DEFAULT_ALIGNMENT, KEY_ALIGNMENT, Metadata, SourceError, WriteError, Writer,
+};
 use quant::TensorType;
 use quantize::Source;
 
@@ -29,7 +31,10 @@ impl GgufView {
     /// # Errors
     /// [`WriteError`] for names and sizes that a GGUF file cannot have.
     pub fn new(source: Box<dyn Source>) -> Result<GgufView, WriteError> {
-        let mut metadata = source.metadata().clone();
+        let mut metadata = Metadata::new();
+        for (key, value) in source.metadata().iter().filter(|(key, _)| !key.starts_with("split.")) {
+            metadata.insert(key, value.clone());
+        }
         if metadata.get("general.file_type").is_none()
             && let Some(file_type) = file_type(&*source)
         {

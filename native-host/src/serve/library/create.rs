@@ -14,6 +14,7 @@ use super::report::Reporter;
 use super::transfer::access;
 use super::{NativeLibrary, parse_digest};
 
+mod adapters;
 mod files;
 
 /// What a new model begins with.
@@ -35,6 +36,7 @@ impl NativeLibrary {
             true => self.base_of_files(&request.files, say).await?,
             false => self.base_of_model(&request.from, say).await?,
         };
+        self.add_adapters(&request.adapters, &mut base.layers, say).await?;
         for layer in &base.layers {
             say.step(format!("using existing layer {}", layer.digest));
         }
@@ -194,12 +196,6 @@ fn check(request: &CreateRequest) -> Result<(), LibraryError> {
         }
         _ => {}
     }
-    if !request.adapters.is_empty() {
-        return Err(invalid(
-            "adapters are not supported: merge the LoRA into its model and create from the GGUF \
-             file of the result",
-        ));
-    }
     if !request.draft_files.is_empty() {
         return Err(invalid(
             "draft models are not supported: leave DRAFT out, the answers are the same without",
@@ -231,7 +227,6 @@ mod tests {
         for (request, want) in [
             (json!({"model": "x"}), "neither 'from' or 'files'"),
             (json!({"from": "a", "files": {"b": "c"}}), "both 'from' and 'files'"),
-            (json!({"from": "a", "adapters": {"b": "c"}}), "adapters are not supported"),
             (json!({"from": "a", "draft_files": {"b": "c"}}), "draft models are not supported"),
             (json!({"from": "a", "quantize": "Q4_K_M"}), "cannot quantize to \"Q4_K_M\""),
             (json!({"from": "a", "quantization": "q8_0"}), "cannot quantize to \"q8_0\""),

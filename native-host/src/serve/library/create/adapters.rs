@@ -1,0 +1,70 @@
+//! The adapters of a new model: checked against it, and kept as layers, as Ollama keeps them. They
+//! are merged when the model is loaded, so models with and without share the file of weights.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::host::LibraryError;
+use convert::{Adapter, Merged, Precision};
+use gguf::{ByteSource, Gguf};
+use quantize::GgufSource;
+use store::{Layer, media};
+
+use super::super::errors::{invalid, library_error};
+use super::super::report::Reporter;
+use super::NativeLibrary;
+
+impl NativeLibrary {
+    /// Puts the adapters of a request behind the model's layers.
+    pub(super) async fn add_adapters(
+        &self,
+        files: &BTreeMap<String, String>,
+        layers: &mut Vec<Layer>,
+        say: &Reporter,
+    ) -> Result<(), LibraryError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let base = self.base(layers).await?;
+        let refuse = |error: convert::Error| invalid(error.to_string());
+        let is_folder = files.contains_key("adapter_config.json");
+        let mut found = Vec::new();
+        if is_folder {
+            say.step("converting adapter");
+            let files = self.opened(files).await?;
+            let adapter = Adapter::of_folder(files, &base.metadata).map_err(refuse)?;
+            let source = adapter.clone().into_source();
+            found.push((Arc::new(adapter), 1.0));
+            layers.push(self.put_view(source, media::ADAPTER, say).await?);
+        } else {
+            for file in self.opened(files).await? {
+                let layer = self.adapter_layer(files.get(&file.name)).await?;
+                let gguf = Gguf::open(file.bytes).map_err(|error| {
+                    let name: String = file.name.chars().take(100).collect();
+                    invalid(format!("{name:?} is no adapter: {error}"))
+                })?;
+                found.push((Arc::new(Adapter::of_gguf(&gguf).map_err(refuse)?), 1.0));
+                layers.push(layer);
+            }
+        }
+        let base = Box::new(GgufSource::new(base));
+        Merged::new(base, found, Precision::OfBase).map(drop).map_err(refuse)
+    }
+
+    async fn adapter_layer(&self, digest: Option<&String>) -> Result<Layer, LibraryError> {
+        let (digest, size) = self.blob(digest.map_or("", String::as_str)).await?;
+        Ok(Layer::new(media::ADAPTER, digest, size))
+    }
+
+    /// The model as it is without adapters.
+    async fn base(&self, layers: &[Layer]) -> Result<Gguf, LibraryError> {
+        let mut files: Vec<Box<dyn ByteSource>> = Vec::new();
+        for layer in layers.iter().filter(|layer| layer.media_type == media::MODEL) {
+            files.push(Box::new(
+                self.store().open_blob(&layer.digest).await.map_err(library_error)?,
+            ));
+        }
+        let opened = Gguf::open_split(files);
+        opened.map_err(|error| invalid(format!("an adapter needs a model's weights: {error}")))
+    }
+}
