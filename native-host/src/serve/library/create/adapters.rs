@@ -27,33 +27,28 @@ impl NativeLibrary {
         }
         let base = self.base(layers).await?;
         let refuse = |error: convert::Error| invalid(error.to_string());
-        let is_folder = files.contains_key("adapter_config.json");
-        let mut found = Vec::new();
-        if is_folder {
+        if files.contains_key("adapter_config.json") {
             say.step("converting adapter");
             let files = self.opened(files).await?;
             let adapter = Adapter::of_folder(files, &base.metadata).map_err(refuse)?;
-            let source = adapter.clone().into_source();
-            found.push((Arc::new(adapter), 1.0));
-            layers.push(self.put_view(source, media::ADAPTER, say).await?);
-        } else {
-            for file in self.opened(files).await? {
-                let layer = self.adapter_layer(files.get(&file.name)).await?;
-                let gguf = Gguf::open(file.bytes).map_err(|error| {
-                    let name: String = file.name.chars().take(100).collect();
-                    invalid(format!("{name:?} is no adapter: {error}"))
-                })?;
-                found.push((Arc::new(Adapter::of_gguf(&gguf).map_err(refuse)?), 1.0));
-                layers.push(layer);
-            }
+            check(base, vec![adapter.clone()])?;
+            layers.push(self.put_view(adapter.into_source(), media::ADAPTER).await?);
+            return Ok(());
         }
-        let base = Box::new(GgufSource::new(base));
-        Merged::new(base, found, Precision::OfBase).map(drop).map_err(refuse)
-    }
-
-    async fn adapter_layer(&self, digest: Option<&String>) -> Result<Layer, LibraryError> {
-        let (digest, size) = self.blob(digest.map_or("", String::as_str)).await?;
-        Ok(Layer::new(media::ADAPTER, digest, size))
+        let mut adapters = Vec::new();
+        for file in self.opened(files).await? {
+            let gguf = Gguf::open(file.bytes).map_err(|error| {
+                let name: String = file.name.chars().take(100).collect();
+                invalid(format!("{name:?} is no adapter: {error}"))
+            })?;
+            adapters.push(Adapter::of_gguf(&gguf).map_err(refuse)?);
+        }
+        check(base, adapters)?;
+        for digest in files.values() {
+            let (digest, size) = self.blob(digest).await?;
+            layers.push(Layer::new(media::ADAPTER, digest, size));
+        }
+        Ok(())
     }
 
     /// The model as it is without adapters.
@@ -67,4 +62,11 @@ impl NativeLibrary {
         let opened = Gguf::open_split(files);
         opened.map_err(|error| invalid(format!("an adapter needs a model's weights: {error}")))
     }
+}
+
+/// Refuses adapters that the model cannot be loaded with.
+fn check(base: Gguf, adapters: Vec<Adapter>) -> Result<(), LibraryError> {
+    let adapters = adapters.into_iter().map(|adapter| (Arc::new(adapter), 1.0)).collect();
+    let merged = Merged::new(Box::new(GgufSource::new(base)), adapters, Precision::OfBase);
+    merged.map(drop).map_err(|error| invalid(error.to_string()))
 }

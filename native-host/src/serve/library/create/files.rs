@@ -67,7 +67,7 @@ impl NativeLibrary {
         let files = self.opened(files).await?;
         let refuse = |error: String| invalid(format!("the model cannot be converted: {error}"));
         let source = convert::open("model", files).map_err(|error| refuse(error.to_string()))?;
-        let layer = self.put_view(source, media::MODEL, say).await?;
+        let layer = self.put_view(source, media::MODEL).await?;
         let config = self.config_of(&[&layer], 0).await?;
         Ok(Base { config, layers: vec![layer] })
     }
@@ -91,12 +91,10 @@ impl NativeLibrary {
         &self,
         source: Box<dyn quantize::Source>,
         kind: &str,
-        say: &Reporter,
     ) -> Result<Layer, LibraryError> {
         let view = convert::GgufView::new(source);
         let view = view.map_err(|error| invalid(error.to_string()))?;
         let (digest, size) = self.store().put_source(&view).await.map_err(library_error)?;
-        say.step(format!("creating new layer {digest}"));
         Ok(Layer::new(kind, digest, size))
     }
 
