@@ -222,7 +222,7 @@ fn tokenizer(metadata: &Metadata) -> Folder {
         "pad_token": id("padding"),
         "unk_token": id("unknown"),
         "sep_token": id("seperator"),
-        "cls_token": if text(metadata, "tokenizer.ggml.model") == "bert" { id("bos") } else { None },
+        "cls_token": id("bos").filter(|_| text(metadata, "tokenizer.ggml.model") == "bert"),
         "add_bos_token": metadata.bool("tokenizer.ggml.add_bos_token").unwrap(),
         "chat_template": template,
     });
@@ -266,10 +266,11 @@ fn byte_level(
     let words = (0..).zip(tokens.iter().zip(kinds)).filter(|(_, (_, kind))| **kind == 1);
     let vocab: Map<String, Value> =
         words.map(|(id, (text, _)): (u64, _)| (text.clone(), id.into())).collect();
+    let pattern = json!({"Regex": LLAMA3});
     let json = json!({
         "added_tokens": added,
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": LLAMA3}, "behavior": "Isolated", "invert": false},
+            {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false},
             {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false},
         ]},
         "model": {"type": "BPE", "ignore_merges": true, "vocab": vocab, "merges": merges},

@@ -11,6 +11,7 @@
 mod adapters;
 mod damaged;
 mod hf;
+mod lora;
 
 use std::future::poll_fn;
 

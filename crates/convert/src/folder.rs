@@ -79,7 +79,10 @@ fn model_name(config: &Config, name: &str) -> String {
 
 /// Rows of the embedding.
 fn embedding_rows(arch: &'static Arch, checkpoint: &Checkpoint) -> Result<u64, Error> {
-    let is_embedding = |name: &str| matches!(arch::place(arch, name), Place::Row { row, .. } if row.gguf == "token_embd");
+    let is_embedding = |name: &str| match arch::place(arch, name) {
+        Place::Row { row, .. } => row.gguf == "token_embd",
+        _ => false,
+    };
     let found = checkpoint.iter().find(|(name, _)| is_embedding(name));
     let missing = || Error::MissingTensor {
         name: arch.model.first().map(|row| format!("{}.weight", row.hf)).unwrap_or_default(),

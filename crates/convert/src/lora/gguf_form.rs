@@ -24,7 +24,8 @@ impl Adapter {
         let (kind, form) = (text("general.type")?, text("adapter.type")?);
         if kind != "adapter" || form != "lora" {
             let reason = format!(
-                "general.type is \"{}\" and adapter.type \"{}\", \"adapter\" and \"lora\" are needed",
+                "general.type is \"{}\" and adapter.type \"{}\", \"adapter\" and \"lora\" are \
+                 needed",
                 shown(&kind),
                 shown(&form)
             );

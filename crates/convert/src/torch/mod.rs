@@ -9,6 +9,7 @@
 mod archive;
 mod globals;
 mod legacy;
+mod objects;
 mod pickle;
 mod state;
 #[cfg(test)]

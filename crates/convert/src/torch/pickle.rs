@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::globals::{Dtype, Global, find};
-use crate::error::{Error, shown};
+use super::globals::{Dtype, Global};
+use crate::error::Error;
 
 /// Values: a tensor takes about twenty, a model has some thousand tensors.
 const MAX_NODES: usize = 1 << 22;
@@ -74,12 +74,12 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Pickle, Error> {
     Ok(Pickle { nodes: machine.nodes, top, len: machine.at })
 }
 
-struct Machine<'a> {
-    file: &'a str,
+pub(super) struct Machine<'a> {
+    pub file: &'a str,
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
-    stack: Vec<Id>,
+    pub stack: Vec<Id>,
     /// Heights of the stack at marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
@@ -91,7 +91,7 @@ impl<'a> Machine<'a> {
         Machine { file, bytes: &[], at: 0, nodes, stack, marks, memo }
     }
 
-    fn error(&self, reason: &str) -> Error {
+    pub fn error(&self, reason: &str) -> Error {
         Error::malformed(self.file, format!("its pickle is wrong at byte {}: {reason}", self.at))
     }
 
@@ -123,7 +123,7 @@ impl<'a> Machine<'a> {
         self.push(Node::Text(text))
     }
 
-    fn push(&mut self, node: Node) -> Result<(), Error> {
+    pub fn push(&mut self, node: Node) -> Result<(), Error> {
         if self.nodes.len() >= MAX_NODES {
             return Err(self.error("more values than any model has"));
         }
@@ -132,7 +132,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Id, Error> {
+    pub fn pop(&mut self) -> Result<Id, Error> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len() > floor {
             true => self.stack.pop().ok_or_else(|| self.error("a value is missing")),
@@ -155,12 +155,12 @@ impl<'a> Machine<'a> {
         self.push(Node::Tuple(items))
     }
 
-    fn node(&self, id: Id) -> &Node {
+    pub fn node(&self, id: Id) -> &Node {
         self.nodes.get(id).unwrap_or(&Node::Nothing)
     }
 
     /// The value on top, which stays there.
-    fn peek(&mut self) -> Result<Id, Error> {
+    pub fn peek(&mut self) -> Result<Id, Error> {
         let id = self.pop()?;
         self.stack.push(id);
         Ok(id)
@@ -278,119 +278,13 @@ impl<'a> Machine<'a> {
     }
 
     /// Values that are used again cost an entry each.
-    fn check_stack(&self) -> Result<(), Error> {
+    pub fn check_stack(&self) -> Result<(), Error> {
         match self.stack.len() > MAX_NODES {
             true => Err(self.error("more values than any model has")),
             false => Ok(()),
         }
     }
-
-    fn global(&mut self, module: &str, name: &str) -> Result<(), Error> {
-        match find(module, name) {
-            Some(global) => self.push(Node::Global(global)),
-            None => {
-                let global = shown(&format!("{module}.{name}"));
-                Err(Error::Global { file: self.file.to_owned(), global })
-            }
-        }
-    }
-
-    fn stack_global(&mut self) -> Result<(), Error> {
-        let (name, module) = (self.pop()?, self.pop()?);
-        match (self.node(module).clone(), self.node(name).clone()) {
-            (Node::Text(module), Node::Text(name)) => self.global(&module, &name),
-            _ => Err(self.error("a name that is no text")),
-        }
-    }
-
-    /// ("storage", type, key, place, number of elements, …)
-    fn persistent(&mut self) -> Result<(), Error> {
-        let id = self.pop()?;
-        let wrong = || self.error("a storage that is not described as one");
-        let Node::Tuple(items) = self.node(id) else { return Err(wrong()) };
-        let [kind, dtype, key, _place, n, ..] = items.as_slice() else { return Err(wrong()) };
-        let is_storage = *self.node(*kind) == Node::Text("storage".to_owned());
-        let (Node::Global(Global::Storage(dtype)), Node::Text(key), Node::Int(n)) =
-            (self.node(*dtype), self.node(*key), self.node(*n))
-        else {
-            return Err(wrong());
-        };
-        let n = u64::try_from(*n).map_err(|_| wrong())?;
-        if !is_storage {
-            return Err(wrong());
-        }
-        let node = Node::Storage { dtype: *dtype, key: key.clone(), n };
-        self.push(node)
-    }
-
-    fn reduce(&mut self) -> Result<(), Error> {
-        let (arguments, callee) = (self.pop()?, self.pop()?);
-        let wrong = || self.error("a value is made of nothing that this reader knows");
-        let (Node::Global(global), Node::Tuple(items)) = (self.node(callee), self.node(arguments))
-        else {
-            return Err(wrong());
-        };
-        let node = match (global, items.as_slice()) {
-            (Global::OrderedDict, []) => Node::Dict(Vec::new()),
-            (Global::OrderedDict, [list]) => self.pairs(*list).ok_or_else(wrong)?,
-            // What it is made of is what it is: the same value, not a copy.
-            (Global::Size, [inner]) | (Global::RebuildParameter, [inner, ..]) => {
-                let inner = *inner;
-                self.stack.push(inner);
-                return self.check_stack();
-            }
-            (Global::RebuildTensor, [storage, first, size, stride, ..]) => {
-                self.tensor(*storage, *first, *size, *stride).ok_or_else(wrong)?
-            }
-            _ => return Err(wrong()),
-        };
-        self.push(node)
-    }
-
-    /// The entries of a dictionary given as a list of pairs.
-    fn pairs(&self, list: Id) -> Option<Node> {
-        let Node::List(items) = self.node(list) else { return None };
-        let pair = |id: &Id| match self.node(*id) {
-            Node::Tuple(pair) | Node::List(pair) => match pair.as_slice() {
-                [key, value] => Some((*key, *value)),
-                _ => None,
-            },
-            _ => None,
-        };
-        Some(Node::Dict(items.iter().map(pair).collect::<Option<_>>()?))
-    }
-
-    fn tensor(&self, storage: Id, first: Id, size: Id, stride: Id) -> Option<Node> {
-        let whole = |id: Id| match self.node(id) {
-            Node::Int(n) => u64::try_from(*n).ok(),
-            _ => None,
-        };
-        // Longer lists than any tensor has are cut off before they are copied.
-        let list = |id: Id| match self.node(id) {
-            Node::Tuple(items) if items.len() <= MAX_DIMS => {
-                items.iter().map(|item| whole(*item)).collect::<Option<Vec<u64>>>()
-            }
-            _ => None,
-        };
-        let Node::Storage { .. } = self.node(storage) else { return None };
-        let (size, stride) = (list(size)?, list(stride)?);
-        (size.len() == stride.len()).then_some(())?;
-        Some(Node::Tensor { storage, first: whole(first)?, size, stride })
-    }
-
-    /// Attributes of a dictionary or a tensor: not needed, so not kept.
-    fn build(&mut self) -> Result<(), Error> {
-        self.pop()?;
-        let id = self.peek()?;
-        match self.node(id) {
-            Node::Dict(_) | Node::Tensor { .. } => Ok(()),
-            _ => Err(self.error("attributes are set where there are none")),
-        }
-    }
 }
-
-/// Dimensions of a tensor.
-const MAX_DIMS: usize = 8;
 
 /// A whole number of any length.
 fn long(bytes: &[u8]) -> Node {
