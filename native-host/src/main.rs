@@ -10,6 +10,7 @@ mod commands;
 mod container;
 mod device;
 mod failure;
+mod import;
 mod interrupt;
 mod load;
 mod pipelines;

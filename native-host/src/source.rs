@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use gguf::{ByteSource, Gguf, SourceError};
 
 use crate::failure::Failure;
+use crate::import;
 
 /// A regular file with the size it had when it was opened.
 struct FileSource {
@@ -57,8 +58,12 @@ fn read_exact_at(file: &File, mut offset: u64, mut buf: &mut [u8]) -> io::Result
     Ok(())
 }
 
-/// Opens a model; the first part of a split model stands for all of them.
+/// Opens a model; the first part of a split model stands for all of them, a folder for the model
+/// in it, whatever its form.
 pub fn open(path: &Path) -> Result<Gguf, Failure> {
+    if import::is_other_form(path) {
+        return import::open(path);
+    }
     open_files(&parts(path), path)
 }
 
@@ -104,7 +109,7 @@ pub fn open_regular(path: &Path) -> Result<impl ByteSource + use<>, String> {
     })?;
     let metadata = file.metadata().map_err(|error| format!("it cannot be looked at ({error})"))?;
     if metadata.is_dir() {
-        return Err("it is a folder; give the GGUF file in it".to_owned());
+        return Err("it is a folder without a config.json; give the GGUF file in it".to_owned());
     }
     if !metadata.is_file() {
         return Err("it is not a regular file; models are read from files on disk".to_owned());

@@ -9,9 +9,16 @@
 
 mod balanced;
 mod cuts;
+mod folders;
 mod full;
+#[allow(dead_code, reason = "the tests of conversion use the rest of it")]
+#[path = "../convert/hf.rs"]
+mod hf;
 mod http;
 mod kill;
+#[allow(dead_code, reason = "the tests of conversion use the rest of it")]
+#[path = "../convert/lora.rs"]
+mod lora;
 mod modelfiles;
 mod models;
 #[allow(dead_code, reason = "the tests of the command line use the rest of it")]

@@ -15,8 +15,8 @@ const DEFAULT_MEMORY: &str = "512M";
 #[derive(Args)]
 #[command(
     allow_missing_positional = true,
-    after_help = "IN is a GGUF file or the name of a stored model, in F16, BF16 or F32. Without OUT \
-    the file is\nwritten beside IN (for a stored model: here), under its name with TYPE at the end. \
+    after_help = "IN is a GGUF file, a folder with safetensors or PyTorch files, or the name of a \
+    stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored model: here), under its name with TYPE at the end. \
     `ingle create -q\nTYPE` stores the result under a name instead.\n\nQ4_K_M is the usual choice; \
     Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to nothing.\n\nExamples:\n  \
     ingle quantize model-F16.gguf Q4_K_M\n  \
@@ -37,6 +37,9 @@ pub struct QuantizeArgs {
     /// Importance matrix of this model, in either of llama.cpp's formats
     #[arg(long, value_name = "FILE")]
     pub imatrix: Option<PathBuf>,
+    /// LoRA to merge into the model first: a folder or a GGUF file, with a factor if it is not 1
+    #[arg(long, value_name = "PATH[=SCALE]", value_parser = lora)]
+    pub lora: Vec<(PathBuf, f32)>,
     /// All tensors in one type, without the recipe's mixture
     #[arg(long)]
     pub pure: bool,
@@ -98,6 +101,17 @@ impl QuantizeArgs {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let n_threads = self.threads.map_or_else(cores, usize::from);
         Resources { n_threads, max_memory: self.max_memory }
+    }
+}
+
+/// "adapter", "adapter=0.5".
+fn lora(text: &str) -> Result<(PathBuf, f32), String> {
+    match text.rsplit_once('=').map(|(path, scale)| (path, scale.parse::<f32>())) {
+        Some((path, Ok(scale))) if scale.is_finite() => Ok((path.into(), scale)),
+        Some(_) if !std::path::Path::new(text).exists() => {
+            Err("the factor behind = is no number".to_owned())
+        }
+        _ => Ok((text.into(), 1.0)),
     }
 }
 

@@ -14,6 +14,7 @@ use super::transfer;
 use crate::args::CreateArgs;
 use crate::client::{self, Client, Progress};
 use crate::failure::Failure;
+use crate::import::{self, Named};
 use crate::interrupt;
 
 /// Reads the Modelfile, sends what it names, and follows the making.
@@ -40,7 +41,8 @@ pub fn run(args: &CreateArgs) -> Result<(), Failure> {
                         request.insert("from".into(), name.into());
                     }
                     Source::Name(name) => {
-                        let said = "the adapter must be a .gguf file".to_owned();
+                        let said = "there is neither a .gguf file nor a folder with a LoRA here";
+                        let said = said.to_owned();
                         return Err(file_failure(Path::new(&name), said));
                     }
                     Source::Files(files) => upload(&client, &files, &mut blobs, &mut bars).await?,
@@ -105,7 +107,7 @@ fn texts(args: &CreateArgs, file: &Modelfile) -> Result<Map<String, Value>, mode
 /// What a value of FROM or ADAPTER means.
 enum Source {
     Name(String),
-    Files(Vec<PathBuf>),
+    Files(Vec<Named>),
 }
 
 /// What lies there is a file or a folder, what looks like a path must lie there, the rest is a
@@ -115,16 +117,25 @@ fn source(base: &Path, value: &str) -> Result<Source, Failure> {
         Some(rest) => home().join(rest),
         None => base.join(value),
     };
+    if import::is_other_form(&path) {
+        return Ok(Source::Files(import::files(&path)?));
+    }
     if path.is_dir() {
-        return Ok(Source::Files(folder(&path)?));
+        return Ok(Source::Files(named(folder(&path)?)));
     }
     if path.is_file() {
-        return Ok(Source::Files(vec![path]));
+        return Ok(Source::Files(named(vec![path])));
     }
     match super::target::stored_name(Path::new(value)) {
         Some(name) => Ok(Source::Name(name.to_owned())),
         None => Err(file_failure(&path, "there is no such file".to_owned())),
     }
+}
+
+/// Files by their own names.
+fn named(files: Vec<PathBuf>) -> Vec<Named> {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    files.into_iter().map(|path| (name(&path), path)).collect()
 }
 
 fn home() -> PathBuf {
@@ -142,8 +153,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     match files.is_empty() {
         true => Err(file_failure(
             path,
-            "the folder has no .gguf files; convert the model to GGUF \
-            first"
+            "the folder has no model: neither .gguf files, nor a config.json with weights beside it"
                 .to_owned(),
         )),
         false => Ok(files),
@@ -152,12 +162,11 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 async fn upload(
     client: &Client,
-    files: &[PathBuf],
+    files: &[Named],
     blobs: &mut Map<String, Value>,
     bars: &mut Bars,
 ) -> Result<(), Failure> {
-    for path in files {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, path) in files {
         let show = |doing: &str, completed, total| {
             let status = format!("{doing} {name}");
             let progress =
@@ -165,7 +174,7 @@ async fn upload(
             bars.update(&progress);
         };
         let digest = client.upload(path, show).await?;
-        blobs.insert(name, digest.into());
+        blobs.insert(name.clone(), digest.into());
     }
     Ok(())
 }

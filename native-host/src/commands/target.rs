@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::import;
+
 /// The name of a stored model; `None` if a file is meant. A path is what looks like one (it begins
 /// with a dot or a slash, has a backslash, ends in `.gguf`) or lies there; names have dots and
 /// slashes too (`hf.co/user/model`), but never at the beginning.
@@ -9,7 +11,7 @@ pub fn stored_name(target: &Path) -> Option<&str> {
     let text = target.to_str()?;
     let ends = target.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
     let is_path = text.starts_with(['.', '/', '~']) || text.contains('\\') || ends;
-    (!is_path && !target.is_file()).then_some(text)
+    (!is_path && !import::is_other_form(target) && !target.is_file()).then_some(text)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::report::Reporter;
 use super::workshop::Order;
 use super::{StoreLibrary, parse_digest};
 
+mod adapters;
 mod files;
 
 /// What a new model begins with.
@@ -37,6 +38,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
             true => self.base_of_files(&request.files, say).await?,
             false => self.base_of_model(&request.from, say).await?,
         };
+        self.add_adapters(&request.adapters, &mut base.layers, say).await?;
         let old: Vec<Digest> = base.layers.iter().map(|layer| layer.digest).collect();
         if let Some(file_type) = file_type {
             base = self.quantized(base, file_type, say).await?;
@@ -219,12 +221,6 @@ fn check(request: &CreateRequest) -> Result<(), LibraryError> {
         }
         _ => {}
     }
-    if !request.adapters.is_empty() {
-        return Err(invalid(
-            "adapters are not supported: merge the LoRA into its model and create from the GGUF \
-             file of the result",
-        ));
-    }
     if !request.draft_files.is_empty() {
         return Err(invalid(
             "draft models are not supported: leave DRAFT out, the answers are the same without",
@@ -248,7 +244,6 @@ mod tests {
         for (request, want) in [
             (json!({"model": "x"}), "neither 'from' or 'files'"),
             (json!({"from": "a", "files": {"b": "c"}}), "both 'from' and 'files'"),
-            (json!({"from": "a", "adapters": {"b": "c"}}), "adapters are not supported"),
             (json!({"from": "a", "draft_files": {"b": "c"}}), "draft models are not supported"),
             (json!({"from": "a", "template": "{{ .Prompt"}), "template error: "),
         ] {

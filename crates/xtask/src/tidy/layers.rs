@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 17] = [
+const EDGES: [(&str, u8, &[&str]); 18] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
@@ -21,17 +21,22 @@ const EDGES: [(&str, u8, &[&str]); 17] = [
     ("engine", 3, &["chat", "gguf", "kernels", "model", "quant", "tokenizer"]),
     ("quantize", 3, &["gguf", "quant"]),
     ("store", 3, &["gguf"]),
+    ("convert", 4, &["gguf", "quant", "quantize"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
-    ("hosting", 5, &["api", "chat", "engine", "gguf", "store", "tokenizer"]),
+    ("hosting", 5, HOSTING),
     ("web", 6, HOST),
     ("native-host", 6, HOST),
     ("xtask", 7, &[]),
     ("tests", 7, TESTS),
 ];
 
+const HOSTING: &[&str] =
+    &["api", "chat", "convert", "engine", "gguf", "quantize", "store", "tokenizer"];
+
 const HOST: &[&str] = &[
     "api",
     "chat",
+    "convert",
     "cpu",
     "engine",
     "gguf",
@@ -48,6 +53,7 @@ const HOST: &[&str] = &[
 const TESTS: &[&str] = &[
     "api",
     "chat",
+    "convert",
     "cpu",
     "engine",
     "gguf",
@@ -62,7 +68,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 40] = [
+const OWNED: [(&str, &[&str], &str); 43] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -101,11 +107,15 @@ const OWNED: [(&str, &[&str], &str); 40] = [
     ("ssh-key", &["native-host"], "keys are files of this machine"),
     ("signature", &["native-host"], "keys are files of this machine"),
     ("getrandom", &["native-host"], "chance that others must not guess is for keys"),
+    ("safetensors", &["convert"], "other forms of models are convert's"),
+    ("prost", &["convert"], "other forms of models are convert's"),
+    ("zip", &["convert"], "other forms of models are convert's"),
     ("serde_json", JSON, "JSON is for the edges, manifests and templates"),
     ("serde", JSON, "JSON is for the edges, manifests and templates"),
 ];
 
-const JSON: &[&str] = &["api", "chat", "hosting", "native-host", "store", "tests", "web", "xtask"];
+const JSON: &[&str] =
+    &["api", "chat", "convert", "hosting", "native-host", "store", "tests", "web", "xtask"];
 
 const GPU: &str = "only gpu talks to a GPU";
 const BROWSER: &str = "only web talks to the browser";

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gguf::{ByteSource, Gguf};
-use quantize::{Error, GgufSource, Imatrix, Plan, Source, Written};
+use quantize::{Error, Imatrix, Plan, Source, Written};
 
 use self::part::PartFile;
 use super::bars::Bars;
@@ -19,7 +19,7 @@ use crate::args::QuantizeArgs;
 use crate::client::{self, Progress};
 use crate::failure::Failure;
 use crate::serve::library;
-use crate::{interrupt, source, term};
+use crate::{import, interrupt, source, term};
 
 /// Quantizes, or says what would be done.
 pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
@@ -30,7 +30,7 @@ pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
         None => beside(&args.input, &model.stem, args.file_type.name()),
     };
     let imatrix = args.imatrix.as_deref().map(open_imatrix).transpose()?;
-    let source = GgufSource::new(model.gguf);
+    let source = import::merge(model.gguf, &args.lora)?;
     let options = args.options();
     let plan = Plan::new(source.metadata(), source.tensors(), &options, imatrix.as_ref())?;
     if args.dry_run {
@@ -38,7 +38,7 @@ pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
     }
     check_output(&output, &model.files, args.force)?;
     let start = Instant::now();
-    let n_bytes = write(&source, &plan, imatrix.as_ref(), args, &output)?;
+    let n_bytes = write(&*source, &plan, imatrix.as_ref(), args, &output)?;
     report::done(&plan, imatrix.as_ref(), &output, n_bytes, start.elapsed(), args.format)
 }
 
@@ -109,7 +109,7 @@ fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<(), Fa
 
 /// Everything between the plan and the file under its name; bytes of the file.
 fn write(
-    source: &GgufSource,
+    source: &dyn Source,
     plan: &Plan,
     imatrix: Option<&Imatrix>,
     args: &QuantizeArgs,

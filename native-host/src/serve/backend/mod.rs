@@ -53,16 +53,17 @@ impl NativeBackend {
     }
 
     fn job(&self, spec: &LoadSpec) -> Result<Job, LoadError> {
-        if !spec.adapters.is_empty() {
-            let said = "adapters are not supported; use a model with the adapter merged into it";
-            return Err(LoadError::Failed(said.to_owned()));
-        }
         Ok(Job {
             spec: spec.clone(),
-            paths: spec.files.iter().map(|digest| self.path(digest)).collect::<Result<_, _>>()?,
+            paths: self.paths(&spec.files)?,
+            adapters: self.paths(&spec.adapters)?,
             settings: self.settings.clone(),
             place: self.budget.place(),
         })
+    }
+
+    fn paths(&self, digests: &[String]) -> Result<Vec<PathBuf>, LoadError> {
+        digests.iter().map(|digest| self.path(digest)).collect()
     }
 
     /// Where a blob lies.

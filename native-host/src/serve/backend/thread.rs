@@ -13,6 +13,7 @@ use std::time::Duration;
 use api::host::{LoadError, LoadSpec, Memory, RunnerInfo};
 use engine::{Opened, Session, actor};
 use futures_channel::oneshot;
+use gguf::Gguf;
 use hosting::runner::{EnginePort, Loaded, TextHost, TextSide, line};
 use kernels::{MAX_SLOTS, Plan, PlayerConfig, PlayerError};
 
@@ -20,7 +21,7 @@ use super::estimate::{Estimate, HOST_SHARE, Place, estimate};
 use super::settings::BackendSettings;
 use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
-use crate::{load, settings, source};
+use crate::{import, load, settings, source};
 
 /// Stack of an engine's thread: what a main thread has, since the same code runs there.
 const STACK_BYTES: usize = 8 << 20;
@@ -38,6 +39,8 @@ pub struct Job {
     pub spec: LoadSpec,
     /// The files of weights.
     pub paths: Vec<PathBuf>,
+    /// The files of adapters, which are merged into them.
+    pub adapters: Vec<PathBuf>,
     /// What the request does not say.
     pub settings: BackendSettings,
     /// Where models go on this machine.
@@ -45,9 +48,15 @@ pub struct Job {
 }
 
 impl Job {
+    /// The model, with its adapters in it.
+    fn open(&self) -> Result<Gguf, LoadError> {
+        let gguf = source::open_files(&self.paths, Path::new(&self.spec.name)).map_err(failed)?;
+        import::with_adapters(gguf, &self.adapters).map_err(failed)
+    }
+
     /// Header and Plan of the files.
     pub fn plan(&self) -> Result<Plan, LoadError> {
-        let gguf = source::open_files(&self.paths, Path::new(&self.spec.name)).map_err(failed)?;
+        let gguf = self.open()?;
         Ok(model::build(&gguf).map_err(|error| failed(engine::Error::from(error).into()))?.plan)
     }
 
@@ -171,9 +180,7 @@ fn run(session: Session, port: &mut EnginePort) {
 type Parts = (Session, Arc<TextSide>, RunnerInfo);
 
 fn load_model(job: &Job, signal: &Signal) -> Result<Parts, LoadError> {
-    let name = Path::new(&job.spec.name);
-    let gguf = source::open_files(&job.paths, name).map_err(failed)?;
-    let opened = engine::open(gguf).map_err(|error| failed(error.into()))?;
+    let opened = engine::open(job.open()?).map_err(|error| failed(error.into()))?;
     let text = TextSide::new(&opened, TEXT_HOST)
         .map_err(|error| failed(engine::Error::from(error).into()))?;
     let estimate = job.estimate(&opened.model.plan);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::host::LibraryError;
 use gguf::{ByteSource, Gguf, MAGIC, SplitName};
-use store::{BlobIo, Clock, Fetch, Layer, ModelConfig, media};
+use store::{BlobIo, Clock, Digest, Fetch, Layer, ModelConfig, media};
 
 use super::super::errors::{invalid, library_error};
 use super::super::report::Reporter;
@@ -35,6 +35,9 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         files: &BTreeMap<String, String>,
         say: &Reporter,
     ) -> Result<Base, LibraryError> {
+        if files.keys().any(|name| is_other_form(name)) {
+            return self.base_of_other_form(files, say).await;
+        }
         say.step("parsing GGUF");
         let mut found = Vec::new();
         for (name, digest) in files {
@@ -42,7 +45,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         }
         if let Some(file) = found.iter().find(|file| file.role == FileRole::Adapter) {
             return Err(invalid(format!(
-                "{:?} is an adapter, which is not supported: merge the LoRA into its model",
+                "{:?} is an adapter: name its model in 'from', and the adapter in 'adapters'",
                 file.name
             )));
         }
@@ -52,6 +55,47 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         let models: Vec<&Layer> = found.iter().filter(is_model).map(|file| &file.layer).collect();
         let config = self.config_of(&models, found.len() - models.len()).await?;
         Ok(Base { config, layers: found.into_iter().map(|file| file.layer).collect() })
+    }
+
+    /// A model of uploaded files in another form: one GGUF file is made of them.
+    async fn base_of_other_form(
+        &self,
+        files: &BTreeMap<String, String>,
+        say: &Reporter,
+    ) -> Result<Base, LibraryError> {
+        say.step("converting model");
+        let files = self.opened(files).await?;
+        let refuse = |error: String| invalid(format!("the model cannot be converted: {error}"));
+        let source = convert::open("model", files).map_err(|error| refuse(error.to_string()))?;
+        let layer = self.put_view(source, media::MODEL).await?;
+        let config = self.config_of(&[&layer], 0).await?;
+        Ok(Base { config, layers: vec![layer] })
+    }
+
+    /// Uploaded files by their names.
+    pub(super) async fn opened(
+        &self,
+        files: &BTreeMap<String, String>,
+    ) -> Result<Vec<convert::File>, LibraryError> {
+        let mut opened = Vec::new();
+        for (name, digest) in files {
+            let (digest, _) = self.blob(digest).await?;
+            let bytes = self.store().open_blob(&digest).await.map_err(library_error)?;
+            opened.push(convert::File { name: name.clone(), bytes: Box::new(bytes) });
+        }
+        Ok(opened)
+    }
+
+    /// Stores what a source makes as a layer.
+    pub(super) async fn put_view(
+        &self,
+        source: Box<dyn quantize::Source>,
+        kind: &str,
+    ) -> Result<Layer, LibraryError> {
+        let view = convert::GgufView::new(source);
+        let view = view.map_err(|error| invalid(error.to_string()))?;
+        let (digest, size) = self.store().put_source(&view).await.map_err(library_error)?;
+        Ok(Layer::new(kind, digest, size))
     }
 
     async fn config_of(
@@ -71,15 +115,20 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         Ok(config)
     }
 
-    async fn look_at(&self, name: &str, digest: &str) -> Result<File, LibraryError> {
+    /// An uploaded blob and its size.
+    pub(super) async fn blob(&self, digest: &str) -> Result<(Digest, u64), LibraryError> {
         let digest = parse_digest(digest)?;
-        let missing = || {
+        let len = self.store().blob_len(&digest).await.map_err(library_error)?;
+        let size = len.ok_or_else(|| {
             invalid(format!(
                 "the blob {digest} is not stored: send it to /api/blobs/{digest} first"
             ))
-        };
-        let len = self.store().blob_len(&digest).await.map_err(library_error)?;
-        let size = len.ok_or_else(missing)?;
+        })?;
+        Ok((digest, size))
+    }
+
+    async fn look_at(&self, name: &str, digest: &str) -> Result<File, LibraryError> {
+        let (digest, size) = self.blob(digest).await?;
         let file = self.store().open_blob(&digest).await.map_err(library_error)?;
         let mut start = [0; MAGIC.len()];
         if file.read_at(0, &mut start).is_err() || start != MAGIC {
@@ -114,16 +163,19 @@ fn part_number(name: &str) -> u32 {
     SplitName::parse(file).map_or(0, |split| split.no)
 }
 
+/// Whether a file of this name makes the model one that has to be converted.
+fn is_other_form(name: &str) -> bool {
+    let ends = [".safetensors", ".pth", ".pt"].iter().any(|end| name.ends_with(end));
+    ends || name == "config.json"
+}
+
 /// Why a file that is no GGUF file is refused.
 fn no_gguf(name: &str) -> String {
     let shown: String = name.chars().take(100).collect();
-    if name.ends_with(".safetensors") {
-        return format!(
-            "{shown:?} is in safetensors form, which is not converted here: convert the model to \
-             GGUF first, or pull its GGUF from hf.co"
-        );
-    }
-    format!("{shown:?} is no GGUF file: models are made of GGUF files only")
+    format!(
+        "{shown:?} is no GGUF file: models are made of GGUF files, or of safetensors or PyTorch \
+         files with their config.json"
+    )
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ fn what_no_model_can_be_made_of() {
             (json!({"model": "x", "files": {"m.gguf": text}}), "\"m.gguf\" is no GGUF file"),
             (
                 json!({"model": "x", "files": {"m.safetensors": text}}),
-                "\"m.safetensors\" is in safetensors",
+                "the model cannot be converted: there is no config.json",
             ),
             (json!({"model": "x", "files": {"m.gguf": missing}}), "the blob sha256:"),
             (json!({"model": "x", "files": {"m.gguf": adapter}}), "\"m.gguf\" is an adapter"),

@@ -1,0 +1,88 @@
+//! Models and adapters in folders: made by `ingle create`, run by the server, and the same as what
+//! they were made of.
+
+use std::path::Path;
+
+use gguf::Gguf;
+use serde_json::json;
+use tests::models::Spec;
+use tests::scratch::Scratch;
+
+use crate::serve::Serve;
+use crate::{hf, lora, models};
+
+fn write(scratch: &Scratch, name: &str, files: &hf::Folder) {
+    std::fs::create_dir_all(scratch.path(name)).unwrap();
+    for (file, bytes) in files {
+        let _ = scratch.write(&format!("{name}/{file}"), bytes);
+    }
+}
+
+fn create(
+    server: &Serve,
+    scratch: &Scratch,
+    model: &str,
+    modelfile: &str,
+) -> (Option<i32>, String) {
+    let file = scratch.write("Modelfile", modelfile.as_bytes());
+    let run = server.ingle(&["create", model, "-f", file.to_str().unwrap()]);
+    (run.code, run.stderr)
+}
+
+fn said(server: &Serve, model: &str) -> String {
+    let options = json!({"temperature": 0, "num_predict": 24});
+    let body = json!({"model": model, "prompt": "The trees", "raw": true, "options": options,
+        "stream": false});
+    let answer = server.ask("POST", "/api/generate", &body).last();
+    answer["response"].as_str().unwrap_or_else(|| panic!("{model}: {answer}")).to_owned()
+}
+
+fn layers(root: &Path, model: &str) -> Vec<String> {
+    let stored = models::open(root).get(&model.parse().unwrap());
+    let stored = pollster::block_on(stored).unwrap();
+    stored.manifest.layers().iter().map(|layer| layer.media_type.clone()).collect()
+}
+
+#[test]
+fn folders_become_models_and_adapters_change_them() {
+    let scratch = Scratch::new();
+    let spec = Spec::tiny("llama");
+    let model = Gguf::open(Box::new(spec.bytes())).unwrap();
+    let _ = scratch.write("tiny.gguf", &spec.bytes());
+    let _ = scratch.write("q8.gguf", &Spec { ty: quant::TensorType::Q8_0, ..spec }.bytes());
+    write(&scratch, "weights", &hf::folder(&model));
+    write(&scratch, "lora", &lora::folder(&model));
+    let other = Gguf::open(Box::new(Spec::tiny("gemma3").bytes())).unwrap();
+    write(&scratch, "other", &lora::folder(&other));
+    let root = scratch.path("store");
+    let server = Serve::start(&root);
+    for (name, text) in [
+        ("file", "FROM ./tiny.gguf"),
+        ("folder", "FROM ./weights"),
+        ("weights", "FROM ./weights/model.safetensors"),
+        ("changed", "FROM ./tiny.gguf\nADAPTER ./lora"),
+        ("both", "FROM ./weights\nADAPTER ./lora"),
+        ("quantized", "FROM ./q8.gguf\nADAPTER ./lora"),
+    ] {
+        let (code, stderr) = create(&server, &scratch, name, text);
+        assert_eq!(code, Some(0), "{name}: {stderr}");
+    }
+    let plain = said(&server, "file");
+    assert_eq!(said(&server, "folder"), plain);
+    assert_eq!(said(&server, "weights"), plain);
+    let changed = said(&server, "changed");
+    assert_ne!(changed, plain);
+    assert_eq!(said(&server, "both"), changed);
+    assert!(!said(&server, "quantized").is_empty());
+    let adapter = "application/vnd.ollama.image.adapter";
+    assert!(layers(&root, "changed").iter().any(|kind| kind == adapter));
+    for (text, want) in [
+        ("FROM ./tiny.gguf\nADAPTER ./tiny.gguf", "\"adapter\" and \"lora\" are"),
+        ("FROM ./tiny.gguf\nADAPTER ./other", "the adapter does not fit the model"),
+        ("FROM ./lora", "there is no config.json"),
+    ] {
+        let (code, stderr) = create(&server, &scratch, "bad", text);
+        assert_ne!(code, Some(0), "{text}");
+        assert!(stderr.contains(want), "{text}: {stderr}");
+    }
+}
