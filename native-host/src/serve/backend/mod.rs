@@ -26,6 +26,7 @@ use calls::FormCheck;
 use memory::Budget;
 use thread::{Job, Loading};
 
+pub use memory::available as free_memory;
 pub use runner::NativeRunner;
 pub use settings::BackendSettings;
 
