@@ -12,6 +12,9 @@ use kernels::{Plan, PlayerConfig, PlayerError};
 use crate::caches::{self, Wish};
 use crate::term;
 
+/// Most time that is taken, in milliseconds; a graphics chip needs a second. The rest is tried at
+/// the next start.
+const BUDGET_MS: f64 = 10_000.0;
 /// No file of ours is larger.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -48,7 +51,7 @@ pub fn prepare(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), Playe
     }
     recall(gpu);
     let before = gpu.switched_off().len();
-    if pollster::block_on(gpu.examine(Some((plan, config)), |_| ()))? {
+    if pollster::block_on(gpu.examine(Some((plan, config)), BUDGET_MS, |_| ()))?.is_new {
         store(gpu);
     }
     let new = gpu.switched_off().into_iter().skip(before);
@@ -64,7 +67,7 @@ pub fn prepare(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), Playe
 /// If the device goes away.
 pub fn examine(gpu: &Gpu, heard: impl FnMut(&Finding)) -> Result<(), PlayerError> {
     gpu.forget_findings();
-    pollster::block_on(gpu.examine(None, heard))?;
+    pollster::block_on(gpu.examine(None, BUDGET_MS, heard))?;
     if caches::wish() != Wish::Off {
         store(gpu);
     }

@@ -148,7 +148,11 @@ fn a_lying_kernel_is_found_and_the_next_tier_answers_right() {
         let (mut n_right, mut n_wrong) = (0, 0);
         let start = std::time::Instant::now();
         let mut count = |f: &gpu::Finding| if f.is_right() { n_right += 1 } else { n_wrong += 1 };
-        assert!(pollster::block_on(gpu.examine(Some((plan, CONFIG)), &mut count)).unwrap());
+        assert!(
+            pollster::block_on(gpu.examine(Some((plan, CONFIG)), f64::INFINITY, &mut count))
+                .unwrap()
+                .is_new
+        );
         let seconds = start.elapsed().as_secs_f64();
         println!("{}: {n_right} right, {n_wrong} wrong, {seconds:.2} s", case.name);
         let off = gpu.switched_off();
@@ -172,8 +176,8 @@ fn a_lying_kernel_is_found_and_the_next_tier_answers_right() {
         let again = pollster::block_on(Gpu::open(&options(case))).unwrap();
         again.use_record(&gpu.record()).unwrap();
         assert_eq!(again.switched_off(), off);
-        let new = pollster::block_on(again.examine(Some((plan, CONFIG)), |_| ())).unwrap();
-        assert!(!new, "{}: all was known", case.name);
+        let new = pollster::block_on(again.examine(Some((plan, CONFIG)), f64::INFINITY, |_| ()));
+        assert!(!new.unwrap().is_new, "{}: all was known", case.name);
         let other = pollster::block_on(Gpu::open(&Options { host: "another".into(), ..any() }));
         assert!(other.unwrap().use_record(&gpu.record()).unwrap_err().contains("made for"));
 
@@ -198,12 +202,16 @@ fn the_usual_forms_are_right_here() {
         n += 1;
         wrong.extend((!finding.is_right()).then(|| finding.clone()));
     };
-    assert!(pollster::block_on(gpu.examine(None, hear)).unwrap());
+    let examined = pollster::block_on(gpu.examine(None, f64::INFINITY, hear)).unwrap();
+    assert!(examined.is_new && examined.n_left == 0);
     println!("{n} forms of usual models in {:.2} s", start.elapsed().as_secs_f64());
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(gpu.findings().len(), n);
     gpu.forget_findings();
     assert!(gpu.findings().is_empty());
+    // Without time nothing is tried, and what is left is counted.
+    let none = pollster::block_on(gpu.examine(None, -1.0, |_| ())).unwrap();
+    assert!(!none.is_new && none.n_left == n && gpu.findings().is_empty());
     // Forms of another cache type are other forms.
     let mut spec = Spec::quantized("llama", TensorType::F32);
     spec.shape.head_dim = 32;
@@ -211,7 +219,8 @@ fn the_usual_forms_are_right_here() {
     let mut n_before = 0;
     for kv in [KvType::F16, KvType::Q8_0] {
         let config = kernels::PlayerConfig { kv, ..CONFIG };
-        assert!(pollster::block_on(gpu.examine(Some((&model.plan, config)), |_| ())).unwrap());
+        let plan = Some((&model.plan, config));
+        assert!(pollster::block_on(gpu.examine(plan, f64::INFINITY, |_| ())).unwrap().is_new);
         assert!(gpu.findings().len() > n_before && gpu.switched_off().is_empty());
         n_before = gpu.findings().len();
     }
@@ -221,6 +230,6 @@ fn the_usual_forms_are_right_here() {
 fn a_device_that_goes_away_while_it_is_examined_is_said() {
     let Some(gpu) = open(&any()) else { return };
     gpu.destroy();
-    let error = pollster::block_on(gpu.examine(None, |_| ())).unwrap_err();
+    let error = pollster::block_on(gpu.examine(None, f64::INFINITY, |_| ())).unwrap_err();
     assert!(error.to_string().contains("went away"), "{error}");
 }

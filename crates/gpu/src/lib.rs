@@ -33,5 +33,5 @@ mod tune;
 pub use adapter::{AdapterSummary, Gpu, list};
 pub use check::{CheckResult, check_kernels};
 pub use compiled::MAX_PIPELINE_BYTES;
-pub use doctor::{Finding, Part, SwitchedOff};
+pub use doctor::{Examined, Finding, Part, SwitchedOff};
 pub use options::{Backend, Options, Rewrite};

@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     kv: Cell<KvType>,
     /// Kernels were tried, and the script has not stored the result.
     pub(crate) has_new_tuning: Cell<bool>,
+    /// As above, about its numbers.
+    pub(crate) has_new_record: Cell<bool>,
 }
 
 #[wasm_bindgen]
@@ -91,7 +93,9 @@ impl WasmEngine {
         };
         let session = RefCell::new(None);
         let (kv, has_new_tuning) = (Cell::default(), Cell::default());
-        let inner = Inner { device, adapter, next_task, session, kv, has_new_tuning };
+        let has_new_record = Cell::default();
+        let inner =
+            Inner { device, adapter, next_task, session, kv, has_new_tuning, has_new_record };
         Ok(WasmEngine(Rc::new(inner)))
     }
 
@@ -208,33 +212,30 @@ impl Inner {
     }
 
     fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
-        match &self.device {
-            Device::Cpu => cpu::loader(plan, config),
-            Device::Gpu(gpu) => gpu.loader(plan, config),
+        match self.trusted_gpu() {
+            None => cpu::loader(plan, config),
+            Some(gpu) => gpu.loader(plan, config),
         }
     }
 
     fn device_kind(&self) -> &'static str {
-        match self.device {
-            Device::Cpu => "cpu",
-            Device::Gpu(_) => "gpu",
-        }
+        if self.trusted_gpu().is_some() { "gpu" } else { "cpu" }
     }
 
     /// For people. Browsers tell the page's script more about an adapter than wgpu passes on.
     fn device_name(&self) -> String {
-        match self.device {
-            Device::Cpu => {
+        match self.trusted_gpu() {
+            None => {
                 let set = cpu::instruction_sets().first().copied().unwrap_or_default();
                 let n = cpu::n_page_threads();
                 format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
             }
-            Device::Gpu(_) => format!("{} (WebGPU)", self.adapter),
+            Some(_) => format!("{} (WebGPU)", self.adapter),
         }
     }
 }
 
-async fn open_gpu(
+pub(crate) async fn open_gpu(
     host: String,
     subgroups: bool,
     allow_software: bool,
@@ -293,6 +294,7 @@ async fn load(
         tell("load", done as f64, JsValue::from_f64(total as f64));
         if cancel.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
+    inner.examine(&opened.model.plan, config, settings.tuning, prepare).await?;
     inner.tune(&opened.model.plan, settings.tuning, prepare).await?;
     if cancel.get() {
         return Err(engine::Error::LoadCancelled.into());
@@ -300,7 +302,7 @@ async fn load(
     let env = host::env(&inner.next_task);
     let make = |plan: &Plan, config| inner.loader(plan, config);
     let mut session = opened.load(config, make, env, progress).await?;
-    if inner.gpu().is_some() {
+    if inner.trusted_gpu().is_some() {
         prepare();
     }
     warm_up(&mut session, cancel).await?;

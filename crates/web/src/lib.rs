@@ -13,6 +13,7 @@
 
 mod bench;
 mod convert;
+mod doctor;
 mod edge;
 mod error;
 mod host;
@@ -22,6 +23,7 @@ mod source;
 mod threads;
 mod tuning;
 
+pub use doctor::examine_graphics;
 pub use edge::{CancelFlag, WasmEngine};
 pub use shaders::{check_kernels, shader_texts};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

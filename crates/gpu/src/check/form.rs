@@ -158,7 +158,7 @@ pub(crate) fn usual(choices: &Choices) -> Vec<Form> {
         forms.extend([Form::Attend(kv, heads, None), Form::AttendMany(kv, heads, None)]);
     }
     forms.extend(ends());
-    unique(forms)
+    in_order(forms)
 }
 
 /// The forms that a plan's ops use, with a cache of type `kv`.
@@ -199,7 +199,7 @@ pub(crate) fn of_plan(plan: &Plan, kv: KvType, choices: &Choices) -> Vec<Form> {
         }
     }
     forms.extend(ends());
-    unique(forms)
+    in_order(forms)
 }
 
 /// Products with one, few and many rows.
@@ -215,9 +215,16 @@ fn ends() -> [Form; 5] {
     [Form::Qkv(Dot::Float), Form::GateUp(Dot::Float), Form::Norm, Form::Greedy, Form::Draw]
 }
 
-fn unique(mut forms: Vec<Form>) -> Vec<Form> {
+/// Each once, and first what every token needs: a device that is slow may have no time for more.
+fn in_order(mut forms: Vec<Form>) -> Vec<Form> {
     let mut seen = HashSet::new();
     forms.retain(|form| seen.insert(form.to_string()));
+    forms.sort_by_key(|form| match form {
+        Form::Norm | Form::Row(..) => 0,
+        Form::Rope { .. } | Form::Attend(..) | Form::Greedy => 1,
+        Form::Many(..) | Form::AttendMany(..) | Form::Embed(_) => 2,
+        _ => 3,
+    });
     forms
 }
 
@@ -226,11 +233,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_forms_are_named_apart() {
+    fn the_usual_forms_are_named_apart_and_in_order() {
         for dot in [Dot::Float, Dot::Int] {
             let forms = usual(&Choices::all(dot));
             let names: HashSet<String> = forms.iter().map(Form::to_string).collect();
             assert_eq!(names.len(), forms.len());
+            assert!(matches!(forms[0], Form::Norm | Form::Row(..)), "{}", forms[0]);
             assert!(forms.len() > 20, "{}", forms.len());
             assert_eq!(forms.iter().any(|form| form.is_int()), dot == Dot::Int);
         }

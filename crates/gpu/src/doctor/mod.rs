@@ -22,23 +22,36 @@ use crate::check::{CheckResult, Checker, Form, of_plan, usual};
 use crate::loader::validate;
 use crate::platform;
 
+/// How an examination went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Examined {
+    /// Something was found out that a host should store.
+    pub is_new: bool,
+    /// Forms there was no time for.
+    pub n_left: usize,
+}
+
 impl Gpu {
     /// Tries the forms that `plan` uses when it is loaded like this (without a plan: those of usual
     /// models) that were not yet tried here, and switches off what a wrong one stands on until all
-    /// are right. `heard` gets each finding as it is made. True if something was found out.
+    /// are right. What `budget_ms` leaves no time for is tried the next time. `heard` gets each
+    /// finding as it is made.
     ///
     /// # Errors
     /// If the device goes away. A wrong result is no error but a finding.
     pub async fn examine(
         &self,
         plan: Option<(&Plan, PlayerConfig)>,
+        budget_ms: f64,
         mut heard: impl FnMut(&Finding),
-    ) -> Result<bool, PlayerError> {
+    ) -> Result<Examined, PlayerError> {
         self.health.check()?;
         if plan.is_some_and(|(plan, config)| validate(self, plan, config).is_err()) {
-            return Ok(false); // The loader says why.
+            return Ok(Examined::default()); // The loader says why.
         }
-        let mut is_new = false;
+        let now_ms = || self.clock_ms.map_or(0.0, |clock| clock());
+        let end_ms = now_ms() + budget_ms;
+        let mut examined = Examined::default();
         while self.trusts(Part::Device) {
             let gpu = self.trusted()?;
             let choices = gpu.choices();
@@ -49,9 +62,14 @@ impl Gpu {
             forms.retain(|form| !self.with_record(|record| record.has(&form.to_string())));
             let mut checker = Checker::new(&gpu, "");
             let mut wrong = None;
+            examined.n_left = forms.len();
             for form in forms {
+                if now_ms() > end_ms {
+                    break;
+                }
+                examined.n_left -= 1;
                 let Some(finding) = probe(&mut checker, form).await? else { continue };
-                is_new = true;
+                examined.is_new = true;
                 heard(&finding);
                 if !finding.is_right() {
                     wrong = Some((gpu.blame(form, &checker.used), finding));
@@ -60,13 +78,13 @@ impl Gpu {
                 self.with_record(|record| record.right(finding));
             }
             match wrong {
-                None => return Ok(is_new),
+                None => return Ok(examined),
                 Some((part, finding)) => {
                     self.with_record(|record| record.switch_off(part, &finding));
                 }
             }
         }
-        Ok(is_new)
+        Ok(examined)
     }
 
     /// Everything is tried anew at the next [`Gpu::examine`].

@@ -20,6 +20,7 @@ import {
 } from "./module.js";
 import type { Calls, Loaded, SourceBody } from "./protocol.js";
 import { MemoryStore, openBrowserStore, type Store } from "./store.js";
+import { keepRecord, recallRecord } from "./record.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
 import { inOrder, requireModelFile, type Stored, transfer } from "./transfer.js";
@@ -68,6 +69,7 @@ export class Session {
     let module = first;
     const browser = navigator.userAgent;
     let engine = await module.glue.WasmEngine.open(device, name, browser, subgroups, nextTask);
+    if (tuning !== "off") await recallRecord(engine, notices);
     const { device: chosen } = engine.info() as ModuleInfo;
     if (forGpu && chosen === "cpu") {
       // The chip was not good enough: the processor has a better module than the one for chips.
@@ -123,6 +125,7 @@ export class Session {
       const info = (await this.#withFlag(signal, (flag) =>
         this.engine.load({ names, contextLength, kvType, tuning }, files, progress, flag),
       )) as ModelInfo;
+      await keepRecord(this.engine, this.notices);
       await this.#keepTuning();
       return { model: this.#model, info };
     } catch (error) {

@@ -1,6 +1,7 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
 import type { BenchEvent, SourceBody } from "../internal/protocol.js";
+import { doctor, type DoctorOptions, type DoctorReport } from "./doctor.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
 import type {
@@ -68,6 +69,14 @@ export class Engine {
     const onBench = (event: BenchEvent) =>
       "row" in event ? onRow?.(event.row) : onProgress?.(event.progress);
     return this.#client.call("bench", { settings }, { onBench, signal });
+  }
+
+  /**
+   * Looks at everything a model needs here: the graphics chip's numbers against the processor's,
+   * storage, threads, speed. Each row comes as soon as it is known; seconds in all.
+   */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    return doctor(this, options);
   }
 
   info(): Promise<EngineInfo> {
