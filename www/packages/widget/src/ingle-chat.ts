@@ -19,7 +19,11 @@ const WORDS = {
 const SVG = "http://www.w3.org/2000/svg";
 const BUBBLE = "M4 4.5h12a1.5 1.5 0 0 1 1.5 1.5v7a1.5 1.5 0 0 1-1.5 1.5H9L5 17.5v-3H4A1.5 1.5 0 0 1 2.500 13V6A1.5 1.5 0 0 1 4 4.500z";
 const CROSS = "M5 5l10 10M15 5L5 15";
-const BASE = new URL("./", import.meta.url);
+const BASE = new URL(/* @vite-ignore */ "./", import.meta.url);
+/** A frame whose script was refused says nothing at all. */
+const SILENCE_MS = 3_000;
+
+const FAILED = "The chat could not be loaded, or was changed on its way.";
 
 type By = "visitor" | "page";
 
@@ -36,6 +40,7 @@ class IngleChat extends HTMLElement {
   #panel: Promise<Panel> | null = null;
   #state: State = "idle";
   #told = 0;
+  #warned = false;
 
   constructor() {
     super();
@@ -159,8 +164,10 @@ class IngleChat extends HTMLElement {
     const text = accent ? textOn(accent, own("on-accent") || "#fff") : null;
     this.#dock.style.setProperty("--accent", text ? accent : null);
     this.#dock.style.setProperty("--on-accent", text);
-    if (text && own("on-accent") && text !== own("on-accent"))
+    if (!this.#warned && text && own("on-accent") && text !== own("on-accent")) {
+      this.#warned = true;
       console.warn(`<ingle-chat>: --ingle-on-accent cannot be read on --ingle-accent; ${text} is.`);
+    }
   }
 
   #say(command: Command): void {
@@ -174,7 +181,11 @@ class IngleChat extends HTMLElement {
   #failed(error: unknown): void {
     this.#panel = null;
     this.#hear({ is: "state", state: "unsupported" });
-    this.#pane.replaceChildren(slot("unsupported", document.createTextNode(String(error))));
+    const { message } = error as Error;
+    const said = document.createElement("p");
+    said.setAttribute("role", "alert");
+    said.textContent = message;
+    this.#pane.replaceChildren(slot("unsupported", said));
     this.#event("error", { code: "engine.module", recoverable: true });
   }
 
@@ -204,17 +215,21 @@ class IngleChat extends HTMLElement {
     frame.title = this.getAttribute("heading") || WORDS[config.lang].title;
     frame.src = new URL("frame.html", BASE).href;
     this.#pane.replaceChildren(frame);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       frame.addEventListener("load", () => {
+        // Its script has run when this is heard.
+        const silent = setTimeout(() => reject(new Error(FAILED)), SILENCE_MS);
         const { port1, port2 } = new MessageChannel();
+        const panel: Panel = { command: (command) => port1.postMessage(command) };
         port1.onmessage = ({ data }) => {
           const report = asReport(data);
-          if (report) this.#hear(report);
+          if (!report) return;
+          clearTimeout(silent);
+          resolve(panel);
+          this.#hear(report);
         };
         frame.contentWindow?.postMessage({ ingle: 1 }, BASE.origin, [port2]);
-        const panel: Panel = { command: (command) => port1.postMessage(command) };
         panel.command({ do: "config", config });
-        resolve(panel);
       });
     });
   }
@@ -258,7 +273,7 @@ function vouched(url: string): Promise<void> {
   link.crossOrigin = "anonymous";
   return new Promise<void>((resolve, reject) => {
     link.onload = () => resolve();
-    link.onerror = () => reject(new Error("The chat could not be loaded, or was changed on its way."));
+    link.onerror = () => reject(new Error(FAILED));
     document.head.append(link);
   }).finally(() => link.remove());
 }

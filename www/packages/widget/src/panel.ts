@@ -24,6 +24,7 @@ export function mount(
   paint(view.node, config);
   box.replaceChildren(view.node);
   const talk = new Talk(config, view, report);
+  report({ is: "state", state: "idle" });
   return { command: (command) => obey(command, talk, view, report) };
 }
 

@@ -24,6 +24,7 @@ svg{inline-size:20px; block-size:20px; fill:none; stroke:currentColor; stroke-wi
   overflow:hidden; border-radius:clamp(0px,var(--ingle-radius,22px),24px); background:light-dark(#FFF,#1C201E);
   border:1px solid light-dark(#DADDDA,#303633); box-shadow:0 16px 48px light-dark(#19201c33,#000c)}
 .end .pane{inset-inline-end:0} .start .pane{inset-inline-start:0}
+.pane p{margin:24px; font:400 15px/24px var(--ingle-font,system-ui,sans-serif); color:light-dark(#19201C,#E7EAE8)}
 .pane iframe{display:block; inline-size:100%; block-size:100%; border:0}
 .inline{position:static; block-size:100%; min-block-size:360px} .inline .pane{position:static; inline-size:100%; block-size:100%; min-block-size:360px; box-shadow:none}
 @media (max-width:639px){.dock:not(.inline) .pane{position:fixed; inset:0; inline-size:100%; block-size:100dvh; border:0; border-radius:0}}

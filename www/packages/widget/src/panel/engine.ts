@@ -24,7 +24,7 @@ export interface Running {
   readonly model: Model;
 }
 
-const ENTRY = new URL("engine/public/index.js", new URL("./", import.meta.url)).href;
+const ENTRY = new URL(/* @vite-ignore */ "./engine/public/index.js", import.meta.url).href;
 
 /** True if the model is an address and no stored name. */
 export function isAddress(model: string): boolean {

@@ -10,7 +10,7 @@ SHEET.replaceSync(`
   --danger:light-dark(#B32228,#F68880); --danger-soft:light-dark(#FFEBEB,#3E2120); --focus:light-dark(#145EC1,#7DB6FE);
   --mine:light-dark(#EAEEEA,#252A28); --radius:10px; --font:system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
   --mono:ui-monospace,"SF Mono","Cascadia Mono",Consolas,monospace;
-  display:flex; flex-direction:column; block-size:100%; overflow:hidden; color-scheme:light dark; background:var(--surface);
+  display:flex; flex-direction:column; block-size:100%; overflow:hidden; isolation:isolate; color-scheme:light dark; background:var(--surface);
   color:var(--text); font:400 15px/24px var(--font); text-align:start}
 .ingle.light{color-scheme:light} .ingle.dark{color-scheme:dark}
 .ingle,.ingle *{box-sizing:border-box} .ingle [hidden]{display:none!important}
@@ -23,7 +23,8 @@ SHEET.replaceSync(`
 .ingle .icon{display:grid; place-items:center; flex:none; inline-size:40px; block-size:40px; padding:0; border:0; border-radius:var(--radius); background:none; cursor:pointer}
 .ingle .icon:hover{background:var(--hover)}
 .ingle svg{inline-size:20px; block-size:20px; fill:none; stroke:currentColor; stroke-width:1.6; stroke-linecap:round; stroke-linejoin:round}
-.ingle .chip{display:flex; align-items:center; gap:6px; align-self:flex-start; flex:none; margin:12px 16px 0; padding:4px 12px 4px 8px; border-radius:99px; background:var(--safe-soft); color:var(--safe); font-size:13px; line-height:18px; font-weight:500}
+.ingle .body{display:flex!important; flex-direction:column; flex:1; min-block-size:0; margin:0!important; position:static!important; transform:none!important; background:var(--surface)}
+.ingle .chip{display:flex; align-items:center; gap:6px; order:-1; flex:none; position:relative; z-index:2147483647; padding:6px 16px; background:var(--safe-soft); color:var(--safe); font-size:13px; line-height:18px; font-weight:500}
 .ingle .chip.shared{background:var(--warn-soft); color:var(--warn)}
 .ingle .log{flex:1; min-block-size:0; overflow:auto; padding:16px; overscroll-behavior:contain; overflow-wrap:anywhere}
 .ingle .log>*+*{margin-block-start:20px}

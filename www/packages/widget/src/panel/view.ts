@@ -77,15 +77,19 @@ export class View {
     this.#sayWhereItRuns(config);
     this.node = el(
       "div",
-      { class: "ingle", part: "panel" },
-      this.#head(config),
-      this.#chip,
-      this.#log,
-      this.#load,
-      this.#form,
-      el("div", { class: "foot" }, details(config), this.#gauge),
+      { class: "ingle" },
+      el(
+        "div",
+        { class: "body", part: "panel" },
+        this.#head(config),
+        this.#log,
+        this.#load,
+        this.#form,
+        el("div", { class: "foot" }, details(config), this.#gauge),
+      ),
       polite,
       urgent,
+      this.#chip,
     );
     this.node.addEventListener("keydown", (event) => {
       // In the page the element hears it itself; a frame has to say it.
@@ -101,7 +105,10 @@ export class View {
     return el("header", { class: "top", part: "header" }, ...parts);
   }
 
-  /** Without a part, in a closed root: no style of the page reaches it. */
+  /**
+   * Without a part, outside of all parts, in a closed root and last, so that nothing lies above it:
+   * no style of the page reaches it.
+   */
   #sayWhereItRuns({ share, isolation }: Config): void {
     const shared = share === "text" || isolation === "shadow";
     this.#chip.className = shared ? "chip shared" : "chip";
