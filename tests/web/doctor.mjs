@@ -22,7 +22,10 @@ const patch = (from, to) => `
   };`;
 const LIES = {
   // Only the reductions of products: the probe at the start is about one number per thread.
-  subgroups: ["let s = subgroupAdd(v[i]);", "let s = select(1.0, 1.5, N_SUMS > 2u) * subgroupAdd(v[i]);"],
+  subgroups: [
+    "let s = subgroupAdd(v[i]);",
+    "let s = select(1.0, 1.5, N_SUMS > 2u) * subgroupAdd(v[i]);",
+  ],
   everything: ["f32(P.n_cols)", "f32(P.n_cols + 9u)"],
 };
 
@@ -57,7 +60,14 @@ async function load(worker = null, device = "gpu") {
       const logits = [...(await model.logits([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]))];
       const info = await engine.info();
       await engine.stop();
-      return { before, notices: info.notices, logits, ms, device: model.info.device, name: info.adapter };
+      return {
+        before,
+        notices: info.notices,
+        logits,
+        ms,
+        device: model.info.device,
+        name: info.adapter,
+      };
     },
     { bytes: [...file.bytes], name: file.name, worker, device },
   );
@@ -83,7 +93,10 @@ cases["an honest chip is used as it is"] = async () => {
   const first = await load();
   const next = await load();
   assert.deepEqual([first.device, first.notices, next.notices], ["gpu", [], []]);
-  assert.ok(nmse(first.logits, truth) <= 3e-3, `against the processor: ${nmse(first.logits, truth)}`);
+  assert.ok(
+    nmse(first.logits, truth) <= 3e-3,
+    `against the processor: ${nmse(first.logits, truth)}`,
+  );
   console.log(`note: first load ${Math.round(first.ms)} ms, the next ${Math.round(next.ms)} ms`);
   truth = first.logits;
 };
@@ -92,7 +105,10 @@ cases["a lie in subgroups costs subgroups, once"] = async () => {
   await forget();
   const first = await load("lying-subgroups");
   assert.equal(first.notices.map(({ code }) => code).join(), "gpu.wrong");
-  assert.match(first.notices[0].message, /wrong numbers: subgroup operations are not used, because/);
+  assert.match(
+    first.notices[0].message,
+    /wrong numbers: subgroup operations are not used, because/,
+  );
   assert.equal(first.device, "gpu");
   assert.ok(nmse(first.logits, truth) <= SAME, `the answer: ${nmse(first.logits, truth)}`);
   const next = await load("lying-subgroups");
@@ -103,7 +119,10 @@ cases["a lie in subgroups costs subgroups, once"] = async () => {
 cases["a chip that is right in no form is left to itself"] = async () => {
   await forget();
   const first = await load("lying-everything");
-  assert.match(first.notices[0]?.message ?? "", /the graphics chip is not used.*from the processor/);
+  assert.match(
+    first.notices[0]?.message ?? "",
+    /the graphics chip is not used.*from the processor/,
+  );
   assert.equal(first.device, "cpu");
   assert.ok(nmse(first.logits, truth) <= 3e-3, `the answer: ${nmse(first.logits, truth)}`);
   const next = await load("lying-everything");
@@ -150,10 +169,18 @@ async function examine() {
 cases["every row comes once, and the numbers agree"] = async () => {
   const seen = await examine();
   const ids = seen.rows.map(({ id }) => id);
-  assert.deepEqual(
-    ids,
-    ["webgpu", "chip", "half", "numbers", "graphicsMemory", "storage", "threads", "offline", "speed", "tab"],
-  );
+  assert.deepEqual(ids, [
+    "webgpu",
+    "chip",
+    "half",
+    "numbers",
+    "graphicsMemory",
+    "storage",
+    "threads",
+    "offline",
+    "speed",
+    "tab",
+  ]);
   assert.deepEqual(seen.order.slice().sort(), ids.slice().sort());
   const row = (id) => seen.rows.find((row) => row.id === id);
   const n = seen.kernels.length;
@@ -170,7 +197,10 @@ cases["a lie is a problem row, and answers stay right"] = async () => {
   lie = null;
   const numbers = seen.rows.find(({ id }) => id === "numbers");
   assert.equal(numbers.mark, "problem");
-  assert.match(numbers.finding, /^1 of \d+ kernels gave wrong numbers: subgroup.*Answers stay right/);
+  assert.match(
+    numbers.finding,
+    /^1 of \d+ kernels gave wrong numbers: subgroup.*Answers stay right/,
+  );
   assert.match(seen.text, /WRONG {4}row /);
   assert.equal(seen.kernels.filter(({ right }) => !right).length, 1);
   await forget();
@@ -195,7 +225,10 @@ cases["the page shows the rows, and the report before it is copied"] = async () 
   await page.waitForSelector("[data-ui='doctor.copy']:not([disabled])", { timeout: 120_000 });
   assert.equal(await page.title(), "Doctor – ingle");
   assert.equal(await page.locator(".check").count(), 10);
-  assert.match(await page.textContent("[data-ui='doctor.numbers']"), /: Works\. \d+ of \d+ kernels/);
+  assert.match(
+    await page.textContent("[data-ui='doctor.numbers']"),
+    /: Works\. \d+ of \d+ kernels/,
+  );
   await checkLooks(page);
   const shots = process.env.INGLE_SHOTS;
   if (shots) {
@@ -206,9 +239,13 @@ cases["the page shows the rows, and the report before it is copied"] = async () 
   const text = await page.textContent("dialog pre.report");
   assert.match(text, /^ingle doctor, Chrome \d+\n.*device runs models/);
   assert.ok(!text.includes(canary) && !text.includes(server.origin) && !/https?:/.test(text), text);
-  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.origin });
+  await page
+    .context()
+    .grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.origin });
   await page.click("[data-ui='doctor.copy-now']");
-  await page.waitForFunction(() => document.querySelector("[data-ui='doctor.copy-now']").textContent.includes("Copied"));
+  await page.waitForFunction(() =>
+    document.querySelector("[data-ui='doctor.copy-now']").textContent.includes("Copied"),
+  );
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
   await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 390, height: 844 });

@@ -15,15 +15,19 @@ const axe = createRequire(path.join(www, "package.json")).resolve("axe-core/axe.
 const ECHO = `
 export class Engine {
   static started = 0;
-  static async start() { globalThis.engineStarts = (globalThis.engineStarts ?? 0) + 1; return new Engine(); }
+  static async start() {
+    globalThis.engineStarts = (globalThis.engineStarts ?? 0) + 1;
+    return new Engine();
+  }
   models() { return []; }
   async load(source, { onProgress, contextLength }) {
     globalThis.loaded = source;
     if (String(source.url ?? source.name).includes("broken"))
-      throw { code: "net.cors", message: "models.example does not allow browsers to download this." };
+      throw { code: "net.cors", message: "The host does not allow browsers to download this." };
     for (const loaded of [0, 5e5, 1e6])
       onProgress({ phase: "transfer", name: "m", loaded, total: 1e6 });
-    const info = { title: "Echo", device: "cpu", contextLength, weightBytes: 1, kvBytes: 2, scratchBytes: 3 };
+    const sizes = { weightBytes: 1, kvBytes: 2, scratchBytes: 3 };
+    const info = { title: "Echo", device: "cpu", contextLength, ...sizes };
     return { info, generate };
   }
   async stop() {}
@@ -31,7 +35,7 @@ export class Engine {
 async function* generate({ messages, signal }) {
   const text = messages.at(-1).content;
   globalThis.asked = messages;
-  if (text === "fail") throw { code: "ctx.full", message: "The prompt is longer than the context." };
+  if (text === "fail") throw { code: "ctx.full", message: "The prompt is too long." };
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let reason = "stop";
   for (let at = 0; at < text.length; at += 3) {
@@ -71,13 +75,16 @@ export function serveSite(pages, mounts = {}) {
 /** One tag and one script. */
 export function tag(origin, attributes = "", inside = "") {
   const script = `<script type="module" src="${origin}/w/ingle-chat.js" crossorigin></script>`;
-  return `<ingle-chat model="https://models.example/m.gguf" ${attributes}>${inside}</ingle-chat>${script}`;
+  const model = 'model="https://models.example/m.gguf"';
+  return `<ingle-chat ${model} ${attributes}>${inside}</ingle-chat>${script}`;
 }
 
 /** Lets a test see into closed roots; the page under test does not know. */
 export const OPEN_ROOTS = `{
   const attach = Element.prototype.attachShadow;
-  Element.prototype.attachShadow = function (init) { return attach.call(this, { ...init, mode: "open" }); };
+  Element.prototype.attachShadow = function (init) {
+    return attach.call(this, { ...init, mode: "open" });
+  };
 }`;
 
 /** Keeps what the widget tells the page. */
@@ -85,7 +92,8 @@ export const HEAR = `
   globalThis.heard = [];
   for (const name of ["open", "close", "progress", "ready", "turn", "error"])
     addEventListener("ingle-" + name, ({ type, detail }) => heard.push({ type, detail }));
-  addEventListener("securitypolicyviolation", (e) => heard.push({ type: "csp", detail: e.violatedDirective + " " + e.blockedURI }));`;
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    heard.push({ type: "csp", detail: violatedDirective + " " + blockedURI }));`;
 
 /** Serious and critical findings of axe in a page or frame, as words. */
 export async function findings(frame) {

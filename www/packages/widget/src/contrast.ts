@@ -1,4 +1,4 @@
-/** WCAG 2 contrast: the guard rail of every colour that a page may choose. */
+/** WCAG 2 contrast: the guard rail of every color that a page may choose. */
 
 /** "rgb(…)" as a browser computes it, 0 to 255 each. */
 export type Rgb = readonly [number, number, number];
@@ -6,7 +6,7 @@ export type Rgb = readonly [number, number, number];
 /** Least contrast of text. */
 export const MIN_CONTRAST = 4.5;
 
-/** Any CSS colour as numbers; null if it is none, or not opaque. */
+/** Any CSS color as numbers; null if it is none, or not opaque. */
 export function rgb(color: string): Rgb | null {
   if (!color || color.length > 64 || !CSS.supports("color", color)) return null;
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

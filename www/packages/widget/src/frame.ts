@@ -38,7 +38,8 @@ function serve(port: MessagePort): void {
     const command = asCommand(data);
     if (!command) return;
     if (command.do !== "config") panel?.command(command);
-    else panel ??= mount(document.body, document, { ...command.config, isolation: "frame" }, report);
+    else
+      panel ??= mount(document.body, document, { ...command.config, isolation: "frame" }, report);
   };
 }
 

@@ -17,7 +17,9 @@ const WORDS = {
   de: { open: "Chat", close: "Chat schließen", title: "Chat" },
 };
 const SVG = "http://www.w3.org/2000/svg";
-const BUBBLE = "M4 4.5h12a1.5 1.5 0 0 1 1.5 1.5v7a1.5 1.5 0 0 1-1.5 1.5H9L5 17.5v-3H4A1.5 1.5 0 0 1 2.500 13V6A1.5 1.5 0 0 1 4 4.500z";
+const BUBBLE =
+  "M4 4.5h12a1.5 1.5 0 0 1 1.5 1.5v7a1.5 1.5 0 0 1-1.5 1.5H9L5 17.5v-3H4A1.5 1.5 0 0 1 2.5 13V6" +
+  "A1.5 1.5 0 0 1 4 4.5z";
 const CROSS = "M5 5l10 10M15 5L5 15";
 const BASE = new URL(/* @vite-ignore */ "./", import.meta.url);
 /** A frame whose script was refused says nothing at all. */
@@ -28,7 +30,14 @@ const FAILED = "The chat could not be loaded, or was changed on its way.";
 type By = "visitor" | "page";
 
 class IngleChat extends HTMLElement {
-  static readonly observedAttributes = ["open", "theme", "side", "lang", "launcher-label", "heading"];
+  static readonly observedAttributes = [
+    "open",
+    "theme",
+    "side",
+    "lang",
+    "launcher-label",
+    "heading",
+  ];
   /** Closed: what the visitor sees is not the page's to change. */
   readonly #root = this.attachShadow({ mode: "closed" });
   readonly #launcher = document.createElement("button");
@@ -209,7 +218,10 @@ class IngleChat extends HTMLElement {
   #frame(config: Config): Promise<Panel> {
     const frame = document.createElement("iframe");
     // Scripts and storage on *its* origin, which is another one; nothing of the page's.
-    frame.setAttribute("sandbox", "allow-scripts allow-same-origin allow-popups allow-popups-to-escape-sandbox");
+    frame.setAttribute(
+      "sandbox",
+      "allow-scripts allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+    );
     frame.allow = "clipboard-write";
     frame.referrerPolicy = "origin";
     frame.title = this.getAttribute("heading") || WORDS[config.lang].title;
@@ -264,7 +276,7 @@ function drawing(path: SVGElement): SVGSVGElement {
   return svg;
 }
 
-/** Has the browser fetch a module and compare it with what the build wrote; a changed byte fails. */
+/** Has the browser fetch a module and compare it with what the build wrote. */
 function vouched(url: string): Promise<void> {
   const link = document.createElement("link");
   link.rel = "modulepreload";

@@ -1,15 +1,8 @@
 /** What the element, the frame and the panel say to each other: plain data only. */
 
-export type State =
-  | "idle"
-  | "asking"
-  | "loading"
-  | "ready"
-  | "writing"
-  | "trouble"
-  | "unsupported";
+export type State = "idle" | "asking" | "loading" | "ready" | "writing" | "trouble" | "unsupported";
 
-/** Everything a panel has to know; read from attributes by the element, checked where it arrives. */
+/** All a panel has to know; read from attributes by the element, checked where it arrives. */
 export interface Config {
   /** Address of a GGUF file, or the name of a stored model. */
   readonly model: string;

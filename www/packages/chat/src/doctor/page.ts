@@ -13,7 +13,7 @@ import { el, icon, openDialog } from "../dom.js";
 import { copyText } from "../markdown.js";
 import "./doctor.css";
 
-/** Each mark as a drawn icon and as a word, because colour alone tells nobody anything. */
+/** Each mark as a drawn icon and as a word, because color alone tells nobody anything. */
 const MARKS: Readonly<Record<DoctorMark, readonly [string, string]>> = {
   pass: ["ok", "Works"],
   note: ["warn", "Could be better"],

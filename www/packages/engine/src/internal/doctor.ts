@@ -98,9 +98,11 @@ function chipRow(name: string | null): DoctorRow {
     "webgpu",
     "note",
     has
-      ? "This browser has WebGPU but found no graphics chip for it. Models run on the processor, slower."
+      ? "This browser has WebGPU but no graphics chip for it. Models run on the processor, slower."
       : "This browser has no WebGPU. Models run on the processor, slower.",
-    has ? "Turn on graphics acceleration in the browser's settings, and update the driver." : NO_WEBGPU,
+    has
+      ? "Turn on graphics acceleration in the browser's settings, and update the driver."
+      : NO_WEBGPU,
   );
 }
 
@@ -153,7 +155,12 @@ async function storageRow(): Promise<DoctorRow> {
   const storage = navigator.storage as StorageManager | undefined;
   const estimate = await storage?.estimate().catch(() => null);
   if (!storage || !estimate?.quota)
-    return row("storage", "note", "This browser keeps no models for this page.", "Private windows keep nothing. Use a usual window.");
+    return row(
+      "storage",
+      "note",
+      "This browser keeps no models for this page.",
+      "Private windows keep nothing. Use a usual window.",
+    );
   const free = size(Math.max(0, estimate.quota - (estimate.usage ?? 0)));
   if (await storage.persisted().catch(() => false))
     return row("storage", "pass", `${free} free for ingle, kept permanently.`);
@@ -200,11 +207,20 @@ export async function speedRow(bench: () => Promise<readonly BenchRow[]>): Promi
     if (reads === null || writes === null)
       return row("speed", "untested", "It took too long to measure here.");
     const tokens = (n: number) => (n < 10 ? n.toFixed(1) : String(Math.round(n)));
-    return row("speed", "pass", `Reads ${tokens(reads)}, writes ${tokens(writes)} tokens/s with the model in use.`);
+    return row(
+      "speed",
+      "pass",
+      `Reads ${tokens(reads)}, writes ${tokens(writes)} tokens/s with the model in use.`,
+    );
   } catch (error) {
     const { code, message } = EngineError.from(error);
     if (code === "aborted") throw error;
     const none = code === "model.unloaded";
-    return row("speed", "untested", none ? "No model is loaded." : message, none ? "Load one and run again." : null);
+    return row(
+      "speed",
+      "untested",
+      none ? "No model is loaded." : message,
+      none ? "Load one and run again." : null,
+    );
   }
 }

@@ -89,7 +89,12 @@ export async function doctor(
   await Promise.all(page);
   const rows = DOCTOR_ROWS.flatMap(([id]) => found.get(id) ?? []);
   const summary = summaryOf(rows, examined.graphics?.maxBufferBytes ?? null);
-  return { summary, rows, kernels: examined.kernels, text: textOf(summary, rows, examined.kernels) };
+  return {
+    summary,
+    rows,
+    kernels: examined.kernels,
+    text: textOf(summary, rows, examined.kernels),
+  };
 }
 
 function bench(engine: Engine | null, signal?: AbortSignal): ReturnType<Engine["bench"]> {

@@ -39,7 +39,8 @@ export class Meter {
     const text = total ? t("loading", { done, total: size(total) }) : t("loadingUnknown", { done });
     const left = this.#secondsLeft;
     if (left === null) return text;
-    const n = left < 60 ? t("seconds", { n: Math.ceil(left) }) : t("minutes", { n: Math.ceil(left / 60) });
+    const n =
+      left < 60 ? t("seconds", { n: Math.ceil(left) }) : t("minutes", { n: Math.ceil(left / 60) });
     return `${text}, ${t("timeLeft", { n })}`;
   }
 

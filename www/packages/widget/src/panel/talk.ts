@@ -99,7 +99,8 @@ export class Talk {
   #mustAsk(): boolean {
     const { model, size: bytes, askOver } = this.#config;
     if (!isAddress(model) || wasFetched(this.#config)) return false;
-    const { saveData = false } = (navigator as { connection?: { saveData?: boolean } }).connection ?? {};
+    const { saveData = false } =
+      (navigator as { connection?: { saveData?: boolean } }).connection ?? {};
     return bytes > askOver || saveData;
   }
 
@@ -135,7 +136,10 @@ export class Talk {
     this.#view.noCard();
     this.#add("user", text);
     this.#show("user", text);
-    this.#turn({ role: "user", tokens: 0, tokensPerSecond: null, firstWordMs: null, stop: null }, text);
+    this.#turn(
+      { role: "user", tokens: 0, tokensPerSecond: null, firstWordMs: null, stop: null },
+      text,
+    );
     void this.#answer();
     return true;
   }
@@ -211,7 +215,10 @@ export class Talk {
 
   async #write(model: Running["model"], view: AnswerView, signal: AbortSignal): Promise<string> {
     const { system, maxTokens, temperature } = this.#config;
-    const messages = [...(system ? [{ role: "system" as const, content: system }] : []), ...this.#said];
+    const messages = [
+      ...(system ? [{ role: "system" as const, content: system }] : []),
+      ...this.#said,
+    ];
     const begin = performance.now();
     let [text, painted, first] = ["", -Infinity, 0];
     let last: Extract<Piece, { done: true }> | null = null;
@@ -233,13 +240,21 @@ export class Talk {
     return text;
   }
 
-  #figures({ timings, reason }: Extract<Piece, { done: true }>, total: number, first: number, text: string): void {
+  #figures(
+    { timings, reason }: Extract<Piece, { done: true }>,
+    total: number,
+    first: number,
+    text: string,
+  ): void {
     const { promptTokens, outputTokens, decodeMs } = timings;
     const used = count(promptTokens + outputTokens);
     this.#view.gauge(t("tokens", { used, total: count(total) }));
     const tokensPerSecond = decodeMs > 0 ? (1000 * outputTokens) / decodeMs : null;
     const firstWordMs = Math.round(first);
-    this.#turn({ role: "assistant", tokens: outputTokens, tokensPerSecond, firstWordMs, stop: reason }, text);
+    this.#turn(
+      { role: "assistant", tokens: outputTokens, tokensPerSecond, firstWordMs, stop: reason },
+      text,
+    );
   }
 
   #add(role: Said["role"], content: string): void {

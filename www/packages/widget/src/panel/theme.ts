@@ -1,5 +1,5 @@
 /**
- * What the site chose, as far as it can be read. Values are data: a colour is one if the browser
+ * What the site chose, as far as it can be read. Values are data: a color is one if the browser
  * says so and text on it can be read, a length is a number, a font is a list of names.
  */
 
@@ -14,7 +14,8 @@ export function paint(node: HTMLElement, { theme, scheme }: Config): void {
   const set = (name: string, value: string | null) => node.style.setProperty(name, value);
   const color = (name: string) => (rgb(theme[name] ?? "") ? (theme[name] ?? null) : null);
   for (const name of ["bg", "surface", "border", "mine"]) set(`--${name}`, color(name));
-  const dark = scheme === "auto" ? matchMedia("(prefers-color-scheme:dark)").matches : scheme === "dark";
+  const dark =
+    scheme === "auto" ? matchMedia("(prefers-color-scheme:dark)").matches : scheme === "dark";
   const surface = color("surface") ?? GROUND[dark ? "dark" : "light"];
   const ownGround = color("surface") !== null || color("bg") !== null;
   for (const name of ["text", "text-2"]) {

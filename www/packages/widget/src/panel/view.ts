@@ -1,4 +1,4 @@
-/** The panel's nodes. Everything is made by `createElement` and `textContent`; no HTML from text. */
+/** The panel's nodes. All are made by `createElement` and `textContent`; no HTML from text. */
 
 import { block, blocks } from "../../../chat/src/markdown.js";
 import { el } from "../../../chat/src/dom.js";
@@ -12,7 +12,7 @@ const SHAPES = {
   fresh: "M10 4v12M4 10h12",
   send: "M10 16V4.500M5 9l5-5 5 5",
   stop: "M6 6h8v8H6z",
-  safe: "M10 2.500l6 2.300v4.700c0 3.700-2.500 6.500-6 8-3.500-1.500-6-4.300-6-8V4.800zM7.300 10l2 2 3.600-4",
+  safe: "M10 2.5l6 2.3v4.7c0 3.7-2.5 6.5-6 8-3.5-1.5-6-4.3-6-8V4.8zM7.3 10l2 2 3.6-4",
   warn: "M10 3l7.500 13.500h-15zM10 8v4M10 14.200v.1",
 } as const;
 
@@ -269,7 +269,11 @@ function button(
   ui: string,
   part?: string,
 ): HTMLButtonElement {
-  const node = el("button", { class: part ? `icon ${part}` : "icon", type: "button", part }, drawing(shape));
+  const node = el(
+    "button",
+    { class: part ? `icon ${part}` : "icon", type: "button", part },
+    drawing(shape),
+  );
   node.setAttribute("aria-label", name);
   node.dataset["ui"] = ui;
   node.addEventListener("click", run);
