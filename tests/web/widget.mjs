@@ -244,6 +244,46 @@ for (const [at, code, says] of [
   };
 }
 
+cases["model-sha256: the digest goes with the pull, and a kept file is not pulled again"] =
+  async () => {
+    const page = await open("/shelf");
+    const place = await panel(page);
+    await ask(page, place, "hello");
+    const url = "https://models.example/m.gguf";
+    const pulls = [{ url, digest: `sha256:${"ab".repeat(32)}` }];
+    assert.deepEqual(await place.evaluate(() => globalThis.pulled), pulls);
+    assert.deepEqual(await place.evaluate(() => globalThis.loaded), { name: "m:latest" });
+    await page.close();
+    const without = await open("/sha");
+    const other = await panel(without);
+    await other.locator("textarea").fill("hello");
+    await other.locator("textarea").press("Enter");
+    await other.waitForSelector('[data-ui="card.api.argument"]');
+    assert.equal(
+      await other.evaluate(() => globalThis.loaded),
+      undefined,
+      "nothing is used unchecked",
+    );
+    await other.evaluate(() => sessionStorage.clear());
+    await without.close();
+  };
+
+cases["a failed answer keeps the question, and a full context offers a new chat"] = async () => {
+  const page = await open("/");
+  const place = await panel(page);
+  await place.locator("textarea").fill("fail");
+  await place.locator("textarea").press("Enter");
+  await place.waitForSelector('[data-ui="card.ctx.full"]');
+  assert.match(await place.textContent(".card"), /longer than the model can read/);
+  assert.equal(await place.locator("article.me").textContent(), "fail");
+  await place.click("[data-ui=fresh]");
+  assert.equal(await place.locator("article").count(), 0);
+  await ask(page, place, "again");
+  assert.equal(await place.locator(".card").count(), 0);
+  await place.click("[data-ui=clear]");
+  await page.close();
+};
+
 cases["German: launcher, question, chip"] = async () => {
   const page = await open("/de");
   const place = await panel(page);

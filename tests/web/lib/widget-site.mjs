@@ -59,6 +59,12 @@ export const site = await serveSite({
   "/strict": { body: words + tag(cdn.origin), headers: STRICT },
   "/hostile": { body: `<style>${HOSTILE}</style>${words}${tag(cdn.origin, 'greeting="Hello"')}` },
   "/none": { body: words + tag(cdn.origin, 'keep="none"').replace(/model="[^"]*"/, "") },
+  "/sha": { body: words + tag(cdn.origin, `model-sha256="${"ab".repeat(32)}"`) },
+  "/shelf": {
+    body:
+      words +
+      tag(cdn.origin, `keep="none" model-sha256="${"AB".repeat(32)}"`).replace("/w/", "/shelf/"),
+  },
   "/broken": { body: words + tag(cdn.origin).replace("m.gguf", "broken.gguf") },
   "/inline": { body: `<div style="height:500px">${tag(cdn.origin, 'mode="inline"')}</div>` },
   "/pale": {

@@ -47,6 +47,20 @@ async function* generate({ messages, signal }) {
   yield { done: true, text: "", tokens: [], reason, timings };
 }`;
 
+/** The same with stored models: nothing is there until it is pulled. */
+const SHELF = ECHO.replace(
+  "models() { return []; }",
+  `models = {
+    list: async () => globalThis.kept ?? [],
+    show: async () => ({ files: [{ digest: "sha256:" + "ab".repeat(32) }] }),
+    pull: async (url, { digest }) => {
+      globalThis.pulled = [...(globalThis.pulled ?? []), { url, digest }];
+      globalThis.kept = [{ name: "m:latest", sources: [url] }];
+      return { name: "m:latest" };
+    },
+  };`,
+);
+
 const javascript = (text) => (_, response) => {
   response.setHeader("content-type", "text/javascript");
   response.end(text);
@@ -56,7 +70,8 @@ const javascript = (text) => (_, response) => {
 export function serveWidget(mounts = {}, { real = false } = {}) {
   const echo = real ? {} : { "/w/engine/public/index.js": javascript(ECHO) };
   const headers = { "access-control-allow-origin": "*" };
-  return serve({ "/w/": widgetDist, ...echo, ...mounts }, { headers });
+  const shelf = { "/shelf/": widgetDist, "/shelf/engine/public/index.js": javascript(SHELF) };
+  return serve({ "/w/": widgetDist, ...shelf, ...echo, ...mounts }, { headers });
 }
 
 /** A site with pages `{ "/path": { body, headers } }`. */

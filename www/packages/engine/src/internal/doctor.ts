@@ -28,7 +28,7 @@ export function browserName(agent: string = navigator.userAgent): string {
   for (const [pattern, name] of [
     [/\bEdg\/(\d+)/, "Edge"],
     [/\bFirefox\/(\d+)/, "Firefox"],
-    [/\bChrom(?:e|ium)\/(\d+)/, "Chrome"],
+    [/Chrom(?:e|ium)\/(\d+)/, "Chrome"],
     [/\bVersion\/(\d+)[.\d]* .*Safari/, "Safari"],
   ] as const) {
     const found = pattern.exec(agent);

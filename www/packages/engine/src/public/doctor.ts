@@ -1,5 +1,12 @@
 import { EngineError } from "./errors.js";
-import { browserName, examine, pageRows, size, speedRow } from "../internal/doctor.js";
+import {
+  browserName,
+  examine,
+  type Examined,
+  pageRows,
+  size,
+  speedRow,
+} from "../internal/doctor.js";
 import type { Engine } from "./engine.js";
 
 /** Works, could be better, does not work, nothing to try. */
@@ -88,7 +95,7 @@ export async function doctor(
   tell(await speedRow(() => bench(engine, signal)));
   await Promise.all(page);
   const rows = DOCTOR_ROWS.flatMap(([id]) => found.get(id) ?? []);
-  const summary = summaryOf(rows, examined.graphics?.maxBufferBytes ?? null);
+  const summary = summaryOf(rows, examined.graphics);
   return {
     summary,
     rows,
@@ -109,12 +116,12 @@ function bench(engine: Engine | null, signal?: AbortSignal): ReturnType<Engine["
   });
 }
 
-function summaryOf(rows: readonly DoctorRow[], bufferBytes: number | null): string {
-  const wrong = rows.some(({ id, mark }) => id === "numbers" && mark === "problem");
-  const where =
-    bufferBytes === null || wrong
-      ? "This device runs models on the processor or in a safer way."
-      : `This device runs models on its graphics chip, in pieces up to ${size(bufferBytes)}.`;
+function summaryOf(rows: readonly DoctorRow[], graphics: Examined["graphics"]): string {
+  const isUsed =
+    graphics && !graphics.software && graphics.off.every(({ part }) => part !== "device");
+  const where = isUsed
+    ? `This device runs models on its graphics chip, in pieces up to ${size(graphics.maxBufferBytes)}.`
+    : "This device runs models on its processor.";
   const n = rows.filter(({ mark }) => mark === "note" || mark === "problem").length;
   const rest = n === 0 ? "" : n === 1 ? " One thing to improve." : ` ${n} things to improve.`;
   return where + rest;

@@ -9,6 +9,8 @@ import type { Config } from "../types.js";
 
 /** Stored models with digests, where this engine has them. */
 interface Shelf {
+  list(): Promise<readonly { name: string; sources: readonly string[] }[]>;
+  show(name: string): Promise<{ files: readonly { digest: string }[] }>;
   pull(
     ref: string,
     options: {
@@ -46,7 +48,8 @@ export async function start(
   const engine = await Engine.start();
   try {
     const options = { onProgress, signal, contextLength: config.context };
-    const model = await engine.load(await source(engine, config, onProgress, signal), options);
+    const from = await source(engine, config, onProgress, signal);
+    const model = await engine.load(from, options);
     return { engine, model };
   } catch (error) {
     await engine.stop();
@@ -59,14 +62,15 @@ async function source(
   { model, sha256 }: Config,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
-): Promise<{ name: string } | { url: string }> {
+): Promise<{ readonly name: string } | { readonly url: string }> {
   if (!isAddress(model)) return { name: model };
   const url = new URL(model, document.baseURI).href;
-  const shelf = (engine as unknown as { models: Partial<Shelf> }).models;
+  const shelf = (engine as unknown as { models: Shelf }).models;
   if (typeof shelf.pull === "function") {
-    const digest = sha256 ? { digest: `sha256:${sha256}` } : {};
-    const { name } = await shelf.pull(url, { ...digest, signal, onProgress });
-    return { name };
+    const digest = sha256 ? `sha256:${sha256}` : null;
+    const here = await stored(shelf, url, digest);
+    if (here !== null) return { name: here };
+    return shelf.pull(url, { ...(digest ? { digest } : {}), signal, onProgress });
   }
   // Without a shelf nothing can be compared with a digest; to use the file would be a lie.
   if (sha256)
@@ -74,4 +78,13 @@ async function source(
       code: "api.argument",
     });
   return { url };
+}
+
+/** The name of a model that came from `url`, and has the digest if one is asked for. */
+async function stored(shelf: Shelf, url: string, digest: string | null): Promise<string | null> {
+  const found = (await shelf.list()).find(({ sources }) => sources.includes(url));
+  if (!found) return null;
+  if (digest === null) return found.name;
+  const { files } = await shelf.show(found.name);
+  return files.some((file) => file.digest === digest) ? found.name : null;
 }
