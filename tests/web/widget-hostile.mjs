@@ -22,7 +22,6 @@ const cases = {};
 
 cases["X12 hostile styles of the page change nothing but what they may"] = async () => {
   const page = await open("/hostile");
-  const place = await panel(page);
   const style = await launcher(page).evaluate((node) => {
     const { backgroundColor, borderRadius, fontSize, textTransform, letterSpacing } =
       getComputedStyle(node);
@@ -35,7 +34,7 @@ cases["X12 hostile styles of the page change nothing but what they may"] = async
     textTransform: "none",
     letterSpacing: "normal",
   });
-  assert.equal(await element(page, "shadowRoot !== null"), true, "only because the test opened it");
+  const place = await panel(page);
   const frame = page.locator("ingle-chat iframe");
   assert.equal(await frame.evaluate((node) => getComputedStyle(node).transform), "none");
   assert.equal(

@@ -137,7 +137,7 @@ function numbersRow({ off, nLeft }: Graphics, kernels: readonly DoctorKernel[]):
     "numbers",
     "problem",
     `${wrong} of ${kernels.length} kernels gave wrong numbers: ${reasons}. ${then}`,
-    "A newer graphics driver or browser may help. Load the model again to use what was found.",
+    "A newer graphics driver or browser may help. Reload the page to use what was found.",
   );
 }
 
