@@ -11,11 +11,13 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod doctor;
 mod models;
 mod quantize;
 mod run;
 pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
+pub use doctor::DoctorArgs;
 pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
     RmArgs, SaveArgs, StopArgs, VerifyArgs,
@@ -80,6 +82,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// List the processors and graphics devices models can run on
     Devices(DevicesArgs),
+    /// Check that everything works here: graphics, numbers, memory, room for models
+    Doctor(DoctorArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(CompletionsArgs),
 }
@@ -250,6 +254,7 @@ mod tests {
              --device cpu,gpu --kv f16,q8_0 --gpu-layers 0,8 -pg 512,128 -pg 64,16 --profile \
              --warmup 0 --no-peaks --min-tok-s 20 --format html -o out.html",
             "devices --format json",
+            "doctor --format json",
         ] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
             let words = bench::spelled(words.map(Into::into));

@@ -7,6 +7,7 @@ mod bench;
 mod completions;
 mod create;
 mod devices;
+mod doctor;
 mod embed;
 mod human;
 mod lines;
@@ -36,6 +37,7 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Logits(args) => logits::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Devices(args) => devices::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Serve(args) => Ok(crate::serve::native::serve(args)?),
         Command::Pull(args) => transfer::pull_command(&args),
         Command::Push(args) => transfer::push_command(&args),

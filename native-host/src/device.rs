@@ -11,7 +11,7 @@ use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
-use crate::{pipelines, term, tuning};
+use crate::{doctor, pipelines, term, tuning};
 
 /// Tells Mesa that there is no display, where there is none.
 ///
@@ -103,7 +103,8 @@ impl Target {
 }
 
 /// What earlier runs found out about the device, and what there is to find for this plan.
-fn prepare(gpu: &Gpu, plan: &Plan) -> Result<(), PlayerError> {
+fn prepare(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
+    doctor::prepare(gpu, plan, config)?;
     tuning::prepare(gpu, plan)?;
     pipelines::recall(gpu);
     Ok(())
@@ -114,13 +115,13 @@ fn gpu_loader(gpu: &Gpu, n_layers: Option<usize>, plan: &Plan, config: PlayerCon
     let all = plan.layers().len();
     match n_layers.filter(|&n| n < all) {
         None => {
-            prepare(gpu, plan)?;
+            prepare(gpu, plan, config)?;
             gpu.loader(plan, config)
         }
         Some(n) => {
             let first = |part: &Plan| cpu::loader(part, config);
             let second = |part: &Plan| {
-                prepare(gpu, part)?;
+                prepare(gpu, part, config)?;
                 gpu.loader(part, config)
             };
             Ok(Box::new(SplitLoader::new(plan, all - n, first, second)?))

@@ -10,7 +10,8 @@
 //! | 7    | a file or something stored is damaged     |
 //! | 8    | there is no room to write                 |
 //! | 9    | no server answers                         |
-//! | 10   | a bench is below the asked speed          |
+//! | 10   | a bench is below the asked speed, or the  |
+//! |      | doctor found what does not work           |
 //! | 130  | interrupted with Ctrl-C before it was done|
 
 use std::io;
@@ -60,6 +61,9 @@ pub enum Failure {
     /// A speed is below what was asked for.
     #[error("{0}")]
     Below(String),
+    /// The doctor found something that does not work, and printed what.
+    #[error("{0}")]
+    Unwell(String),
     /// The reader of our output is gone; nobody is left to be told.
     #[error("the output was closed")]
     Closed,
@@ -98,6 +102,7 @@ impl Failure {
             Failure::Input { .. } | Failure::Output { .. } | Failure::Closed => "host.io",
             Failure::Usage(_) => "host.usage",
             Failure::Incomplete(_) | Failure::Below(_) => "bench.result",
+            Failure::Unwell(_) => "doctor.result",
             Failure::Client(error) => match error {
                 ClientError::Unreachable { .. } => "net.refused",
                 _ if error.is_not_found() => "model.missing",
@@ -132,7 +137,7 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
                 Failure::Full { .. } | Failure::Store(store::Error::Full { .. }) => 8,
                 Failure::Damaged(_) => 7,
                 Failure::Client(ClientError::Unreachable { .. }) => 9,
-                Failure::Below(_) => 10,
+                Failure::Below(_) | Failure::Unwell(_) => 10,
                 _ => 1,
             })
         }

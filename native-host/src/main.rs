@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod container;
 mod device;
+mod doctor;
 mod failure;
 mod import;
 mod interrupt;

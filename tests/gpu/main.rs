@@ -9,6 +9,7 @@
 mod case;
 mod compiled;
 mod cost;
+mod doctor;
 mod golden;
 #[path = "../players/slots.rs"]
 #[allow(dead_code, reason = "the truth of slots is checked with the players")]

@@ -175,10 +175,37 @@ fn devices_has_the_cpu() {
 }
 
 #[test]
+fn the_doctor_looks_at_everything() {
+    let json = ingle(&["doctor", "--format", "json"]).json();
+    let rows = json["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["graphics", "numbers", "processor", "memory", "store"]);
+    for row in rows {
+        let mark = row["mark"].as_str().unwrap();
+        assert!(["pass", "note", "untested"].contains(&mark), "{row}");
+        assert!(!row["finding"].as_str().unwrap().is_empty(), "{row}");
+    }
+    // Where there is an adapter, software ones included, its kernels were compared, and all agree.
+    let kernels = json["kernels"].as_array().unwrap();
+    let untested = rows[1]["mark"] == "untested";
+    assert_eq!(kernels.is_empty(), untested, "{}", rows[1]);
+    assert!(untested || kernels.len() > 20, "{}", kernels.len());
+    assert!(kernels.iter().all(|kernel| kernel["right"] == true), "{kernels:?}");
+
+    let run = ingle(&["doctor"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let text = run.text().to_owned();
+    assert!(text.starts_with("This computer runs models up to "), "{text}");
+    for name in names {
+        assert!(text.lines().any(|line| line.split_whitespace().nth(1) == Some(name)), "{text}");
+    }
+}
+
+#[test]
 fn help_and_version_are_printed() {
     assert!(ingle(&["--version"]).text().starts_with("ingle "));
     let help = ingle(&["--help"]).text().to_owned();
-    for command in ["run", "show", "tokenize", "logits", "bench", "devices"] {
+    for command in ["run", "show", "tokenize", "logits", "bench", "devices", "doctor"] {
         assert!(help.contains(command), "{command}");
         assert!(ingle(&[command, "--help"]).text().contains("Examples:"), "{command}");
     }

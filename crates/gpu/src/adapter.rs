@@ -6,9 +6,10 @@ use kernels::shader::{Choices, Forms};
 use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
 use crate::check;
+use crate::doctor::Record;
 use crate::health::Health;
 use crate::loader::GpuLoader;
-use crate::options::{Backend, Options};
+use crate::options::{Backend, Options, Rewrite};
 use crate::platform;
 use crate::tune::Tuning;
 
@@ -93,6 +94,10 @@ pub struct Gpu {
     pub(crate) compiled: Arc<Mutex<Option<wgpu::PipelineCache>>>,
     /// Kernels run with bounds checks, and workgroup memory starts as zeros.
     pub(crate) safe_shaders: bool,
+    /// As in [`Options::rewrite`].
+    pub(crate) rewrite: Option<Rewrite>,
+    /// What was found out about its numbers.
+    pub(crate) record: Arc<Mutex<Record>>,
     /// As in [`Options::host`].
     pub(crate) host: String,
     summary: AdapterSummary,
@@ -146,6 +151,8 @@ impl Gpu {
             tuning: Arc::default(),
             compiled: Arc::default(),
             safe_shaders: options.safe_shaders,
+            rewrite: options.rewrite,
+            record: Arc::default(),
             host: options.host.clone(),
             summary,
         };
@@ -155,9 +162,9 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The adapter, with the forms that were chosen.
+    /// The adapter, with the forms that are chosen now.
     pub fn summary(&self) -> AdapterSummary {
-        AdapterSummary { forms: self.forms, ..self.summary.clone() }
+        AdapterSummary { forms: self.trusted_forms(), ..self.summary.clone() }
     }
 
     /// "llvmpipe (vulkan)".
@@ -168,13 +175,14 @@ impl Gpu {
     /// Prepares the memory of a model; its weights are written to the result.
     ///
     /// # Errors
-    /// If the device has not enough memory, or the Plan needs something the kernels do not have.
+    /// If the device has not enough memory, the Plan needs something the kernels do not have, or
+    /// the device was found to compute wrong in every form.
     pub fn loader(
         &self,
         plan: &Plan,
         config: PlayerConfig,
     ) -> Result<Box<dyn Loader>, PlayerError> {
-        Ok(Box::new(GpuLoader::new(self.clone(), plan, config)?))
+        Ok(Box::new(GpuLoader::new(self.trusted()?, plan, config)?))
     }
 
     /// A buffer with these bytes. Not `create_buffer_init`, which panics on a device that is gone.

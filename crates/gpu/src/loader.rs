@@ -155,7 +155,7 @@ pub fn plays(plan: &Plan) -> bool {
 }
 
 /// What the kernels take for granted.
-fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
+pub fn validate(gpu: &Gpu, plan: &Plan, config: PlayerConfig) -> Result<(), PlayerError> {
     let refuse = |what: String| Err(PlayerError::Unsupported { device: gpu.name(), what });
     check_slots(&config, &gpu.name())?;
     if !plays(plan) {

@@ -15,6 +15,9 @@ pub enum Backend {
     WebGpu,
 }
 
+/// A kernel's name and text to the text that is compiled.
+pub type Rewrite = fn(&str, String) -> String;
+
 /// How to choose the adapter and its kernel forms.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -42,6 +45,9 @@ pub struct Options {
     /// What else a tuning is bound to. Natively the driver's version says it all; a browser keeps
     /// that to itself, so the page says what it can: the adapter's words and its own version.
     pub host: String,
+    /// Changes a kernel's text, by its name, before it is compiled: to play a driver that
+    /// miscompiles it, in tests.
+    pub rewrite: Option<Rewrite>,
     /// Bounds the bytes of one buffer below the adapter's own limit, to test splits.
     pub max_binding_bytes: Option<u64>,
     /// Bounds the bytes of all buffers together; `None` = as the device allows.

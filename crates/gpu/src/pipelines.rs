@@ -86,6 +86,7 @@ fn compile(gpu: &Gpu, kernel: Kernel) -> Result<Pipeline, PlayerError> {
         .wgsl(gpu.forms, platform::DIALECT)
         .map_err(|e| PlayerError::Device { device: gpu.name(), reason: e.to_string() })?;
     let name = kernel.name(gpu.forms);
+    let wgsl = gpu.rewrite.map_or(wgsl.clone(), |rewrite| rewrite(&name, wgsl));
     let bindings = bindings(&wgsl);
     let entries: Vec<_> = bindings.iter().map(|&(n, access)| layout_entry(n, access)).collect();
     let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {

@@ -33,34 +33,36 @@ impl Device {
         }
     }
 
+    /// The graphics chip, unless it was found to compute wrong in every form.
+    pub fn trusted_gpu(&self) -> Option<&gpu::Gpu> {
+        self.gpu().filter(|gpu| gpu.trusts(gpu::Part::Device))
+    }
+
     pub fn loader(
         &self,
         plan: &Plan,
         config: PlayerConfig,
     ) -> Result<Box<dyn Loader>, PlayerError> {
-        match self {
-            Device::Cpu => cpu::loader(plan, config),
-            Device::Gpu(gpu) => gpu.loader(plan, config),
+        match self.trusted_gpu() {
+            None => cpu::loader(plan, config),
+            Some(gpu) => gpu.loader(plan, config),
         }
     }
 
     pub fn kind(&self) -> &'static str {
-        match self {
-            Device::Cpu => "cpu",
-            Device::Gpu(_) => "gpu",
-        }
+        if self.trusted_gpu().is_some() { "gpu" } else { "cpu" }
     }
 
     /// For people. Browsers tell the page's script more about an adapter than wgpu passes on, so
     /// the script says its name.
     pub fn name(&self, adapter: &str) -> String {
-        match self {
-            Device::Cpu => {
+        match self.trusted_gpu() {
+            None => {
                 let set = cpu::instruction_sets().first().copied().unwrap_or_default();
                 let n = cpu::n_page_threads();
                 format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
             }
-            Device::Gpu(_) => format!("{adapter} (WebGPU)"),
+            Some(_) => format!("{adapter} (WebGPU)"),
         }
     }
 
@@ -73,7 +75,7 @@ impl Device {
     }
 }
 
-async fn open_gpu(
+pub(crate) async fn open_gpu(
     host: String,
     subgroups: bool,
     allow_software: bool,

@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) page: OnceCell<Page>,
     /// The models kept in this browser.
     pub(crate) store: OnceCell<PageClient>,
+    /// As above, about its numbers.
+    pub(crate) has_new_record: Cell<bool>,
 }
 
 #[wasm_bindgen]
@@ -86,6 +88,7 @@ impl WasmEngine {
             page_serial: Cell::default(),
             forms: Rc::default(),
             has_new_tuning: Cell::default(),
+            has_new_record: Cell::default(),
             page: OnceCell::new(),
             store: OnceCell::new(),
         })))

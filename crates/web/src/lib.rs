@@ -17,6 +17,7 @@ mod bench;
 mod cancel;
 mod convert;
 mod device;
+mod doctor;
 mod edge;
 mod error;
 mod host;
@@ -31,6 +32,7 @@ mod tuning;
 
 pub use api::ApiResponse;
 pub use cancel::CancelFlag;
+pub use doctor::examine_graphics;
 pub use edge::WasmEngine;
 pub use shaders::{check_kernels, shader_texts};
 pub use store::{StoredFile, WasmStore};

@@ -64,7 +64,9 @@ impl Inner {
         let parts = TextParts::of(&opened)?;
         self.drop_model().await;
         let config = player_config(&opened, &wish);
-        self.tune(&opened.model.plan, wish.tuning, || tell("prepare", 0, None)).await?;
+        let prepare = || tell("prepare", 0, None);
+        self.examine(&opened.model.plan, config, wish.tuning, prepare).await?;
+        self.tune(&opened.model.plan, wish.tuning, prepare).await?;
         let stopped = || if cancel.is_set() { Err(engine::Error::LoadCancelled) } else { Ok(()) };
         stopped()?;
         let progress = |done: u64, total: u64| {
@@ -73,8 +75,8 @@ impl Inner {
         };
         let make = |plan: &Plan, config| self.device.loader(plan, config);
         let mut session = opened.load(config, make, host::env(&self.next_task), progress).await?;
-        if self.device.gpu().is_some() {
-            tell("prepare", 0, None);
+        if self.device.trusted_gpu().is_some() {
+            prepare();
         }
         warm_up(&mut session, cancel).await?;
         stopped()?;

@@ -11,7 +11,7 @@ use super::data::{Random, nmse, padded};
 use super::run::{Checker, Run, floats};
 
 /// One layer's heads, cache and queries.
-struct Setup {
+pub(super) struct Setup {
     kv: KvType,
     heads: Heads,
     window: Option<usize>,
@@ -51,7 +51,13 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
 }
 
 impl Setup {
-    fn new(kv: KvType, heads: Heads, window: Option<usize>, pos: usize, n_rows: usize) -> Self {
+    pub(super) fn new(
+        kv: KvType,
+        heads: Heads,
+        window: Option<usize>,
+        pos: usize,
+        n_rows: usize,
+    ) -> Self {
         let n_ctx = pos + n_rows + 3;
         let width = heads.n_kv_heads * heads.head_dim;
         let mut random = Random::new(30);
@@ -107,7 +113,7 @@ impl Setup {
     }
 }
 
-async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
+pub(super) async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     let name = s.name("attention");
     let Some(shape) = attn_shape(s.heads).filter(|_| checker.wants(&name)) else {
         return Ok(());
@@ -160,7 +166,7 @@ async fn one(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     Ok(())
 }
 
-async fn many(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
+pub(super) async fn many(checker: &mut Checker<'_>, s: &Setup) -> Result<(), PlayerError> {
     let name = s.name("attention tile");
     if !checker.wants(&name) {
         return Ok(());

@@ -9,6 +9,7 @@
 mod attention;
 mod cache;
 mod data;
+mod form;
 mod probe;
 mod products;
 mod rows;
@@ -16,6 +17,7 @@ mod run;
 mod sampler;
 mod tiles;
 
+pub(crate) use form::{Form, of_plan, usual};
 use kernels::PlayerError;
 use kernels::shader::{Tile, VecForm};
 pub(crate) use probe::reduction_works;
@@ -23,7 +25,7 @@ use quant::TensorType;
 pub(crate) use tiles::has_units;
 
 use crate::adapter::Gpu;
-use run::Checker;
+pub(crate) use run::Checker;
 
 /// One comparison.
 #[derive(Clone, Debug)]

@@ -53,7 +53,7 @@ pub(super) fn twin_input(dot: Dot, x: Vec<f32>) -> (Vec<f32>, f64) {
     }
 }
 
-async fn embed(
+pub(super) async fn embed(
     checker: &mut Checker<'_>,
     ty: TensorType,
     n_cols: usize,
@@ -151,7 +151,7 @@ pub(super) async fn vector(checker: &mut Checker<'_>, shape: Shape) -> Result<()
 }
 
 /// Three matrices of two types in one dispatch, with the deferred norm.
-async fn two_types(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
+pub(super) async fn two_types(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
     use TensorType as T;
     let pairs = [(T::Q4_K, T::Q6_K), (T::Q8_0, T::Q5_0), (T::F16, T::F32)];
     for (a, b) in pairs.into_iter().filter(|&(a, b)| dot.suits(a) && dot.suits(b)) {
@@ -206,7 +206,7 @@ async fn two_types(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerErro
 
 /// A pending normed residual, norm, gate and up and activation in one dispatch; and the products
 /// that leave such a residual.
-async fn fused(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
+pub(super) async fn fused(checker: &mut Checker<'_>, dot: Dot) -> Result<(), PlayerError> {
     let (ty, n_cols, n_rows, rows) = (TensorType::Q8_0, 160, 11, 2);
     let name = format!("gate·up {dot:?} with post-norm {ty} {n_rows}x{n_cols}");
     let (gate, up) = (Weights::new(ty, n_rows, n_cols, 10), Weights::new(ty, n_rows, n_cols, 11));

@@ -29,7 +29,11 @@ pub async fn check(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     Ok(())
 }
 
-async fn norm(checker: &mut Checker<'_>, n_rows: usize, width: usize) -> Result<(), PlayerError> {
+pub(super) async fn norm(
+    checker: &mut Checker<'_>,
+    n_rows: usize,
+    width: usize,
+) -> Result<(), PlayerError> {
     let name = format!("norm {n_rows}x{width}");
     if !checker.wants(&name) {
         return Ok(());
@@ -80,7 +84,7 @@ async fn norm(checker: &mut Checker<'_>, n_rows: usize, width: usize) -> Result<
     Ok(())
 }
 
-async fn rope(
+pub(super) async fn rope(
     checker: &mut Checker<'_>,
     kv: KvType,
     head_dim: usize,

@@ -21,6 +21,8 @@ pub struct Checker<'a> {
     only: String,
     pipelines: Pipelines,
     pub results: Vec<CheckResult>,
+    /// Kernels that were run.
+    pub used: Vec<Kernel>,
 }
 
 /// One dispatch: parameters, step, storage buffers by binding number.
@@ -37,7 +39,7 @@ pub struct Run<'a, P> {
 impl<'a> Checker<'a> {
     pub fn new(gpu: &'a Gpu, only: &str) -> Self {
         let pipelines = Pipelines::default();
-        Checker { gpu, only: only.to_string(), pipelines, results: Vec::new() }
+        Checker { gpu, only: only.to_string(), pipelines, results: Vec::new(), used: Vec::new() }
     }
 
     /// True if a check of this name is asked for.
@@ -54,6 +56,7 @@ impl<'a> Checker<'a> {
         &mut self,
         run: Run<'_, P>,
     ) -> Result<HashMap<u32, Vec<u8>>, PlayerError> {
+        self.used.push(run.kernel);
         let id = self.pipelines.id(self.gpu, run.kernel)?;
         let pipeline = self.pipelines.get(id);
         let device = &self.gpu.device;

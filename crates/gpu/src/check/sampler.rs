@@ -74,7 +74,7 @@ async fn choose(
     Ok(words(&outputs, 5).first().copied().unwrap_or(u32::MAX))
 }
 
-async fn greedy(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
+pub(super) async fn greedy(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     let mut cases = vec![logits(1, 40), logits(300, 41), logits(151_936, 42)];
     cases.push(vec![f32::NAN; 77]);
     cases.push(vec![f32::NEG_INFINITY; 77]);
@@ -93,7 +93,7 @@ async fn greedy(checker: &mut Checker<'_>) -> Result<(), PlayerError> {
     Ok(())
 }
 
-async fn chain(
+pub(super) async fn chain(
     checker: &mut Checker<'_>,
     name: &str,
     sampling: Sampling,

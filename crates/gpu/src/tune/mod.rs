@@ -26,6 +26,7 @@ pub use text::{Tuning, Winner, sum};
 
 use crate::adapter::Gpu;
 use crate::check::{CheckResult, check_tile, check_vec, has_units};
+use crate::doctor::Part;
 use crate::loader::plays;
 use peaks::buffer;
 use timer::{Timer, Work};
@@ -93,9 +94,13 @@ impl Gpu {
     /// If the device goes away. A form that fails is refused and no error.
     pub async fn tune(&self, plan: &Plan, budget_ms: f64) -> Result<bool, PlayerError> {
         self.health.check()?;
-        if !plays(plan) {
-            return Ok(false);
+        match self.trusted() {
+            Ok(trusted) if plays(plan) => trusted.tune_trusted(plan, budget_ms).await,
+            _ => Ok(false),
         }
+    }
+
+    async fn tune_trusted(&self, plan: &Plan, budget_ms: f64) -> Result<bool, PlayerError> {
         let Some(timer) = Timer::new(self) else {
             return Ok(false);
         };
@@ -128,18 +133,28 @@ impl Gpu {
 
     /// The forms for the products of a model.
     pub(crate) fn choices(&self) -> Choices {
-        self.with_tuning(|tuning| tuning.choices(self.choices.clone()))
+        let choices = self.with_tuning(|tuning| tuning.choices(self.choices.clone()));
+        if self.trusts(Part::Integers) { choices } else { choices.floats() }
     }
 
     /// True if a prompt's products are integer products.
     pub(crate) fn has_int_tiles(&self) -> bool {
-        self.with_tuning(|tuning| tuning.has_int_tiles())
+        self.trusts(Part::Integers) && self.with_tuning(|tuning| tuning.has_int_tiles())
     }
 
     /// Tiles that this device may run.
     pub(crate) fn tiles(&self, ty: TensorType) -> Vec<Tile> {
         let coop = choice::coop_tiles(ty).into_iter().filter(|&tile| has_units(self, tile));
-        choice::tiles(ty).into_iter().chain(coop).collect()
+        let mut tiles: Vec<Tile> = choice::tiles(ty).into_iter().chain(coop).collect();
+        tiles.retain(|tile| self.trusts(Part::Integers) || !is_int(tile.dot()));
+        tiles
+    }
+
+    /// Products with one row that this device may run.
+    fn vec_forms(&self, ty: TensorType) -> Vec<VecForm> {
+        let mut forms = choice::vec_forms(ty);
+        forms.retain(|form| self.trusts(Part::Integers) || !is_int(form.dot));
+        forms
     }
 }
 
@@ -166,7 +181,7 @@ impl Tuner<'_> {
         let shape = sample.shape();
 
         let mut times = Vec::new();
-        for form in choice::vec_forms(sample.ty) {
+        for form in self.gpu.vec_forms(sample.ty) {
             let work = self.vec_work(sample, form, &buffers);
             times.push((form, self.try_form(&work, &format!("vec {form:?}"), shape).await?));
         }

@@ -97,6 +97,15 @@ impl Choices {
         Choices { dot, ..Choices::default() }
     }
 
+    /// The same without integer products, for a device that sums those wrong.
+    #[must_use]
+    pub fn floats(mut self) -> Self {
+        self.dot = Dot::Float;
+        self.vec.retain(|_, form| form.dot == Dot::Float);
+        self.tile.retain(|_, tile| tile.dot() == Dot::Float);
+        self
+    }
+
     fn dot(&self, ty: TensorType) -> Dot {
         if self.dot.suits(ty) { self.dot } else { Dot::Float }
     }
@@ -168,6 +177,18 @@ mod tests {
         assert!(vec_forms(TensorType::F16).iter().all(|form| form.dot == Dot::Float));
         assert!(tiles(TensorType::F32).iter().all(|tile| tile.dot() == Dot::Float));
         assert!(vec_forms(TensorType::Q4_K).iter().any(|form| form.dot == Dot::Int));
+    }
+
+    #[test]
+    fn floats_are_all_that_is_left() {
+        let shape = (TensorType::Q8_0, 64);
+        let mut choices = Choices::all(Dot::Int);
+        choices.set_tile(shape, Tile::Int { tm: 4, tn: 8 });
+        choices.set_vec(shape, VecForm { dot: Dot::Float, wg: 32, rows: 2 });
+        let floats = choices.floats();
+        assert_eq!(floats.tile(shape).dot(), Dot::Float);
+        assert_eq!(floats.vec(shape), VecForm { dot: Dot::Float, wg: 32, rows: 2 });
+        assert_eq!(floats.few((TensorType::Q4_K, 8)), Dot::Float);
     }
 
     #[test]

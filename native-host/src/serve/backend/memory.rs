@@ -58,7 +58,7 @@ impl Budget {
 }
 
 /// Bytes that could be had now without swapping; `None` where the system does not tell.
-fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_memory();
     Some(system.available_memory()).filter(|&bytes| bytes > 0)

@@ -21,6 +21,7 @@ use hosting::runner::{Aside, EngineRunner, FormCheck};
 use memory::Budget;
 use thread::{Job, Loading};
 
+pub use memory::available as free_memory;
 pub use settings::BackendSettings;
 
 /// A loaded model, whose prompts are made on the runtime's threads for such things.

@@ -6,6 +6,7 @@ import { type Action, errorCard, noteCard, ProgressCard } from "./cards.js";
 import { Chat } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
 import { showComing, showDevice, showGauge, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
@@ -18,6 +19,9 @@ import { Shelf } from "./shelf.js";
 
 /** The worker has ended: every call that waited fails with one of these. */
 const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"]);
+
+/** Pages beside the conversation, by their address. */
+const PAGES: Readonly<Record<string, string>> = { bench: "Bench", doctor: "Doctor" };
 
 /** Joins the parts of the page: its engine and its server, one model, one conversation. */
 export class App {
@@ -34,6 +38,7 @@ export class App {
     failed: (error) => this.#answerFailed(error),
   });
   readonly #bench = new BenchPage(this.#host);
+  readonly #doctor = new DoctorPage(this.#host);
   readonly #actions = {
     load: (source: AnySource) => void this.load(source),
     remove: (model: StoredModel) => void this.#remove(model),
@@ -58,17 +63,21 @@ export class App {
 
   /** Shows the page that the address names. */
   #route(): void {
-    const isBench = location.hash === "#/bench";
-    for (const id of ["log", "foot", "model"]) byId(id).hidden = isBench;
-    for (const id of ["bench", "page-name"]) byId(id).hidden = !isBench;
-    byId("to-bench").toggleAttribute("aria-current", isBench);
-    if (isBench) {
-      this.#chat.stop();
-      this.#bench.offer(this.#shelf.choices.stored);
+    const page = Object.keys(PAGES).find((name) => location.hash === `#/${name}`);
+    for (const id of ["log", "foot", "model"]) byId(id).hidden = page !== undefined;
+    for (const name of Object.keys(PAGES)) {
+      byId(name).hidden = page !== name;
+      byId(`to-${name}`).toggleAttribute("aria-current", page === name);
     }
-    byId("skip").textContent = isBench ? "Skip to the page" : "Skip to the message box";
-    if (isBench) this.#chatTitle = document.title;
-    document.title = isBench ? "Bench – ingle" : this.#chatTitle;
+    if (byId("page-name").hidden && page) this.#chatTitle = document.title;
+    byId("page-name").hidden = !page;
+    byId("page-name").textContent = page ? (PAGES[page] ?? "") : "";
+    if (page) this.#chat.stop();
+    if (page === "bench") this.#bench.offer(this.#shelf.choices.stored);
+    if (page === "doctor") this.#doctor.show(byId("doctor"));
+    else this.#doctor.hide();
+    byId("skip").textContent = page ? "Skip to the page" : "Skip to the message box";
+    document.title = page ? `${PAGES[page]} – ingle` : this.#chatTitle;
   }
 
   async #begin(): Promise<void> {
@@ -101,7 +110,7 @@ export class App {
   }
 
   newChat(): void {
-    if (!byId("bench").hidden) location.hash = "#/";
+    if (!byId("page-name").hidden) location.hash = "#/";
     this.#chat.stop();
     this.#chat.clear();
     this.#waiting = null;
@@ -295,7 +304,8 @@ export class App {
     on("menu", openDrawer);
     byId("skip").addEventListener("click", (event) => {
       event.preventDefault(); // the address names the page, not a place in it
-      byId(byId("bench").hidden ? "ask" : "bench").focus();
+      const page = Object.keys(PAGES).find((name) => !byId(name).hidden);
+      byId(page ?? "ask").focus();
     });
     document.addEventListener("keydown", (event) => this.#key(event));
   }

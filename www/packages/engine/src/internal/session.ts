@@ -22,6 +22,7 @@ import {
 import type { Calls, Loaded, ResponseHead } from "./protocol.js";
 import { pieces } from "./payload.js";
 import { ModelStore } from "./store.js";
+import { keepRecord, recallRecord } from "./record.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
 
@@ -54,6 +55,7 @@ export class Session {
     let module = first;
     const browser = navigator.userAgent;
     let engine = await module.glue.WasmEngine.open(device, name, browser, subgroups, nextTask);
+    if (tuning !== "off") await recallRecord(engine, notices);
     const { device: chosen } = engine.info() as ModuleInfo;
     if (forGpu && chosen === "cpu") {
       // The chip was not good enough: the processor has a better module than the one for chips.
@@ -101,6 +103,7 @@ export class Session {
       const info = (await this.#withFlag(signal, (flag) =>
         this.engine.load(settings, [...files], progress, flag),
       )) as ModelInfo;
+      await keepRecord(this.engine, this.notices);
       await this.#keepTuning();
       return { model: this.#model, info };
     } catch (error) {

@@ -9,9 +9,19 @@ const FOLDER = "ingle-tuning";
 const MAX_BYTES = 256 * 1024;
 
 /** The text under `name`, or null: there is none, or this browser keeps nothing. */
-export async function readTuning(name: string): Promise<string | null> {
+export function readTuning(name: string): Promise<string | null> {
+  return readText(FOLDER, name);
+}
+
+/** Keeps `text` under `name`, if this browser keeps anything. */
+export function writeTuning(name: string, text: string): Promise<void> {
+  return writeText(FOLDER, name, text);
+}
+
+/** The same in another folder. */
+export async function readText(place: string, name: string): Promise<string | null> {
   try {
-    const folder = await open();
+    const folder = await open(place);
     const file = await (await folder.getFileHandle(name)).getFile();
     return file.size <= MAX_BYTES ? await file.text() : null;
   } catch {
@@ -19,10 +29,10 @@ export async function readTuning(name: string): Promise<string | null> {
   }
 }
 
-/** Keeps `text` under `name`, if this browser keeps anything. */
-export async function writeTuning(name: string, text: string): Promise<void> {
+/** The same in another folder. */
+export async function writeText(place: string, name: string, text: string): Promise<void> {
   try {
-    const folder = await open();
+    const folder = await open(place);
     const entry = (await folder.getFileHandle(name, { create: true })) as FileSystemFileHandle & {
       createSyncAccessHandle(): Promise<FileSystemSyncAccessHandle>;
     };
@@ -39,9 +49,9 @@ export async function writeTuning(name: string, text: string): Promise<void> {
   }
 }
 
-async function open(): Promise<FileSystemDirectoryHandle> {
+async function open(place: string): Promise<FileSystemDirectoryHandle> {
   const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create: true });
+  return root.getDirectoryHandle(place, { create: true });
 }
 
 interface FileSystemSyncAccessHandle {

@@ -5,6 +5,7 @@ import { request } from "../internal/http.js";
 import { Chat } from "./chat.js";
 import { Completions } from "./completions.js";
 import { Embeddings } from "./embeddings.js";
+import { doctor, type DoctorOptions, type DoctorReport } from "./doctor.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
 import { Models } from "./models.js";
@@ -93,6 +94,14 @@ export class Engine {
    */
   fetch(path: string | URL, init: RequestInit = {}): Promise<Response> {
     return request(this.#client, path, init);
+  }
+
+  /**
+   * Looks at everything a model needs here: the graphics chip's numbers against the processor's,
+   * storage, threads, speed. Each row comes as soon as it is known; seconds in all.
+   */
+  doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+    return doctor(this, options);
   }
 
   info(): Promise<EngineInfo> {

@@ -1,3 +1,5 @@
+export { doctor, DOCTOR_ROWS } from "./doctor.js";
+export type * from "./doctor.js";
 export { Engine } from "./engine.js";
 export { Model } from "./model.js";
 export { Models } from "./models.js";
