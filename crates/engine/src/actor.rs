@@ -10,12 +10,13 @@ use std::collections::VecDeque;
 
 use kernels::PlayerError;
 
-use crate::answer::{FinishReason, Step, Summary};
+use crate::answer::Step;
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};
 use crate::sample::TokenLogprobs;
 use crate::session::Session;
+use crate::summary::{FinishReason, Summary};
 
 /// Requests that may wait; more is a host that does not look at the answers. Ollama's default.
 pub const MAX_QUEUED: usize = 512;
