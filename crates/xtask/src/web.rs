@@ -84,9 +84,13 @@ pub fn wasm_folder() -> PathBuf {
     process::root().join("www/packages/engine/wasm")
 }
 
-/// Everything: wasm, glue, packages.
-pub fn build(form: Form) -> Result<()> {
-    wasm(form)?;
+/// Everything: wasm, glue, packages. `only` names a single module to compile (minutes less while
+/// one works on it); the others stay as an earlier build left them.
+pub fn build(form: Form, only: Option<&str>) -> Result<()> {
+    match only {
+        None => drop(wasm(form)?),
+        Some(name) => wasm_module(name, form)?,
+    }
     setup::npm_packages()?;
     packages()
 }
@@ -108,16 +112,36 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
             skipped.push(format!("module {}: {reason:#}", module.name));
             continue;
         }
-        bindgen(&compile(module, form)?, module, form)?;
-        if form == Form::Release {
-            optimize(&file_of(module))?;
-        }
+        make(module, form)?;
         built.push(module);
     }
-    fs::write(folder.join("builds.js"), builds_script(&built))?;
-    fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?;
+    write_builds(&built)?;
     skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
     Ok(skipped)
+}
+
+/// Compiles one module again.
+fn wasm_module(name: &str, form: Form) -> Result<()> {
+    let known = || MODULES.map(|module| module.name).join(", ");
+    let module = MODULES.into_iter().find(|module| module.name == name);
+    let module = module.with_context(|| format!("no module is called {name}, only {}", known()))?;
+    make(module, form)?;
+    let built: Vec<Module> = MODULES.into_iter().filter(|m| file_of(*m).is_file()).collect();
+    write_builds(&built)
+}
+
+fn make(module: Module, form: Form) -> Result<()> {
+    bindgen(&compile(module, form)?, module, form)?;
+    if form == Form::Release {
+        optimize(&file_of(module))?;
+    }
+    Ok(())
+}
+
+fn write_builds(built: &[Module]) -> Result<()> {
+    let folder = wasm_folder();
+    fs::write(folder.join("builds.js"), builds_script(built))?;
+    Ok(fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?)
 }
 
 /// The types of what [`builds_script`] writes.

@@ -1,5 +1,8 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
+import { Host } from "../internal/lead-host.js";
+import { Tabs } from "../internal/lead-tabs.js";
+import { settled } from "../internal/recover-states.js";
 import type { BenchEvent, SourceBody } from "../internal/protocol.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
@@ -7,6 +10,7 @@ import type {
   BenchOptions,
   BenchRow,
   EngineInfo,
+  EngineState,
   LoadOptions,
   Notice,
   Source,
@@ -20,9 +24,21 @@ import type {
  */
 export class Engine {
   readonly #client: Client;
+  #onState: ((state: EngineState) => void) | null = null;
+  #role: EngineState | null = null;
 
-  private constructor(client: Client) {
-    this.#client = client;
+  private constructor(options: StartOptions) {
+    const { workerUrl, device = "auto", threads, module, tuning = "auto" } = options;
+    const host = { workerUrl, body: { device, wishes: { threads, module }, tuning } };
+    if (options.share === "tabs" && Tabs.isPossible) {
+      const group = JSON.stringify([device, threads, module, tuning, String(workerUrl ?? "")]);
+      const tabs = new Tabs(group, host);
+      this.#client = new Client(tabs);
+      tabs.onRole = (role) => this.#tell(settled(role, null));
+    } else {
+      this.#client = new Client(new Host({ ...host, scope: "ingle-worker/" }));
+    }
+    this.#client.onState = (state) => this.#tell(state);
   }
 
   /**
@@ -31,15 +47,13 @@ export class Engine {
    */
   static async start(options: StartOptions = {}): Promise<Engine> {
     requireBrowser();
-    let client: Client | null = null;
+    const engine = new Engine(options);
     try {
-      client = new Client(options.workerUrl);
-      const { device = "auto", threads, module, tuning = "auto" } = options;
-      await client.start({ device, wishes: { threads, module }, tuning });
-      return new Engine(client);
+      await engine.#client.start();
+      return engine;
     } catch (error) {
       const reason = EngineError.from(error);
-      client?.close(reason);
+      engine.#client.close(reason);
       throw reason;
     }
   }
@@ -89,7 +103,21 @@ export class Engine {
     this.#client.onNotice = listener;
   }
 
-  /** Called once when the worker has ended: stopped, crashed, or killed by the browser. */
+  /**
+   * Called when the engine is lost and found again, and when this tab's part in a shared one
+   * changes; with the part it has at once.
+   */
+  set onState(listener: ((state: EngineState) => void) | null) {
+    this.#onState = listener;
+    if (this.#role) listener?.(this.#role);
+  }
+
+  #tell(state: EngineState): void {
+    if (state.state === "leader" || state.state === "follower") this.#role = state;
+    this.#onState?.(state);
+  }
+
+  /** Called once when the engine has ended: stopped, or lost too often to be started again. */
   set onGone(listener: ((error: EngineError) => void) | null) {
     this.#client.onGone = listener;
   }
