@@ -13,16 +13,16 @@ import type { ErrorBody, Reply, Request } from "./protocol.js";
 
 /** On the channel of all tabs. */
 export type Call =
-  /** A follower looks for the leader. */
-  | { readonly type: "hello"; readonly tab: string }
-  /** A tab leads from now on. */
-  | { readonly type: "lead" };
+  /** A follower looks for the leader; the channel it will listen on ends with `link`. */
+  | { readonly type: "hello"; readonly tab: string; readonly link: number }
+  /** A tab leads from now on. `term` tells leaderships apart: messages of two channels overtake. */
+  | { readonly type: "lead"; readonly term: string };
 
 /** From a follower. */
 type Asked = { readonly request: Request } | { readonly ping: number } | { readonly bye: true };
 /** To a follower. */
 type Told =
-  | { readonly here: true }
+  | { readonly here: string }
   | { readonly open: true }
   | { readonly refused: ErrorBody }
   | { readonly reply: Reply }
@@ -30,9 +30,9 @@ type Told =
   | { readonly lost: Loss };
 
 /** How often a follower that waits for an answer asks whether the leader still listens. */
-const PING_MS = 800;
-/** Pings without an answer after which a leader counts as frozen. */
-const MAX_MISSED = 3;
+const PING_MS = 1000;
+/** Pings without an answer after which a leader counts as frozen, and not just as busy. */
+const MAX_MISSED = 5;
 
 /** The leader's end: a seat at its host for the follower `name` stands for. */
 export class RemoteSeat {
@@ -41,11 +41,11 @@ export class RemoteSeat {
   #link: Link | null = null;
   onGone: () => void = () => undefined;
 
-  /** `lock` is held by the follower while it lives. */
-  constructor(name: string, lock: string, host: Host) {
+  /** `lock` is held by the follower while it lives; `term` is the leader's. */
+  constructor(name: string, lock: string, term: string, host: Host) {
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }: MessageEvent<Asked>) => this.#receive(data);
-    this.#tell({ here: true });
+    this.#tell({ here: term });
     void this.#open(host);
     const { signal } = this.#gone;
     navigator.locks.request(lock, { signal }, () => this.close()).catch(() => undefined);
@@ -105,7 +105,8 @@ export class RemoteLink implements Link {
   readonly opened: Promise<boolean>;
   /** The leader has been heard. */
   readonly here: Promise<void>;
-  isHere = false;
+  /** Whose engine it is, once that is known. */
+  term: string | null = null;
   #isOpen = false;
   #isOver = false;
   #settle: (result: boolean | EngineError) => void = () => undefined;
@@ -166,8 +167,9 @@ export class RemoteLink implements Link {
 
   #receive(data: Told): void {
     if (this.#isOver) return;
-    [this.#nMissed, this.isHere] = [0, true];
-    this.#heard();
+    this.#nMissed = 0;
+    if ("here" in data) this.term = data.here;
+    if ("here" in data) this.#heard();
     if ("reply" in data) this.#events.onReply(data.reply);
     if ("lost" in data) this.lose(data.lost);
     if ("refused" in data) this.#settle(EngineError.fromBody(data.refused));

@@ -32,10 +32,16 @@ export class Tabs implements Way {
   readonly #seats = new Map<string, RemoteSeat>();
   readonly #closed = new AbortController();
   #host: Host | null = null;
+  /** Of the leadership that this tab has or had. */
+  #term = "";
+  #nTerms = 0;
+  #nLinks = 0;
   #link: RemoteLink | null = null;
   /** Ends the leadership. */
   #release: (() => void) | null = null;
   #led = deferred();
+  /** The lock that says so is held: a leader that saw it free would take this tab for dead. */
+  readonly #alive = deferred();
   onRole: (role: Role) => void = () => undefined;
 
   /** Tabs with the same `group` share an engine. */
@@ -45,10 +51,15 @@ export class Tabs implements Way {
     this.#calls = new BroadcastChannel(this.#name);
     this.#calls.onmessage = ({ data }: MessageEvent<Call>) => this.#hear(data);
     // Held while this tab lives: the leader waits for it.
-    void this.#hold(this.#tabName(this.#id), () => new Promise<never>(() => undefined));
+    const { signal } = this.#closed;
+    const forLife = () => {
+      this.#alive.resolve();
+      return new Promise<void>((end) => signal.addEventListener("abort", () => end()));
+    };
+    navigator.locks.request(this.#tabName(this.#id), { signal }, forLife).catch(this.#alive.resolve);
     this.#stand({});
     addEventListener("freeze", this.#onFreeze);
-    addEventListener("pagehide", this.#onFreeze);
+    addEventListener("pagehide", this.#onHide);
   }
 
   static get isPossible(): boolean {
@@ -78,7 +89,7 @@ export class Tabs implements Way {
   close(): void {
     if (this.#closed.signal.aborted) return;
     removeEventListener("freeze", this.#onFreeze);
-    removeEventListener("pagehide", this.#onFreeze);
+    removeEventListener("pagehide", this.#onHide);
     this.#link?.close();
     this.#closed.abort();
     this.#stepDown("leader");
@@ -86,42 +97,40 @@ export class Tabs implements Way {
   }
 
   /** The browser is about to stop this page: whoever waits is served by another tab. */
-  readonly #onFreeze = () => {
+  readonly #onFreeze = () => this.#handOver("frozen");
+  readonly #onHide = () => this.#handOver("leader");
+
+  #handOver(reason: Loss["reason"]): void {
     if (!this.#host || this.#seats.size === 0) return;
-    this.#stepDown("frozen");
+    this.#stepDown(reason);
     this.#stand({});
-  };
+  }
 
   /** Queues for leadership, or takes it from who does not answer. */
   #stand(options: { steal?: boolean }): void {
-    void this.#hold(`${this.#name}/lead`, () => this.#lead(), options);
-  }
-
-  #hold(
-    name: string,
-    body: () => Promise<unknown>,
-    options: { steal?: boolean } = {},
-  ): Promise<unknown> {
-    // The browser refuses a signal for a lock that is taken by force.
     const { signal } = this.#closed;
+    const term = `${this.#id}/${(this.#nTerms += 1)}`;
+    let isOver = false;
+    // The browser refuses a signal for a lock that is taken by force.
     const request = options.steal ? { steal: true } : { signal };
-    return navigator.locks.request(name, request, body).catch(() => {
+    const lead = () => this.#lead(term, () => isOver);
+    navigator.locks.request(`${this.#name}/lead`, request, lead).catch(() => {
       // Aborted by close(), or taken by a tab that heard nothing from this one.
-      if (!signal.aborted && name.endsWith("/lead") && this.#host) {
-        this.#stepDown("frozen");
-        this.#stand({});
-      }
+      isOver = true;
+      if (signal.aborted) return;
+      if (this.#term === term) this.#stepDown("frozen");
+      this.#stand({});
     });
   }
 
-  async #lead(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
+  async #lead(term: string, isOver: () => boolean): Promise<void> {
     const scope = `${this.#name}/worker/`;
     await workersGone(scope);
+    if (isOver() || this.#closed.signal.aborted) return;
     const released = new Promise<void>((resolve) => (this.#release = resolve));
-    this.#host = new Host({ ...this.#options, scope });
+    [this.#term, this.#host] = [term, new Host({ ...this.#options, scope })];
     this.onRole("leader");
-    this.#say({ type: "lead" });
+    this.#say({ type: "lead", term });
     this.#link?.lose({ reason: "leader", detail: "this tab leads now" });
     this.#led.resolve();
     await released;
@@ -136,28 +145,34 @@ export class Tabs implements Way {
   }
 
   #hear(call: Call): void {
-    if (call.type === "lead") {
-      // Also said to a leader from whom the lock was taken, which then hears it from the lock.
-      return this.#link?.lose({ reason: "leader", detail: "another tab leads now" });
-    }
-    const host = this.#host;
-    if (!host || this.#seats.has(call.tab)) return;
-    const name = this.#tabName(call.tab);
-    const seat = new RemoteSeat(name, name, host);
-    this.#seats.set(call.tab, seat);
-    seat.onGone = () => this.#seats.delete(call.tab);
+    if (call.type === "lead") return this.#follower(call.term);
+    const [host, lock] = [this.#host, this.#tabName(call.tab)];
+    const name = `${lock}/${call.link}`;
+    if (!host || this.#seats.has(name)) return;
+    const seat = new RemoteSeat(name, lock, this.#term, host);
+    this.#seats.set(name, seat);
+    seat.onGone = () => this.#seats.delete(name);
+  }
+
+  /** Another tab leads: a link to an earlier leader is dead. */
+  #follower(term: string): void {
+    const link = this.#link;
+    if (!link?.term || link.term === term) return;
+    link.lose({ reason: "leader", detail: "another tab leads now" });
   }
 
   /** A link to the leader; null if this tab leads by now. */
   async #follow(events: LinkEvents): Promise<Link | null> {
-    const link = new RemoteLink(this.#tabName(this.#id), events);
+    await this.#alive.promise;
+    const number = (this.#nLinks += 1);
+    const link = new RemoteLink(`${this.#tabName(this.#id)}/${number}`, events);
     this.#link = link;
-    for (let n = 1; !link.isHere; n += 1) {
+    for (let n = 1; link.term === null; n += 1) {
       if (this.#host || this.#closed.signal.aborted) {
         link.close();
         return null;
       }
-      this.#say({ type: "hello", tab: this.#id });
+      this.#say({ type: "hello", tab: this.#id, link: number });
       if (n === MAX_HELLOS) this.#stand({ steal: true });
       await Promise.race([sleep(HELLO_MS), link.here, this.#led.promise]);
     }
