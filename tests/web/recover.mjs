@@ -2,7 +2,7 @@
 // in the next engine and ends as if nothing had happened; what cannot go on is a typed error.
 // Long form: INGLE_LOSSES=50 INGLE_TRAPS=100 INGLE_TURNS=500.
 import { launch } from "./lib/browser.mjs";
-import { FAULTY, faultyWorker } from "./lib/faults.mjs";
+import { FAULTY, faultyWorker, freeze } from "./lib/faults.mjs";
 import { enginePage, serveEngine } from "./lib/page.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seededFolder } from "./lib/seeded.mjs";
@@ -280,12 +280,10 @@ cases["a page that is frozen and resumed goes on writing"] = async () => {
   const page = await fresh({ device: "cpu" });
   await page.evaluate(() => load());
   const wanted = await page.evaluate((one) => answer(one), settings(0));
-  const session = await browser.context.newCDPSession(page);
-  const set = (state) => session.send("Page.setWebLifecycleState", { state });
   const got = await disturbed(page, settings(0), 5, async () => {
-    await set("frozen");
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    await set("active");
+    const wake = await freeze(browser, page);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    wake();
   });
   same(got, wanted, "after the freeze");
   await page.close();

@@ -98,3 +98,23 @@ export const faultyWorker = {
   "/patch-faults.js": script(PATCH),
   [FAULTY]: script("import '/patch-faults.js';\nimport '/deep/er/lib/internal/worker.js';"),
 };
+
+/** Pauses the whole process of a page, as systems do with tabs they put to sleep; gives a way back. */
+export async function freeze(browser, page) {
+  const session = await browser.context.browser().newBrowserCDPSession();
+  const times = async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    const renderers = processInfo.filter(({ type }) => type === "renderer");
+    return new Map(renderers.map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  // Which process it is shows in whose time grows while the page is busy.
+  const before = await times();
+  await page.evaluate(() => {
+    for (const end = performance.now() + 200; performance.now() < end; );
+  });
+  const grown = [...(await times())].map(([id, time]) => [time - (before.get(id) ?? 0), id]);
+  const [, pid] = grown.sort((a, b) => b[0] - a[0])[0];
+  await session.detach();
+  process.kill(pid, "SIGSTOP");
+  return () => process.kill(pid, "SIGCONT");
+}

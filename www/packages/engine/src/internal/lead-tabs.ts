@@ -58,7 +58,7 @@ export class Tabs implements Way {
     };
     navigator.locks.request(this.#tabName(this.#id), { signal }, forLife).catch(this.#alive.resolve);
     this.#stand({});
-    addEventListener("freeze", this.#onFreeze);
+    document.addEventListener("freeze", this.#onFreeze);
     addEventListener("pagehide", this.#onHide);
   }
 
@@ -88,7 +88,7 @@ export class Tabs implements Way {
 
   close(): void {
     if (this.#closed.signal.aborted) return;
-    removeEventListener("freeze", this.#onFreeze);
+    document.removeEventListener("freeze", this.#onFreeze);
     removeEventListener("pagehide", this.#onHide);
     this.#link?.close();
     this.#closed.abort();
