@@ -72,7 +72,7 @@ function page(ask, session) {
     const body = (0, eval)("(" + source + ")");
     Promise.resolve().then(() => body(argument)).then(
       (value) => done(JSON.stringify({ value })),
-      (error) => done(JSON.stringify({ error: String(error?.stack ?? error) })),
+      (error) => done(JSON.stringify({ error: error + " " + (error?.detail ?? "") + " " + error?.stack })),
     );`;
   return {
     goto: (url) => ask("POST", `${session}/url`, { url }),
