@@ -84,19 +84,16 @@ pub fn wasm_folder() -> PathBuf {
     process::root().join("www/packages/engine/wasm")
 }
 
-/// Everything: wasm, glue, packages. `only` names a single module to compile (minutes less while
-/// one works on it); the others stay as an earlier build left them.
+/// Everything: wasm, glue, packages.
 pub fn build(form: Form, only: Option<&str>) -> Result<()> {
-    match only {
-        None => drop(wasm(form)?),
-        Some(name) => wasm_module(name, form)?,
-    }
+    wasm(form, only)?;
     setup::npm_packages()?;
     packages()
 }
 
-/// The wasm modules with their glue. Returns those that cannot be built here, as sentences.
-pub fn wasm(form: Form) -> Result<Vec<String>> {
+/// The wasm modules with their glue, or `only` the one of that name. Returns those that cannot be
+/// built here, as sentences.
+pub fn wasm(form: Form, only: Option<&str>) -> Result<Vec<String>> {
     setup::wasm_target()?;
     let no_threads = setup::rust_source().err();
     let folder = wasm_folder();
@@ -106,42 +103,26 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     }
     fs::create_dir_all(&folder)?;
     let (mut built, mut skipped) = (Vec::new(), Vec::new());
-    let wanted = if form == Form::Debug { &MODULES[..1] } else { &MODULES[..] };
+    let only = only.or((form == Form::Debug).then_some(MODULES[0].name));
+    let is_wanted = |module: &&Module| only.is_none_or(|name| module.name == name);
+    let wanted: Vec<&Module> = MODULES.iter().filter(is_wanted).collect();
+    let names = MODULES.map(|module| module.name).join(", ");
+    ensure!(!wanted.is_empty(), "there is no module of that name; there are {names}");
     for &module in wanted {
         if let (true, Some(reason)) = (module.threads, &no_threads) {
             skipped.push(format!("module {}: {reason:#}", module.name));
             continue;
         }
-        make(module, form)?;
+        bindgen(&compile(module, form)?, module, form)?;
+        if form == Form::Release {
+            optimize(&file_of(module))?;
+        }
         built.push(module);
     }
-    write_builds(&built)?;
+    fs::write(folder.join("builds.js"), builds_script(&built))?;
+    fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?;
     skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
     Ok(skipped)
-}
-
-/// Compiles one module again.
-fn wasm_module(name: &str, form: Form) -> Result<()> {
-    let known = || MODULES.map(|module| module.name).join(", ");
-    let module = MODULES.into_iter().find(|module| module.name == name);
-    let module = module.with_context(|| format!("no module is called {name}, only {}", known()))?;
-    make(module, form)?;
-    let built: Vec<Module> = MODULES.into_iter().filter(|m| file_of(*m).is_file()).collect();
-    write_builds(&built)
-}
-
-fn make(module: Module, form: Form) -> Result<()> {
-    bindgen(&compile(module, form)?, module, form)?;
-    if form == Form::Release {
-        optimize(&file_of(module))?;
-    }
-    Ok(())
-}
-
-fn write_builds(built: &[Module]) -> Result<()> {
-    let folder = wasm_folder();
-    fs::write(folder.join("builds.js"), builds_script(built))?;
-    Ok(fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?)
 }
 
 /// The types of what [`builds_script`] writes.

@@ -137,11 +137,11 @@ export class Host {
   }
 
   async stored(): Promise<StoredModel[]> {
-    return (await this.engine()).models();
+    return (await this.engine()).models.list();
   }
 
   async remove(name: string): Promise<void> {
-    await (await this.engine()).remove(name);
+    await (await this.engine()).models.rm(name);
   }
 
   async refresh(): Promise<EngineInfo | null> {

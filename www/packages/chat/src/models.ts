@@ -182,13 +182,13 @@ function storedRow(
   const title = model.name.replace(/\.gguf$/i, "");
   const inUse = keyOfFile(model.name) === current;
   const load = () => actions.load({ name: model.name });
-  const use = useButton(title, model.name, bytes(model.bytes), inUse, load);
+  const use = useButton(title, model.name, bytes(model.size), inUse, load);
   const remove = el(
     "button",
     {
       class: "b b-bare b-icon b-sm",
       type: "button",
-      "aria-label": `Delete ${model.name}, frees ${bytes(model.bytes)}`,
+      "aria-label": `Delete ${model.name}, frees ${bytes(model.size)}`,
       onclick: () => {
         close();
         confirmDelete(model, actions);
@@ -244,11 +244,11 @@ function confirmDelete(model: StoredModel, actions: ModelActions): void {
         actions.remove(model);
       },
     },
-    `Delete, free ${bytes(model.bytes)}`,
+    `Delete, free ${bytes(model.size)}`,
   );
   const dialog = openDialog(
     `Delete ${model.name} from this browser?`,
-    el("p", { class: "facts" }, `This frees ${bytes(model.bytes)}. Your chat stays.`),
+    el("p", { class: "facts" }, `This frees ${bytes(model.size)}. Your chat stays.`),
     el("div", { class: "do" }, remove, keep),
   );
 }

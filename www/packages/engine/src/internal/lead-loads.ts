@@ -87,8 +87,7 @@ export class Loads<S> {
   }
 
   #isSame({ source, settings }: Calls["load"]["body"]): boolean {
-    const { contextLength, kvType } = this.#settings;
-    if (settings.contextLength !== contextLength || settings.kvType !== kvType) return false;
+    if (JSON.stringify(settings) !== JSON.stringify(this.#settings)) return false;
     const byName = source.kind === "name" && source.name === this.#loaded?.info.name;
     return byName || (this.#source !== null && identity(source) === identity(this.#source));
   }

@@ -4,10 +4,10 @@
  */
 
 import { EngineError } from "../public/errors.js";
-import type { GenerateSettings, LossReason, Notice, Piece, Progress } from "../public/types.js";
+import type { GenerateSettings, LossReason, Piece, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import type { Loss } from "./lead-link.js";
-import type { BenchEvent, CallName, Calls, Reply } from "./protocol.js";
+import type { BenchEvent, CallName, Calls, Reply, ResponseHead } from "./protocol.js";
 
 /** Engines that may die over one call without a new token; a few, so that nothing goes in circles. */
 export const MAX_TRIES = 3;
@@ -18,22 +18,19 @@ export interface CallHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onPiece?: ((piece: Piece) => void) | undefined;
   readonly onBench?: ((event: BenchEvent) => void) | undefined;
-  readonly onNotice?: ((notice: Notice) => void) | undefined;
+  readonly onHead?: ((head: ResponseHead) => void) | undefined;
+  readonly onChunk?: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 type Body = Calls[CallName]["body"];
 type Settled = Extract<Reply, { type: "result" | "error" }>;
 
-/** Calls that do the same when they are asked twice, or whose halves are no harm. */
-const REPEATABLE: ReadonlySet<CallName> = new Set([
-  "load",
-  "generate",
-  "tokenize",
-  "logits",
-  "info",
-  "models",
-]);
+/**
+ * Calls that are not asked twice: `bench`, whose rows would not belong together, and what changes
+ * the store and may have done so. A `fetch` is, as long as nothing of its body was given.
+ */
+const ONCE: ReadonlySet<CallName> = new Set(["bench", "models.rm"]);
 
 export class OngoingCall {
   readonly type: CallName;
@@ -44,6 +41,9 @@ export class OngoingCall {
   readonly #tokens: number[] = [];
   /** Text behind the last token was given: an engine that writes it again says nothing new. */
   #hasEnding = false;
+  /** The head of its answer was given, and parts of the body. */
+  #hasHead = false;
+  #hasBody = false;
   #tries = 0;
   /** An engine has it. */
   isSent = false;
@@ -92,6 +92,12 @@ export class OngoingCall {
   take(reply: Exclude<Reply, Settled>): boolean {
     if (reply.type === "progress") this.#hooks.onProgress?.(reply.progress);
     if (reply.type === "bench") this.#hooks.onBench?.(reply.event);
+    if (reply.type === "head") this.#head(reply.head);
+    if (reply.type === "chunk") {
+      this.#hasBody = true;
+      this.#hooks.onChunk?.(reply.chunk);
+      return true;
+    }
     if (reply.type !== "piece") return false;
     const { piece } = reply;
     const isEnding = !piece.done && piece.text !== "" && piece.tokens.length === 0;
@@ -101,6 +107,11 @@ export class OngoingCall {
     if (piece.tokens.length > 0) this.#tries = 0;
     this.#hooks.onPiece?.(piece);
     return piece.tokens.length > 0;
+  }
+
+  #head(head: ResponseHead): void {
+    if (!this.#hasHead) this.#hooks.onHead?.(head);
+    this.#hasHead = true;
   }
 
   end(value: unknown): void {
@@ -138,7 +149,7 @@ export class OngoingCall {
     if (this.isOwn) this.fail(lossError(loss));
     else if (this.isCancelled) this.cancel();
     else if (this.type === "unload") this.end(null); // there is nothing left to unload
-    else if (!REPEATABLE.has(this.type)) this.fail(interrupted(loss));
+    else if (ONCE.has(this.type) || this.#hasBody) this.fail(interrupted(loss));
     else if (!this.#mayTry(loss, isCulprit)) this.fail(lossError(loss));
     else return true;
     return false;
