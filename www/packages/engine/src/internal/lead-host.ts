@@ -33,6 +33,8 @@ export interface HostOptions {
   readonly body: StartBody;
   /** Beginning of the names of the workers' locks. */
   readonly scope: string;
+  /** Other tabs have seats: a load of what is there already is none. */
+  readonly isShared: boolean;
 }
 
 export class Host implements Way {
@@ -121,6 +123,7 @@ export class Host implements Way {
 
   /** True if what is to be loaded is there or on its way. */
   #shares(seat: Seat, message: LoadRequest): boolean {
+    if (!this.#options.isShared) return false;
     const { id } = message;
     const value = this.#loads.find(seat, message);
     if (value) {

@@ -27,7 +27,7 @@ export class Tabs implements Way {
   readonly isShared = true;
   readonly #id: string = crypto.randomUUID();
   readonly #name: string;
-  readonly #options: Omit<HostOptions, "scope">;
+  readonly #options: Omit<HostOptions, "scope" | "isShared">;
   readonly #calls: BroadcastChannel;
   readonly #seats = new Map<string, RemoteSeat>();
   readonly #closed = new AbortController();
@@ -45,7 +45,7 @@ export class Tabs implements Way {
   onRole: (role: Role) => void = () => undefined;
 
   /** Tabs with the same `group` share an engine. */
-  constructor(group: string, options: Omit<HostOptions, "scope">) {
+  constructor(group: string, options: Omit<HostOptions, "scope" | "isShared">) {
     this.#name = `ingle-tabs/${group}`;
     this.#options = options;
     this.#calls = new BroadcastChannel(this.#name);
@@ -128,7 +128,7 @@ export class Tabs implements Way {
     await workersGone(scope);
     if (isOver() || this.#closed.signal.aborted) return;
     const released = new Promise<void>((resolve) => (this.#release = resolve));
-    [this.#term, this.#host] = [term, new Host({ ...this.#options, scope })];
+    [this.#term, this.#host] = [term, new Host({ ...this.#options, scope, isShared: true })];
     this.onRole("leader");
     this.#say({ type: "lead", term });
     this.#link?.lose({ reason: "leader", detail: "this tab leads now" });

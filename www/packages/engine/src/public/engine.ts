@@ -50,7 +50,7 @@ export class Engine {
       this.#client = new Client(tabs);
       tabs.onRole = (role) => this.#tell(settled(role, null));
     } else {
-      this.#client = new Client(new Host({ ...host, scope: "ingle-worker/" }));
+      this.#client = new Client(new Host({ ...host, scope: "ingle-worker/", isShared: false }));
     }
     this.#client.onState = (state) => this.#tell(state);
     this.models = new Models(this.#client);
