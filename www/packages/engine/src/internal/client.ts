@@ -3,7 +3,7 @@ import type { EngineState, LossReason, Notice } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import type { Link, Loss, Way } from "./lead-link.js";
 import type { CallName, Calls, Loaded, Reply } from "./protocol.js";
-import { type CallHooks, isHandover, lossError, MAX_TRIES, OngoingCall } from "./recover-call.js";
+import { type CallHooks, isInnocent, lossError, MAX_TRIES, OngoingCall } from "./recover-call.js";
 import { type Held, Models, sourcesOf } from "./recover-models.js";
 import { recovering, settled } from "./recover-states.js";
 
@@ -185,7 +185,7 @@ export class Client {
     [this.#link, this.#lastLoss] = [null, loss.reason];
     this.#models.stale();
     for (const [id, call] of [...this.#calls]) call.survives(loss, loss.culprit?.id === id);
-    if (!isHandover(loss)) this.#streak += 1;
+    if (!isInnocent(loss)) this.#streak += 1;
     if (this.#streak > MAX_TRIES) return this.#giveUp(lossError(loss));
     this.onState?.(recovering(loss.reason));
     const link = await this.#openAgain();

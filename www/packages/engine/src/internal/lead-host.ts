@@ -214,8 +214,10 @@ export class Host implements Way {
 /** The loss as a seat may know it: with the culprit under its own number, or without. */
 function forSeat(loss: Loss, owner: Asker<Seat> | null): Loss {
   const { reason, detail, culprit } = loss;
-  const error: ErrorBody | undefined = culprit?.error;
-  return owner && error ? { reason, detail, culprit: { id: owner.id, error } } : { reason, detail };
+  if (!culprit) return { reason, detail };
+  if (!owner) return { reason, detail, isOthers: true };
+  const error: ErrorBody = culprit.error;
+  return { reason, detail, culprit: { id: owner.id, error } };
 }
 
 function stopped(): EngineError {

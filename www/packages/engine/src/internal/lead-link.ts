@@ -14,6 +14,8 @@ export interface Loss {
   readonly detail: string;
   /** The request that brought the engine down, where that is known, and the error it had. */
   readonly culprit?: { readonly id: number; readonly error: ErrorBody };
+  /** It is known to be another client's. */
+  readonly isOthers?: boolean;
 }
 
 /** What comes out of a link. */

@@ -156,16 +156,15 @@ export class OngoingCall {
   }
 
   #mayTry(loss: Loss, isCulprit: boolean): boolean {
-    // Another tab's end, or another call's fault.
-    if (isHandover(loss) || (loss.culprit && !isCulprit)) return true;
+    if (isInnocent(loss) || (loss.culprit && !isCulprit)) return true;
     this.#tries += 1;
     return this.#tries <= (loss.reason === "memory" ? MAX_MEMORY_TRIES : MAX_TRIES);
   }
 }
 
-/** Nothing went wrong with the engine; another tab has it now. */
-export function isHandover({ reason }: Loss): boolean {
-  return reason === "leader" || reason === "frozen";
+/** Nothing this page asked is to blame: another tab has the engine now, or brought it down. */
+export function isInnocent({ reason, isOthers = false }: Loss): boolean {
+  return reason === "leader" || reason === "frozen" || isOthers;
 }
 
 /** Draws can only be repeated if the seed is known. */
