@@ -5,6 +5,7 @@
 //! scalar reference as the truth. It needs nothing from outside the repository.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod resume;
 mod slots;
 
 use std::future::poll_fn;

@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 
 use kernels::PlayerError;
 
-use crate::answer::{FinishReason, Step, Summary};
+use crate::answer::Step;
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::session::Session;
+use crate::summary::{FinishReason, Summary};
 
 mod messages;
 

@@ -5,6 +5,12 @@
 //! answer is the same, whether it is written alone or beside others.
 //!
 //! The buffers of a [`Piece`] are used again from step to step.
+//!
+//! An answer that was begun elsewhere ([`Request::resume`]) is played again, token by token, through
+//! the code that wrote it, and not read like a prompt: a row alone is computed by other kernels than
+//! a chunk, so only this leaves the same cache to the bit, and stops, forms, draws and shifts of the
+//! context need no second description. It costs what the tokens cost the first time, but for the
+//! choice.
 
 use kernels::Sampling;
 use tokenizer::{Detokenizer, Tokenizer};
@@ -15,6 +21,7 @@ use crate::pace::Pace;
 use crate::request::Request;
 use crate::sample::{HostSampler, TokenLogprobs, logprobs};
 use crate::stop::StopMatcher;
+use crate::summary::{FinishReason, Summary};
 
 /// Tokens a form may add behind a chosen one in one step, so that a cancel is seen in time.
 const MAX_FORCED: usize = 16;
@@ -22,31 +29,6 @@ const MAX_FORCED: usize = 16;
 /// Contexts' worth of tokens after which an answer without another bound ends that may drop its
 /// beginning: a model that repeats itself would go on for ever. Ollama's bound.
 const MAX_CONTEXTS: usize = 10;
-
-/// Why a generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The model ended its answer, or a stop string came.
-    Stop,
-    /// `max_tokens` were generated.
-    Length,
-    /// The context is full (and was not to be shifted).
-    Context,
-    /// The caller cancelled.
-    Cancelled,
-}
-
-impl FinishReason {
-    /// "stop", "length", "context" or "cancelled".
-    pub fn name(self) -> &'static str {
-        match self {
-            FinishReason::Stop => "stop",
-            FinishReason::Length => "length",
-            FinishReason::Context => "context",
-            FinishReason::Cancelled => "cancelled",
-        }
-    }
-}
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,47 +58,6 @@ pub struct Piece {
     pub logprobs: Vec<TokenLogprobs>,
 }
 
-/// Numbers of one generation.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Summary {
-    /// `None` while it runs.
-    pub finish_reason: Option<FinishReason>,
-    /// Which of [`Request::stop`] ended it, if one did.
-    pub stop: Option<usize>,
-    /// Tokens of the prompt, in the cache or not.
-    pub prompt_tokens: usize,
-    /// Prompt tokens found in the cache.
-    pub reused_tokens: usize,
-    /// Tokens of the prompt that were left out, because it is longer than the context.
-    pub truncated_tokens: usize,
-    /// Tokens dropped from the front of the context while the answer was written.
-    pub shifted_tokens: usize,
-    /// New tokens, without the end-of-generation token.
-    pub generated_tokens: usize,
-    /// The seed that was used.
-    pub seed: u32,
-    /// Until the first token was chosen.
-    pub prefill_ms: f64,
-    /// From the first token to the last.
-    pub decode_ms: f64,
-}
-
-impl Summary {
-    /// New prompt tokens per second; 0 if nothing was measured.
-    pub fn prefill_tok_s(&self) -> f64 {
-        per_second(self.prompt_tokens - self.reused_tokens, self.prefill_ms)
-    }
-
-    /// Tokens per second after the first; 0 with fewer than two tokens.
-    pub fn decode_tok_s(&self) -> f64 {
-        per_second(self.generated_tokens.saturating_sub(1), self.decode_ms)
-    }
-}
-
-fn per_second(n: usize, ms: f64) -> f64 {
-    if ms > 0.0 { n as f64 / ms * 1000.0 } else { 0.0 }
-}
-
 /// What an answer needs to know of its surroundings to take a token.
 pub(crate) struct Around<'a> {
     pub tokenizer: &'a Tokenizer,
@@ -141,6 +82,8 @@ pub(crate) struct Answer {
     /// Where the reading that goes on began: behind the common prefix, or what a shift kept.
     pub read_from: usize,
     start_ms: f64,
+    /// Text of tokens that are played again: it was shown before.
+    old_text: String,
     /// Held-back text was let go.
     flushed: bool,
 }
@@ -172,6 +115,7 @@ impl Answer {
             summary: Summary { seed: sampling.seed, finish_reason, ..summary },
             read_from: summary.reused_tokens,
             start_ms: now_ms,
+            old_text: String::new(),
             flushed: false,
             request,
             sampling,
@@ -181,6 +125,16 @@ impl Answer {
     /// It has its last token.
     pub fn is_over(&self) -> bool {
         self.summary.finish_reason.is_some()
+    }
+
+    /// The next token is one that was written before.
+    pub fn is_replaying(&self) -> bool {
+        !self.is_over() && self.n_replay() > 0
+    }
+
+    /// Tokens that are still to be played again.
+    pub fn n_replay(&self) -> usize {
+        self.request.resume.len().saturating_sub(self.summary.generated_tokens)
     }
 
     /// Ends it: what was held back still comes.
@@ -220,6 +174,15 @@ impl Answer {
         self.follow_form(around, ids, id)
     }
 
+    /// Takes the next token that was written before, in place of a choice.
+    pub fn replay(&mut self, around: &Around<'_>, ids: &mut Vec<u32>) -> Result<(), Error> {
+        let Some(&id) = self.request.resume.get(self.summary.generated_tokens) else {
+            return Ok(());
+        };
+        self.accept(around, ids, id);
+        self.follow_form(around, ids, id)
+    }
+
     /// Moves the form on by a chosen token, and takes the tokens after it that have no alternative:
     /// the model need not be asked, and reads them together with the next one.
     fn follow_form(
@@ -253,7 +216,9 @@ impl Answer {
     /// Takes a chosen token: into the sequence, into text, and through every reason to stop. The
     /// end of the answer is no token of it.
     pub fn accept(&mut self, around: &Around<'_>, ids: &mut Vec<u32>, id: u32) {
-        if self.summary.generated_tokens == 0 {
+        let n_before = self.summary.generated_tokens;
+        let is_old = n_before < self.request.resume.len();
+        if is_old || n_before == self.request.resume.len() {
             self.summary.prefill_ms = around.now_ms - self.start_ms;
         } else {
             self.summary.decode_ms = around.now_ms - self.start_ms - self.summary.prefill_ms;
@@ -263,12 +228,19 @@ impl Answer {
             return;
         }
         ids.push(id);
-        self.piece.ids.push(id);
         self.summary.generated_tokens += 1;
         let text = self.detokenizer.push(id);
+        let shown = if is_old {
+            self.summary.resumed_tokens += 1;
+            self.old_text.clear();
+            &mut self.old_text
+        } else {
+            self.piece.ids.push(id);
+            &mut self.piece.text
+        };
         let n_generated = self.summary.generated_tokens;
         let endless = MAX_CONTEXTS.saturating_mul(around.n_ctx);
-        if self.stops.push(&text, &mut self.piece.text) {
+        if self.stops.push(&text, shown) {
             self.flushed = true;
             self.summary.finish_reason = Some(FinishReason::Stop);
             self.summary.stop = self.stops.matched();

@@ -10,9 +10,10 @@
 //! the generation is gone, and its slot is taken back then; a destructor would forbid callers to
 //! ask as soon as they are done with it.
 
-use crate::answer::{Piece, Step, Summary};
+use crate::answer::{Piece, Step};
 use crate::error::Error;
 use crate::session::Session;
+use crate::summary::Summary;
 
 static NO_PIECE: Piece = Piece { text: String::new(), ids: Vec::new(), logprobs: Vec::new() };
 

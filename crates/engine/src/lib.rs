@@ -31,9 +31,10 @@ mod session;
 mod slot;
 mod split;
 mod stop;
+mod summary;
 mod write;
 
-pub use answer::{FinishReason, Piece, Step, Summary};
+pub use answer::{Piece, Step};
 pub use conversation::{Conversation, Turns};
 pub use embed::{Embeddings, Pooling};
 pub use env::{Env, Pause};
@@ -46,3 +47,4 @@ pub use sample::TokenLogprobs;
 pub use session::{Session, guard_of};
 pub use split::{Split, SplitLoader};
 pub use stop::StopMatcher;
+pub use summary::{FinishReason, Summary};

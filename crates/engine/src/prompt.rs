@@ -5,7 +5,7 @@ use chat::{Guard, RenderOptions};
 use kernels::Sampling;
 use tokenizer::{Detokenizer, Encode, Tokenizer};
 
-use crate::answer::{Answer, Summary};
+use crate::answer::Answer;
 use crate::embed::Embed;
 use crate::error::Error;
 use crate::generate::Generation;
@@ -13,6 +13,7 @@ use crate::request::{Prompt, Request};
 use crate::score::Score;
 use crate::session::Session;
 use crate::slot::{Task, best_free};
+use crate::summary::Summary;
 
 /// What is left of the context for the answer when a prompt is cut: a quarter, so that an answer
 /// is worth reading.
@@ -113,6 +114,7 @@ impl Session {
         self.check_writes()?;
         request.check()?;
         self.check_ids(request.logit_bias.iter().map(|bias| &bias.0))?;
+        self.check_ids(&request.resume)?;
         let own_template = match &request.prompt {
             Prompt::Messages(_) => true,
             Prompt::Conversation(conversation) => conversation.template.is_none(),

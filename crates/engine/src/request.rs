@@ -42,6 +42,12 @@ pub struct Request {
     /// Control tokens that are shown by their text: marks before tool calls
     /// ([`chat::stream::ToolFormat::markers`]) may be such. Texts that are no token are left out.
     pub show: Vec<String>,
+    /// Tokens of this very answer that were written before, by a session that is gone: the ids of
+    /// all its [`Piece`](crate::Piece)s. They are played again as they were written and not shown;
+    /// the answer goes on behind them, with the text, the draws and the form it would have had. So
+    /// a seed must be given where tokens are drawn. Text that is let go behind the last token, in
+    /// a piece without ids, comes again.
+    pub resume: Vec<u32>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
     /// A prompt longer than the context is cut (see [`Request::num_keep`]) and not refused; how
@@ -81,6 +87,7 @@ impl Request {
             logprobs: None,
             grammar: None,
             show: Vec::new(),
+            resume: Vec::new(),
             ignore_eos: false,
             truncate: false,
             shift: false,

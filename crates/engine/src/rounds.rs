@@ -14,13 +14,14 @@ use std::collections::VecDeque;
 
 use kernels::{Input, Job, MAX_SLOTS, Place, Player, PlayerError, RowAt, Want};
 
-use crate::answer::{Around, Piece, Step, Summary};
+use crate::answer::{Around, Piece, Step};
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::sample::TokenLogprobs;
 use crate::score::LOGITS_ROWS;
 use crate::session::Session;
 use crate::slot::{Slot, Task};
+use crate::summary::Summary;
 use crate::write::JOBS_QUEUED;
 
 /// Milliseconds that a chunk of a prompt may take while others write: as long as a person takes to
@@ -194,7 +195,7 @@ impl Session {
         for slot in self.slots.iter_mut().filter(|slot| slot.ids.len() >= n_ctx) {
             let keep = slot.answer().filter(|a| !a.is_over()).map(|a| a.request.num_keep);
             // The prompt's own last token is evaluated before anything is dropped.
-            if let Some(keep) = keep.filter(|_| slot.is_writing()) {
+            if let Some(keep) = keep.filter(|_| !slot.is_held && slot.is_midway()) {
                 let n_dropped = slot.shift(keep);
                 let read_from = slot.n_cached;
                 if let Some(answer) = slot.answer_mut() {
@@ -250,7 +251,7 @@ impl Session {
         let want = match &slot.task {
             Some(Task::Embed(_)) => Want::Hidden,
             Some(Task::Score(_)) => Want::AllLogits,
-            _ if is_last => Want::LastLogits,
+            _ if is_last && !(slot.is_midway() && slot.is_replaying()) => Want::LastLogits,
             _ => Want::Nothing,
         };
         // Short chunks say little about the speed of long ones.
@@ -270,6 +271,18 @@ impl Session {
         slot.n_cached += n_rows;
         let around = Around { tokenizer: &text.tokenizer, n_ctx: *n_ctx, now_ms };
         let outcome = match &mut slot.task {
+            Some(Task::Answer(answer)) if is_last && answer.is_replaying() => {
+                let result = answer.replay(&around, &mut slot.ids);
+                if result.is_err() {
+                    answer.cancel();
+                }
+                // A form may have added tokens that are new.
+                let is_new = !answer.piece.ids.is_empty();
+                let done = slot.n_cached.saturating_sub(read_from);
+                let total = slot.ids.len().saturating_sub(read_from) + answer.n_replay();
+                let step = if is_new { Step::Piece } else { Step::Prefill { done, total } };
+                result.map(|()| step)
+            }
             Some(Task::Answer(answer)) if is_last => {
                 let result = answer.take_logits(&around, &mut slot.ids, player.logits());
                 if result.is_err() {
@@ -290,9 +303,13 @@ impl Session {
                 let (done, total) = score.progress();
                 taken.map(|()| Step::Prefill { done, total })
             }
-            _ => {
+            task => {
+                let n_replay = match task {
+                    Some(Task::Answer(answer)) => answer.n_replay(),
+                    _ => 0,
+                };
                 let done = slot.n_cached - read_from;
-                Ok(Step::Prefill { done, total: slot.ids.len() - read_from })
+                Ok(Step::Prefill { done, total: slot.ids.len() - read_from + n_replay })
             }
         };
         turn.outcomes.push_back((i, outcome));

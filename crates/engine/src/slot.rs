@@ -89,23 +89,31 @@ impl Slot {
 
     /// The next thing it needs is one row, whose token was generated.
     pub fn is_writing(&self) -> bool {
-        !self.is_held && self.is_begun()
+        !self.is_held && self.is_midway() && !self.is_replaying()
     }
 
-    /// The next thing it needs is a chunk of rows.
+    /// The next thing it needs is a chunk of rows; one row of an answer that is played again is such.
     pub fn is_reading(&self) -> bool {
         !self.is_held
             && match &self.task {
-                Some(Task::Answer(answer)) => !answer.is_over() && !self.is_begun(),
+                Some(Task::Answer(answer)) => {
+                    !answer.is_over() && (!self.is_midway() || answer.is_replaying())
+                }
                 Some(Task::Embed(embed)) => !embed.is_over(),
                 Some(Task::Score(score)) => !score.is_over(),
                 None => false,
             }
     }
 
-    fn is_begun(&self) -> bool {
-        let is_begun = |answer: &Answer| !answer.is_over() && answer.summary.generated_tokens > 0;
-        self.pending() == 1 && self.answer().is_some_and(is_begun)
+    /// Between two tokens of an answer, be they new or played again.
+    pub fn is_midway(&self) -> bool {
+        let has_begun = |answer: &Answer| !answer.is_over() && answer.summary.generated_tokens > 0;
+        self.pending() == 1 && self.answer().is_some_and(has_begun)
+    }
+
+    /// The next token of the answer is one that was written before.
+    pub fn is_replaying(&self) -> bool {
+        self.answer().is_some_and(Answer::is_replaying)
     }
 }
 

@@ -37,10 +37,15 @@ pub struct AdapterSummary {
 }
 
 impl AdapterSummary {
+    fn label(&self) -> String {
+        format!("{} ({})", self.name, self.backend)
+    }
+
     fn new(adapter: &wgpu::Adapter) -> Self {
         let (info, limits) = (adapter.get_info(), adapter.limits());
         AdapterSummary {
-            name: info.name,
+            // Browsers keep it to themselves.
+            name: if info.name.is_empty() { "GPU".to_string() } else { info.name },
             backend: info.backend.to_string(),
             kind: kind_name(info.device_type).to_string(),
             ids: (info.vendor, info.device),
@@ -130,7 +135,7 @@ impl Gpu {
             PlayerError::Device { device: summary.name.clone(), reason: e.to_string() }
         })?;
         let health = Health::default();
-        health.watch(&device, &summary.name);
+        health.watch(&device, &summary.label());
         let mut limits = device.limits();
         if let Some(bound) = options.max_binding_bytes {
             limits.max_storage_buffer_binding_size =
@@ -169,7 +174,7 @@ impl Gpu {
 
     /// "llvmpipe (vulkan)".
     pub fn name(&self) -> String {
-        format!("{} ({})", self.summary.name, self.summary.backend)
+        self.summary.label()
     }
 
     /// Prepares the memory of a model; its weights are written to the result.

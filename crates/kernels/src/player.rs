@@ -121,7 +121,7 @@ pub struct PlayerInfo {
 pub enum PlayerError {
     #[error(
         "the {device} needs {need} bytes for {what} but offers {have}; \
-         use a smaller context, a smaller model, or --device cpu"
+         use a smaller context, a smaller model, or compute on the CPU"
     )]
     Memory { device: String, what: String, need: u64, have: u64 },
     #[error("tensor '{tensor}' has type {ty}, which the {device} player cannot compute with")]

@@ -74,7 +74,7 @@ impl From<serde_wasm_bindgen::Error> for EdgeError {
 
 fn player_code(error: &PlayerError) -> &'static str {
     match error {
-        PlayerError::Memory { device, .. } if device.contains("gpu") => "gpu.memory",
+        PlayerError::Memory { device, .. } if device != "cpu" => "gpu.memory",
         PlayerError::Memory { .. } => "model.toobig",
         PlayerError::DeviceLost { .. } => "gpu.lost",
         PlayerError::Context { .. } => "ctx.full",

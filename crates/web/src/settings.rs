@@ -63,6 +63,7 @@ pub struct GenerateSettings {
     repeat_last_n: Option<u32>,
     seed: Option<u32>,
     ignore_eos: Option<bool>,
+    resume: Vec<u32>,
 }
 
 impl GenerateSettings {
@@ -84,6 +85,7 @@ impl GenerateSettings {
         request.max_tokens = self.max_tokens.map(|n| n as usize);
         request.stop = self.stop.unwrap_or_default();
         request.seed = self.seed;
+        request.resume = self.resume;
         request.ignore_eos = self.ignore_eos.unwrap_or(false);
         let s = &mut request.sampling;
         s.temperature = self.temperature.unwrap_or(s.temperature);

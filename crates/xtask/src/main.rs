@@ -59,7 +59,7 @@ enum Command {
         #[arg(long)]
         only: Option<String>,
     },
-    /// Run the tests in Chromium (builds the browser part first).
+    /// Run the tests in browsers (builds the browser part first).
     ///
     /// Example: cargo xtask e2e
     E2e,

@@ -19,13 +19,22 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// Oldest Node.js that the build tools of `www/` run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// What the tests use from Debian: a browser, Vulkan on the CPU where there is no GPU, somebody
-/// else's registry, and a balancer.
-const DEBIAN_PACKAGES: [&str; 5] =
-    ["chromium", "mesa-vulkan-drivers", "libvulkan1", "docker-registry", "haproxy"];
+/// What the tests use from Debian: three browsers (WebKit's needs a display), Vulkan on the CPU
+/// where there is no GPU, somebody else's registry, and a balancer.
+const DEBIAN_PACKAGES: [&str; 8] = [
+    "chromium",
+    "firefox-esr",
+    "webkit2gtk-driver",
+    "xvfb",
+    "mesa-vulkan-drivers",
+    "libvulkan1",
+    "docker-registry",
+    "haproxy",
+];
 
 /// Programs of these packages that are only looked for where the packages are.
-const DEBIAN_PROGRAMS: [&str; 2] = ["docker-registry", "haproxy"];
+const DEBIAN_PROGRAMS: [&str; 5] =
+    ["firefox-esr", "WebKitWebDriver", "Xvfb", "docker-registry", "haproxy"];
 
 /// Adds the wasm target to the toolchain if it is missing.
 pub fn wasm_target() -> Result<()> {

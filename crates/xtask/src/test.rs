@@ -87,7 +87,7 @@ const STEPS: [Step; 17] = [
         needs: &["build"],
         run: other_clients,
     },
-    Step { name: "e2e", what: "Chromium end to end", needs: &["www", "build"], run: e2e },
+    Step { name: "e2e", what: "browsers end to end", needs: &["www", "build"], run: e2e },
 ];
 
 /// What the `build` step leaves for the others.
@@ -285,6 +285,7 @@ fn e2e(built: &Built) -> Result<Tally> {
     };
     let mut envs = built.envs()?;
     envs.push(("INGLE_SEEDED".into(), seeded_models(built)?));
+    envs.push(("INGLE_NATIVE_ANSWERS".into(), built.program("native_answers")?.path.clone()));
     let mut tally = Tally::default();
     for script in harness::scripts(&process::root().join("tests/web"), "mjs")? {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,6 +1,6 @@
 //! What goes into the actor and what comes out: closed enums, and the host's two queues.
 
-use crate::answer::Summary;
+use crate::summary::Summary;
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};

@@ -1,76 +1,44 @@
 import { EngineError } from "../public/errors.js";
-import type { Notice, Piece, Progress } from "../public/types.js";
+import type { EngineState, LossReason, Notice } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { BenchEvent, CallName, Calls, Reply, Request, ResponseHead } from "./protocol.js";
+import type { Link, Loss, Way } from "./lead-link.js";
+import type { CallName, Calls, Loaded, Reply } from "./protocol.js";
+import { type CallHooks, isInnocent, lossError, MAX_TRIES, OngoingCall } from "./recover-call.js";
+import { type Held, Models, sourcesOf } from "./recover-models.js";
+import { recovering, settled } from "./recover-states.js";
 
-/** How long the worker may take to fetch and compile its module before that counts as a failure. */
-const START_TIMEOUT_MS = 60_000;
+/** Before the second and the third engine; the first one comes at once. */
+const PAUSES_MS = [0, 250, 1000];
 
-interface Pending {
-  resolve(value: unknown): void;
-  reject(error: EngineError): void;
-  onProgress: ((progress: Progress) => void) | undefined;
-  onPiece: ((piece: Piece) => void) | undefined;
-  onBench: ((event: BenchEvent) => void) | undefined;
-  onHead: ((head: ResponseHead) => void) | undefined;
-  onChunk: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
-}
-
-export interface CallHooks {
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  readonly onPiece?: ((piece: Piece) => void) | undefined;
-  readonly onBench?: ((event: BenchEvent) => void) | undefined;
-  readonly onHead?: ((head: ResponseHead) => void) | undefined;
-  readonly onChunk?: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+/** A call was ended by a loss, which is dealt with elsewhere. */
+const LOST = Symbol("the engine was lost");
 
 /**
- * The page's end of the worker: numbers the requests and settles each exactly once, whatever
- * happens to the worker. Browsers do not tell a page that its worker was killed, so the worker
- * holds a Web Lock while it lives and the page waits for it: getting it means the worker is gone.
+ * The page's end of the engine: numbers the calls and settles each exactly once, whatever happens
+ * to the engine. When it is gone a new one is opened, the model loaded again, and what was asked
+ * and not answered is asked again, answers from the token on that they had come to.
  */
 export class Client {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  readonly #lock = `ingle-worker-${crypto.randomUUID()}`;
-  readonly #watch = new AbortController();
+  readonly #way: Way;
+  readonly #calls = new Map<number, OngoingCall>();
+  readonly #models = new Models();
+  #link: Link | null = null;
   #nextId = 1;
+  /** Engines that died since anything was last got from one. */
+  #streak = 0;
+  #lastLoss: LossReason = "crash";
   #gone: EngineError | null = null;
   onNotice: ((notice: Notice) => void) | null = null;
   onGone: ((error: EngineError) => void) | null = null;
+  onState: ((state: EngineState) => void) | null = null;
 
-  constructor(workerUrl: string | URL | undefined) {
-    this.#worker = workerUrl
-      ? new Worker(workerUrl, { type: "module", name: "ingle" })
-      : new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "ingle" });
-    this.#worker.onmessage = (event: MessageEvent<Reply>) => this.#receive(event.data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.close(crashed(event.message || "the worker could not be loaded"));
-    };
+  constructor(way: Way) {
+    this.#way = way;
   }
 
-  async start(
-    body: Omit<Calls["start"]["body"], "lock">,
-  ): Promise<Calls["start"]["result"]> {
-    const timer = setTimeout(
-      () =>
-        this.close(
-          new EngineError(
-            "engine.start",
-            "The engine did not start within a minute. Reload the page.",
-          ),
-        ),
-      START_TIMEOUT_MS,
-    );
-    try {
-      const info = await this.call("start", { ...body, lock: this.#lock });
-      this.#watchForDeath();
-      return info;
-    } finally {
-      clearTimeout(timer);
-    }
+  async start(): Promise<void> {
+    await this.#open();
+    this.onState?.(settled("ready", null));
   }
 
   call<K extends CallName>(
@@ -79,34 +47,29 @@ export class Client {
     hooks: CallHooks = {},
   ): Promise<Calls[K]["result"]> {
     if (this.#gone) return Promise.reject(this.#gone);
-    const { signal } = hooks;
-    if (signal?.aborted) return Promise.reject(aborted());
+    if (hooks.signal?.aborted) return Promise.reject(aborted());
     const id = this.#nextId++;
-    const cancel = () => this.#post({ type: "cancel", id });
-    signal?.addEventListener("abort", cancel, { once: true });
+    const cancel = () => this.#cancel(id);
+    hooks.signal?.addEventListener("abort", cancel, { once: true });
     return new Promise<Calls[K]["result"]>((resolve, reject) => {
-      this.#pending.set(id, {
-        resolve: resolve as (value: unknown) => void,
-        reject,
-        onProgress: hooks.onProgress,
-        onPiece: hooks.onPiece,
-        onBench: hooks.onBench,
-        onHead: hooks.onHead,
-        onChunk: hooks.onChunk,
+      const call = new OngoingCall(type, body, hooks, (value, error) => {
+        this.#calls.delete(id);
+        if (error) reject(error);
+        else resolve(this.#keep(type, body, value) as Calls[K]["result"]);
       });
-      this.#post({ type, id, ...body } as Request);
-    }).finally(() => signal?.removeEventListener("abort", cancel));
+      this.#calls.set(id, call);
+      if (this.#link) this.#send(id, call);
+    }).finally(() => hooks.signal?.removeEventListener("abort", cancel));
   }
 
-  /** Ends the worker; whatever still waits is rejected with `error`. */
+  /** Ends this page's part in the engine; whatever still waits is rejected with `error`. */
   close(error: EngineError): void {
     if (this.#gone) return;
     this.#gone = error;
-    this.#watch.abort();
-    this.#worker.terminate();
-    const waiting = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const call of waiting) call.reject(error);
+    this.#link?.close();
+    this.#link = null;
+    this.#way.close();
+    for (const call of [...this.#calls.values()]) call.fail(error);
     this.onGone?.(error);
   }
 
@@ -114,67 +77,165 @@ export class Client {
     return this.#gone;
   }
 
-  #post(message: Request): void {
+  /** What a result means for the handles. */
+  #keep(type: CallName, body: Calls[CallName]["body"], value: unknown): unknown {
+    if (type === "unload") this.#models.drop((body as Calls["unload"]["body"]).model);
+    if (type !== "load") return value;
+    return this.#models.hold(body as Calls["load"]["body"], value as Loaded);
+  }
+
+  #cancel(id: number): void {
+    const call = this.#calls.get(id);
+    if (!call) return;
+    call.isCancelled = true;
+    if (this.#link && call.isSent) this.#link.post({ type: "cancel", id });
+    else call.cancel();
+  }
+
+  async #open(): Promise<Link> {
+    const link: Link = await this.#way.open({
+      onReply: (reply) => this.#receive(reply),
+      onLost: (loss) => void this.#lost(loss),
+    });
+    if (this.#gone) link.close();
+    this.#link = link;
+    return link;
+  }
+
+  #send(id: number, call: OngoingCall): void {
+    const held = call.model === null ? null : this.#models.find(call.model);
+    if (call.model !== null && !held) return call.fail(unloaded());
+    if (held && held.actual === null) {
+      const again = () => this.#calls.has(id) && this.#link && this.#send(id, call);
+      void this.#ensure(held).then(again, (error: unknown) => {
+        if (error !== LOST) call.fail(EngineError.from(error));
+      });
+      return;
+    }
     try {
-      this.#worker.postMessage(message);
+      this.#link?.post({ type: call.type, id, ...call.body(held?.actual ?? null) } as never);
+      call.sent(this.#lastLoss);
     } catch (error) {
-      const call = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      call?.reject(
-        new EngineError(
-          "api.argument",
-          "An argument cannot be sent to the engine: only plain data and files can.",
-          String(error),
-        ),
-      );
+      call.fail(unsendable(error));
     }
   }
 
   #receive(reply: Reply): void {
     if (reply.type === "notice") return this.onNotice?.(reply.notice);
-    if (reply.type === "crash") return this.close(crashed(reply.detail));
-    const call = this.#pending.get(reply.id);
+    if (reply.type === "crash") return;
+    const call = this.#calls.get(reply.id);
     if (!call) return;
-    switch (reply.type) {
-      case "progress":
-        return call.onProgress?.(reply.progress);
-      case "piece":
-        return call.onPiece?.(reply.piece);
-      case "bench":
-        return call.onBench?.(reply.event);
-      case "head":
-        return call.onHead?.(reply.head);
-      case "chunk":
-        return call.onChunk?.(reply.chunk);
-      case "result":
-        this.#pending.delete(reply.id);
-        return call.resolve(reply.value);
-      case "error":
-        this.#pending.delete(reply.id);
-        return call.reject(EngineError.fromBody(reply.error));
+    if (reply.type === "error" && this.#isStale(reply.error.code, call)) {
+      return this.#send(reply.id, call);
+    }
+    if (reply.type === "error") return call.fail(EngineError.fromBody(reply.error));
+    const isProgress = reply.type === "result" ? !call.isOwn : call.take(reply);
+    if (isProgress) this.#streak = 0;
+    if (reply.type === "result") call.end(reply.value);
+  }
+
+  /** Another tab loaded another model meanwhile: this one is loaded again, once. */
+  #isStale(code: string, call: OngoingCall): boolean {
+    const held = call.model === null ? null : this.#models.find(call.model);
+    if (!this.#way.isShared || code !== "model.unloaded" || !held) return false;
+    call.nStale += 1;
+    if (call.nStale > MAX_TRIES) return false;
+    held.actual = null;
+    return true;
+  }
+
+  /** Has the engine load a model that a page has a handle of. */
+  #ensure(held: Held): Promise<void> {
+    held.loading ??= this.#reload(held).finally(() => (held.loading = null));
+    return held.loading;
+  }
+
+  async #reload(held: Held): Promise<void> {
+    const { settings } = held.body;
+    const sources = sourcesOf(held);
+    for (const [i, source] of sources.entries()) {
+      try {
+        const { model } = await this.#ask("load", { source, settings });
+        held.actual = model;
+        return;
+      } catch (error) {
+        if (error === LOST || i + 1 === sources.length) throw error;
+      }
     }
   }
 
-  #watchForDeath(): void {
-    const locks = navigator.locks as LockManager | undefined;
-    locks
-      ?.request(this.#lock, { signal: this.#watch.signal }, () => {
-        this.close(
-          new EngineError(
-            "engine.killed",
-            "The browser ended the engine, often because memory ran out. Load the model again.",
-            "the worker released its lock",
-          ),
-        );
-      })
-      .catch(() => undefined); // aborted by close(): nothing is watched any more
+  /** A call of the client's own: it ends with the engine. */
+  #ask(type: "load", body: Calls["load"]["body"]): Promise<Loaded> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const call = new OngoingCall(type, body, {}, (value, error) => {
+        this.#calls.delete(id);
+        if (error) reject(call.isLost ? LOST : error);
+        else resolve(value as Loaded);
+      });
+      call.isOwn = true;
+      this.#calls.set(id, call);
+      if (this.#link) this.#send(id, call);
+    });
+  }
+
+  /** The engine is gone: ends what cannot go on, then has another one go on with the rest. */
+  async #lost(loss: Loss): Promise<void> {
+    if (this.#gone) return;
+    [this.#link, this.#lastLoss] = [null, loss.reason];
+    this.#models.stale();
+    for (const [id, call] of [...this.#calls]) call.survives(loss, loss.culprit?.id === id);
+    if (!isInnocent(loss)) this.#streak += 1;
+    if (this.#streak > MAX_TRIES) return this.#giveUp(lossError(loss));
+    this.onState?.(recovering(loss.reason));
+    const link = await this.#openAgain();
+    if (!link || link !== this.#link) return;
+    const { current } = this.#models;
+    for (const [id, call] of [...this.#calls]) this.#send(id, call);
+    // A model that cannot be loaded any more is told to whoever asks it.
+    if (current && !this.#isLoading()) await this.#ensure(current).catch(() => undefined);
+    if (link === this.#link) this.onState?.(settled("ready", loss.reason));
+  }
+
+  /** A page asked for another model, which then takes the place of the one before. */
+  #isLoading(): boolean {
+    return [...this.#calls.values()].some((call) => call.type === "load" && !call.isOwn);
+  }
+
+  async #openAgain(): Promise<Link | null> {
+    for (; !this.#gone; this.#streak += 1) {
+      await sleep(PAUSES_MS[Math.max(0, this.#streak - 1)] ?? 0);
+      if (this.#gone) return null;
+      try {
+        return await this.#open();
+      } catch (error) {
+        if (this.#streak >= MAX_TRIES) this.#giveUp(EngineError.from(error));
+      }
+    }
+    return null;
+  }
+
+  #giveUp(error: EngineError): void {
+    this.close(error);
+    this.onState?.({ state: "failed", reason: this.#lastLoss, sentence: error.message });
   }
 }
 
-function crashed(detail: string): EngineError {
+function unloaded(): EngineError {
   return new EngineError(
-    "engine.crash",
-    "The engine stopped unexpectedly. Start it again.",
-    detail,
+    "model.unloaded",
+    "This model was unloaded or another one took its place. Load it again.",
   );
+}
+
+function unsendable(error: unknown): EngineError {
+  return new EngineError(
+    "api.argument",
+    "An argument cannot be sent to the engine: only plain data and files can.",
+    String(error),
+  );
+}
+
+function sleep(ms: number): Promise<void> {
+  return ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 }

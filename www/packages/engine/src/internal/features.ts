@@ -1,4 +1,5 @@
 import { EngineError } from "../public/errors.js";
+import { type GpuDevice, quickenReadback } from "./readback.js";
 
 /** A module of one function that uses a 128-bit vector: valid only where WebAssembly has SIMD. */
 const SIMD_PROBE = new Uint8Array([
@@ -72,12 +73,13 @@ interface DeviceRequest {
   requiredFeatures?: string[];
 }
 
-type RequestDevice = (this: Adapter, descriptor?: DeviceRequest) => Promise<unknown>;
+type RequestDevice = (this: Adapter, descriptor?: DeviceRequest) => Promise<GpuDevice>;
 
 /**
  * Looks at the adapter, and asks for `subgroups` with every device where it has them. The WebGPU
  * library of the module passes shader text through as it is but cannot name this feature, so the
- * request is completed here. Null where there is no WebGPU or no adapter.
+ * request is completed here, and the device made quick to read from. Null where there is no WebGPU
+ * or no adapter.
  */
 export async function openGraphics(): Promise<Graphics | null> {
   const scope = globalThis as unknown as {
@@ -88,14 +90,15 @@ export async function openGraphics(): Promise<Graphics | null> {
   const adapter = await scope.navigator.gpu?.requestAdapter().catch(() => null);
   if (!prototype || !adapter) return null;
   const subgroups = adapter.features.has("subgroups");
-  if (subgroups) {
-    const original = prototype.requestDevice;
-    prototype.requestDevice = function (descriptor = {}) {
-      const features = new Set(descriptor.requiredFeatures ?? []);
-      if (this.features.has("subgroups")) features.add("subgroups");
-      return original.call(this, { ...descriptor, requiredFeatures: [...features] });
-    };
-  }
+  const original = prototype.requestDevice;
+  prototype.requestDevice = async function (descriptor = {}) {
+    const features = new Set(descriptor.requiredFeatures ?? []);
+    if (this.features.has("subgroups")) features.add("subgroups");
+    const request = { ...descriptor, requiredFeatures: [...features] };
+    const device = await original.call(this, request);
+    await quickenReadback(device);
+    return device;
+  };
   const { vendor = "", architecture = "", description = "" } = adapter.info ?? {};
   const words = description || [vendor, architecture].filter(Boolean).join(" ");
   return { name: words || "unnamed graphics chip", subgroups };

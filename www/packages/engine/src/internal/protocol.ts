@@ -1,5 +1,6 @@
 /**
- * The messages between the page and the worker: one discriminated union in each direction.
+ * The messages between a client and an engine: one discriminated union in each direction. The
+ * engine is the page's worker, or another tab's (see `lead-channel`).
  *
  * Every request has an `id`; its answers carry the same one. A request ends with exactly one
  * `result` or `error`; `progress`, `piece`, `bench`, `head` and `chunk` may come before. `cancel`
@@ -46,6 +47,11 @@ export interface ResponseHead {
   readonly headers: [string, string][];
 }
 
+export interface AnswerSettings extends GenerateSettings {
+  /** Tokens of this answer that an engine wrote before it was lost. */
+  readonly resume?: readonly number[];
+}
+
 export type SourceBody =
   | { readonly kind: "files"; readonly files: readonly File[] }
   | { readonly kind: "url"; readonly url: string; readonly name: string | null }
@@ -63,7 +69,7 @@ export interface Calls extends StoreCalls {
     result: EngineInfo;
   };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
-  generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
+  generate: { body: { readonly model: number; readonly settings: AnswerSettings }; result: null };
   bench: { body: { readonly settings: BenchSettings }; result: BenchRow[] };
   tokenize: {
     body: { readonly model: number; readonly text: string; readonly options: TokenizeOptions };

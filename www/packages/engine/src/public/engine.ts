@@ -1,5 +1,8 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
+import { Host } from "../internal/lead-host.js";
+import { Tabs } from "../internal/lead-tabs.js";
+import { settled } from "../internal/recover-states.js";
 import type { BenchEvent, SourceBody } from "../internal/protocol.js";
 import { request } from "../internal/http.js";
 import { Chat } from "./chat.js";
@@ -13,6 +16,7 @@ import type {
   BenchOptions,
   BenchRow,
   EngineInfo,
+  EngineState,
   LoadOptions,
   Notice,
   Source,
@@ -25,6 +29,8 @@ import type {
  */
 export class Engine {
   readonly #client: Client;
+  #onState: ((state: EngineState) => void) | null = null;
+  #role: EngineState | null = null;
 
   /** Answers in OpenAI's form: `engine.chat.completions.create({ model, messages })`. */
   readonly chat = new Chat((path, init) => this.fetch(path, init));
@@ -36,9 +42,19 @@ export class Engine {
   /** The models kept in this browser: `engine.models.pull("llama3.2:1b")`. */
   readonly models: Models;
 
-  private constructor(client: Client) {
-    this.#client = client;
-    this.models = new Models(client);
+  private constructor(options: StartOptions) {
+    const { workerUrl, device = "auto", threads, module, tuning = "auto" } = options;
+    const host = { workerUrl, body: { device, wishes: { threads, module }, tuning } };
+    if (options.share === "tabs" && Tabs.isPossible) {
+      const group = JSON.stringify([device, threads, module, tuning, String(workerUrl ?? "")]);
+      const tabs = new Tabs(group, host);
+      this.#client = new Client(tabs);
+      tabs.onRole = (role) => this.#tell(settled(role, null));
+    } else {
+      this.#client = new Client(new Host({ ...host, scope: "ingle-worker/", isShared: false }));
+    }
+    this.#client.onState = (state) => this.#tell(state);
+    this.models = new Models(this.#client);
   }
 
   /**
@@ -47,15 +63,13 @@ export class Engine {
    */
   static async start(options: StartOptions = {}): Promise<Engine> {
     requireBrowser();
-    let client: Client | null = null;
+    const engine = new Engine(options);
     try {
-      client = new Client(options.workerUrl);
-      const { device = "auto", threads, module, tuning = "auto" } = options;
-      await client.start({ device, wishes: { threads, module }, tuning });
-      return new Engine(client);
+      await engine.#client.start();
+      return engine;
     } catch (error) {
       const reason = EngineError.from(error);
-      client?.close(reason);
+      engine.#client.close(reason);
       throw reason;
     }
   }
@@ -113,7 +127,21 @@ export class Engine {
     this.#client.onNotice = listener;
   }
 
-  /** Called once when the worker has ended: stopped, crashed, or killed by the browser. */
+  /**
+   * Called when the engine is lost and found again, and when this tab's part in a shared one
+   * changes; with the part it has at once.
+   */
+  set onState(listener: ((state: EngineState) => void) | null) {
+    this.#onState = listener;
+    if (this.#role) listener?.(this.#role);
+  }
+
+  #tell(state: EngineState): void {
+    if (state.state === "leader" || state.state === "follower") this.#role = state;
+    this.#onState?.(state);
+  }
+
+  /** Called once when the engine has ended: stopped, or lost too often to be started again. */
   set onGone(listener: ((error: EngineError) => void) | null) {
     this.#client.onGone = listener;
   }

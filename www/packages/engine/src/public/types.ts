@@ -28,6 +28,12 @@ export interface StartOptions {
    */
   readonly threads?: number;
   readonly tuning?: Tuning;
+  /**
+   * `tabs`: all tabs of this origin that start with the same options share one engine; the first
+   * has it, and when that tab ends another takes over within seconds. `off` (default): an engine of
+   * this page's own.
+   */
+  readonly share?: "tabs" | "off";
   /** The WebAssembly module, for tests and comparisons; default: the best this browser can run. */
   readonly module?: "simd" | "relaxed" | "simd-threads" | "relaxed-threads";
 }
@@ -113,6 +119,8 @@ export type Piece =
       readonly tokens: readonly number[];
       /** Given instead of text while the prompt is read. */
       readonly reading?: Reading;
+      /** Given instead of text when the engine was lost, and this answer goes on in the next one. */
+      readonly resumed?: LossReason;
     }
   | {
       readonly done: true;
@@ -121,6 +129,23 @@ export type Piece =
       readonly reason: FinishReason;
       readonly timings: Timings;
     };
+
+/**
+ * Why an engine was lost: the graphics device went away or had no memory left, the WebAssembly
+ * module trapped, the browser ended the worker, the tab that had it was closed or put to sleep.
+ */
+export type LossReason = "gpu" | "memory" | "crash" | "killed" | "leader" | "frozen";
+
+/**
+ * What became of the engine. `recovering`: it was lost, and the next one is started with the same
+ * model, and goes on with what was asked. `failed`: that did not help, and this engine has ended.
+ */
+export interface EngineState {
+  readonly state: "ready" | "recovering" | "failed" | "follower" | "leader";
+  readonly reason: LossReason | null;
+  /** For a person. */
+  readonly sentence: string;
+}
 
 /** How much of the prompt has been read. */
 export interface Reading {

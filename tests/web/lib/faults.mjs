@@ -1,0 +1,120 @@
+// A worker script that can be made to fail: the package's own worker, behind a script that puts
+// itself between the module and the browser. `page.workers()[i].evaluate` reaches `faults`.
+
+const PATCH = `
+/** A module whose only function traps. */
+const TRAP = new WebAssembly.Module(new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0,
+  10, 5, 1, 3, 0, 0, 11,
+]));
+const { trap } = new WebAssembly.Instance(TRAP).exports;
+const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0 };
+globalThis.faults = faults;
+
+// Every call out of the module may be one in which it traps: the trap unwinds through it.
+const instantiate = WebAssembly.instantiate;
+const guarded = (original) =>
+  function (...args) {
+    faults.trapAfter -= 1;
+    if (faults.trapAfter < 0) {
+      faults.trapAfter = Infinity;
+      trap();
+    }
+    return original.apply(this, args);
+  };
+const guard = ([name, value]) => [name, typeof value === "function" ? guarded(value) : value];
+WebAssembly.instantiate = (module, imports) => {
+  const spaces = Object.entries(imports ?? {}).map(([space, functions]) => [
+    space,
+    Object.fromEntries(Object.entries(functions).map(guard)),
+  ]);
+  return instantiate(module, Object.fromEntries(spaces));
+};
+
+/** In the n-th call of a kind the device goes away, or has no memory left. */
+const fail = (what) => {
+  const device = faults.devices.at(-1);
+  if (what === "lost") return device.destroy();
+  const error = new GPUOutOfMemoryError("no memory, on purpose");
+  device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+};
+const watch = (prototype, name) => {
+  const original = prototype[name];
+  prototype[name] = function (...args) {
+    const { at } = faults;
+    if (at?.call === name && (at.n -= 1) < 0) {
+      faults.at = null;
+      fail(at.what);
+    }
+    return original.apply(this, args);
+  };
+};
+if (globalThis.GPUAdapter) {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    faults.devices.push(device);
+    return device;
+  };
+  watch(GPUQueue.prototype, "writeBuffer");
+  watch(GPUQueue.prototype, "submit");
+  watch(GPUDevice.prototype, "createBuffer");
+}
+
+// At a number of tokens of the next answer: { n, what, trapAfter }. Tiny models write hundreds of
+// tokens in the time a test needs to say so, hence from within; or slowly, for what comes from outside.
+const { postMessage } = globalThis;
+globalThis.postMessage = (message, ...rest) => {
+  postMessage(message, ...rest);
+  if (message.type !== "piece") return;
+  for (const end = performance.now() + faults.slowMs; performance.now() < end; );
+  const { tokens } = faults;
+  if (!tokens || (tokens.n -= message.piece.tokens.length) > 0) return;
+  faults.tokens = null;
+  if (tokens.what === "trap") faults.trapAfter = tokens.trapAfter ?? 0;
+  else if (tokens.what === "kill") close();
+  else fail(tokens.what);
+};
+
+// "?generate:trap=20" traps a while after every request of that kind, in every worker.
+const [, type, what, n] = /^.(\\w+):(\\w+)=(\\d+)$/.exec(location.search) ?? [];
+addEventListener("message", ({ data }) => {
+  if (data.type !== type) return;
+  if (what === "trap") faults.trapAfter = Number(n);
+  else faults.at = { call: "createBuffer", n: Number(n), what };
+});
+`;
+
+/** Address of the worker; with "?generate:trap=20" it traps a while after each such request. */
+export const FAULTY = "/worker-faulty.js";
+
+const script = (text) => (_, response) => {
+  response.setHeader("content-type", "text/javascript");
+  response.end(text);
+};
+
+/** The mounts for `serveEngine`. */
+export const faultyWorker = {
+  "/patch-faults.js": script(PATCH),
+  [FAULTY]: script("import '/patch-faults.js';\nimport '/deep/er/lib/internal/worker.js';"),
+};
+
+/** Pauses the whole process of a page, as systems do with tabs they put to sleep; gives a way back. */
+export async function freeze(browser, page) {
+  const session = await browser.context.browser().newBrowserCDPSession();
+  const times = async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    const renderers = processInfo.filter(({ type }) => type === "renderer");
+    return new Map(renderers.map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  // Which process it is shows in whose time grows while the page is busy.
+  const before = await times();
+  await page.evaluate(() => {
+    for (const end = performance.now() + 200; performance.now() < end; );
+  });
+  const grown = [...(await times())].map(([id, time]) => [time - (before.get(id) ?? 0), id]);
+  const [, pid] = grown.sort((a, b) => b[0] - a[0])[0];
+  await session.detach();
+  process.kill(pid, "SIGSTOP");
+  return () => process.kill(pid, "SIGCONT");
+}

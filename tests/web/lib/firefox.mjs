@@ -1,0 +1,42 @@
+// Firefox for the tests: headless, WebGPU on whatever Vulkan there is (lavapipe, where there is no
+// graphics chip). Driven over WebDriver BiDi.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+import { www } from "./paths.mjs";
+
+const PREFERENCES = {
+  "dom.webgpu.enabled": true,
+  "dom.webgpu.workers.enabled": true,
+  "gfx.webgpu.ignore-blocklist": true,
+  "gfx.webrender.all": true,
+};
+
+/** The browser to test with, or null. */
+export function executable() {
+  const places = [process.env.FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
+  return places.find((file) => file && existsSync(file)) ?? null;
+}
+
+/** A fresh profile; `page` as in `browser.mjs`, as far as tests of several browsers need it. */
+export async function launch() {
+  const puppeteer = createRequire(path.join(www, "package.json"))("puppeteer-core");
+  const browser = await puppeteer.launch({
+    browser: "firefox",
+    executablePath: executable(),
+    headless: true,
+    extraPrefsFirefox: PREFERENCES,
+  });
+  return {
+    page: async (url) => {
+      const page = await browser.newPage();
+      page.on("console", (message) => {
+        if (process.env.VERBOSE) console.error(`[page] ${message.text()}`);
+      });
+      await page.goto(url);
+      return page;
+    },
+    close: () => browser.close(),
+  };
+}
