@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 18] = [
+const EDGES: [(&str, u8, &[&str]); 19] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
