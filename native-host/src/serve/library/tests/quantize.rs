@@ -40,7 +40,10 @@ async fn create_from(
     let files = json!({"tiny.gguf": upload(library, bytes).await});
     let body = json!({"model": name, "files": files, "quantize": ty});
     let (lines, error) = collect(library.create(request(body))).await;
-    (lines.into_iter().map(|line| line.status).collect(), error)
+    let mut steps: Vec<String> = lines.into_iter().map(|line| line.status).collect();
+    // However many lines a bar took.
+    steps.dedup();
+    (steps, error)
 }
 
 /// Files of the store that are no blob and no manifest.
