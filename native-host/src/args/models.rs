@@ -10,8 +10,9 @@ use super::Format;
 #[derive(Args)]
 #[command(
     after_help = "A tag often says the quantization. Q4_K_M is the usual one. Q5_K_M, Q6_K and \
-    Q8_0 round\nits weights 2, 4 and 14 times finer and are 13, 27 and 64 % larger (of a 1B Llama); \
-    Q3_K_M rounds\ntwice as coarsely and is 15 % smaller.\n\nExamples:\n  ingle pull llama3.2:1b\n  \
+    Q8_0 round\nweights 2, 4 and 14 times finer and are 13, 27 and 64 % larger (of a 1B \
+    Llama); Q3_K_M rounds twice\nas coarsely and is 15 % smaller.\n\n\
+    Examples:\n  ingle pull llama3.2:1b\n  \
     ingle pull hf.co/bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M\n  \
     ingle pull --insecure localhost:5000/me/model"
 )]
