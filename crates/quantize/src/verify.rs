@@ -1,8 +1,8 @@
 //! A written file, read again: is it what was meant, and can one calculate with it?
 //!
-//! Storage lies sometimes, and so does memory. The file is opened as any reader would, compared with
-//! the plan, and every tensor's bytes with the sum that was taken while they were written; scales
-//! that are no numbers would be found once more. It costs a second per gigabyte.
+//! Storage lies sometimes, and so does memory. The file is opened as any reader would, compared
+//! with the plan, and every tensor's bytes with the sum that was taken while they were written;
+//! scales that are no numbers would be found once more. It costs a second per gigabyte.
 
 use std::hash::{DefaultHasher, Hasher};
 

@@ -1,7 +1,7 @@
 //! The first format: a count, then name, number of uses and sums of each tensor, one after another.
 //!
-//! It has no magic. What is not one is told apart by lengths that do not fit into the file, so every
-//! one is checked against what is left of it before anything is allocated.
+//! It has no magic. What is not one is told apart by lengths that do not fit into the file, so
+//! every one is checked against what is left of it before anything is allocated.
 
 use std::collections::BTreeMap;
 

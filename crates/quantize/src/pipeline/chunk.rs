@@ -44,8 +44,8 @@ impl Rows {
     }
 }
 
-/// The pieces of a whole plan, in the order of the new file, if `in_flight` of them together may not
-/// take more than `max_bytes`.
+/// The pieces of a whole plan, in the order of the new file, if `in_flight` of them together may
+/// not take more than `max_bytes`.
 pub(super) fn chunks(plan: &Plan, in_flight: u64, max_bytes: u64) -> Result<Vec<Chunk>, Error> {
     let mut chunks = Vec::new();
     for (step, described) in plan.steps.iter().enumerate() {

@@ -2,9 +2,9 @@
 //!
 //! The calling thread reads and writes, in order, and only it: sources and destinations need not be
 //! shared. Pieces of rows go to threads that encode, and come back in any order; a handful is on
-//! the way at a time, so memory does not grow with the model. Rows do not know of each other, so the
-//! bytes do not depend on how many threads there are. With one thread nothing is started at all,
-//! which is how a browser runs this.
+//! the way at a time, so memory does not grow with the model. Rows do not know of each other, so
+//! the bytes do not depend on how many threads there are. With one thread nothing is started at
+//! all, which is how a browser runs this.
 
 mod chunk;
 mod encode;

@@ -83,7 +83,10 @@ const ALIASES: [(&str, FileType); 7] = [
 
 /// A name that is no file type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{}\" is no type a model can be quantized to: choose one of {}", .0.escape_debug(), names())]
+#[error(
+    "\"{}\" is no type a model can be quantized to: choose one of {}",
+    .0.escape_debug(), names()
+)]
 pub struct UnknownType(pub String);
 
 fn names() -> String {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench --quantize TYPE`: how long a smaller file takes, beside llama.cpp's quantizer.
+//! `cargo xtask bench --quantize TYPE`: how long a smaller file takes, beside llama.cpp.
 //!
 //! In turns, as for speed: both read the file from the system's cache and write to the same folder.
 //! Ours counts the second look at the written file too. The peer is the script of INGLE_PEER, which

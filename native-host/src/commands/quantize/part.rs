@@ -1,8 +1,8 @@
 //! A file that has its name only when it is whole.
 //!
-//! Bytes go to `NAME.incomplete`, which is locked while somebody writes it; it is made durable, read again
-//! and only then renamed. What a kill leaves is that file, never a model under the final name,
-//! and the next try writes over it. Any other end removes it.
+//! Bytes go to `NAME.incomplete`, which is locked while somebody writes it; it is made durable,
+//! read again and only then renamed. What a kill leaves is that file, never a model under the final
+//! name, and the next try writes over it. Any other end removes it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter};

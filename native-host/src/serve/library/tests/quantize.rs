@@ -41,7 +41,8 @@ async fn create_from(
     let body = json!({"model": name, "files": files, "quantize": ty});
     let (lines, error) = collect(library.create(request(body))).await;
     let mut steps: Vec<String> = lines.into_iter().map(|line| line.status).collect();
-    steps.dedup(); // how often the work tells of itself depends on time
+    // However many lines a bar took.
+    steps.dedup();
     (steps, error)
 }
 
