@@ -22,9 +22,9 @@ pub fn bytes(numbers: &[f32]) -> Vec<u8> {
 pub struct Delta {
     pub name: String,
     pub n_in: usize,
-    n_out: usize,
-    a: Vec<f32>,
-    b: Vec<f32>,
+    pub n_out: usize,
+    pub a: Vec<f32>,
+    pub b: Vec<f32>,
 }
 
 /// For some matrices of each layer.

@@ -17,8 +17,9 @@ const DEFAULT_MEMORY: &str = "512M";
     allow_missing_positional = true,
 <<<<<<< HEAD
     after_help = "IN is a GGUF file, a folder with safetensors or PyTorch files, or the name of a \
-    stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored model: here), under its name with TYPE at the end. \
-    `ingle create -q\nTYPE` stores the result under a name instead.\n\nQ4_K_M is the usual choice; \
+    stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored \
+    model: here),\nunder its name with TYPE at the end. `ingle create -q TYPE` stores the result \
+    under a name instead.\n\nQ4_K_M is the usual choice; \
     Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to nothing.\n\nExamples:\n  \
 =======
     after_help = "IN is a GGUF file or the name of a stored model, in F16, BF16 or F32. Without \
@@ -30,7 +31,8 @@ const DEFAULT_MEMORY: &str = "512M";
     ingle quantize model-F16.gguf Q4_K_M\n  \
     ingle quantize model-F16.gguf small.gguf Q4_K_M --dry-run\n  \
     ingle quantize model-F16.gguf Q3_K_M --imatrix model.imatrix.gguf\n  \
-    ingle quantize model-F16.gguf Q4_K_M --tensor-type 'ffn_down=q6_k' --output-tensor-type q8_0"
+    ingle quantize model-F16.gguf Q4_K_M --tensor-type 'ffn_down=q6_k' --output-tensor-type q8_0\n  \
+    ingle quantize Qwen3-0.6B/ small.gguf Q4_K_M --lora my-adapter/"
 )]
 pub struct QuantizeArgs {
     /// The model: a file (the first of a split one), or a stored name

@@ -63,6 +63,7 @@ impl Adapter {
         if pairs.is_empty() || alpha == 0.0 {
             return Err(Error::adapter("it changes nothing"));
         }
+        pairs.sort_by(|a, b| a.tensor.cmp(&b.tensor));
         Ok(Adapter { architecture, alpha, pairs })
     }
 }
