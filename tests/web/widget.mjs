@@ -270,6 +270,30 @@ cases["model-sha256: the digest goes with the pull, and a kept file is not pulle
     await without.close();
   };
 
+cases["closed for a minute the model is let go, and a question brings it back"] = async () => {
+  const page = await open("/", { clock: true });
+  const place = await panel(page);
+  await ask(page, place, "one");
+  const engines = () =>
+    place.evaluate(() => [globalThis.engineStarts ?? 0, globalThis.engineStops ?? 0]);
+  // Opened again in time, nothing happens.
+  await element(page, "hide()");
+  await page.clock.fastForward(50_000);
+  await element(page, "show()");
+  await page.clock.fastForward(50_000);
+  assert.deepEqual(await engines(), [1, 0]);
+  await element(page, "hide()");
+  await page.clock.fastForward(61_000);
+  await page.waitForFunction(() => document.querySelector("ingle-chat").state === "idle");
+  assert.deepEqual(await engines(), [1, 1]);
+  await element(page, "show()");
+  await ask(page, place, "two");
+  assert.deepEqual(await engines(), [2, 1]);
+  assert.equal(await place.locator("article").count(), 4);
+  await place.click("[data-ui=clear]");
+  await page.close();
+};
+
 cases["a failed answer keeps the question, and a full context offers a new chat"] = async () => {
   const page = await open("/");
   const place = await panel(page);

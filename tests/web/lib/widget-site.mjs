@@ -110,12 +110,13 @@ export const browser = await launch({
 const shots = process.env.INGLE_SHOTS;
 
 /** A page of the site with the widget in it. */
-export async function open(at, { see = true, origin = site.origin, size, scheme } = {}) {
+export async function open(at, { see = true, origin = site.origin, size, scheme, clock } = {}) {
   const page = await browser.page();
   await page.addInitScript(HEAR);
   if (see) await page.addInitScript(OPEN_ROOTS);
   if (size) await page.setViewportSize(size);
   if (scheme) await page.emulateMedia({ colorScheme: scheme });
+  if (clock) await page.clock.install();
   page.requests = [];
   page.on("request", (request) => page.requests.push(request.url()));
   await page.goto(origin + at);

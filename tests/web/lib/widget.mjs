@@ -30,7 +30,7 @@ export class Engine {
     const info = { title: "Echo", device: "cpu", contextLength, ...sizes };
     return { info, generate };
   }
-  async stop() {}
+  async stop() { globalThis.engineStops = (globalThis.engineStops ?? 0) + 1; }
 }
 async function* generate({ messages, signal }) {
   const text = messages.at(-1).content;
