@@ -72,7 +72,7 @@ fn a_token_is_given_for_a_signature_by_a_known_key() {
     let name: Name = format!("{}/me/tiny", registry.address).parse().unwrap();
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join(".ollama/id_ed25519");
-    let pull = || run(other.client.pull(&name, access(MachineKey::new(&file)), |_| ()));
+    let pull = || run(other.client().pull(&name, access(MachineKey::new(&file)), |_| ()));
     // The key is made, and not known.
     let refused = pull().unwrap_err();
     let line = std::fs::read_to_string(file.with_extension("pub")).unwrap();
@@ -85,7 +85,7 @@ fn a_token_is_given_for_a_signature_by_a_known_key() {
     assert_eq!(run(other.list()).unwrap().len(), 1);
     // Without a key there is no way in.
     let none = RegistryAccess { insecure: true, ..RegistryAccess::default() };
-    let refused = run(other.client.pull(&name, none, |_| ())).unwrap_err();
+    let refused = run(other.client().pull(&name, none, |_| ())).unwrap_err();
     assert!(matches!(refused, Error::Auth { .. }), "{refused}");
 }
 
@@ -168,6 +168,6 @@ fn a_redirect_of_eight_kib_is_followed_over_sockets() {
     let registry = Registry::start_behind(source.path(), Some(redirect));
     let name: Name = format!("{}/me/tiny", registry.address).parse().unwrap();
     let access = RegistryAccess { insecure: true, ..RegistryAccess::default() };
-    run(other.client.pull(&name, access, |_| ())).unwrap();
+    run(other.client().pull(&name, access, |_| ())).unwrap();
     assert_eq!(run(other.list()).unwrap().len(), 1);
 }
