@@ -33,7 +33,11 @@ impl Device {
         }
     }
 
-    pub fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
+    pub fn loader(
+        &self,
+        plan: &Plan,
+        config: PlayerConfig,
+    ) -> Result<Box<dyn Loader>, PlayerError> {
         match self {
             Device::Cpu => cpu::loader(plan, config),
             Device::Gpu(gpu) => gpu.loader(plan, config),

@@ -21,11 +21,11 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::api::Page;
 use crate::bench;
-use crate::host;
 use crate::cancel::CancelFlag;
 use crate::convert::{self, DeviceInfo, ModelInfo};
 use crate::device::Device;
 use crate::error::EdgeError;
+use crate::host;
 use crate::in_use::InUse;
 use crate::load::{LoadWish, open_files};
 use crate::settings::{self, GenerateSettings, LoadSettings};

@@ -15,7 +15,9 @@ use engine::actor::{Command, Event, Loan, serve};
 use engine::{Opened, Session};
 use futures_channel::oneshot;
 use futures_util::future::LocalBoxFuture;
-use hosting::runner::{Aside, EnginePort, EngineRunner, FormCheck, Loaded, TextHost, TextSide, line};
+use hosting::runner::{
+    Aside, EnginePort, EngineRunner, FormCheck, Loaded, TextHost, TextSide, line,
+};
 use tokenizer::Tokenizer;
 use wasm_bindgen_futures::spawn_local;
 
@@ -23,8 +25,7 @@ use crate::error::EdgeError;
 use crate::host;
 
 /// The text side's clock and chance.
-const TEXT_HOST: TextHost =
-    TextHost { now_local: host::now_local, entropy: host::entropy };
+const TEXT_HOST: TextHost = TextHost { now_local: host::now_local, entropy: host::entropy };
 
 /// A worker has one thread: what would go aside is done at once.
 pub struct AtOnce;

@@ -10,10 +10,10 @@ use engine::Session;
 use gguf::{ByteSource, Gguf};
 use kernels::{KvType, Plan, PlayerConfig};
 
-use crate::host;
 use crate::cancel::CancelFlag;
 use crate::edge::Inner;
 use crate::error::EdgeError;
+use crate::host;
 use crate::in_use::{InUse, TextParts};
 use crate::tuning::Wish;
 
@@ -72,8 +72,7 @@ impl Inner {
             if cancel.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let make = |plan: &Plan, config| self.device.loader(plan, config);
-        let mut session =
-            opened.load(config, make, host::env(&self.next_task), progress).await?;
+        let mut session = opened.load(config, make, host::env(&self.next_task), progress).await?;
         if self.device.gpu().is_some() {
             tell("prepare", 0, None);
         }

@@ -102,8 +102,13 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     }
     fs::create_dir_all(&folder)?;
     let (mut built, mut skipped) = (Vec::new(), Vec::new());
-    let wanted = if form == Form::Debug { &MODULES[..1] } else { &MODULES[..] };
-    for &module in wanted {
+    let only = env::var(ONLY).ok();
+    let is_wanted = |module: &Module| match (&only, form) {
+        (Some(name), _) => module.name == name,
+        (None, Form::Debug) => module.name == MODULES[0].name,
+        (None, Form::Release) => true,
+    };
+    for &module in MODULES.iter().filter(|module| is_wanted(module)) {
         if let (true, Some(reason)) = (module.threads, &no_threads) {
             skipped.push(format!("module {}: {reason:#}", module.name));
             continue;
@@ -119,6 +124,9 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
     Ok(skipped)
 }
+
+/// Names the one module that is built, for whoever measures or tries only that.
+const ONLY: &str = "INGLE_WEB_MODULE";
 
 /// The types of what [`builds_script`] writes.
 const BUILDS_TYPES: &str = "\

@@ -77,9 +77,12 @@ impl Backend for PageBackend {
 
     async fn unload(&self, runner: Rc<PageRunner>) {
         let _guard = self.inner.loading.lock().await;
-        let is_to_go = self.inner.model.borrow().as_ref().is_some_and(|model| {
-            model.runner.is_same(&runner) && !model.is_held.get()
-        });
+        let is_to_go = self
+            .inner
+            .model
+            .borrow()
+            .as_ref()
+            .is_some_and(|model| model.runner.is_same(&runner) && !model.is_held.get());
         if is_to_go {
             self.inner.drop_model().await;
         }

@@ -4,8 +4,8 @@
 use ::api::host::{BlobPut, Library, LibraryError, Model, ModelDetails, ProgressStream};
 use ::api::http::ChunkStream;
 use ::api::types::ollama::{CreateRequest, TransferRequest};
-use hosting::library::FileModel;
 use gguf::ByteSource;
+use hosting::library::FileModel;
 
 use super::Shown;
 use super::stored::Stored;

@@ -16,8 +16,8 @@ use ::api::host::Host;
 use ::api::http::access::AccessSettings;
 use ::api::scheduler::SchedulerSettings;
 use ::api::types::{KeepAlive, Timestamp};
-use hosting::library::FileModel;
 use gguf::Gguf;
+use hosting::library::FileModel;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::edge::Inner;

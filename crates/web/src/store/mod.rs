@@ -274,7 +274,9 @@ impl PageClient {
     ) -> Result<Name, EdgeError> {
         let name = settings.name.map(|name| name.parse::<Name>()).transpose()?;
         let digest = settings.digest.map(|text| text.parse::<Digest>()).transpose()?;
-        let teller = Teller::new(on_progress, "transfer", reference);
+        let label = reference.split(['?', '#']).next().and_then(|path| path.rsplit('/').next());
+        let label = if reference.contains("://") { label } else { None };
+        let teller = Teller::new(on_progress, "transfer", label.unwrap_or(reference));
         let tell = |line| teller.line(line);
         match file_address(reference) {
             Some(url) => {

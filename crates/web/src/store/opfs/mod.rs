@@ -19,8 +19,8 @@ use web_sys::{
 
 use super::clock::PageClock;
 use super::scope::{io_error, name_of, storage};
-use handle::{Entry as FileEntry, Handles};
 pub use handle::OpfsFile;
+use handle::{Entry as FileEntry, Handles};
 
 #[wasm_bindgen]
 extern "C" {
