@@ -2,6 +2,7 @@
 // without, slow, cut, changing, lying. One file of made-up weights behind a real header.
 import { createHash } from "node:crypto";
 import http from "node:http";
+import { gzipSync } from "node:zlib";
 
 /** A model file made long: what follows the tensors is not part of the model, and is kept too. */
 export function longFile(model, bytes, seed = 1) {
@@ -55,7 +56,8 @@ export async function fileHost(bytes, options = {}) {
   return host;
 }
 
-async function answer(host, request, response) {
+/** Answers one request as the host would. */
+export async function answer(host, request, response) {
   const { etag } = host;
   const bytes = host.route ? host.route(decodeURIComponent(request.url)) : host.bytes;
   if (!bytes) {
@@ -80,12 +82,18 @@ async function answer(host, request, response) {
   const asked = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
   const isSame = (request.headers["if-range"] ?? etag) === etag;
   let body = bytes;
+  if (host.ranges && asked && Number(asked[1]) >= bytes.length) {
+    response.statusCode = 416;
+    response.setHeader("content-range", `bytes */${bytes.length}`);
+    return response.end();
+  }
   if (host.ranges && asked && isSame) {
     const [first, last] = [Number(asked[1]), Math.min(Number(asked[2]), bytes.length - 1)];
     response.statusCode = 206;
     response.setHeader("content-range", `bytes ${first}-${last}/${bytes.length}`);
     body = bytes.subarray(first, last + 1);
   }
+  if (host.coding) body = gzipSync(body);
   response.setHeader("content-length", body.length);
   if (request.method === "HEAD") return response.end();
   let left = host.cutAfter ?? Infinity;

@@ -174,6 +174,9 @@ impl WasmStore {
             let model = inner.store().get(&inner.find(&name).await?).await?;
             let files = Array::new();
             for file in PageStore::model_files(&model) {
+                if !inner.store().has_blob(&file.digest, file.size).await? {
+                    return Err(::store::Error::BlobMissing { digest: file.digest }.into());
+                }
                 let open = inner.store().open_blob(&file.digest).await?;
                 files.push(&StoredFile::new(open).map_err(opened)?.into());
             }
