@@ -177,10 +177,10 @@ cases["the parts of a split model are one model: files, address, name"] = async 
     await engine.models.rm("llama-split");
     const fetched = await write({ url: `/split/${parts[1]}` });
     const named = await write({ name: "llama-split" });
-    const { files } = await engine.models.show("llama-split");
+    const shown = await engine.models.show("llama-split");
     const refused = await failure(engine.models.file("llama-split"));
     const last = await engine.models.file("llama-split", 2);
-    return { whole, lone, picked, fetched, named, n: files.length, refused, last: last.name };
+    return { whole, lone, picked, fetched, named, n: shown.files.length, refused, last: last.name };
   }, PARTS);
   assert.ok(out.whole.length > 5);
   assert.equal(out.picked, out.whole);
@@ -493,7 +493,7 @@ cases["the request ledger names every download and nothing else"] = async () => 
   });
   const sum = out.reduce((sum, request) => sum + request.bytes, 0);
   assert.ok(out.every(({ host }) => host === new URL(server.origin).host), JSON.stringify(out));
-  assert.ok(sum >= bytes.length && sum < 2 * bytes.length, "the file, and a look at its start");
+  assert.ok(sum >= bytes.length && sum <= 2 * bytes.length, "the file, and a look at its start");
   assert.deepEqual(
     [...new Set(seen)].filter((path) => path !== "/models/model.gguf"),
     [],
