@@ -65,7 +65,8 @@ const RAW_COPY = `onmessage = async () => {
   for (let at = 0; at < size; at += piece.length) {
     if (at % most === 0) {
       const bytes = Math.ceil(Math.min(most, size - at) / 4) * 4;
-      buffer = device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.STORAGE });
+      const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.STORAGE;
+      buffer = device.createBuffer({ size: bytes, usage });
     }
     const n = file.read(piece, { at });
     device.queue.writeBuffer(buffer, at % most, piece, 0, Math.floor(n / 4) * 4);
@@ -87,7 +88,8 @@ const inWorker = (code, message) =>
   page.evaluate(
     ([code, message]) =>
       new Promise((resolve, reject) => {
-        const worker = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+        const script = new Blob([code], { type: "text/javascript" });
+        const worker = new Worker(URL.createObjectURL(script));
         worker.onmessage = ({ data }) => resolve(data);
         worker.onerror = (event) => reject(new Error(event.message));
         worker.postMessage(message);

@@ -30,7 +30,8 @@ async function fresh(start = { device: "cpu" }) {
     globalThis.engine = await Engine.start(start);
     globalThis.hex = async (blob) => {
       const sum = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
-      return "sha256:" + [...new Uint8Array(sum)].map((b) => b.toString(16).padStart(2, "0")).join("");
+      const digits = [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, "0"));
+      return `sha256:${digits.join("")}`;
     };
   }, start);
   return page;
@@ -52,7 +53,8 @@ for (const [kind, start] of [
       const checks = [];
       const report = await engine.models.verify("big", { onProgress: (p) => checks.push(p) });
       const model = await engine.load({ name: "big" });
-      const { tokens } = await collect(model.generate({ prompt: "a", temperature: 0, maxTokens: 3 }));
+      const greedy = { prompt: "a", temperature: 0, maxTokens: 3 };
+      const { tokens } = await collect(model.generate(greedy));
       const shown = await engine.models.show("big");
       const saved = await engine.models.file("big");
       const out = {
@@ -61,7 +63,7 @@ for (const [kind, start] of [
         storage: await engine.models.storage(),
       };
       await engine.models.rm("big");
-      const again = await collect(model.generate({ prompt: "a", temperature: 0, maxTokens: 3 }));
+      const again = await collect(model.generate(greedy));
       return { ...out, left: await engine.models.list(), goesOn: again.tokens.length };
     }, `${host.origin}/some/folder/big.gguf?x=1`);
     assert.equal(out.storage.kind, kind);
@@ -136,7 +138,8 @@ cases["a registry's model by its name, its digests checked"] = async () => {
   });
   const files = { [sha256(blob)]: blob, [sha256(config)]: config };
   const registry = await fileHost(blob);
-  registry.route = (url) => (url.includes("/manifests/") ? Buffer.from(manifest) : files[url.split("/").pop()]);
+  registry.route = (url) =>
+    url.includes("/manifests/") ? Buffer.from(manifest) : files[url.split("/").pop()];
   const name = `${registry.origin.replace("http://", "")}/me/tiny:1b`;
   const out = await page.evaluate(async (name) => {
     const model = await engine.models.pull(name);

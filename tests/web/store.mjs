@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { launch } from "./lib/browser.mjs";
 import { enginePage, model, serveEngine } from "./lib/page.mjs";
+import { NO_STORAGE, patched, patches } from "./lib/patched.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded, seededFolder } from "./lib/seeded.mjs";
 
@@ -20,11 +21,6 @@ const headers = (response, length) => {
   if (length) response.setHeader("content-length", length);
 };
 
-const script = (text) => (_, response) => {
-  response.setHeader("content-type", "text/javascript");
-  response.end(text);
-};
-
 const PARTS = [1, 2, 3].map((no) => `llama-split-0000${no}-of-00003.gguf`);
 
 const server = await serveEngine({
@@ -37,11 +33,6 @@ const server = await serveEngine({
     headers(response, bytes.length);
     response.write(bytes.subarray(0, bytes.length >> 1));
     release = () => response.end(bytes.subarray(bytes.length >> 1));
-  },
-  "/cut/model.gguf": (_, response) => {
-    headers(response, bytes.length);
-    response.write(bytes.subarray(0, bytes.length >> 1));
-    setTimeout(() => response.destroy(), 200);
   },
   "/unsized/model.gguf": (_, response) => {
     headers(response);
@@ -56,22 +47,12 @@ const server = await serveEngine({
     headers(response);
     response.end("<!doctype html><title>Sign in</title>");
   },
-  "/patch-no-storage.js": script(
-    "delete StorageManager.prototype.getDirectory; delete globalThis.indexedDB;" +
-      "Object.defineProperty(globalThis, 'indexedDB', { value: undefined });",
-  ),
-  "/worker-no-storage.js": script(
-    "import '/patch-no-storage.js';\nimport '/deep/er/lib/internal/worker.js';",
-  ),
-  "/patch-no-gpu.js": script(
-    "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });",
-  ),
-  "/worker-no-gpu.js": script(
-    "import '/patch-no-gpu.js';\nimport '/deep/er/lib/internal/worker.js';",
-  ),
-  "/worker-broken.js": script("throw new Error('broken on purpose');"),
+  ...patches,
 });
 const browser = await launch();
+const NO_GPU = patched(
+  "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });",
+);
 
 /** A fresh page with an engine on the processor and empty storage. */
 async function fresh(start = { device: "cpu" }) {
@@ -420,7 +401,7 @@ cases["engine.stop() rejects what waits"] = async () => {
 };
 
 cases["without private storage files are held in memory and it is said"] = async () => {
-  const page = await fresh({ device: "cpu", workerUrl: "/worker-no-storage.js" });
+  const page = await fresh(patched(NO_STORAGE));
   const out = await page.evaluate(async () => {
     const info = await engine.info();
     const model = await engine.load({ url: "/models/model.gguf" });
@@ -443,13 +424,14 @@ cases["without private storage files are held in memory and it is said"] = async
 };
 
 cases["without WebGPU the processor is used and it is said"] = async () => {
-  const page = await fresh({ workerUrl: "/worker-no-gpu.js" });
+  const page = await fresh({ ...NO_GPU, device: "auto" });
   const info = await page.evaluate(() => engine.info());
   assert.equal(info.device, "cpu");
   const notice = info.notices.find(({ code }) => code === "gpu.missing");
   assert.match(notice?.message ?? "", /no WebGPU.*processor/);
-  const error = await page.evaluate(() =>
-    failure(Engine.start({ device: "gpu", workerUrl: "/worker-no-gpu.js" })),
+  const error = await page.evaluate(
+    (start) => failure(Engine.start({ ...start, device: "gpu" })),
+    NO_GPU,
   );
   assert.match(error.message, /^[A-Z].{15,}\.$/);
   await page.close();
@@ -471,9 +453,8 @@ cases["without WebAssembly SIMD nothing is fetched and the sentence names browse
 
 cases["a worker script that fails is an error, not a hang"] = async () => {
   const page = await enginePage(browser, server);
-  const error = await page.evaluate(() =>
-    failure(Engine.start({ workerUrl: "/worker-broken.js" })),
-  );
+  const broken = patched("throw new Error('broken on purpose');");
+  const error = await page.evaluate((start) => failure(Engine.start(start)), broken);
   assert.equal(error.code, "engine.crash");
   const missing = await page.evaluate(() =>
     failure(Engine.start({ workerUrl: "/no-such-worker.js" })),

@@ -174,7 +174,8 @@ fn load_model(job: &Job, signal: &Signal) -> Result<Parts, LoadError> {
     let name = Path::new(&job.spec.name);
     let gguf = source::open_files(&job.paths, name).map_err(failed)?;
     let opened = engine::open(gguf).map_err(|error| failed(error.into()))?;
-    let text = TextSide::new(&opened, TEXT_HOST).map_err(|error| failed(engine::Error::from(error).into()))?;
+    let text = TextSide::new(&opened, TEXT_HOST)
+        .map_err(|error| failed(engine::Error::from(error).into()))?;
     let estimate = job.estimate(&opened.model.plan);
     let mut session = load_weights(job, opened, &estimate, signal)?;
     session.set_batch(job.spec.num_batch.map(|n| n as usize));
