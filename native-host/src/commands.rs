@@ -8,6 +8,7 @@ mod completions;
 mod create;
 mod devices;
 mod embed;
+mod fit;
 mod human;
 mod lines;
 mod listing;

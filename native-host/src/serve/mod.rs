@@ -38,6 +38,7 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
+pub use backend::memory_here;
 pub use command::{ServeArgs, serve};
 pub use error::ServeError;
 use http::Limits;

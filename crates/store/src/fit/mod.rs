@@ -235,7 +235,8 @@ fn refused<K: Copy>(model: &Model<'_, K>, limits: &Limits, wished: Way<K>) -> Fi
     let asked = way(model, place, model.context, wished.kv);
     let have = place.bytes.unwrap_or(u64::MAX);
     let least = way(model, place, LEAST_CONTEXT.min(model.context), wished.kv).needs;
-    let room = (have / 10 * MOST_TENTHS).saturating_sub(least.context.saturating_add(least.scratch));
+    let room =
+        (have / 10 * MOST_TENTHS).saturating_sub(least.context.saturating_add(least.scratch));
     Fit {
         verdict: Verdict::No,
         device: place.device,

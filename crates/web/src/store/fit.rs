@@ -8,8 +8,8 @@ use gguf::{ByteSource, Gguf};
 use js_sys::{Array, Promise, Reflect};
 use kernels::{KvType, PlayerConfig};
 use serde::{Deserialize, Serialize};
-use store::fit::{self, Host, Limits, Needs, Place};
 use store::Name;
+use store::fit::{self, Host, Limits, Needs, Place};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
