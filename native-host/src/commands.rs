@@ -9,6 +9,7 @@ mod create;
 mod devices;
 mod doctor;
 mod embed;
+mod fit;
 mod human;
 mod lines;
 mod listing;

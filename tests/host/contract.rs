@@ -40,6 +40,21 @@ fn show_lists_what_the_file_contains() {
 }
 
 #[test]
+fn show_says_whether_a_file_fits_with_its_sum() {
+    let m = model(&Spec::tiny("llama"));
+    let text = ingle(&["show", &m.path, "--fit"]).text().to_owned();
+    assert!(text.starts_with("Needs ") && text.contains("tokens of context"), "{text}");
+    let json = ingle(&["show", &m.path, "--fit", "--ctx", "64", "--format", "json"]).json();
+    assert_eq!((&json["verdict"], &json["context_length"]), (&"well".into(), &64.into()));
+    let needs = &json["needs"];
+    let part = |key: &str| needs[key].as_u64().unwrap();
+    assert_eq!(part("weights") + part("context") + part("scratch"), part("total"));
+    assert_eq!(part("storage"), 0, "the file is here");
+    let large = ingle(&["show", &m.path, "--fit", "--ctx", "99999999999", "--format", "json"]);
+    assert_ne!(large.json()["verdict"], "well");
+}
+
+#[test]
 fn tokenize_there_and_back() {
     for vocabulary in [Vocabulary::Bpe("llama-bpe"), Vocabulary::Spm] {
         let m = model(&Spec { vocabulary, ..Spec::tiny("llama") });

@@ -85,15 +85,14 @@ pub fn wasm_folder() -> PathBuf {
 }
 
 /// Everything: wasm, glue, packages.
-pub fn build(form: Form, only: Option<&str>) -> Result<()> {
-    wasm(form, only)?;
+pub fn build(form: Form) -> Result<()> {
+    wasm(form)?;
     setup::npm_packages()?;
     packages()
 }
 
-/// The wasm modules with their glue, or `only` the one of that name. Returns those that cannot be
-/// built here, as sentences.
-pub fn wasm(form: Form, only: Option<&str>) -> Result<Vec<String>> {
+/// The wasm modules with their glue. Returns those that cannot be built here, as sentences.
+pub fn wasm(form: Form) -> Result<Vec<String>> {
     setup::wasm_target()?;
     let no_threads = setup::rust_source().err();
     let folder = wasm_folder();
@@ -103,12 +102,13 @@ pub fn wasm(form: Form, only: Option<&str>) -> Result<Vec<String>> {
     }
     fs::create_dir_all(&folder)?;
     let (mut built, mut skipped) = (Vec::new(), Vec::new());
-    let only = only.or((form == Form::Debug).then_some(MODULES[0].name));
-    let is_wanted = |module: &&Module| only.is_none_or(|name| module.name == name);
-    let wanted: Vec<&Module> = MODULES.iter().filter(is_wanted).collect();
-    let names = MODULES.map(|module| module.name).join(", ");
-    ensure!(!wanted.is_empty(), "there is no module of that name; there are {names}");
-    for &module in wanted {
+    let only = env::var(ONLY).ok();
+    let is_wanted = |module: &Module| match (&only, form) {
+        (Some(name), _) => module.name == name,
+        (None, Form::Debug) => module.name == MODULES[0].name,
+        (None, Form::Release) => true,
+    };
+    for &module in MODULES.iter().filter(|module| is_wanted(module)) {
         if let (true, Some(reason)) = (module.threads, &no_threads) {
             skipped.push(format!("module {}: {reason:#}", module.name));
             continue;
@@ -124,6 +124,9 @@ pub fn wasm(form: Form, only: Option<&str>) -> Result<Vec<String>> {
     skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
     Ok(skipped)
 }
+
+/// Names the one module that is built, for whoever measures or tries only that.
+const ONLY: &str = "INGLE_WEB_MODULE";
 
 /// The types of what [`builds_script`] writes.
 const BUILDS_TYPES: &str = "\

@@ -119,6 +119,13 @@ pub struct ShowArgs {
     /// List every tensor with its type and shape
     #[arg(long)]
     pub tensors: bool,
+    /// Say whether it can run on this machine, with numbers; MODEL may also be the name of a model
+    /// that is not here, or the address of a file: its first megabytes are fetched
+    #[arg(long, conflicts_with_all = ["tensors", "text"])]
+    pub fit: bool,
+    /// With --fit: tokens of context, instead of what the model was made for (at most 4096)
+    #[arg(long, value_name = "TOKENS", requires = "fit")]
+    pub ctx: Option<usize>,
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     #[command(flatten)]

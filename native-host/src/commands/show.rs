@@ -6,7 +6,7 @@
 use gguf::{Array, Gguf, Value};
 use serde_json::{Map, json};
 
-use super::{print_json, show_stored, target};
+use super::{fit, print_json, show_stored, target};
 use crate::args::{Format, ShowArgs, ShowStoredArgs};
 use crate::failure::Failure;
 use crate::{source, term};
@@ -17,6 +17,9 @@ const MAX_ARRAY: usize = 16;
 const MAX_CHARS: usize = 100;
 
 pub fn run(args: &ShowArgs) -> Result<(), Failure> {
+    if args.fit {
+        return fit::run(&args.file, args.ctx, args.format);
+    }
     if let Some(name) = target::stored_name(&args.file) {
         return show_stored::run(name, args);
     }

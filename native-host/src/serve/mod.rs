@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
-pub use backend::free_memory;
+pub use backend::{free_memory, memory_here};
 pub use command::{ServeArgs, serve};
 pub use error::ServeError;
 use http::Limits;

@@ -31,6 +31,12 @@ export function serveEngine(mounts = {}, options = {}) {
 /** A blank page with `globalThis.Engine` and the helpers below. */
 export async function enginePage(browser, server) {
   const page = await browser.page(`${server.origin}/page`);
+  await helpers(page);
+  return page;
+}
+
+/** Puts the helpers into a page, again after it was loaded anew. */
+export async function helpers(page) {
   await page.evaluate(async () => {
     const { Engine, EngineError } = await import("/deep/er/lib/public/index.js");
     /** The error of a promise that should be rejected, as plain data. */
@@ -54,17 +60,22 @@ export async function enginePage(browser, server) {
       const response = await fetch(url);
       return new File([await response.arrayBuffer()], name ?? url.split("/").pop());
     };
-    /** Names in the folder where the package keeps its files, finished or not. */
-    const stored = async () => {
-      const root = await navigator.storage.getDirectory();
-      const folder = await root.getDirectoryHandle("ingle-models", { create: true });
+    /** Names of the models that `globalThis.engine` offers. */
+    const stored = async () => (await engine.models.list()).map(({ name }) => name).sort();
+    /** Files of the store under this folder of its own. */
+    const filesIn = async (...path) => {
+      let folder = await navigator.storage.getDirectory();
       const names = [];
-      for await (const name of folder.keys()) names.push(name);
+      try {
+        for (const part of ["ingle", ...path]) folder = await folder.getDirectoryHandle(part);
+        for await (const name of folder.keys()) names.push(name);
+      } catch (error) {
+        if (error.name !== "NotFoundError") throw error;
+      }
       return names.sort();
     };
-    Object.assign(globalThis, { Engine, EngineError, failure, collect, file, stored });
+    Object.assign(globalThis, { Engine, EngineError, failure, collect, file, stored, filesIn });
   });
-  return page;
 }
 
 /** A fixture model with its expected numbers, or null. */

@@ -77,6 +77,11 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         &self.client
     }
 
+    /// What fetches and sends models.
+    pub fn client(&self) -> &Client<I, F, C> {
+        &self.client
+    }
+
     /// The store, for what the router does not need.
     pub fn store(&self) -> &Store<I, C> {
         self.client.store()

@@ -36,7 +36,8 @@ fn ask(context: u64, places: Vec<Place>, storage: Option<u64>) -> Fit<u8> {
 
 #[test]
 fn verdicts_with_their_sums() {
-    let rows: Vec<(u64, Vec<Place>, Verdict, u64, u8, Device, &str)> = vec![
+    type Row = (u64, Vec<Place>, Verdict, u64, u8, Device, &'static str);
+    let rows: Vec<Row> = vec![
         (
             4096,
             vec![gpu(40), cpu(40)],

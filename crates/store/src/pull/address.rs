@@ -132,6 +132,11 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
             (206, _) => return Err(Error::protocol(&host, "another range than the one asked for")),
             (200, _) if is_coded(&response.headers) => None,
             (200, _) => response.headers.number("content-length"),
+            // The first bytes of a file are out of range where there are none.
+            (416, _) => {
+                let reason = "it is empty; take the address of the file itself".into();
+                return Err(Error::Gguf { what: url.as_str().into(), reason });
+            }
             (404, _) => return Err(Error::NotAtRegistry { name: url.path().into(), host }),
             _ => return Err(origin.status_error("the download", response).await),
         };

@@ -14,7 +14,7 @@ use futures_util::future::{try_join, try_join_all};
 use gguf::ByteSource;
 use url::Url;
 
-use super::journal::{Journal, lines_in};
+use super::journal::{Journal, WHOLE, lines_in};
 use super::pieces::{Pieces, Tuning};
 use crate::clock::Clock;
 use crate::digest::{Digest, Hasher};
@@ -121,7 +121,10 @@ async fn wait_for_turn<I: BlobIo, F, C: Clock>(
             return Ok(Turn::Done(*digest));
         }
         if let Some(lock) = lock {
-            return Ok(Turn::Ours(lock));
+            return Ok(match came_before(store, job).await? {
+                Some(digest) => Turn::Done(digest),
+                None => Turn::Ours(lock),
+            });
         }
         // The other process's record shows how far it is. The last piece counts only as the blob.
         if let Some(stat) = store.io().stat(&StorePath::journal(&job.key)).await? {
@@ -130,6 +133,26 @@ async fn wait_for_turn<I: BlobIo, F, C: Clock>(
         }
         store.clock().sleep_ms(LOCK_POLL_MS).await;
     }
+}
+
+/// The blob that an address was downloaded to before, in this version, perhaps by somebody else
+/// while we waited.
+async fn came_before<I: BlobIo, F, C: Clock>(
+    store: &Store<I, C>,
+    job: &Job<F, C>,
+) -> Result<Option<Digest>, Error> {
+    let path = StorePath::journal(&job.key);
+    let is_by_address = matches!(job.key, PartKey::Url(_)) && !job.validator.is_empty();
+    if !is_by_address || store.io().stat(&path).await?.is_none() {
+        return Ok(None);
+    }
+    let piece = Pieces::new(job.size, &job.tuning).piece_bytes();
+    let record = store.io().open(&path, Access::Write).await?;
+    let (_, claims) = Journal::open(record, job.size, piece, &job.validator)?;
+    let Some((_, digest)) = claims.into_iter().find(|(index, _)| *index == WHOLE) else {
+        return Ok(None);
+    };
+    Ok(store.has_blob(&digest, job.size).await?.then_some(digest))
 }
 
 /// Removes what was downloaded: the bytes are not the ones they should be.
@@ -215,7 +238,6 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
     async fn finish(self) -> Result<(Digest, u64), Error> {
         let result = self.fetch_all().await;
         let Download { store, job, part, file, journal, .. } = self;
-        drop(journal);
         let digest = match (result, &job.key) {
             (Ok(got), PartKey::Blob(want)) if got != *want => {
                 Err(Error::Mismatch { want: *want, got })
@@ -223,7 +245,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
             (result, _) => result,
         };
         if let Err(error @ (Error::Changed { .. } | Error::Mismatch { .. })) = digest {
-            drop(file);
+            drop((file, journal));
             forget(&store, &job.key).await?;
             return Err(error);
         }
@@ -234,6 +256,10 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
         drop(file);
         if let Err(error) = store.io().rename(&part, &StorePath::blob(&digest)).await {
             return Err(store.explain(error, 0).await);
+        }
+        let is_by_address = matches!(job.key, PartKey::Url(_));
+        if is_by_address && journal.into_inner().close(&digest).is_ok() {
+            return Ok((digest, job.size));
         }
         store.try_remove(&StorePath::journal(&job.key)).await?;
         Ok((digest, job.size))

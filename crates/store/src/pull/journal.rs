@@ -20,6 +20,9 @@ const HEAD: usize = 16 + 8 + 8 + 32;
 const LINE: usize = 8 + 32 + CHECK;
 const CHECK: usize = 8;
 
+/// The number that stands for all pieces together.
+pub(crate) const WHOLE: u64 = u64::MAX;
+
 /// A piece and its digest, as a record claims it.
 pub(crate) type Claim = (u64, Digest);
 
@@ -59,6 +62,14 @@ impl<T: BlobFile> Journal<T> {
         // What stands behind the last good line is the rest of a kill.
         file.set_len(end)?;
         Ok((Journal { file, end }, claims))
+    }
+
+    /// Records the end: all pieces are a blob with this digest now. Who wants the same file, in
+    /// this version, finds it by that.
+    pub(crate) fn close(mut self, digest: &Digest) -> Result<(), IoError> {
+        self.file.set_len(HEAD as u64)?;
+        self.end = HEAD as u64;
+        self.append(WHOLE, digest)
     }
 
     /// Records a piece.

@@ -7,10 +7,10 @@ use store::{Error, Loss, MemoryIo, Name, RegistryAccess, Request, Wish, media};
 
 use crate::lab::{Answer, End, Lab, answer, assert_whole, killed_after, name, weights};
 
-const URL: &str = "https://files.example/a/my-model.gguf";
+pub const URL: &str = "https://files.example/a/my-model.gguf";
 
 /// A small model file with some weights in it.
-fn gguf_file(n: usize, seed: u64, split: Option<(u16, u16)>) -> Vec<u8> {
+pub fn gguf_file(n: usize, seed: u64, split: Option<(u16, u16)>) -> Vec<u8> {
     let mut metadata = gguf::Metadata::new();
     metadata.insert("general.architecture", "llama");
     metadata.insert(
@@ -25,7 +25,7 @@ fn gguf_file(n: usize, seed: u64, split: Option<(u16, u16)>) -> Vec<u8> {
 }
 
 /// What a file server says for these bytes.
-fn serve(request: &Request, bytes: &[u8], etag: &str) -> Option<Answer> {
+pub fn serve(request: &Request, bytes: &[u8], etag: &str) -> Option<Answer> {
     let range = request.headers.get("range").and_then(|range| {
         let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse::<usize>().ok()?, last.parse::<usize>().ok()?))
@@ -43,7 +43,7 @@ fn serve(request: &Request, bytes: &[u8], etag: &str) -> Option<Answer> {
     }
 }
 
-fn pull(lab: &Lab, io: &MemoryIo, url: &str, to: Option<&Name>) -> Result<Name, Error> {
+pub fn pull(lab: &Lab, io: &MemoryIo, url: &str, to: Option<&Name>) -> Result<Name, Error> {
     let client = lab.client(io);
     let wish = Wish { name: to.cloned(), digest: None };
     lab.clock.run(client.pull_url(url, &wish, RegistryAccess::default(), |_| ()))
@@ -116,7 +116,6 @@ fn a_file_that_changes_is_never_put_together() {
 
 #[test]
 fn what_is_no_model_file_is_refused_before_it_is_downloaded() {
-    let good = gguf_file(100, 1, None);
     let rows: Vec<(&str, Option<Answer>, &str)> = vec![
         ("a page", answer(200, &[("Content-Length", "900")], b"<!doctype html>"), "of a page"),
         ("no size in range", answer(206, &[("Content-Range", "bytes 0-3/*")], b"GGUF"), "unknown"),

@@ -7,6 +7,7 @@ mod archive;
 mod bad_input;
 mod busy;
 mod faults;
+mod hosts;
 mod lab;
 mod pull;
 mod push;

@@ -15,6 +15,12 @@ pub fn cancelled() -> EdgeError {
 impl From<Error> for EdgeError {
     fn from(error: Error) -> EdgeError {
         let message = match &error {
+            // Some browsers say a round number, whatever their limit is.
+            Error::Full { need, have } if have > need => format!(
+                "not enough storage: {} more needed, and this browser gives ingle no more; delete \
+                 a model you do not need, or free some disk space",
+                human_bytes(*need),
+            ),
             Error::Full { need, have } => format!(
                 "not enough storage: {} needed, and this browser has {} left for ingle; delete \
                  a model you do not need, or free some disk space",

@@ -174,6 +174,9 @@ impl WasmStore {
             let model = inner.store().get(&inner.find(&name).await?).await?;
             let files = Array::new();
             for file in PageStore::model_files(&model) {
+                if !inner.store().has_blob(&file.digest, file.size).await? {
+                    return Err(::store::Error::BlobMissing { digest: file.digest }.into());
+                }
                 let open = inner.store().open_blob(&file.digest).await?;
                 files.push(&StoredFile::new(open).map_err(opened)?.into());
             }
@@ -274,7 +277,9 @@ impl PageClient {
     ) -> Result<Name, EdgeError> {
         let name = settings.name.map(|name| name.parse::<Name>()).transpose()?;
         let digest = settings.digest.map(|text| text.parse::<Digest>()).transpose()?;
-        let teller = Teller::new(on_progress, "transfer", reference);
+        let label = reference.split(['?', '#']).next().and_then(|path| path.rsplit('/').next());
+        let label = if reference.contains("://") { label } else { None };
+        let teller = Teller::new(on_progress, "transfer", label.unwrap_or(reference));
         let tell = |line| teller.line(line);
         match file_address(reference) {
             Some(url) => {

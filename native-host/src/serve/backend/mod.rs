@@ -24,6 +24,12 @@ use thread::{Job, Loading};
 pub use memory::available as free_memory;
 pub use settings::BackendSettings;
 
+/// Bytes that models may take here: of the machine's memory, and of a graphics card's own.
+pub fn memory_here() -> (u64, Option<u64>) {
+    let Memory { host, device } = Budget::new(&BackendSettings::from_env()).memory();
+    (host, Some(device).filter(|bytes| *bytes > 0))
+}
+
 /// A loaded model, whose prompts are made on the runtime's threads for such things.
 pub type NativeRunner = EngineRunner<Pool>;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use api::types::ollama::TransferRequest;
+use api::types::ollama::{ModelRequest, TransferRequest};
 use hosting::library::{file_address, is_at_hugging_face};
 use store::{Credentials, Name, RegistryAccess};
 
@@ -14,6 +14,16 @@ use super::place;
 pub fn access(request: &TransferRequest) -> RegistryAccess {
     let credentials = credentials(request, std::env::var(HF_TOKEN).ok(), place::key_file());
     RegistryAccess { insecure: request.insecure, allow_private: false, credentials }
+}
+
+/// How what `text` names is reached by somebody who only looks: encrypted, or on this machine.
+pub fn access_to(text: &str) -> RegistryAccess {
+    let model = ModelRequest { model: text.to_owned(), ..ModelRequest::default() };
+    let request = TransferRequest { model, ..TransferRequest::default() };
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or(rest);
+    let is_here = host == "localhost" || host.starts_with("127.");
+    RegistryAccess { insecure: is_here, ..access(&request) }
 }
 
 /// Hugging Face's own variable for a person's token, which opens gated and private repositories.

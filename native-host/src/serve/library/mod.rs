@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use api::host::LibraryError;
 use hosting::library::StoreLibrary;
-use store::{Client, FsIo, Manifest, Store, StorePath, media};
+use store::{Client, FsIo, Manifest, RegistryAccess, Store, StorePath, media};
 
 use super::clock::TokioClock;
 use super::fetch::HttpFetch;
@@ -26,6 +26,24 @@ pub type NativeStore = Store<FsIo, TokioClock>;
 
 /// The library of this machine.
 pub type NativeLibrary = StoreLibrary<FsIo, HttpFetch, TokioClock>;
+
+/// The stored models, without a way to others.
+///
+/// # Errors
+/// A sentence where there is no folder for them.
+pub fn store_of_machine() -> Result<NativeStore, String> {
+    Ok(of_machine().map_err(|error| error.to_string())?.store().clone())
+}
+
+/// The network, for whoever looks at a model that is not here.
+pub fn network() -> HttpFetch {
+    HttpFetch::default()
+}
+
+/// As whom the server or registry that `text` names is asked.
+pub fn access_to(text: &str) -> RegistryAccess {
+    access::access_to(text)
+}
 
 /// The models in this folder, which is made when something is written.
 pub fn in_folder(folder: impl Into<PathBuf>) -> NativeLibrary {

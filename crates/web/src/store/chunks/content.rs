@@ -165,7 +165,7 @@ impl Content {
         if self.len() > len {
             let mut chunks = self.chunks.borrow_mut();
             chunks.truncate(len.div_ceil(CHUNK_BYTES) as usize);
-            if let Some(last) = chunks.last_mut().filter(|_| len % CHUNK_BYTES > 0) {
+            if let Some(last) = chunks.last_mut().filter(|_| !len.is_multiple_of(CHUNK_BYTES)) {
                 let cut = last.slice_with_f64_and_f64(0.0, (len % CHUNK_BYTES) as f64);
                 *last = cut.map_err(failed)?;
             }
