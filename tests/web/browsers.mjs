@@ -18,7 +18,14 @@ const PROMPT = Array.from({ length: 17 }, (_, i) => i + 3);
 const N_TOKENS = 24;
 
 /** Weights as they are, and (on the processor) activations of 8 bits. */
-const MODELS = ["llama-tied", "llama-Q4_K", "qwen2-tied", "qwen3-tied", "gemma3-tied", "llama-Q8_0"];
+const MODELS = [
+  "llama-tied",
+  "llama-Q4_K",
+  "llama-Q8_0",
+  "qwen2-tied",
+  "qwen3-tied",
+  "gemma3-tied",
+];
 /** Compiling the kernels of one takes a software adapter many seconds. */
 const GPU_MODELS = ["llama-tied", "llama-Q4_K"];
 const tolerance = (device, model) => {

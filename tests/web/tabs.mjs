@@ -115,7 +115,8 @@ cases["two tabs have one worker and one model, and the same answers"] = async ()
   const answers = await Promise.all([write(first, 2), write(second, 2)]);
   same(answers[0], answers[1], "the same prompt");
   assert.equal(answers[0].tokens.length, N_TOKENS);
-  const infos = await Promise.all([first, second].map((page) => page.evaluate(() => engine.info())));
+  const info = (page) => page.evaluate(() => engine.info());
+  const infos = await Promise.all([first, second].map(info));
   assert.deepEqual([await states(first), await states(second)], [["leader"], ["follower"]]);
   assert.deepEqual(infos[0].requests, infos[1].requests);
   assert.equal(infos[0].requests.length, 1, "one download for both");
@@ -229,15 +230,19 @@ cases["a file of one tab, the stored model of another, a cancelled answer, a ref
       globalThis.model = await engine.load({ file: await file(url, "own.gguf") });
       const stop = new AbortController();
       const pieces = [];
-      for await (const piece of model.generate({ prompt: "a", ignoreEos: true, signal: stop.signal })) {
+      const endless = { prompt: "a", ignoreEos: true, signal: stop.signal };
+      for await (const piece of model.generate(endless)) {
         pieces.push(piece);
         if (piece.tokens.length > 0) stop.abort();
       }
-      return { last: pieces.at(-1), names: (await engine.models()).map(({ name }) => name) };
+      const names = (await engine.models.list()).map(({ name }) => name);
+      return { last: pieces.at(-1), names, name: model.info.name };
     }, MODEL);
     assert.equal(out.last.reason, "cancelled");
-    assert.ok(out.names.includes("own.gguf"));
-    await first.evaluate(async () => void (globalThis.model = await engine.load({ name: "own.gguf" })));
+    assert.ok(out.names.includes(out.name), JSON.stringify(out));
+    await first.evaluate(async (name) => {
+      globalThis.model = await engine.load({ name });
+    }, out.name);
     same(await write(first, 2), await write(second, 2), "one model for both");
     const error = await first.evaluate(() => failure(engine.load({ name: "no.gguf" })));
     assert.equal(error.code, "model.missing");
@@ -245,7 +250,6 @@ cases["a file of one tab, the stored model of another, a cancelled answer, a ref
       failure(Engine.start({ share: "tabs", device: "cpu", workerUrl: "/no-worker.js" })),
     );
     assert.equal(refused.code, "engine.crash");
-    await second.evaluate(() => engine.remove("own.gguf").catch(() => undefined));
   };
 
 /** Tabs of one case are no tabs of the next. */
