@@ -264,7 +264,9 @@ const alone = (body) => async () => {
 };
 const isolated = Object.entries(cases).map(([name, body]) => [name, alone(body)]);
 
+// The long form takes its time.
 await run(Object.fromEntries(isolated), {
+  limitMs: 240_000 + 10_000 * TAKEOVERS,
   after: async () => {
     await browser.close();
     await server.close();
