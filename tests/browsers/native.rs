@@ -49,7 +49,7 @@ fn answer(model: &str, device: &str, mut session: Session) -> Value {
         ignore_eos: true,
         ..Request::new(Prompt::Tokens(ids))
     };
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<u32> = Vec::new();
     let mut generation = session.generate(request).unwrap();
     while pollster::block_on(generation.step()).unwrap() != Step::Done {
         tokens.extend(&generation.piece().ids);

@@ -18,7 +18,14 @@ const PROMPT = Array.from({ length: 17 }, (_, i) => i + 3);
 const N_TOKENS = 24;
 
 /** Weights as they are, and (on the processor) activations of 8 bits. */
-const MODELS = ["llama-tied", "llama-Q4_K", "qwen2-tied", "qwen3-tied", "gemma3-tied", "llama-Q8_0"];
+const MODELS = [
+  "llama-tied",
+  "llama-Q4_K",
+  "llama-Q8_0",
+  "qwen2-tied",
+  "qwen3-tied",
+  "gemma3-tied",
+];
 /** Compiling the kernels of one takes a software adapter many seconds. */
 const GPU_MODELS = ["llama-tied", "llama-Q4_K"];
 const tolerance = (device, model) => {
@@ -138,25 +145,28 @@ for (const [name, { devices }] of Object.entries(BROWSERS)) {
   cases[`${name}: pull, chat, reload, chat without a network, delete`] = async () => {
     isOnline = true;
     const page = await pageOf(name);
-    const chat = async (url) => {
+    const chat = async ({ url, stored }) => {
       const engine = await Engine.start({ device: "cpu" });
-      const stored = url ? await engine.models.pull(url) : (await engine.models.list())[0];
-      const model = await engine.load({ name: stored.name });
+      const { name } = url ? await engine.models.pull(url) : await engine.models.show(stored);
+      const model = await engine.load({ name });
       const messages = [{ role: "user", content: "hello" }];
       const { text, tokens } = await collect(
         model.generate({ messages, temperature: 0, maxTokens: 12, ignoreEos: true }),
       );
       const { storage, notices } = await engine.info();
       await engine.stop();
-      return { name: stored.name, text, tokens, storage, notices: notices.map(({ code }) => code) };
+      return { name, text, tokens, storage, notices: notices.map(({ code }) => code) };
     };
-    const first = await page.evaluate(chat, `${server.origin}/pull/llama-tied.gguf`);
+    const first = await page.evaluate(chat, { url: `${server.origin}/pull/llama-tied.gguf` });
     assert.equal(first.tokens.length, 12);
-    assert.equal(first.storage, "browser", `${first.notices}`);
-    isOnline = false;
     await page.close();
+    if (first.storage === "memory") {
+      assert.ok(first.notices.includes("store.memory"), `${first.notices}`);
+      skip("driven by a test it keeps nothing, as in a private window; pull and chat went well");
+    }
+    isOnline = false;
     const later = await pageOf(name);
-    const second = await later.evaluate(chat, null);
+    const second = await later.evaluate(chat, { stored: first.name });
     assert.deepEqual(second, first);
     const left = await later.evaluate(async (stored) => {
       const engine = await Engine.start({ device: "cpu" });
@@ -165,7 +175,7 @@ for (const [name, { devices }] of Object.entries(BROWSERS)) {
       await engine.stop();
       return names;
     }, first.name);
-    assert.deepEqual(left, []);
+    assert.ok(!left.includes(first.name), `${left}`);
     await later.close();
   };
 }

@@ -302,7 +302,7 @@ cases["a bad file or a cancelled download leaves the model in use"] = async () =
   });
 };
 
-cases["a killed worker is replaced: the next question is answered by the same model"] = async () => {
+cases["a killed worker is replaced: the same model answers the next question"] = async () => {
   await withPage(DESKTOP, "?device=cpu", async (page) => {
     await loadFile(page);
     await page.workers()[0].evaluate(() => self.close());

@@ -318,7 +318,11 @@ cases[`${TURNS} turns in one page: the module's memory does not grow after turn 
   await page.close();
 };
 
+// Long forms take their time.
+const limitMs = 240_000 + 30_000 * LOSSES + 5_000 * TRAPS + 500 * TURNS;
+
 await run(cases, {
+  limitMs,
   after: async () => {
     await browser.close();
     await server.close();

@@ -6,9 +6,9 @@
 //!
 //! The buffers of a [`Piece`] are used again from step to step.
 //!
-//! An answer that was begun elsewhere ([`Request::resume`]) is played again, token by token, through
-//! the code that wrote it, and not read like a prompt: a row alone is computed by other kernels than
-//! a chunk, so only this leaves the same cache to the bit, and stops, forms, draws and shifts of the
+//! An answer that was begun elsewhere ([`Request::resume`]) is played again, token by token, by the
+//! code that wrote it, and not read like a prompt: a row alone is computed by other kernels than a
+//! chunk, so only this leaves the same cache to the bit, and stops, forms, draws and shifts of the
 //! context need no second description. It costs what the tokens cost the first time, but for the
 //! choice.
 

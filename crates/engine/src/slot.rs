@@ -92,7 +92,7 @@ impl Slot {
         !self.is_held && self.is_midway() && !self.is_replaying()
     }
 
-    /// The next thing it needs is a chunk of rows; one row of an answer that is played again is such.
+    /// The next thing it needs is a chunk of rows, or a row of an answer that is played again.
     pub fn is_reading(&self) -> bool {
         !self.is_held
             && match &self.task {

@@ -61,8 +61,8 @@ if (globalThis.GPUAdapter) {
   watch(GPUDevice.prototype, "createBuffer");
 }
 
-// At a number of tokens of the next answer: { n, what, trapAfter }. Tiny models write hundreds of
-// tokens in the time a test needs to say so, hence from within; or slowly, for what comes from outside.
+// At a number of tokens of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
+// tokens in the time a test needs to say so, hence from within; or slowly, for the rest.
 const { postMessage } = globalThis;
 globalThis.postMessage = (message, ...rest) => {
   postMessage(message, ...rest);
@@ -99,7 +99,7 @@ export const faultyWorker = {
   [FAULTY]: script("import '/patch-faults.js';\nimport '/deep/er/lib/internal/worker.js';"),
 };
 
-/** Pauses the whole process of a page, as systems do with tabs they put to sleep; gives a way back. */
+/** Pauses the whole process of a page, as systems do with sleeping tabs; gives a way back. */
 export async function freeze(browser, page) {
   const session = await browser.context.browser().newBrowserCDPSession();
   const times = async () => {

@@ -72,7 +72,7 @@ function page(ask, session) {
     const body = (0, eval)("(" + source + ")");
     Promise.resolve().then(() => body(argument)).then(
       (value) => done(JSON.stringify({ value })),
-      (error) => done(JSON.stringify({ error: error + " " + (error?.detail ?? "") + " " + error?.stack })),
+      (error) => done(JSON.stringify({ error: [error, error?.detail, error?.stack].join(" ") })),
     );`;
   return {
     goto: (url) => ask("POST", `${session}/url`, { url }),

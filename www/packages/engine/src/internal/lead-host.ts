@@ -186,7 +186,9 @@ export class Host implements Way {
     this.#asked.clear();
     this.#loads.clear();
     if (!loss) return;
-    for (const seat of seats) seat.events.onLost(forSeat(loss, owner?.seat === seat ? owner : null));
+    for (const seat of seats) {
+      seat.events.onLost(forSeat(loss, owner?.seat === seat ? owner : null));
+    }
   }
 
   /** A client is gone: what it asked is ended, what others use stays. */

@@ -56,7 +56,8 @@ export class Tabs implements Way {
       this.#alive.resolve();
       return new Promise<void>((end) => signal.addEventListener("abort", () => end()));
     };
-    navigator.locks.request(this.#tabName(this.#id), { signal }, forLife).catch(this.#alive.resolve);
+    const name = this.#tabName(this.#id);
+    navigator.locks.request(name, { signal }, forLife).catch(this.#alive.resolve);
     this.#stand({});
     document.addEventListener("freeze", this.#onFreeze);
     addEventListener("pagehide", this.#onHide);

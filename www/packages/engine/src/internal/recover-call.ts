@@ -9,7 +9,7 @@ import { aborted } from "./aborted.js";
 import type { Loss } from "./lead-link.js";
 import type { BenchEvent, CallName, Calls, Reply, ResponseHead } from "./protocol.js";
 
-/** Engines that may die over one call without a new token; a few, so that nothing goes in circles. */
+/** Engines that may die over one call without a new token: so that nothing goes in circles. */
 export const MAX_TRIES = 3;
 /** Memory that was too little once more on a fresh device stays too little. */
 const MAX_MEMORY_TRIES = 1;
@@ -72,7 +72,7 @@ export class OngoingCall {
     return "model" in this.#body ? this.#body.model : null;
   }
 
-  /** What is asked, with the tokens that are written already and the engine's number of the model. */
+  /** What is asked, with the tokens that are written already; `model` is the engine's number. */
   body(model: number | null): Body {
     const body = model === null ? this.#body : { ...this.#body, model };
     if (this.type !== "generate" || this.#tokens.length === 0) return body;

@@ -119,7 +119,7 @@ export type Piece =
       readonly tokens: readonly number[];
       /** Given instead of text while the prompt is read. */
       readonly reading?: Reading;
-      /** Given instead of text when the engine was lost, and this answer goes on in the next one. */
+      /** Given instead of text: the engine was lost, and this answer goes on in the next one. */
       readonly resumed?: LossReason;
     }
   | {
