@@ -1,5 +1,7 @@
 /** Figures as people read them: decimal units, a no-break space before the unit. */
 
+import { number, t, tn } from "./i18n/index.js";
+
 const NBSP = "\u00a0";
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
@@ -11,7 +13,7 @@ export function bytes(n: number): string {
     unit += 1;
   }
   const digits = unit === 0 ? 0 : n < 10 ? 2 : 1;
-  return n.toFixed(digits) + NBSP + UNITS[unit];
+  return number(n, digits) + NBSP + UNITS[unit];
 }
 
 /** "1.25 of 2.02 GB": both in the unit of the larger. */
@@ -22,12 +24,12 @@ export function bytesOf(done: number, total: number): string {
   );
   const scale = 1000 ** unit;
   const digits = unit === 0 ? 0 : total / scale < 10 ? 2 : 1;
-  const [a, b] = [done, total].map((n) => (n / scale).toFixed(digits));
-  return `${a} of ${b}${NBSP}${UNITS[unit]}`;
+  const [a, b] = [done, total].map((n) => number(n / scale, digits));
+  return `${t("of", { a: a ?? "", b: b ?? "" })}${NBSP}${UNITS[unit]}`;
 }
 
 export function count(n: number): string {
-  return n.toLocaleString("en-US");
+  return number(n);
 }
 
 export function percent(done: number, total: number): string {
@@ -36,11 +38,11 @@ export function percent(done: number, total: number): string {
 
 /** Words for the time a transfer still takes; coarse, because it is a guess. */
 export function timeLeft(seconds: number): string {
-  if (seconds >= 90 * 60) return `about ${Math.round(seconds / 3600)} hours left`;
-  if (seconds >= 90) return `about ${Math.round(seconds / 60)} minutes left`;
-  if (seconds >= 45) return "about 1 minute left";
-  if (seconds >= 10) return "less than a minute left";
-  return "a few seconds left";
+  if (seconds >= 90 * 60) return tn("left.hours", Math.round(seconds / 3600));
+  if (seconds >= 90) return tn("left.minutes", Math.round(seconds / 60));
+  if (seconds >= 45) return tn("left.minutes", 1);
+  if (seconds >= 10) return t("left.less");
+  return t("left.few");
 }
 
 /** Nothing is said about the time left before this much was seen. */

@@ -11,9 +11,17 @@ import {
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
+import { saveLastModel } from "./settings.js";
 
 /** What can be loaded: a model for this tab, or one that the server has. */
 export type AnySource = Source | { readonly served: Served };
+
+interface LoadWishes {
+  readonly onProgress: (progress: Progress) => void;
+  /** Tokens; without it the engine decides. */
+  readonly contextLength: number | undefined;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Where models come from: the engine in this tab, and the server that sent the page, if one did. An
@@ -63,7 +71,11 @@ export class Host {
   }
 
   /** Loads a model; a load that is still running is cancelled first. */
-  async load(source: AnySource, onProgress: (progress: Progress) => void): Promise<ChatModel> {
+  async load(
+    source: AnySource,
+    onProgress: (progress: Progress) => void,
+    contextLength?: number,
+  ): Promise<ChatModel> {
     this.cancelLoad();
     const stop = new AbortController();
     this.#loading = stop;
@@ -71,7 +83,10 @@ export class Host {
       this.current =
         "served" in source
           ? await this.#open(source.served, stop.signal)
-          : await this.#load(source, onProgress, stop.signal);
+          : await this.#load(source, { onProgress, contextLength, signal: stop.signal });
+      saveLastModel(
+        "served" in source ? { served: source.served.name } : { name: this.lastName ?? "" },
+      );
       return this.current;
     } finally {
       if (this.#loading === stop) this.#loading = null;
@@ -90,14 +105,17 @@ export class Host {
 
   async #load(
     source: Source,
-    onProgress: (progress: Progress) => void,
-    signal: AbortSignal,
+    { onProgress, contextLength, signal }: LoadWishes,
   ): Promise<ChatModel> {
     const before = this.model;
     try {
       const engine = await this.engine();
       this.#forget();
-      this.model = await engine.load(source, { onProgress, signal });
+      this.model = await engine.load(source, {
+        onProgress,
+        signal,
+        ...(contextLength === undefined ? {} : { contextLength }),
+      });
       this.lastName = this.model.info.name;
       this.info = await engine.info();
       return new TabModel(this.model);

@@ -1,12 +1,14 @@
-import type { FinishReason, Message, Model, Piece, Reading, Timings } from "@ingle/engine";
+import type { FinishReason, GenerateOptions, Message, Model, Reading, Timings } from "@ingle/engine";
 
 import { bytes } from "./format.js";
+import type { Setup } from "./history/types.js";
+import { t } from "./i18n/index.js";
+import { Thoughts } from "./thoughts.js";
 
 /** What an answer is asked for with. */
 export interface AnswerOptions {
   readonly messages: readonly Message[];
-  readonly temperature: number;
-  readonly maxTokens?: number;
+  readonly setup: Setup;
   readonly signal: AbortSignal;
 }
 
@@ -15,12 +17,15 @@ export type AnswerPiece =
   | {
       readonly done: false;
       readonly text: string;
+      /** What the model thinks before it answers. */
+      readonly thought: string;
       readonly nTokens: number;
       readonly reading?: Reading;
     }
   | {
       readonly done: true;
       readonly text: string;
+      readonly thought: string;
       readonly nTokens: number;
       readonly reason: FinishReason;
       /** Null if nobody measured, as after a stop far away. */
@@ -50,6 +55,8 @@ export interface ChatModel {
   readonly note: string;
   /** Tokens. */
   readonly contextLength: number;
+  /** Tokens it could be loaded with; `contextLength` where that cannot be changed from here. */
+  readonly contextLimit: number;
   /** The line under the box. */
   readonly status: string;
   /** What `status` leaves out. */
@@ -61,25 +68,34 @@ export interface ChatModel {
   readonly where: Where;
   /** Whether the numbers of tokens in pieces are exact before the last one. */
   readonly countsTokens: boolean;
+  /** Tokens of a text, without a template; null where that cannot be asked. */
+  count(text: string): Promise<number | null>;
   /** Ends with a piece that has `done`, after an abort too. */
   generate(options: AnswerOptions): AsyncGenerator<AnswerPiece, void, void>;
 }
 
+/** In this tab. Its words are looked up when they are read, in the language of that moment. */
 export const TAB: Where = {
   kind: "tab",
-  chip: "On this device",
-  promise: "Ask something. It stays on this device.",
-  lead:
-    "ingle runs a language model inside this tab. What you type is not sent anywhere, and it " +
-    "works without a connection.",
-  waiting: "Reading",
+  get chip() {
+    return t("where.tab");
+  },
+  get promise() {
+    return t("start.promise");
+  },
+  get lead() {
+    return t("start.lead");
+  },
+  get waiting() {
+    return t("line.reading");
+  },
 };
 
 export const keyOfFile = (name: string): string => `file:${name}`;
 
 /** "WebGPU" or "Processor". */
 export function deviceName(device: "cpu" | "gpu"): string {
-  return device === "gpu" ? "WebGPU" : "Processor";
+  return device === "gpu" ? "WebGPU" : t("device.cpu");
 }
 
 /** A model that this page's engine has loaded. */
@@ -108,6 +124,10 @@ export class TabModel implements ChatModel {
     return this.#model.info.contextLength;
   }
 
+  get contextLimit(): number {
+    return Math.max(this.#model.info.trainedContext, this.contextLength);
+  }
+
   get status(): string {
     return deviceName(this.#model.info.device);
   }
@@ -125,12 +145,34 @@ export class TabModel implements ChatModel {
     return this.#model.info.templateNote;
   }
 
-  async *generate(options: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    for await (const piece of this.#model.generate(options)) yield counted(piece);
+  async count(text: string): Promise<number | null> {
+    if (text === "") return 0;
+    const ids = await this.#model.tokenize(text, { addSpecial: false, parseSpecial: false });
+    return ids.length;
+  }
+
+  async *generate({ messages, setup, signal }: AnswerOptions): AsyncGenerator<AnswerPiece> {
+    const thoughts = new Thoughts();
+    for await (const piece of this.#model.generate({ messages, signal, ...sampling(setup) })) {
+      const { tokens, text, ...rest } = piece;
+      yield { ...rest, ...thoughts.split(text, piece.done), nTokens: tokens.length };
+    }
   }
 }
 
-function counted(piece: Piece): AnswerPiece {
-  const { tokens, ...rest } = piece;
-  return { ...rest, nTokens: tokens.length };
+/** What of a setup the engine is told; what is null it decides by itself. */
+function sampling(setup: Setup): Omit<GenerateOptions, "messages"> {
+  const given = {
+    temperature: setup.creativity,
+    topP: setup.topP,
+    topK: setup.topK,
+    minP: setup.minP,
+    repeatPenalty: setup.repeatPenalty,
+    presencePenalty: setup.presencePenalty,
+    frequencyPenalty: setup.frequencyPenalty,
+    seed: setup.seed,
+    stop: setup.stop.length > 0 ? setup.stop : null,
+    maxTokens: setup.maxTokens > 0 ? setup.maxTokens : null,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }

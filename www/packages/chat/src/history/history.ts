@@ -1,3 +1,4 @@
+import { newId } from "../ids.js";
 import type { Answers, Opened, Questions } from "./protocol.js";
 import type { Change, Chat, Hit, Message, StoredFile } from "./types.js";
 
@@ -17,6 +18,7 @@ export class History {
   });
   readonly #channel = new BroadcastChannel("ingle.chats");
   readonly #waiting = new Map<number, Waiting>();
+  readonly #tab = newId();
   #next = 0;
   #chats: Chat[] = [];
   /** The list has changed, here or in another tab. */
@@ -33,11 +35,13 @@ export class History {
       for (const { reject } of this.#waiting.values()) reject(new Error(event.message));
       this.#waiting.clear();
     };
-    this.#channel.onmessage = () => void this.#refresh();
+    this.#channel.onmessage = ({ data }) => {
+      if (data.tab !== this.#tab) void this.#refresh();
+    };
   }
 
   async open(): Promise<Opened> {
-    const opened = await this.#ask("open", null);
+    const opened = await this.#ask("open", { tab: this.#tab });
     this.#chats = opened.chats;
     // What was deleted before the tab ended.
     const late = opened.chats.filter(

@@ -2,7 +2,7 @@ import type { Change, Chat, Hit, Message, StoredFile } from "./types.js";
 
 /** What the page asks its keeper of chats, and what comes back. */
 export interface Questions {
-  open: null;
+  open: { tab: string };
   chats: null;
   messages: { chat: string };
   file: { id: string };

@@ -10,18 +10,20 @@ export interface Setup {
   readonly creativity: number;
   /** 0: until the model is done. */
   readonly maxTokens: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly minP: number;
-  readonly repeatPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-  /** Null: another one for every answer. */
+  /** Null, here and below: what the model or the engine takes by itself. */
+  readonly topP: number | null;
+  readonly topK: number | null;
+  readonly minP: number | null;
+  readonly repeatPenalty: number | null;
+  readonly presencePenalty: number | null;
+  readonly frequencyPenalty: number | null;
   readonly seed: number | null;
   readonly stop: readonly string[];
   /** JSON schema as text; empty: none. */
   readonly schema: string;
   readonly think: boolean;
+  /** Leave out the oldest messages when a chat is too long; chosen on the card that says so. */
+  readonly trim: boolean;
 }
 
 export interface Chat {

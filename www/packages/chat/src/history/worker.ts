@@ -16,6 +16,8 @@ const JOURNAL_BYTES_MAX = 16 << 20;
 let store: Store;
 let journal: Journal | null = null;
 let search: Search | null = null;
+/** Which page this worker belongs to, so that a page does not take its own news for another's. */
+let tab = "";
 const channel = new BroadcastChannel("ingle.chats");
 /** Another tab has written: what is known here for the search is old. */
 channel.onmessage = () => (search = null);
@@ -47,12 +49,13 @@ const handlers: { [Q in keyof Questions]: (given: Questions[Q]) => Promise<Answe
   }),
 };
 
-async function open(): Promise<Opened> {
+async function open(given: Questions["open"]): Promise<Opened> {
+  tab = given.tab;
   try {
     [store, journal] = await Promise.all([openStore(), Journal.open()]);
   } catch (error) {
-    if (error instanceof NewerError) return { newer: true, chats: [], rebuilt: null, kind: "memory" };
-    throw error;
+    if (!(error instanceof NewerError)) throw error;
+    return { newer: true, chats: [], rebuilt: null, kind: "memory" };
   }
   let rebuilt: number | null = null;
   let chats = await store.chats();
@@ -73,7 +76,8 @@ async function commit(changes: Change[]): Promise<void> {
   const removes = changes.some(({ op }) => op === "drop" || op === "wipe" || isBlank(op, changes));
   if (removes || (journal && (await journal.bytes()) > JOURNAL_BYTES_MAX))
     await journal?.rewrite(async () => asChanges(await store.all()));
-  channel.postMessage(null);
+  // An answer that grows is no news: other tabs see it when it is done.
+  if (changes.some(({ op }) => op !== "grow")) channel.postMessage({ tab });
 }
 
 /** A deleted message's words must go from the journal too. */

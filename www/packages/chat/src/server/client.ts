@@ -1,17 +1,22 @@
 import { EngineError } from "@ingle/engine";
 
+import { t } from "../i18n/index.js";
+
 /** What the server was asked for, in the words of the ledger. */
-export type Reason = "list of models" | "loading a model" | "answer";
+export type Reason = "list" | "load" | "answer" | "pull" | "delete";
 
 /** One request to the server. */
 export interface Asked {
   readonly reason: Reason;
   /** Of the answer; grows while it comes. */
   bytes: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 interface Request {
   readonly reason: Reason;
+  readonly method?: "DELETE";
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
@@ -69,15 +74,15 @@ export class Client {
     }
   }
 
-  async #send(path: string, { reason, body, signal }: Request) {
-    const asked: Asked = { reason, bytes: 0 };
+  async #send(path: string, { reason, method, body, signal }: Request) {
+    const asked: Asked = { reason, bytes: 0, at: Date.now() };
     this.asked.push(asked);
     this.onAsked();
     const headers: Record<string, string> = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
     const sent = fetch(new URL(path, location.origin), {
-      method: body === undefined ? "GET" : "POST",
+      method: method ?? (body === undefined ? "GET" : "POST"),
       headers,
       credentials: "omit",
       cache: "no-store",
@@ -111,9 +116,7 @@ async function reading<T>(work: Promise<T>, host: string, signal?: AbortSignal):
 
 /** The connection broke off, or nothing listens any more. */
 export function gone(host: string, detail: string): EngineError {
-  const what = `The server at ${host} does not answer. `;
-  const next = "Your chat is kept. Start the server again, or use a model in this browser.";
-  return new EngineError("server.gone", what + next, detail);
+  return new EngineError("server.gone", t("server.gone", { host }), detail);
 }
 
 /** Refusals that have a way on of their own; the rest is the server's sentence. */
@@ -125,8 +128,9 @@ const CODES: Readonly<Record<number, string>> = {
 
 async function refusal(response: Response, host: string): Promise<EngineError> {
   const text = await response.text().catch(() => "");
-  const code = CODES[response.status] ?? "server.error";
-  return new EngineError(code, said(text) ?? `The server at ${host} answered ${response.status}.`);
+  const tooLong = response.status === 400 && /context/.test(text) && /tokens/.test(text);
+  const code = tooLong ? "ctx.full" : (CODES[response.status] ?? "server.error");
+  return new EngineError(code, said(text) ?? t("server.answered", { host, status: response.status }));
 }
 
 /** The sentence in Ollama's form of an error. */
@@ -144,7 +148,7 @@ function parsed<T>(text: string, host: string): T {
   try {
     return JSON.parse(text) as T;
   } catch {
-    const sentence = `The server at ${host} gave an answer that cannot be read.`;
+    const sentence = t("server.unreadable", { host });
     throw new EngineError("server.error", sentence, text.slice(0, 200));
   }
 }

@@ -1,0 +1,375 @@
+import type { EngineError, StoredModel } from "@ingle/engine";
+
+import { announce } from "./announce.js";
+import { type Action, choiceCard, noteCard } from "./cards.js";
+import { Composer, type Outgoing } from "./composer.js";
+import { Context } from "./context.js";
+import { Conversation } from "./conversation.js";
+import { byId } from "./dom.js";
+import { asMarkdown, fileName, saveFile } from "./exporting.js";
+import { openSplit, showGauge } from "./gauge.js";
+import { showStatus } from "./header.js";
+import { History } from "./history/history.js";
+import type { Opened } from "./history/protocol.js";
+import { Tree } from "./history/tree.js";
+import type { Chat, FileRef } from "./history/types.js";
+import type { Host } from "./host.js";
+import { t, tn } from "./i18n/index.js";
+import { menuButton } from "./menu.js";
+import type { MessageActions, Way } from "./message.js";
+import type { ChatModel } from "./model.js";
+import { Session } from "./session.js";
+import { openSetup } from "./setup.js";
+import { Sidebar } from "./sidebar.js";
+import { summarize } from "./summary.js";
+import { tallyLoss } from "./tally.js";
+import { offerUndo } from "./undo.js";
+
+/** Context sizes that are offered, as far as a model can have them. */
+const CONTEXTS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
+
+export interface DeskEvents {
+  failed(error: EngineError): void;
+  openSwitcher(): void;
+  openChat(id: string | null): void;
+  /** Loads the model again with this many tokens of context. */
+  reload(contextLength: number): void;
+  /** The page of a new chat. */
+  start(): HTMLElement;
+  /** Something else uses the model. */
+  busy(): boolean;
+  command(line: string): boolean;
+  changed(): void;
+}
+
+/** Everything around one conversation: its list, its box, its gauge, and what they do together. */
+export class ChatDesk {
+  readonly history = new History();
+  readonly context = new Context();
+  readonly #host: Host;
+  readonly #events: DeskEvents;
+  readonly #actions: MessageActions = {
+    edit: (id, text) => this.#edit(id, text),
+    newVersion: (id, way) => this.#newVersion(id, way),
+    goOn: (id) => this.#withModel((model) => void this.session.goOn(model, id)),
+    branch: (id) => void this.#branch(id),
+    remove: (id) => this.session.remove(id),
+    show: (id) => this.session.version(id),
+    openFile: (file) => void this.#openFile(file),
+  };
+  readonly view = new Conversation(this.#actions);
+  readonly session = new Session(this.history, this.view, this.context, {
+    writing: (writing) => this.composer.setWriting(writing),
+    changed: () => this.#changed(),
+    figures: (used) => this.#showUsed(used),
+    failed: (error) => this.#events.failed(error),
+    overflow: (tokens) => this.#overflow(tokens),
+  });
+  readonly composer = new Composer({
+    send: (message) => this.#send(message),
+    stop: () => this.session.stop(),
+    changed: () => void this.#countDraft(),
+    command: (line) => this.#events.command(line),
+    editLast: () => this.#editLast(),
+    count: (text) => this.context.tokens(this.#host.current, text),
+    room: () => this.#host.current?.contextLength ?? 0,
+  });
+  readonly #sidebar = new Sidebar(this.history, {
+    rename: (chat, title) => this.#rename(chat, title),
+    remove: (chat) => this.removeChat(chat),
+    save: (chat, form) => void this.#save(chat, form),
+  });
+  /** A version by another model is wanted: written when that model is ready. */
+  #wanted: string | null = null;
+
+  constructor(host: Host, events: DeskEvents) {
+    this.#host = host;
+    this.#events = events;
+    this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
+    this.history.onElsewhere = () => void this.session.refresh();
+    this.history.onFull = () => this.#full();
+    byId("chat-more").append(menuButton(t("chat.actions"), () => this.#chatItems(), false));
+    byId("gauge").addEventListener("click", () => void this.#openSplit());
+  }
+
+  /** Reads the list of chats. */
+  open(): Promise<Opened> {
+    return this.history.open();
+  }
+
+  /** What there is to say about the chats that were found, and those that were not. */
+  sayOpened(opened: Opened, models: readonly StoredModel[]): void {
+    if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
+    else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
+    else if (opened.kind === "memory") this.#bar(noteCard(t("private.window"), t("private.text")));
+    const lost = tallyLoss(this.history.chats.length, models);
+    if (lost) this.#bar(noteCard(t("store.evicted"), lost));
+  }
+
+  get isEmpty(): boolean {
+    return this.session.isEmpty;
+  }
+
+  addCard(card: HTMLElement): void {
+    this.view.addCard(card);
+  }
+
+  /** Shows the page of a new chat, if the chat is new. */
+  showStart(): void {
+    if (this.isEmpty) this.view.showStart(this.#events.start());
+  }
+
+  newChat(): void {
+    this.session.clear();
+    this.composer.open(null);
+    this.showStart();
+    showGauge(null);
+  }
+
+  async openChat(id: string): Promise<boolean> {
+    const found = await this.session.open(id);
+    if (!found) return false;
+    this.composer.open(id);
+    this.#showUsed(this.session.path.findLast(({ used }) => used !== undefined)?.used ?? 0);
+    return true;
+  }
+
+  toMessage(id: string): void {
+    if (!this.session.path.some((message) => message.id === id)) this.session.version(id);
+    this.view.toMessage(id);
+  }
+
+  /** A model is there: what waited for it begins. */
+  modelReady(model: ChatModel): void {
+    this.composer.attachments.recount();
+    const wanted = this.#wanted;
+    this.#wanted = null;
+    if (this.session.isWaiting) void this.session.answer(model);
+    else if (wanted !== null) void this.session.newVersion(model, wanted, "again");
+    else void this.#countDraft();
+  }
+
+  /** Answers what was said last once more. */
+  again(): void {
+    this.#withModel((model) => void this.session.answer(model));
+  }
+
+  openSetup(): void {
+    const model = this.#host.current;
+    const contexts = model
+      ? CONTEXTS.filter((n) => n <= model.contextLimit).concat(
+          CONTEXTS.includes(model.contextLength) ? [] : [model.contextLength],
+        )
+      : [];
+    openSetup({
+      setup: this.session.setup,
+      change: (setup) => (this.session.setup = setup),
+      count: (text) => this.context.tokens(this.#host.current, text),
+      contexts: contexts.sort((a, b) => a - b),
+      context: model?.contextLength ?? 0,
+      reload: (n) => this.#events.reload(n),
+    });
+  }
+
+  copyLast(): void {
+    const last = this.session.path.findLast(({ role }) => role === "assistant");
+    if (!last) return;
+    void navigator.clipboard.writeText(last.text).then(() => announce(t("say.copied")));
+  }
+
+  async saveCurrent(form: "markdown" | "json"): Promise<void> {
+    if (this.session.chat) await this.#save(this.session.chat, form);
+  }
+
+  removeChat(chat: Chat): void {
+    const isShown = this.session.chat?.id === chat.id;
+    void this.history.commit([{ op: "chat", chat: { ...chat, deletedAt: Date.now() } }]);
+    if (isShown) this.#events.openChat(null);
+    const back = () => {
+      void this.history.commit([{ op: "chat", chat }]);
+      if (isShown) this.#events.openChat(chat.id);
+    };
+    const drop = () => void this.history.commit([{ op: "drop", id: chat.id }]);
+    offerUndo(t("deleted.chat", { title: chat.title }), back, drop);
+  }
+
+  /** Ways on when a chat is longer than the model can read. */
+  overflowChoices(): Action[] {
+    const model = this.#host.current;
+    const trim: Action = { label: t("ctx.trim"), run: () => this.#trim() };
+    const summary: Action = { label: t("ctx.summary"), run: () => void this.#summarize() };
+    if (!model) return [trim, summary];
+    const more = CONTEXTS.find((n) => n > model.contextLength && n <= model.contextLimit);
+    if (more === undefined) return [trim, summary];
+    const larger = { label: tn("ctx.larger", more), run: () => this.#larger(more) };
+    return [trim, larger, summary];
+  }
+
+  #trim(): void {
+    this.session.setup = { ...this.session.setup, trim: true };
+    this.#closeOver();
+    this.again();
+  }
+
+  #larger(contextLength: number): void {
+    this.#closeOver();
+    this.session.wait(t("wait"));
+    this.#events.reload(contextLength);
+  }
+
+  async #summarize(): Promise<void> {
+    const model = this.#host.current;
+    const { chat } = this.session;
+    if (!model || !chat) return;
+    this.#closeOver();
+    showStatus(t("ctx.summarizing"));
+    const turns = await this.session.turns();
+    const text = await summarize(model, this.context, turns, this.session.setup);
+    showStatus(model.status);
+    const { setup } = this.session;
+    this.#events.openChat(null);
+    this.newChat();
+    const before = t("ctx.summary.intro", { title: chat.title, text });
+    this.session.setup = { ...setup, instructions: `${setup.instructions}\n\n${before}`.trim() };
+    this.openSetup();
+  }
+
+  #overflow(tokens: number): void {
+    const fit = this.#host.current?.contextLength ?? 0;
+    const text = t("ctx.full.text", { n: tn("tokens", tokens), m: fit });
+    byId("over").replaceChildren(choiceCard("ctx.full", t("ctx.full"), text, this.overflowChoices()));
+  }
+
+  #closeOver(): void {
+    byId("over").replaceChildren();
+  }
+
+  /** Returns whether the message was taken. */
+  #send({ text, files, counts }: Outgoing): boolean {
+    const { current: model, isLoading } = this.#host;
+    const refuse = (words: string) => {
+      showStatus(words);
+      announce(words, "urgent");
+      return false;
+    };
+    if (this.#events.busy()) return refuse(t("bench.busy"));
+    if (!model && !isLoading) {
+      document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
+      return refuse(t("model.first"));
+    }
+    this.#closeOver();
+    this.session.say(text, files, counts);
+    announce(t("say.sent"));
+    if (model && !isLoading) void this.session.answer(model);
+    else this.session.wait(t("wait"));
+    this.view.placeLast();
+    return true;
+  }
+
+  #withModel(run: (model: ChatModel) => void): void {
+    const { current } = this.#host;
+    if (current && !this.#events.busy()) run(current);
+    else this.#events.openSwitcher();
+  }
+
+  #edit(id: string, text: string): void {
+    if (this.session.edit(id, text))
+      this.#withModel((model) => {
+        void this.session.answer(model);
+        this.view.placeLast();
+      });
+  }
+
+  #editLast(): void {
+    const last = this.session.path.findLast(({ role }) => role === "user");
+    if (last) this.view.edit(last.id);
+  }
+
+  #newVersion(id: string, way: Way): void {
+    if (way !== "model")
+      return this.#withModel((model) => void this.session.newVersion(model, id, way));
+    this.#wanted = id;
+    this.#events.openSwitcher();
+  }
+
+  async #branch(id: string): Promise<void> {
+    const chat = await this.session.branch(id);
+    if (chat !== null) this.#events.openChat(chat);
+  }
+
+  async #openFile({ id, name }: FileRef): Promise<void> {
+    const file = await this.history.file(id);
+    if (file) saveFile(name, "text/plain", file.text);
+  }
+
+  #rename(chat: Chat, title: string): void {
+    if (this.session.chat?.id === chat.id) this.session.rename(title);
+    else void this.history.commit([{ op: "chat", chat: { ...chat, title } }]);
+  }
+
+  async #save(chat: Chat, form: "markdown" | "json"): Promise<void> {
+    const messages = await this.history.messages(chat.id);
+    if (form === "json") {
+      const data = { ingle: "chats", version: 1, chats: [chat], messages, files: [] };
+      return saveFile(fileName(chat.title, "json"), "application/json", JSON.stringify(data));
+    }
+    const path = new Tree(messages, chat.leaf).path();
+    saveFile(fileName(chat.title, "md"), "text/markdown", asMarkdown(chat, path));
+  }
+
+  #chatItems() {
+    const { chat, path } = this.session;
+    const setup = { label: t("setup.title"), run: () => this.openSetup() };
+    if (!chat) return [setup];
+    const copy = () => void navigator.clipboard.writeText(asMarkdown(chat, path));
+    return [
+      { label: t("chat.copy"), run: copy },
+      { label: t("chat.save.md"), run: () => void this.#save(chat, "markdown") },
+      { label: t("chat.save.json"), run: () => void this.#save(chat, "json") },
+      setup,
+      { label: t("chat.delete"), run: () => this.removeChat(chat), danger: true },
+    ];
+  }
+
+  #changed(): void {
+    const { chat } = this.session;
+    if (chat) this.composer.adopt(chat.id);
+    this.#sidebar.show(chat?.id ?? null);
+    this.#closeOver();
+    this.#events.changed();
+  }
+
+  #showUsed(used: number): void {
+    showGauge({ used, total: this.#host.current?.contextLength ?? 0 });
+  }
+
+  /** The gauge with what stands in the box. */
+  async #countDraft(): Promise<void> {
+    const model = this.#host.current;
+    if (!model || this.session.isWriting) return;
+    const turns = await this.session.turns();
+    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
+    if (draft === "") return;
+    const { total } = await this.context.use(model, turns, draft);
+    if (!this.session.isWriting) this.#showUsed(total);
+  }
+
+  async #openSplit(): Promise<void> {
+    const model = this.#host.current;
+    if (!model) return;
+    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
+    const use = await this.context.use(model, await this.session.turns(), draft);
+    openSplit(use, model.contextLength, this.session.setup.maxTokens, this.overflowChoices());
+  }
+
+  #full(): void {
+    const save = { label: t("chat.save.md"), run: () => void this.saveCurrent("markdown") };
+    const free = { label: t("free.space"), run: () => (location.hash = "#/models") };
+    const card = choiceCard("store.chat", t("store.chat"), t("store.chat.text"), [free, save]);
+    byId("over").replaceChildren(card);
+  }
+
+  #bar(card: HTMLElement): void {
+    this.addCard(card);
+  }
+}

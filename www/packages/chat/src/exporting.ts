@@ -1,0 +1,33 @@
+import type { Chat, Message } from "./history/types.js";
+import { t } from "./i18n/index.js";
+
+/** Hands a file to the browser to save. */
+export function saveFile(name: string, type: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser reads the blob after the click.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** One branch as Markdown: a heading for the chat, and who said what. */
+export function asMarkdown(chat: Chat, path: readonly Message[]): string {
+  const parts = path.map(({ role, text, model, files }) => {
+    const who = role === "user" ? t("you") : (model ?? t("answer"));
+    const list = files.map(({ name }) => `> ${name}\n`).join("");
+    return `## ${who}\n\n${list ? `${list}\n` : ""}${text.trim()}\n`;
+  });
+  return `# ${chat.title}\n\n${parts.join("\n")}`;
+}
+
+/** A name for a file, from a title that may hold anything. */
+export function fileName(title: string, ending: string): string {
+  const safe = title
+    .replace(/[\\/:*?"<>|\p{Cc}]+/gu, " ")
+    .replace(/\s+/g, " ")
+    .replace(/^\.+/, "")
+    .trim();
+  return `${safe.slice(0, 60) || "chat"}.${ending}`;
+}
