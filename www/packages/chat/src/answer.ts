@@ -16,7 +16,7 @@ const CAN_GO_ON = new Set(["stopped", "length", "context", "failed", "writing"])
 export class AnswerView {
   readonly node: HTMLElement;
   readonly #actions: MessageActions;
-  readonly #name = el("p", { class: "by" });
+  readonly #name = el("div", { class: "by" });
   readonly #body = el("div", { class: "msg-body" });
   readonly #line = el("span", { class: "stat num", "data-ui": "turn.line" });
   readonly #acts = el("div", { class: "acts" }, this.#line);

@@ -159,6 +159,8 @@ export class Conversation {
       const cards = this.#cards.filter(({ after }) => after === message.id);
       kept.get(turn)?.push(view.node, ...cards.map(({ node }) => node));
     }
+    const last = path.at(-1);
+    if (turn && last?.role === "user" && !last.deleted) kept.get(turn)?.push(this.#unanswered());
     for (const [node, children] of kept) fill(node, children);
     this.#turns = new Map(turns.map((node) => [node.dataset["turn"] ?? "", node]));
     fill(this.#col, turns);
@@ -193,6 +195,13 @@ export class Conversation {
     });
     this.#views.set(id, view);
     return view;
+  }
+
+  /** The tab was ended before the answer began, or an answer was deleted. */
+  #unanswered(): HTMLElement {
+    const onclick = () => this.#actions.answer();
+    const button = el("button", { class: "b b-sm", type: "button", onclick }, t("answer.write"));
+    return el("div", { class: "do", "data-ui": "turn.answer" }, button);
   }
 
   #turnOf(id: string): HTMLElement {

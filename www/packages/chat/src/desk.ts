@@ -16,7 +16,7 @@ import type { Chat, FileRef } from "./history/types.js";
 import type { Host } from "./host.js";
 import { t, tn } from "./i18n/index.js";
 import { menuButton } from "./menu.js";
-import type { MessageActions, Way } from "./message.js";
+import { iconButton, type MessageActions, type Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
 import { openSetup } from "./setup.js";
@@ -52,6 +52,7 @@ export class ChatDesk {
     edit: (id, text) => this.#edit(id, text),
     newVersion: (id, way) => this.#newVersion(id, way),
     goOn: (id) => this.#withModel((model) => void this.session.goOn(model, id)),
+    answer: () => this.again(),
     branch: (id) => void this.#branch(id),
     remove: (id) => this.session.remove(id),
     show: (id) => this.session.version(id),
@@ -60,6 +61,7 @@ export class ChatDesk {
   readonly view = new Conversation(this.#actions);
   readonly session = new Session(this.history, this.view, this.context, {
     writing: (writing) => this.composer.setWriting(writing),
+    began: (id) => this.composer.adopt(id),
     changed: () => this.#changed(),
     figures: (used) => this.#showUsed(used),
     failed: (error) => this.#events.failed(error),
@@ -333,7 +335,6 @@ export class ChatDesk {
 
   #changed(): void {
     const { chat } = this.session;
-    if (chat) this.composer.adopt(chat.id);
     this.#sidebar.show(chat?.id ?? null);
     this.#closeOver();
     this.#events.changed();
@@ -369,7 +370,11 @@ export class ChatDesk {
     byId("over").replaceChildren(card);
   }
 
+  /** A note above the box that stays until it is closed. */
   #bar(card: HTMLElement): void {
-    this.addCard(card);
+    const close = iconButton("x", t("close"), () => card.remove());
+    close.classList.add("bar-close");
+    card.append(close);
+    byId("bars").append(card);
   }
 }

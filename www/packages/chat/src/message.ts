@@ -11,6 +11,8 @@ export type Way = "again" | "careful" | "varied" | "shorter" | "model";
 export interface MessageActions {
   edit(id: string, text: string): void;
   newVersion(id: string, way: Way): void;
+  /** Answers the last message. */
+  answer(): void;
   /** Writes on where a stopped answer ends. */
   goOn(id: string): void;
   branch(id: string): void;

@@ -95,6 +95,8 @@ export function openPalette(sources: Sources): void {
     event.preventDefault();
   });
   input.focus();
+  // The keeper reads all texts while the first word is typed.
+  void sources.history.search("");
   void show();
 }
 

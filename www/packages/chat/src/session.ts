@@ -22,6 +22,8 @@ const WAY_STEP = 0.3;
 
 export interface SessionEvents {
   writing(writing: boolean): void;
+  /** A new chat got its first message, and with it its name. */
+  began(id: string): void;
   /** Another chat, another branch, or another title. */
   changed(): void;
   /** The context is used by this many tokens. */
@@ -144,6 +146,7 @@ export class Session {
     const kept = files.map((file): Change => ({ op: "file", file: { ...file, chat: chat.id } }));
     this.#add(chat, message, kept);
     this.#view.placeLast();
+    if (first) this.#events.began(chat.id);
     if (first) this.#events.changed();
   }
 
@@ -244,6 +247,7 @@ export class Session {
     if (!chat || !message || this.isWriting) return;
     const next = path[at + 1];
     const gone = message.role === "user" && next?.role === "assistant" ? [message, next] : [message];
+    const { leaf } = this.#tree;
     for (const old of gone) this.#tree.put({ ...old, deleted: true });
     this.#show();
     const focus = (path[at + gone.length] ?? path[at - 1])?.id;
@@ -252,6 +256,7 @@ export class Session {
     const back = () => {
       if (this.#chat?.id !== chat.id) return;
       gone.forEach((old) => this.#tree.put(old));
+      this.#tree.leaf = leaf;
       this.#show();
       this.#events.changed();
     };
@@ -400,8 +405,8 @@ export class Session {
   /** Puts a message into the tree, shows it, and keeps both. */
   #add(chat: Chat, message: Message, more: Change[], leaf: string | null = message.id): void {
     this.#tree.put(message);
-    this.#tree.leaf = leaf;
-    this.#chat = { ...chat, leaf, updatedAt: Date.now() };
+    if (!message.deleted) this.#tree.leaf = leaf;
+    this.#chat = { ...chat, leaf: this.#tree.leaf, updatedAt: Date.now() };
     this.#show();
     const changes: Change[] = [...more, { op: "message", message }];
     void this.#history.commit([{ op: "chat", chat: this.#chat }, ...changes]);

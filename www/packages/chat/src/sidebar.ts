@@ -68,8 +68,10 @@ export class Sidebar {
     const link = this.#link(chat.id);
     if (!link) return;
     const box = el("input", { class: "rename", value: chat.title, "aria-label": t("chat.rename") });
+    let ended = false;
     const end = (keep: boolean) => {
-      if (!box.isConnected) return;
+      if (ended) return;
+      ended = true; // taking the box away blurs it, which would end it once more
       const title = box.value.trim();
       box.replaceWith(link);
       link.focus();

@@ -66,18 +66,19 @@ class Database implements Store {
       tx.objectStore("files"),
     ];
     for (const change of changes) {
-      if (change.op === "chat") await chats.put(change.chat);
-      else if (change.op === "message") await messages.put(change.message);
-      else if (change.op === "file") await files.put(change.file);
+      // Puts are not waited for one by one: the transaction is done when all of them are.
+      if (change.op === "chat") void chats.put(change.chat);
+      else if (change.op === "message") void messages.put(change.message);
+      else if (change.op === "file") void files.put(change.file);
       else if (change.op === "wipe")
         await Promise.all([chats.clear(), messages.clear(), files.clear()]);
       else if (change.op === "grow") {
         const message = await messages.get(change.id);
-        if (message) await messages.put(grown(message, change));
+        if (message) void messages.put(grown(message, change));
       } else {
-        await chats.delete(change.id);
+        void chats.delete(change.id);
         for (const store of [messages, files])
-          for (const key of await store.index("chat").getAllKeys(change.id)) await store.delete(key);
+          for (const key of await store.index("chat").getAllKeys(change.id)) void store.delete(key);
       }
     }
     await tx.done;

@@ -33,6 +33,9 @@ export class Tree {
     const isNew = !this.#nodes.has(message.id);
     this.#nodes.set(message.id, message);
     if (isNew) this.#index();
+    // What hung beside a deleted end would be out of reach: it is shown instead.
+    else if (this.leaf !== null && this.#nodes.get(this.leaf)?.deleted)
+      this.leaf = this.#newest(this.#above(this.leaf));
   }
 
   /** What is shown: from the first message to `leaf`, without deleted ones. */

@@ -40,6 +40,7 @@ export const chatDe: Record<keyof typeof chatEn, string> = {
   "skip.page": "Zur Seite springen",
   "you": "Du",
   "answer": "Antwort",
+  "answer.write": "Antwort schreiben",
   "message": "Nachricht",
   "message.type": "Nachricht schreiben",
   "attach": "Datei anhängen",

@@ -38,6 +38,7 @@ export const chatEn = {
   "skip.page": "Skip to the page",
   "you": "You",
   "answer": "Answer",
+  "answer.write": "Write an answer",
   "message": "Message",
   "message.type": "Type a message",
   "attach": "Attach a file",
