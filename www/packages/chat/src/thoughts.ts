@@ -6,7 +6,8 @@ const CLOSE = "</think>";
  * marks are held back until they are whole, so a half-written one is never shown.
  */
 export class Thoughts {
-  #state: "before" | "inside" | "after" = "before";
+  /** `gap`: behind the closing mark, before the first word. */
+  #state: "before" | "inside" | "gap" | "after" = "before";
   #held = "";
 
   /** The parts of one piece; the last piece lets go of what was held back. */
@@ -25,8 +26,8 @@ export class Thoughts {
       const end = this.#held.indexOf(CLOSE);
       if (end >= 0) {
         thought = this.#held.slice(0, end);
-        this.#held = this.#held.slice(end + CLOSE.length).trimStart();
-        this.#state = "after";
+        this.#held = this.#held.slice(end + CLOSE.length);
+        this.#state = "gap";
       } else {
         const keep = done ? 0 : heldBack(this.#held);
         thought = this.#held.slice(0, this.#held.length - keep);
@@ -34,7 +35,8 @@ export class Thoughts {
         return { text: "", thought };
       }
     }
-    const text = this.#held;
+    const text = this.#state === "gap" ? this.#held.trimStart() : this.#held;
+    if (text !== "") this.#state = "after";
     this.#held = "";
     return { text, thought };
   }
