@@ -54,7 +54,7 @@ async function withPage(options, query, body) {
 
 async function loadFile(page, file = modelFile) {
   await page.setInputFiles("#file", file);
-  await page.waitForSelector(".try");
+  await page.waitForSelector(".try", { timeout: SOFTWARE_GPU_MS });
 }
 
 async function ask(page, text) {
@@ -115,8 +115,7 @@ cases["the page writes on WebGPU"] = async () => {
   await withPage(DESKTOP, "?device=gpu", async (page) => {
     if (!/WebGPU/.test(await page.textContent("#status")))
       skip("this browser has no WebGPU adapter");
-    await page.setInputFiles("#file", modelFile);
-    await page.waitForSelector(".try", { timeout: SOFTWARE_GPU_MS });
+    await loadFile(page);
     await setup(page, "", 256);
     await ask(page, "One day");
     await finished(page, SOFTWARE_GPU_MS);

@@ -142,6 +142,21 @@ export class Conversation {
   }
 
   #render(): void {
+    const had = this.#focused();
+    this.#place();
+    // What had the focus is gone: what stands in its place gets it.
+    if (had < 0 || this.#focused() >= 0) return;
+    const messages = this.#col.querySelectorAll<HTMLElement>(".msg");
+    messages[Math.min(had, messages.length - 1)]?.focus({ preventScroll: true });
+  }
+
+  /** Which message on the screen holds the focus; -1: none. */
+  #focused(): number {
+    const messages = [...this.#col.querySelectorAll(".msg")];
+    return messages.findIndex((message) => message.contains(document.activeElement));
+  }
+
+  #place(): void {
     const path = this.#path.slice(-this.#nShown);
     const turns: HTMLElement[] = [];
     const kept = new Map<HTMLElement, Node[]>();
