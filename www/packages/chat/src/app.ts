@@ -1,4 +1,4 @@
-import { EngineError, type StoredModel } from "@ingle/engine";
+import { EngineError } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
@@ -9,6 +9,7 @@ import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
+import type { Kept } from "./library.js";
 import { GONE, Loader } from "./loader.js";
 import type { ChatModel } from "./model.js";
 import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
@@ -40,9 +41,9 @@ export class App {
   readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
     load: (source: AnySource) => void this.load(source),
-    remove: (model: StoredModel) => this.#remove(model),
+    remove: (model: Kept) => this.#remove(model),
   };
-  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#bench.offer(models));
+  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#offer(models));
   readonly #loader = new Loader(this.#host, {
     addCard: (card) => this.#desk.addCard(card),
     waitLine: (text) => this.#desk.session.waitLine(text),
@@ -56,7 +57,7 @@ export class App {
       models: new ModelsPage(this.#host, this.#shelf, this.#actions),
       bench: {
         title: "bench",
-        show: () => this.#bench.offer(this.#shelf.choices.stored),
+        show: () => this.#offer(this.#shelf.choices.stored),
       },
       settings: new SettingsPage(this.#host, this.#desk),
       privacy: new PrivacyPage(this.#host, this.#desk),
@@ -143,6 +144,10 @@ export class App {
     if (!this.#host.isLoading) this.#desk.session.stopWaiting(t("wait.cancelled"));
   }
 
+  #offer(models: readonly Kept[]): void {
+    this.#bench.offer(models.map(({ name, size: bytes }) => ({ name, bytes })));
+  }
+
   /** What is on the page of a new chat: with a model things to try, else ways to bring one. */
   #startView(): HTMLElement {
     const { current } = this.#host;
@@ -180,7 +185,7 @@ export class App {
     this.#desk.addCard(errorCard(error, t("model.stopped"), name === null ? [] : [again]));
   }
 
-  async #remove(model: StoredModel): Promise<void> {
+  async #remove(model: Kept): Promise<void> {
     try {
       await this.#host.remove(model.name);
       announce(t("say.removed", { name: model.name }));

@@ -49,11 +49,17 @@ export function timeLeft(seconds: number): string {
 const RATE_AFTER_MS = 5_000;
 /** The rate is the mean over this long. */
 const RATE_OVER_MS = 10_000;
+/** The words about the time left change at most this often. */
+const WORDS_EVERY_MS = 2_000;
+/** More time than was said is believed after this long. */
+const LONGER_AFTER_MS = 10_000;
 
 /** Rate and time left of a transfer from (time, bytes) samples. */
 export class Rate {
   #samples: { at: number; done: number }[] = [];
   #start: number | null = null;
+  #said: { at: number; seconds: number; words: string } | null = null;
+  #longerSince: number | null = null;
 
   add(at: number, done: number): void {
     this.#start ??= at;
@@ -76,5 +82,20 @@ export class Rate {
     if (!last || !rate || this.#start === null || last.at - this.#start < RATE_AFTER_MS)
       return null;
     return (total - last.done) / rate;
+  }
+
+  /** Time left in words, steady enough to be read; null while nothing can be said. */
+  wordsLeft(total: number): string | null {
+    const seconds = this.secondsLeft(total);
+    const now = this.#samples[this.#samples.length - 1]?.at ?? 0;
+    if (seconds === null) return this.#said?.words ?? null;
+    const said = this.#said;
+    if (said && now - said.at < WORDS_EVERY_MS) return said.words;
+    const isLonger = said !== null && seconds > said.seconds;
+    this.#longerSince = isLonger ? (this.#longerSince ?? now) : null;
+    if (said && isLonger && now - (this.#longerSince ?? now) < LONGER_AFTER_MS) return said.words;
+    this.#longerSince = null;
+    this.#said = { at: now, seconds, words: timeLeft(seconds) };
+    return this.#said.words;
   }
 }

@@ -5,9 +5,9 @@ import {
   type Model,
   type Progress,
   type Source,
-  type StoredModel,
 } from "@ingle/engine";
 
+import { type Kept, type Library, libraryOf } from "./library.js";
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
@@ -154,12 +154,17 @@ export class Host {
     this.#loading = null;
   }
 
-  async stored(): Promise<StoredModel[]> {
-    return (await this.engine()).models();
+  /** The models kept in this browser. */
+  async library(): Promise<Library> {
+    return libraryOf(await this.engine());
+  }
+
+  async stored(): Promise<Kept[]> {
+    return (await this.library()).list();
   }
 
   async remove(name: string): Promise<void> {
-    await (await this.engine()).remove(name);
+    await (await this.library()).rm(name);
   }
 
   async refresh(): Promise<EngineInfo | null> {

@@ -1,21 +1,20 @@
-import type { StoredModel } from "@ingle/engine";
-
 import type { ChatDesk } from "./desk.js";
 import { byId, el, icon, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
 import type { AnySource } from "./host.js";
 import { type Key, t } from "./i18n/index.js";
+import type { Kept } from "./library.js";
 import { type ChatModel, keyOfFile, TAB } from "./model.js";
 import { servedPart, type ServedList } from "./server/list.js";
 
 export interface ModelActions {
   load(source: AnySource): void;
-  remove(model: StoredModel): Promise<void>;
+  remove(model: Kept): Promise<void>;
 }
 
 /** What can be chosen. */
 export interface Choices {
-  readonly stored: readonly StoredModel[];
+  readonly stored: readonly Kept[];
   /** Null where the page came from no `ingle serve`. */
   readonly served: ServedList | null;
   /** Key of the model in use. */
@@ -40,7 +39,7 @@ export function acceptPicks(actions: ModelActions): void {
 /** The two ways to bring a model, used by the start page and by the dialog. */
 export function addModelForm(
   actions: ModelActions,
-  onChosen: () => void = () => undefined,
+  { onChosen = () => undefined, names = false }: { onChosen?: () => void; names?: boolean } = {},
 ): HTMLElement[] {
   const pick = el(
     "button",
@@ -56,10 +55,10 @@ export function addModelForm(
     t("file.use"),
   );
   const address = el("input", {
-    type: "url",
+    type: names ? "text" : "url",
     required: true,
-    placeholder: "https://…/model.gguf",
-    "aria-label": t("model.address"),
+    placeholder: names ? "llama3.2:1b, hf.co/…, https://…" : "https://…/model.gguf",
+    "aria-label": names ? t("model.name.or") : t("model.address"),
     "data-ui": "model.address",
     autocomplete: "off",
     spellcheck: "false",
@@ -159,7 +158,7 @@ export function openSwitcher(
     t("model.choose"),
     served,
     ...(stored.length > 0 ? [...heading, list] : []),
-    ...addModelForm(actions, close),
+    ...addModelForm(actions, { onChosen: close }),
   );
   return (newer) => served.replaceChildren(...servedPart(newer, closing, "dialog"));
 }
@@ -174,7 +173,7 @@ export function showChoices(choices: Choices, actions: ModelActions): void {
 
 /** A stored model: pressing it uses it, and it can be deleted. */
 export function storedRow(
-  model: StoredModel,
+  model: Kept,
   { current }: Choices,
   actions: ModelActions,
   close = () => {},
@@ -182,13 +181,13 @@ export function storedRow(
   const title = model.name.replace(/\.gguf$/i, "");
   const inUse = keyOfFile(model.name) === current;
   const load = () => actions.load({ name: model.name });
-  const use = useButton(title, model.name, bytes(model.bytes), inUse, load);
+  const use = useButton(title, model.name, bytes(model.size), inUse, load);
   const remove = el(
     "button",
     {
       class: "b b-bare b-icon b-sm",
       type: "button",
-      "aria-label": t("model.delete.name", { name: model.name, size: bytes(model.bytes) }),
+      "aria-label": t("model.delete.name", { name: model.name, size: bytes(model.size) }),
       onclick: () => {
         close();
         confirmDelete(model, actions);
@@ -227,7 +226,7 @@ export function useButton(
   );
 }
 
-export function confirmDelete(model: StoredModel, actions: ModelActions): void {
+export function confirmDelete(model: Kept, actions: ModelActions): void {
   const close = () => dialog.close();
   const keep = el(
     "button",
@@ -244,11 +243,11 @@ export function confirmDelete(model: StoredModel, actions: ModelActions): void {
         void actions.remove(model);
       },
     },
-    t("model.delete", { size: bytes(model.bytes) }),
+    t("model.delete", { size: bytes(model.size) }),
   );
   const dialog = openDialog(
     t("model.delete.ask", { name: model.name }),
-    el("p", { class: "facts" }, t("model.delete.text", { size: bytes(model.bytes) })),
+    el("p", { class: "facts" }, t("model.delete.text", { size: bytes(model.size) })),
     el("div", { class: "do" }, remove, keep),
   );
 }

@@ -1,7 +1,8 @@
-import { EngineError, type StoredModel } from "@ingle/engine";
+import { EngineError } from "@ingle/engine";
 
 import { showStorage } from "./header.js";
 import type { Host } from "./host.js";
+import type { Kept } from "./library.js";
 import { type Choices, type ModelActions, openSwitcher, showChoices } from "./models.js";
 import type { ServedList } from "./server/list.js";
 import type { Served } from "./server/model.js";
@@ -10,16 +11,16 @@ import type { Served } from "./server/model.js";
 export class Shelf {
   readonly #host: Host;
   readonly #actions: ModelActions;
-  readonly #onStored: (models: readonly StoredModel[]) => void;
+  readonly #onStored: (models: readonly Kept[]) => void;
   /** The page of models, while it is shown. */
   onChange: () => void = () => undefined;
-  #stored: readonly StoredModel[] = [];
+  #stored: readonly Kept[] = [];
   #served: ServedList | null;
 
   constructor(
     host: Host,
     actions: ModelActions,
-    onStored: (models: readonly StoredModel[]) => void,
+    onStored: (models: readonly Kept[]) => void,
   ) {
     this.#host = host;
     this.#actions = actions;

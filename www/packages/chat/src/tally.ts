@@ -1,7 +1,6 @@
-import type { StoredModel } from "@ingle/engine";
-
 import { bytes } from "./format.js";
 import { t, tn } from "./i18n/index.js";
+import type { Kept } from "./library.js";
 
 const KEY = "ingle.tally";
 
@@ -10,9 +9,9 @@ const KEY = "ingle.tally";
  * room. If chats or models were here and are not, says what is gone; else null. Without the tally
  * (a cleaned profile) nobody can know, and the page behaves as on a first visit.
  */
-export function tallyLoss(chats: number, models: readonly StoredModel[]): string | null {
+export function tallyLoss(chats: number, models: readonly Kept[]): string | null {
   const before = read();
-  const size = models.reduce((sum, model) => sum + sizeOf(model), 0);
+  const size = models.reduce((sum, model) => sum + model.size, 0);
   write({ chats, models: models.length, bytes: size });
   const gone: string[] = [];
   if (before.models > 0 && models.length === 0)
@@ -23,15 +22,9 @@ export function tallyLoss(chats: number, models: readonly StoredModel[]): string
 }
 
 /** A person has deleted something: it is not missed. */
-export function keepTally(chats: number, models: readonly StoredModel[]): void {
-  const size = models.reduce((sum, model) => sum + sizeOf(model), 0);
+export function keepTally(chats: number, models: readonly Kept[]): void {
+  const size = models.reduce((sum, model) => sum + model.size, 0);
   write({ chats, models: models.length, bytes: size });
-}
-
-/** Sizes have another name in the store of later engines. */
-function sizeOf(model: StoredModel): number {
-  const { bytes, size } = model as { bytes?: number; size?: number };
-  return bytes ?? size ?? 0;
 }
 
 interface Tally {

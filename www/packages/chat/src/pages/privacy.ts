@@ -36,7 +36,7 @@ export class PrivacyPage implements Page {
       this.#desk.history.sizes().catch(() => ({ chats: 0, bytes: 0 })),
       this.#host.stored().catch(() => []),
     ]);
-    const size = models.reduce((sum, model) => sum + model.bytes, 0);
+    const size = models.reduce((sum, model) => sum + model.size, 0);
     const modelSize = `${tn("n.models", models.length)}, ${bytes(size)}`;
     const save = () => saveFile("ledger.json", "application/json", JSON.stringify(entries(info)));
     node.replaceChildren(
