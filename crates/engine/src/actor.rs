@@ -13,94 +13,50 @@ use kernels::PlayerError;
 use crate::answer::{FinishReason, Step, Summary};
 use crate::embed::Embeddings;
 use crate::error::Error;
-use crate::request::{Prompt, Request};
-use crate::sample::TokenLogprobs;
 use crate::session::Session;
+
+mod messages;
+
+use messages::{answer_id, needs_slot};
+pub use messages::{Command, Event, Port};
 
 /// Requests that may wait; more is a host that does not look at the answers. Ollama's default.
 pub const MAX_QUEUED: usize = 512;
 
-/// What a host can ask. `id` is the host's own and comes back in the events.
-#[allow(clippy::large_enum_variant, reason = "commands are few; how large depends on the platform")]
+/// A session that is the host's for a while: what has it is over when this goes into [`serve`]
+/// again.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "fields are named as in `Request`")]
-pub enum Command {
-    /// Answers with `Started`, `Progress`, `Piece`s, and `Done`.
-    Generate { id: u64, request: Request },
-    /// Answers with `Progress` and `Embedded`: a vector for each input, not normalized. Inputs
-    /// longer than the context are cut with `truncate`.
-    Embed { id: u64, inputs: Vec<Prompt>, truncate: bool },
-    /// Ends what `id` asked for, running or waiting.
-    Cancel { id: u64 },
-    /// Stops computing what `id` asked for while `on`, and goes on after: for an answer whose
-    /// reader is slow. Others go on meanwhile. Nothing to hold is no error.
-    Hold { id: u64, on: bool },
-    /// Answers with `Tokens`.
-    Tokenize { id: u64, text: String, add_special: bool, parse_special: bool },
-    /// Answers with `Text`.
-    Detokenize { id: u64, ids: Vec<u32> },
-    /// Logits after `ids`: of the last position, or of all. Computed in one go: answers that are
-    /// being written wait for it.
-    Logits { id: u64, ids: Vec<u32>, all: bool },
-    /// Answers with `Progress` and `Scored`; answers that are being written go on beside it.
-    Score { id: u64, ids: Vec<u32>, top: usize },
-    /// Cancels what runs, refuses what waits, and ends the actor.
-    Unload,
+pub struct Loan {
+    /// The [`Command::Lend`] that asked for it.
+    pub id: u64,
+    /// What was asked and has not begun, in order.
+    waiting: VecDeque<Command>,
 }
 
-/// What the actor answers.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "fields are named as in `Piece` and `Summary`")]
-pub enum Event {
-    /// The prompt was accepted, in this slot; tokens were cut out of it if it was too long.
-    Started {
-        id: u64,
-        slot: usize,
-        prompt_tokens: usize,
-        reused_tokens: usize,
-        truncated_tokens: usize,
-        seed: u32,
-    },
-    /// Prompt tokens read, of all that were new.
-    Progress { id: u64, done: usize, total: usize },
-    /// Tokens, and text that can be shown.
-    Piece { id: u64, text: String, ids: Vec<u32>, logprobs: Vec<TokenLogprobs> },
-    /// The generation is over; also the answer to anything that was cancelled.
-    Done { id: u64, summary: Summary },
-    /// Ids of a text.
-    Tokens { id: u64, ids: Vec<u32> },
-    /// Text of ids.
-    Text { id: u64, text: String },
-    /// Vectors of texts.
-    Embedded { id: u64, embeddings: Embeddings },
-    /// `[n_rows, n_vocab]`.
-    Logits { id: u64, n_rows: usize, values: Vec<f32> },
-    /// How probable each id was after those before it, from the second on.
-    Scored { id: u64, scores: Vec<TokenLogprobs> },
-    /// It could not be done; the actor goes on.
-    Failed { id: u64, error: Error },
-    /// The last event.
-    Unloaded,
-}
-
-/// The host's side of the two queues.
-#[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
-pub trait Port {
-    /// Waits for a command; `None` when the host is gone.
-    async fn next(&mut self) -> Option<Command>;
-    /// A command that is there already.
-    fn try_next(&mut self) -> Option<Command>;
-    /// Sends an event; a host that is gone loses it.
-    fn emit(&mut self, event: Event);
-}
-
-/// Serves `port` until it is unloaded or gone; gives the session back.
+/// Serves `port` until it is unloaded or gone; gives the session back. Nothing is done with a
+/// session that is lent: whoever lends it calls [`serve`].
 pub async fn run(session: Session, port: &mut impl Port) -> Session {
+    let (mut session, mut loan) = serve(session, None, port).await;
+    while loan.is_some() {
+        (session, loan) = serve(session, loan, port).await;
+    }
+    session
+}
+
+/// As [`run`], from the start or after a loan, and also ends where the session is lent.
+pub async fn serve(
+    session: Session,
+    loan: Option<Loan>,
+    port: &mut impl Port,
+) -> (Session, Option<Loan>) {
     let running = vec![None; session.n_slots()];
-    let waiting = VecDeque::new();
-    let mut actor = Actor { session, port, running, waiting, unloading: false };
+    let waiting = loan.map_or_else(VecDeque::new, |loan| loan.waiting);
+    let mut actor = Actor { session, port, running, waiting, unloading: false, lent: None };
     loop {
         actor.admit().await;
+        if let Some(id) = actor.lent {
+            return (actor.session, Some(Loan { id, waiting: actor.waiting }));
+        }
         if !actor.session.is_idle() {
             actor.session.env.yield_now().await;
         } else if actor.unloading {
@@ -117,7 +73,7 @@ pub async fn run(session: Session, port: &mut impl Port) -> Session {
     }
     actor.refuse_waiting();
     actor.port.emit(Event::Unloaded);
-    actor.session
+    (actor.session, None)
 }
 
 struct Actor<'p, P: Port> {
@@ -128,6 +84,8 @@ struct Actor<'p, P: Port> {
     /// What has not begun, in order.
     waiting: VecDeque<Command>,
     unloading: bool,
+    /// The command for which the session is the host's now.
+    lent: Option<u64>,
 }
 
 impl<P: Port> Actor<'_, P> {
@@ -164,9 +122,12 @@ impl<P: Port> Actor<'_, P> {
 
     /// Begins what waits, in order, until something has to wait for a slot.
     async fn admit(&mut self) {
-        while !self.unloading {
-            let has_slot = self.session.n_free() > 0;
-            let fits = |command: &Command| has_slot || !needs_slot(command);
+        while !self.unloading && self.lent.is_none() {
+            let n_free = self.session.n_free();
+            let fits = |command: &Command| match command {
+                Command::Lend { .. } => n_free == self.running.len(),
+                command => n_free > 0 || !needs_slot(command),
+            };
             if !self.waiting.front().is_some_and(fits) {
                 return;
             }
@@ -217,6 +178,10 @@ impl<P: Port> Actor<'_, P> {
             Command::Score { id, ids, top } => {
                 let slot = self.session.admit_score(ids, top)?;
                 self.start(slot, id);
+            }
+            Command::Lend { id } => {
+                self.lent = Some(id);
+                self.port.emit(Event::Lent { id });
             }
             // These never wait.
             Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => {}
@@ -291,25 +256,6 @@ impl<P: Port> Actor<'_, P> {
                 emit_cancelled(self.port, id);
             }
         }
-    }
-}
-
-/// It reads something, for which a slot has to be free.
-fn needs_slot(command: &Command) -> bool {
-    use Command::{Embed, Generate, Logits, Score};
-    matches!(command, Generate { .. } | Embed { .. } | Logits { .. } | Score { .. })
-}
-
-/// The id under which a command expects an answer.
-fn answer_id(command: &Command) -> Option<u64> {
-    match command {
-        Command::Generate { id, .. }
-        | Command::Embed { id, .. }
-        | Command::Tokenize { id, .. }
-        | Command::Detokenize { id, .. }
-        | Command::Logits { id, .. }
-        | Command::Score { id, .. } => Some(*id),
-        Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => None,
     }
 }
 

@@ -193,3 +193,28 @@ fn a_score_is_read_in_chunks_between_which_it_can_be_cancelled() {
     }
     assert!(matches!(&wrong(vec![40])[0], Event::Scored { id: 1, scores } if scores.is_empty()));
 }
+
+/// What is lent is lent when everybody before has an answer, and who comes meanwhile waits.
+#[test]
+fn a_lent_session_keeps_its_place_in_the_line() {
+    let commands = vec![(0, command(1, 4)), (1, Command::Lend { id: 2 }), (2, command(3, 2))];
+    let mut port = Script { commands: commands.into(), events: Vec::new() };
+    let session = Fake::default().session(64);
+    let (session, loan) = block_on(actor::serve(session, None, &mut port));
+    assert_eq!(done(&port.events), [(1, "length")]);
+    assert!(matches!(port.events.last(), Some(Event::Lent { id: 2 })));
+    assert_eq!(session.n_free(), session.n_slots());
+    assert_eq!(loan.as_ref().map(|loan| loan.id), Some(2));
+    let (_, loan) = block_on(actor::serve(session, loan, &mut port));
+    assert!(loan.is_none(), "the script is over, so the host is gone");
+    assert_eq!(done(&port.events), [(1, "length"), (3, "length")]);
+}
+
+#[test]
+fn a_loan_that_is_cancelled_or_refused_is_answered() {
+        for last in [Command::Cancel { id: 2 }, Command::Unload] {
+        let events = run(vec![(0, command(1, 4)), (1, Command::Lend { id: 2 }), (2, last)]);
+        let ended: Vec<_> = done(&events).into_iter().filter(|(id, _)| *id == 2).collect();
+        assert_eq!(ended, [(2, "cancelled")]);
+    }
+}

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod check;
+mod footprint;
 pub mod job;
 pub mod norm;
 pub mod plan;
@@ -14,6 +15,7 @@ pub mod sampling;
 pub mod shader;
 pub mod twin;
 
+pub use footprint::Footprint;
 pub use job::{Draw, Input, Job, Place, RowAt, Want};
 pub use norm::{Norm, NormKind};
 pub use plan::{

@@ -239,6 +239,20 @@ impl Plan {
         if self.is_causal() { kv } else { KvType::F32 }
     }
 
+    /// Bytes that one position of one sequence takes in the cache.
+    pub fn position_bytes(&self, kv: KvType) -> u64 {
+        let mut rows = vec![0; self.n_kv_layers];
+        for op in &self.ops {
+            if let Op::RopeKv { kv: layer, heads, .. } = op
+                && let Some(row) = rows.get_mut(*layer)
+            {
+                let width = heads.n_kv_heads * heads.head_dim;
+                *row = 2 * self.kv_type(kv).row_bytes(width) as u64;
+            }
+        }
+        rows.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// Positions there can be, where the file has a row for each.
     pub fn n_positions(&self) -> Option<usize> {
         self.ops.iter().find_map(|op| match op {

@@ -2,11 +2,11 @@
 
 use gguf::ByteSource;
 
-use crate::clock::{Clock, breathe};
+use crate::clock::Clock;
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::fetch::{Body, FetchError};
-use crate::io::{BlobFile, BlobIo};
+use crate::io::{BlobFile, BlobIo, IoError};
 use crate::limits::{BLOB_BYTES, COPY_BYTES};
 use crate::path::StorePath;
 use crate::store::{Store, Temp, read_error};
@@ -96,9 +96,48 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             }
             writer.write(piece).await?;
             at += n as u64;
-            breathe().await;
+            self.clock().breathe().await;
         }
         writer.finish(None).await
+    }
+
+    /// Stores as a blob what the host puts into an empty file without copying it here (a link, a
+    /// part of the host's own memory); `None` if `place` says that it cannot. What is hashed is
+    /// what lies there then; `progress` hears how many bytes are done.
+    ///
+    /// # Errors
+    /// As [`Store::put_source`].
+    pub async fn put_placed(
+        &self,
+        place: impl FnOnce(&StorePath) -> Result<bool, IoError>,
+        progress: impl FnMut(u64),
+    ) -> Result<Option<(Digest, u64)>, Error> {
+        let (temp, file) = self.temp().await?;
+        match place(&temp.path) {
+            Ok(true) => {}
+            Ok(false) => {
+                temp.remove().await;
+                return Ok(None);
+            }
+            Err(error) => return Err(self.explain(error, 0).await),
+        }
+        let digest = hash_file(self.clock(), &file, &temp.path, progress).await?;
+        file.sync().await?;
+        let len = file.len();
+        drop(file);
+        self.name_blob(Sealed { temp, digest, len }).await.map(Some)
+    }
+
+    /// Digest and length of a source that lies outside of the store.
+    ///
+    /// # Errors
+    /// [`Error::Gguf`] when it cannot be read.
+    pub async fn digest_of(&self, source: &impl ByteSource) -> Result<(Digest, u64), Error> {
+        let path = StorePath::temps();
+        let hashed = hash_file(self.clock(), source, &path, |_| ()).await;
+        let unread =
+            |error: Error| Error::Gguf { what: "the file".into(), reason: error.to_string() };
+        Ok((hashed.map_err(unread)?, source.len()))
     }
 
     /// Gives a complete blob its name.
@@ -208,6 +247,7 @@ fn upload_error(error: FetchError) -> Error {
 
 /// The digest of a whole file; `progress` hears how many bytes are done.
 pub(crate) async fn hash_file(
+    clock: &impl Clock,
     file: &impl ByteSource,
     path: &StorePath,
     mut progress: impl FnMut(u64),
@@ -223,7 +263,7 @@ pub(crate) async fn hash_file(
         hasher.update(piece);
         at += n as u64;
         progress(at);
-        breathe().await;
+        clock.breathe().await;
     }
     Ok(hasher.finish())
 }

@@ -21,6 +21,12 @@ pub trait Clock: Clone + 'static {
 
     /// Returns after about that many milliseconds.
     async fn sleep_ms(&self, ms: u64);
+
+    /// Lets the other tasks of this thread run once, between two pieces of long work. In a browser
+    /// that is a task of the event loop: waking at once would let no message in.
+    async fn breathe(&self) {
+        breathe().await;
+    }
 }
 
 /// Runs `work` for at most that many milliseconds; `None` when time is up, and `work` is dropped.
@@ -35,8 +41,8 @@ pub(crate) async fn within<C: Clock, T>(
     }
 }
 
-/// Lets the other tasks of this thread run once.
-pub(crate) async fn breathe() {
+/// Wakes at once, behind the tasks that wait already.
+async fn breathe() {
     let mut is_second = false;
     poll_fn(|context| {
         if is_second {
@@ -147,7 +153,7 @@ mod tests {
             assert_eq!(within(&clock, 10, clock.sleep_ms(1_000)).await, None);
             assert_eq!(clock.now_ms(), 30_010);
             assert_eq!(within(&clock, 10, async { 7 }).await, Some(7));
-            breathe().await;
+            clock.breathe().await;
         });
         assert_eq!(clock.now_ms(), 30_010);
     }

@@ -16,6 +16,7 @@ use crate::listing::Committed;
 use crate::manifest::{Layer, Manifest};
 use crate::media;
 use crate::name::Name;
+use crate::source::Source;
 use crate::store::{Model, Store};
 
 /// A file of a model as it would be written to a folder.
@@ -47,7 +48,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         for file in &files {
             blobs.push(self.put_source(file).await?);
         }
-        self.name_model(name, config, &blobs).await
+        self.name_model(name, config, &blobs, &[]).await
     }
 
     /// Names a model whose files are blobs already (an upload, a download from an address).
@@ -59,8 +60,21 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         name: &Name,
         blobs: &[(Digest, u64)],
     ) -> Result<Committed, Error> {
+        self.import_sourced(name, blobs, &[]).await
+    }
+
+    /// As [`Store::import_blobs`], and notes where each file came from.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn import_sourced(
+        &self,
+        name: &Name,
+        blobs: &[(Digest, u64)],
+        sources: &[Source],
+    ) -> Result<Committed, Error> {
         let config = self.describe_blobs(&name.to_string(), blobs).await?;
-        self.name_model(name, config, blobs).await
+        self.name_model(name, config, blobs, sources).await
     }
 
     /// What the GGUF files in these blobs say of themselves.
@@ -84,9 +98,17 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         name: &Name,
         config: ModelConfig,
         blobs: &[(Digest, u64)],
+        sources: &[Source],
     ) -> Result<Committed, Error> {
-        let layer = |(digest, size): &(Digest, u64)| Layer::new(media::MODEL, *digest, *size);
-        let layers: Vec<Layer> = blobs.iter().map(layer).collect();
+        let sources = sources.iter().map(Some).chain(std::iter::repeat(None));
+        let layers: Vec<Layer> = blobs
+            .iter()
+            .zip(sources)
+            .map(|((digest, size), source)| {
+                let layer = Layer::new(media::MODEL, *digest, *size);
+                source.map_or(layer.clone(), |source| source.note(layer))
+            })
+            .collect();
         let manifest = self.manifest_of(config, layers).await?;
         self.commit(name, &manifest).await
     }

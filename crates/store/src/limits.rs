@@ -32,6 +32,10 @@ pub const HOST_CHARS: usize = 350;
 /// Most characters of a namespace, model or tag (Ollama's rule).
 pub const PART_CHARS: usize = 80;
 
+/// Most bytes of a model file's header that are fetched to look at it. The largest vocabularies in
+/// use make about 20 MiB.
+pub const HEADER_BYTES: u64 = 64 << 20;
+
 /// Most redirects followed: registries need one, mirrors two.
 pub const REDIRECTS: usize = 5;
 

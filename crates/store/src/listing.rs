@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gguf::ByteSource;
 
-use crate::clock::{Clock, breathe};
+use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::io::{Access, BlobIo, IoKind};
@@ -87,7 +87,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
                     return Err(Error::Manifest { name: "this store".into(), reason });
                 }
             }
-            breathe().await;
+            self.clock().breathe().await;
         }
         Ok(found)
     }

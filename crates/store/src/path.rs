@@ -6,6 +6,7 @@
 //! ingle/parts/…                                 ours: downloads that are not complete
 //! ingle/tmp/…                                   ours: files before they get their name
 //! ingle/locks/…                                 ours: empty files that processes lock
+//! ingle/used.json                               ours: when models were last used
 //! ```
 //!
 //! Our own files lie beside Ollama's folders, because Ollama deletes what it does not know in
@@ -91,6 +92,11 @@ impl StorePath {
     /// The lock that is held while manifests or blobs are named or removed.
     pub fn store_lock() -> StorePath {
         StorePath("ingle/locks/store".into())
+    }
+
+    /// The file that says when models were last used.
+    pub fn usage() -> StorePath {
+        StorePath("ingle/used.json".into())
     }
 
     /// A manifest. `escape` for file systems that allow no `:` in a name (Windows, OPFS).

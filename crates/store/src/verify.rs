@@ -107,7 +107,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         };
         let path = StorePath::blob(&digest);
         let report = |done| progress(Progress::blob("verifying", digest, size, done));
-        Ok(match hash_file(&file, &path, report).await {
+        Ok(match hash_file(self.clock(), &file, &path, report).await {
             Ok(got) if got == digest => Verdict::Good,
             Ok(got) => Verdict::Changed { got },
             Err(error) => Verdict::Unreadable(error.to_string()),

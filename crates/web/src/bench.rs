@@ -3,7 +3,6 @@
 //! Rows go out under the names that `ingle bench --format json` prints, so that a table from a
 //! browser and one from a terminal can be laid side by side.
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use engine::Session;
@@ -12,6 +11,7 @@ use js_sys::Function;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use wasm_bindgen::JsValue;
 
+use crate::cancel::CancelFlag;
 use crate::convert::to_js;
 use crate::error::EdgeError;
 use crate::host::performance_now;
@@ -72,7 +72,7 @@ pub async fn run(
     asked: Asked,
     settings: JsValue,
     on_event: &Function,
-    cancel: &Cell<bool>,
+    cancel: &CancelFlag,
 ) -> Result<JsValue, EdgeError> {
     let settings: BenchSettings = serde_wasm_bindgen::from_value(settings)?;
     let settings = settings.settings()?;
@@ -87,7 +87,7 @@ const TELL_MS: f64 = 250.0;
 
 struct Listener<'a> {
     on_event: &'a Function,
-    cancel: &'a Cell<bool>,
+    cancel: &'a CancelFlag,
     /// The test and step told last, and when.
     told: Option<(usize, Step)>,
     told_ms: f64,
@@ -109,7 +109,7 @@ impl Watch for Listener<'_> {
             (self.told, self.told_ms) = (here, now);
             self.tell(&Event { progress: ProgressOut::of(progress) });
         }
-        if self.cancel.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.cancel.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn row(&mut self, row: &Row) {

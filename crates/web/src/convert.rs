@@ -1,6 +1,6 @@
 //! What goes out: plain objects with JavaScript's names, shaped like the types of the package.
 
-use engine::{Piece, Session, Summary};
+use engine::{Session, Summary};
 use kernels::PlayerInfo;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -115,8 +115,8 @@ pub fn reading(done: usize, total: usize) -> Result<JsValue, EdgeError> {
 }
 
 /// Text came.
-pub fn piece(piece: &Piece) -> Result<JsValue, EdgeError> {
-    to_js(&PieceOut { text: &piece.text, tokens: &piece.ids, ..EMPTY })
+pub fn piece(text: &str, tokens: &[u32]) -> Result<JsValue, EdgeError> {
+    to_js(&PieceOut { text, tokens, ..EMPTY })
 }
 
 /// The last piece.

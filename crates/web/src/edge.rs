@@ -1,56 +1,36 @@
-//! The classes the worker sees: [`WasmEngine`] with its device and its one model, [`CancelFlag`].
+//! The class the worker sees: [`WasmEngine`] with its device, its one model, and its router.
 //!
 //! Long calls return promises and not `async` methods on `&mut self`: the generated glue would
-//! hold the object borrowed until the promise settles, and then even `info()` would fail. The
-//! session is taken out while it works and put back when it is done, so a second call meanwhile
-//! is a clear error instead of a trap.
+//! hold the object borrowed until the promise settles, and then even `info()` would fail. Calls may
+//! overlap: each asks the engine's task over a line of its own (see `in_use`).
 
-use std::cell::{Cell, RefCell};
-use std::ops::ControlFlow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 
+use engine::actor::{Command, Event};
 use engine::bench::Asked;
-use engine::{Session, Step};
-use gguf::{ByteSource, Gguf};
+use futures_util::future::{Either, select};
+use futures_util::lock::Mutex;
+use gguf::ByteSource;
+use hosting::runner::FormCheck;
 use js_sys::{Array, Function, Promise, Uint32Array};
-use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError};
+use kernels::KvType;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
+use crate::api::Page;
 use crate::bench;
-use crate::convert::{self, DeviceInfo, ModelInfo};
-use crate::error::EdgeError;
 use crate::host;
+use crate::cancel::CancelFlag;
+use crate::convert::{self, DeviceInfo, ModelInfo};
+use crate::device::Device;
+use crate::error::EdgeError;
+use crate::in_use::InUse;
+use crate::load::{LoadWish, open_files};
 use crate::settings::{self, GenerateSettings, LoadSettings};
 use crate::source::{FileSource, SyncFile};
-
-/// Set by the script while the module works; looked at between tokens and between pieces of a file.
-#[wasm_bindgen]
-#[derive(Default)]
-pub struct CancelFlag(Rc<Cell<bool>>);
-
-#[wasm_bindgen]
-impl CancelFlag {
-    /// A flag that is not set.
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> CancelFlag {
-        CancelFlag::default()
-    }
-
-    /// Sets it.
-    pub fn cancel(&self) {
-        self.0.set(true);
-    }
-}
-
-/// Enough rows for a prompt's kernels.
-const WARM_UP_ROWS: usize = 16;
-
-/// Where models are computed.
-pub(crate) enum Device {
-    Cpu,
-    Gpu(Box<gpu::Gpu>),
-}
+use crate::store::{PageClient, WasmStore};
 
 /// The device, and at most one model.
 #[wasm_bindgen]
@@ -59,12 +39,22 @@ pub struct WasmEngine(pub(crate) Rc<Inner>);
 pub(crate) struct Inner {
     pub(crate) device: Device,
     adapter: String,
-    next_task: Function,
-    session: RefCell<Option<Session>>,
+    pub(crate) next_task: Function,
+    pub(crate) model: RefCell<Option<Rc<InUse>>>,
+    /// Held by whoever loads or drops a model.
+    pub(crate) loading: Mutex<()>,
     /// Of the model loaded last.
-    kv: Cell<KvType>,
+    pub(crate) kv: Cell<KvType>,
+    pub(crate) serial: Cell<u32>,
+    /// The model that the page's handle is of.
+    page_serial: Cell<u32>,
+    pub(crate) forms: Rc<FormCheck>,
     /// Kernels were tried, and the script has not stored the result.
     pub(crate) has_new_tuning: Cell<bool>,
+    /// Answers requests.
+    pub(crate) page: OnceCell<Page>,
+    /// The models kept in this browser.
+    pub(crate) store: OnceCell<PageClient>,
 }
 
 #[wasm_bindgen]
@@ -83,32 +73,44 @@ impl WasmEngine {
         // For the peaks of the bench and the times of each op.
         cpu::set_clock(|| host::performance_now() / 1000.0);
         let host = format!("{adapter} in {browser}");
-        let device = match device.as_str() {
-            "cpu" => Device::Cpu,
-            // Asked for by name, an adapter that computes on the processor is taken too.
-            "gpu" => Device::Gpu(open_gpu(host, subgroups, true).await.map_err(EdgeError::from)?),
-            _ => open_gpu(host, subgroups, false).await.map_or(Device::Cpu, Device::Gpu),
-        };
-        let session = RefCell::new(None);
-        let (kv, has_new_tuning) = (Cell::default(), Cell::default());
-        let inner = Inner { device, adapter, next_task, session, kv, has_new_tuning };
-        Ok(WasmEngine(Rc::new(inner)))
+        let device = Device::open(&device, host, subgroups).await.map_err(EdgeError::from)?;
+        Ok(WasmEngine(Rc::new(Inner {
+            device,
+            adapter,
+            next_task,
+            model: RefCell::default(),
+            loading: Mutex::new(()),
+            kv: Cell::default(),
+            serial: Cell::default(),
+            page_serial: Cell::default(),
+            forms: Rc::default(),
+            has_new_tuning: Cell::default(),
+            page: OnceCell::new(),
+            store: OnceCell::new(),
+        })))
     }
 
     /// The device, and the kernel forms of the model in use.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         let inner = &*self.0;
-        let player = inner.session.borrow().as_ref().map(Session::player_info);
-        let features = inner.gpu().map_or_else(Vec::new, features);
-        let tuned = inner.gpu().map_or_else(Vec::new, gpu::Gpu::tuned_forms);
-        let kernels = player.map_or_else(Vec::new, |player| player.kernels);
-        let (device, adapter) = (inner.device_kind(), inner.device_name());
+        let kernels = inner.model.borrow().as_ref().map(|model| model.kernels.clone());
+        let features = inner.device.features();
+        let tuned = inner.device.gpu().map_or_else(Vec::new, gpu::Gpu::tuned_forms);
+        let (device, adapter) = (inner.device.kind(), inner.device.name(&inner.adapter));
+        let kernels = kernels.unwrap_or_default();
         Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels, tuned })?)
+    }
+
+    /// The store the router answers from; given before the first request.
+    #[wasm_bindgen(js_name = useStore)]
+    pub fn use_store(&self, store: &WasmStore) {
+        // A second one would be another store than the router has.
+        let _ = self.0.store.set(store.0.clone());
     }
 
     /// Reads the header of `files` and says what is wrong with it, without touching the model.
     pub fn check(&self, files: &Array) -> Result<(), JsValue> {
-        let (gguf, _) = open_files(settings::files(files))?;
+        let (gguf, _) = open_files(sources(settings::files(files))?)?;
         engine::open(gguf).map_err(EdgeError::from)?;
         Ok(())
     }
@@ -121,24 +123,23 @@ impl WasmEngine {
         on_progress: Function,
         cancel: &CancelFlag,
     ) -> Promise {
-        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        let (inner, cancel) = (Rc::clone(&self.0), cancel.clone());
         let files = settings::files(files);
         promise(async move { load(&inner, settings, files, &on_progress, &cancel).await })
     }
 
     /// Writes an answer; every piece goes to `on_piece`. Resolves after the last.
     pub fn generate(&self, settings: JsValue, on_piece: Function, cancel: &CancelFlag) -> Promise {
-        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        let (inner, cancel) = (Rc::clone(&self.0), cancel.clone());
         promise(async move {
-            let mut session = inner.take()?;
-            let result = generate(&mut session, settings, &on_piece, &cancel).await;
-            inner.put_back(session);
-            result.map(|()| JsValue::UNDEFINED)
+            let model = inner.page_model()?;
+            generate(&model, settings, &on_piece, &cancel).await?;
+            Ok(JsValue::UNDEFINED)
         })
     }
 
-    /// Measures the model in use; `{ progress }` and `{ row }` go to `on_event`. Resolves to rows.
-    /// `file` is the name of what was loaded, as the page has it.
+    /// Measures the model in use, when its answers are written; `{ progress }` and `{ row }` go to
+    /// `on_event`. Resolves to rows. `file` is the name of what was loaded, as the page has it.
     pub fn bench(
         &self,
         settings: JsValue,
@@ -146,14 +147,14 @@ impl WasmEngine {
         on_event: Function,
         cancel: &CancelFlag,
     ) -> Promise {
-        let (inner, cancel) = (Rc::clone(&self.0), Rc::clone(&cancel.0));
+        let (inner, cancel) = (Rc::clone(&self.0), cancel.clone());
         promise(async move {
-            let mut session = inner.take()?;
-            let (device, kv) = (inner.device_kind().into(), inner.kv.get());
+            let (device, kv) = (inner.device.kind().into(), inner.kv.get());
             let asked = Asked { file, device, kv, ..Asked::default() };
-            let result = bench::run(&mut session, asked, settings, &on_event, &cancel).await;
-            inner.put_back(session);
-            result
+            let work = async move |session: &mut engine::Session| {
+                bench::run(session, asked, settings, &on_event, &cancel).await
+            };
+            inner.page_model()?.with_session(work).await?
         })
     }
 
@@ -164,10 +165,9 @@ impl WasmEngine {
         add_special: bool,
         parse_special: bool,
     ) -> Result<Vec<u32>, JsValue> {
-        let session = self.0.session.borrow();
-        let session = session.as_ref().ok_or_else(EdgeError::no_model)?;
+        let model = self.0.page_model()?;
         let options = tokenizer::Encode { add_special, parse_special };
-        Ok(session.tokenizer().encode(text, options))
+        Ok(model.tokenizer.encode(text, options))
     }
 
     /// Logits after the last of `ids`, or after each. Resolves to a `Float32Array`.
@@ -175,178 +175,143 @@ impl WasmEngine {
         let inner = Rc::clone(&self.0);
         let ids = ids.to_vec();
         promise(async move {
-            let mut session = inner.take()?;
-            let mut values = Vec::new();
-            let result = session.logits(&ids, all, |rows| values.extend_from_slice(rows)).await;
-            inner.put_back(session);
-            result?;
-            Ok(js_sys::Float32Array::from(values.as_slice()).into())
+            let model = inner.page_model()?;
+            let mut asked = model.runner.line().ask(|id| Command::Logits { id, ids, all });
+            match asked.next().await {
+                Some(Event::Logits { values, .. }) => {
+                    Ok(js_sys::Float32Array::from(values.as_slice()).into())
+                }
+                Some(Event::Failed { error, .. }) => Err(error.into()),
+                _ => Err(EdgeError::no_model()),
+            }
         })
     }
 
     /// Drops the model and what it holds on the device.
-    pub fn unload(&self) {
-        self.0.session.borrow_mut().take();
+    pub fn unload(&self) -> Promise {
+        let inner = Rc::clone(&self.0);
+        promise(async move {
+            let _guard = inner.loading.lock().await;
+            inner.forget_in_router();
+            inner.drop_model().await;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Destroys the graphics device, as a crash of its process would: for tests.
     #[wasm_bindgen(js_name = loseDevice)]
     pub fn lose_device(&self) {
-        if let Some(gpu) = self.0.gpu() {
+        if let Some(gpu) = self.0.device.gpu() {
             gpu.destroy();
         }
     }
 }
 
 impl Inner {
-    fn take(&self) -> Result<Session, EdgeError> {
-        self.session.borrow_mut().take().ok_or_else(EdgeError::no_model)
-    }
-
-    fn put_back(&self, session: Session) {
-        self.session.borrow_mut().replace(session);
-    }
-
-    fn loader(&self, plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, PlayerError> {
-        match &self.device {
-            Device::Cpu => cpu::loader(plan, config),
-            Device::Gpu(gpu) => gpu.loader(plan, config),
-        }
-    }
-
-    fn device_kind(&self) -> &'static str {
-        match self.device {
-            Device::Cpu => "cpu",
-            Device::Gpu(_) => "gpu",
-        }
-    }
-
-    /// For people. Browsers tell the page's script more about an adapter than wgpu passes on.
-    fn device_name(&self) -> String {
-        match self.device {
-            Device::Cpu => {
-                let set = cpu::instruction_sets().first().copied().unwrap_or_default();
-                let n = cpu::n_page_threads();
-                format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
-            }
-            Device::Gpu(_) => format!("{} (WebGPU)", self.adapter),
-        }
+    /// The model that the page loaded, if it is still the one in use.
+    fn page_model(&self) -> Result<Rc<InUse>, EdgeError> {
+        let model = self.model.borrow();
+        let is_pages = |model: &&Rc<InUse>| model.serial == self.page_serial.get();
+        model.as_ref().filter(is_pages).cloned().ok_or_else(EdgeError::no_model)
     }
 }
 
-async fn open_gpu(
-    host: String,
-    subgroups: bool,
-    allow_software: bool,
-) -> Result<Box<gpu::Gpu>, PlayerError> {
-    let allow_subgroups = Some(subgroups);
-    // The page's clock keeps prompt chunks inside their time budget.
-    let clock_ms: Option<fn() -> f64> = Some(host::performance_now);
-    let options =
-        gpu::Options { allow_subgroups, allow_software, clock_ms, host, ..Default::default() };
-    gpu::Gpu::open(&options).await.map(Box::new)
-}
-
-/// The optional features in use.
-fn features(gpu: &gpu::Gpu) -> Vec<String> {
-    let forms = gpu.summary().forms;
-    let all = [("subgroups", forms.subgroups), ("f16", forms.f16)];
-    all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
-}
-
-fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
+pub(crate) fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
     future_to_promise(async move { work.await.map_err(JsValue::from) })
 }
 
-/// The files as one model, and their bytes in all.
-fn open_files(files: Vec<SyncFile>) -> Result<(Gguf, u64), EdgeError> {
+fn sources(files: Vec<SyncFile>) -> Result<Vec<Box<dyn ByteSource>>, EdgeError> {
     let mut sources: Vec<Box<dyn ByteSource>> = Vec::with_capacity(files.len());
-    let mut n_bytes = 0;
     for file in files {
-        let source = FileSource::new(file)?;
-        n_bytes += source.len();
-        sources.push(Box::new(source));
+        sources.push(Box::new(FileSource::new(file)?));
     }
-    Ok((Gguf::open_split(sources)?, n_bytes))
+    Ok(sources)
 }
 
 async fn load(
-    inner: &Inner,
+    inner: &Rc<Inner>,
     settings: JsValue,
     files: Vec<SyncFile>,
     on_progress: &Function,
-    cancel: &Cell<bool>,
+    cancel: &CancelFlag,
 ) -> Result<JsValue, EdgeError> {
     let settings: LoadSettings = serde_wasm_bindgen::from_value(settings)?;
-    inner.session.borrow_mut().take(); // first, so that two models are never on the device at once
-    let (gguf, file_bytes) = open_files(files)?;
-    let opened = engine::open(gguf)?;
-    let n_ctx = settings.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
-    inner.kv.set(settings.kv()?);
-    let config = PlayerConfig { n_ctx, n_slots: 1, kv: inner.kv.get(), n_threads: 0 };
-    let tell = |phase: &str, done: f64, total: JsValue| {
+    let (gguf, file_bytes) = open_files(sources(files)?)?;
+    let _guard = inner.loading.lock().await;
+    inner.forget_in_router();
+    let tell = |phase: &str, done: u64, total: Option<u64>| {
+        let total = total.map_or(JsValue::NULL, |total| JsValue::from_f64(total as f64));
+        let done = JsValue::from_f64(done as f64);
         // What the listener throws is its own affair: the load goes on.
-        let _ = on_progress.call3(&JsValue::UNDEFINED, &phase.into(), &done.into(), &total);
+        let _ = on_progress.call3(&JsValue::UNDEFINED, &phase.into(), &done, &total);
     };
-    let prepare = || tell("prepare", 0.0, JsValue::NULL);
-    let progress = |done: u64, total: u64| {
-        tell("load", done as f64, JsValue::from_f64(total as f64));
-        if cancel.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let name = settings.names.first().cloned().unwrap_or_default();
+    let keys = if settings.keys.is_empty() { &settings.names } else { &settings.keys };
+    let wish = LoadWish {
+        key: keys.join("+"),
+        n_ctx: settings.context_length.map(|n| n as usize),
+        n_slots: settings.slots.map(|n| n as usize),
+        kv: settings.kv()?,
+        tuning: settings.tuning,
     };
-    inner.tune(&opened.model.plan, settings.tuning, prepare).await?;
-    if cancel.get() {
-        return Err(engine::Error::LoadCancelled.into());
+    let shown = crate::api::shown_model(&name, keys, file_bytes, &gguf);
+    let device = (inner.device.kind(), inner.device.name(&inner.adapter));
+    let see = |session: &engine::Session| ModelInfo::new(session, name, file_bytes, device);
+    let info = inner.load_model(gguf, wish, &tell, cancel, see).await?;
+    inner.page_serial.set(inner.serial.get());
+    if let Some(model) = &*inner.model.borrow() {
+        model.is_held.set(true);
     }
-    let env = host::env(&inner.next_task);
-    let make = |plan: &Plan, config| inner.loader(plan, config);
-    let mut session = opened.load(config, make, env, progress).await?;
-    if inner.gpu().is_some() {
-        prepare();
-    }
-    warm_up(&mut session, cancel).await?;
-    let name = settings.names.into_iter().next().unwrap_or_default();
-    let device = (inner.device_kind(), inner.device_name());
-    let info = ModelInfo::new(&session, name, file_bytes, device);
-    inner.put_back(session);
+    inner.show_in_router(shown);
     convert::to_js(&info)
 }
 
-/// Runs one job of a single row and one of several, because browsers compile a shader when it is
-/// first used, and switch to optimized WebAssembly only between calls: the time that takes belongs
-/// to the loading, not to the first answer.
-async fn warm_up(session: &mut Session, cancel: &Cell<bool>) -> Result<(), EdgeError> {
-    session.step_raw(&[0], 0, true).await?;
-    if cancel.get() {
-        return Err(engine::Error::LoadCancelled.into());
-    }
-    let n_rows = WARM_UP_ROWS.min(session.max_rows()).min(session.n_ctx());
-    session.logits(&vec![0; n_rows], false, |_| {}).await?;
-    session.clear();
-    Ok(())
-}
-
 async fn generate(
-    session: &mut Session,
+    model: &InUse,
     settings: JsValue,
     on_piece: &Function,
-    cancel: &Cell<bool>,
+    cancel: &CancelFlag,
 ) -> Result<(), EdgeError> {
     let settings: GenerateSettings = serde_wasm_bindgen::from_value(settings)?;
-    let mut generation = session.generate(settings.request()?)?;
+    let request = settings.request()?;
+    let mut asked = model.runner.line().ask(|id| Command::Generate { id, request });
+    let mut is_cancelled = false;
     loop {
-        generation.yield_now().await;
-        if cancel.get() {
-            generation.cancel();
-        }
-        let (piece, done) = match generation.step().await? {
-            Step::Prefill { done, total } => (convert::reading(done, total)?, false),
-            Step::Piece => (convert::piece(generation.piece())?, false),
-            Step::Done => (convert::done(generation.summary())?, true),
+        let event = match next_or_cancel(&mut asked, cancel, is_cancelled).await {
+            Some(event) => event,
+            None => {
+                asked.cancel();
+                is_cancelled = true;
+                continue;
+            }
+        };
+        let (piece, is_done) = match event {
+            Some(Event::Started { .. }) => continue,
+            Some(Event::Progress { done, total, .. }) => (convert::reading(done, total)?, false),
+            Some(Event::Piece { text, ids, .. }) => (convert::piece(&text, &ids)?, false),
+            Some(Event::Done { summary, .. }) => (convert::done(&summary)?, true),
+            Some(Event::Failed { error, .. }) => return Err(error.into()),
+            _ => return Err(EdgeError::no_model()),
         };
         // What the listener throws is its own affair: the answer goes on.
         let _ = on_piece.call1(&JsValue::UNDEFINED, &piece);
-        if done {
+        if is_done {
             return Ok(());
         }
+    }
+}
+
+/// The next event, or nothing when it is cancelled before, which is told once.
+async fn next_or_cancel(
+    asked: &mut hosting::runner::Asked,
+    cancel: &CancelFlag,
+    is_cancelled: bool,
+) -> Option<Option<Event>> {
+    if is_cancelled {
+        return Some(asked.next().await);
+    }
+    match select(pin!(asked.next()), pin!(cancel.wait())).await {
+        Either::Left((event, _)) => Some(event),
+        Either::Right(_) => None,
     }
 }

@@ -20,9 +20,20 @@ impl EdgeError {
         EdgeError { code, message: message.into(), detail: String::new() }
     }
 
+    /// The same with more for a report.
+    pub fn with_detail(self, detail: String) -> EdgeError {
+        EdgeError { detail, ..self }
+    }
+
     /// No model, or one that was taken while it worked.
     pub fn no_model() -> EdgeError {
         EdgeError::new("model.unloaded", "no model is loaded; load one first")
+    }
+}
+
+impl std::fmt::Display for EdgeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the engine asks of its host, answered by the browser: time, chance, a pause.
 
 use engine::{Env, Pause};
-use js_sys::{Date, Function, Math, Promise};
+use js_sys::{Date, Function, Promise, Uint32Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -10,6 +10,15 @@ extern "C" {
     /// Monotonic milliseconds.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     pub fn performance_now() -> f64;
+
+    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
+    fn fill_random(words: &Uint32Array) -> Uint32Array;
+}
+
+/// A number that nobody can guess.
+pub fn entropy() -> u64 {
+    let words = fill_random(&Uint32Array::new_with_length(2));
+    u64::from(words.get_index(0)) << 32 | u64::from(words.get_index(1))
 }
 
 /// The functions of one engine. `next_task` returns a promise that a fresh task of the event loop
@@ -19,7 +28,7 @@ pub fn env(next_task: &Function) -> Env {
     Env {
         now_ms: Box::new(performance_now),
         now_local: Box::new(now_local),
-        entropy: Box::new(|| (Math::random() * f64::from(u32::MAX)) as u32),
+        entropy: Box::new(|| entropy() as u32),
         pause: Some(Box::new(move || pause(&next_task))),
     }
 }
@@ -35,7 +44,7 @@ fn pause(next_task: &Function) -> Pause {
 }
 
 /// Wall-clock time where the person is, for templates that print the date.
-fn now_local() -> chat::Moment {
+pub fn now_local() -> chat::Moment {
     let now = Date::new_0();
     chat::Moment {
         year: now.get_full_year() as i32,

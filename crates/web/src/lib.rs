@@ -5,23 +5,33 @@
 //! messages to the page) is TypeScript in `www/packages/engine`, because those are browser
 //! interfaces and their types live there; this crate sees only files that are already open.
 //!
-//! The actor of `engine` is not used: a worker already has an inbox, and a second queue behind it
-//! would have to be cancelled in two places. Requests come one after another; a cancel arrives
-//! through a flag, looked at after every pause, and pauses are tasks of the event loop.
+//! The engine's actor is a task of the worker's event loop beside the router, which is the one that
+//! servers use: what a page asks by `fetch`, its own calls, and cancels reach a model over lines of
+//! their own, and several answers are written together.
 
 #![cfg(target_arch = "wasm32")]
 
+mod api;
 mod bench;
+
+mod cancel;
 mod convert;
+mod device;
 mod edge;
 mod error;
 mod host;
+mod in_use;
+mod load;
 mod settings;
 mod shaders;
 mod source;
+mod store;
 mod threads;
 mod tuning;
 
-pub use edge::{CancelFlag, WasmEngine};
+pub use api::ApiResponse;
+pub use cancel::CancelFlag;
+pub use edge::WasmEngine;
 pub use shaders::{check_kernels, shader_texts};
+pub use store::{StoredFile, WasmStore};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

@@ -8,13 +8,15 @@ use crate::error::EdgeError;
 use crate::source::SyncFile;
 use crate::tuning::Wish;
 
-/// `{ names, contextLength?, kvType?, tuning? }`; the files beside it are not data and are read
-/// apart.
+/// `{ names, keys?, contextLength?, slots?, kvType?, tuning? }`; the files beside it are not data
+/// and are read apart. `keys` are the digests of files that are stored by digest.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadSettings {
     pub names: Vec<String>,
+    pub keys: Vec<String>,
     pub context_length: Option<u32>,
+    pub slots: Option<u32>,
     pub kv_type: Option<String>,
     pub tuning: Wish,
 }

@@ -9,7 +9,7 @@ use kernels::Plan;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::edge::{Device, Inner, WasmEngine};
+use crate::edge::{Inner, WasmEngine};
 use crate::error::EdgeError;
 
 /// Most time that a load may spend on trying, in milliseconds; the rest is tried at the next one.
@@ -33,31 +33,24 @@ impl WasmEngine {
     /// Name of the file that holds what is known about the graphics chip; none on the processor.
     #[wasm_bindgen(js_name = tuningFile)]
     pub fn tuning_file(&self) -> Option<String> {
-        self.0.gpu().map(gpu::Gpu::tuning_file)
+        self.0.device.gpu().map(gpu::Gpu::tuning_file)
     }
 
     /// Takes over what an earlier page found; the reason if the text is of no use.
     #[wasm_bindgen(js_name = useTuning)]
     pub fn use_tuning(&self, text: &str) -> Option<String> {
-        self.0.gpu().and_then(|gpu| gpu.use_tuning(text).err())
+        self.0.device.gpu().and_then(|gpu| gpu.use_tuning(text).err())
     }
 
     /// What is to be stored, if something was found since this was asked last.
     #[wasm_bindgen(js_name = takeTuning)]
     pub fn take_tuning(&self) -> Option<String> {
         let is_new = self.0.has_new_tuning.take();
-        self.0.gpu().filter(|_| is_new).map(gpu::Gpu::tuning)
+        self.0.device.gpu().filter(|_| is_new).map(gpu::Gpu::tuning)
     }
 }
 
 impl Inner {
-    pub(crate) fn gpu(&self) -> Option<&gpu::Gpu> {
-        match &self.device {
-            Device::Gpu(gpu) => Some(gpu),
-            Device::Cpu => None,
-        }
-    }
-
     /// Tries the kernels that `plan` needs and nobody tried yet; `begin` is called before.
     pub(crate) async fn tune(
         &self,
@@ -70,7 +63,7 @@ impl Inner {
             Wish::Auto => !gpu.is_software(),
             Wish::On => true,
         };
-        if let Some(gpu) = self.gpu().filter(may) {
+        if let Some(gpu) = self.device.gpu().filter(may) {
             begin();
             if gpu.tune(plan, BUDGET_MS).await? {
                 self.has_new_tuning.set(true);

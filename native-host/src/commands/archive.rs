@@ -15,12 +15,12 @@ use super::print_json;
 use crate::args::{Format, LoadArchiveArgs, SaveArgs, VerifyArgs};
 use crate::client::{self, Progress};
 use crate::failure::Failure;
-use crate::serve::library::{NativeLibrary, NativeStore};
+use crate::serve::library::{self, NativeStore};
 use crate::term;
 
 /// The store of this machine.
 fn open() -> Result<NativeStore, Failure> {
-    let library = NativeLibrary::of_machine();
+    let library = library::of_machine();
     Ok(library.map_err(|error| Failure::Usage(error.to_string()))?.store().clone())
 }
 

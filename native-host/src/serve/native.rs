@@ -6,7 +6,7 @@ use store::Ages;
 
 use super::backend::{BackendSettings, NativeBackend};
 use super::env::NativeEnv;
-use super::library::{NativeLibrary, NativeStore};
+use super::library::{self, NativeLibrary, NativeStore};
 use super::{Parts, Running, ServeArgs, ServeError, Settings, mirror, spawn};
 use crate::args::Kv;
 
@@ -38,7 +38,7 @@ pub fn start() -> Result<Running, ServeError> {
 }
 
 async fn parts(settings: &Settings) -> Result<Parts<Native>, String> {
-    let library = NativeLibrary::of_machine().map_err(|error| error.to_string())?;
+    let library = library::of_machine().map_err(|error| error.to_string())?;
     let store = library.store().clone();
     let from_env = BackendSettings::from_env();
     let backend = BackendSettings {

@@ -9,7 +9,7 @@
 mod blocks;
 
 use crate::blobs::Sealed;
-use crate::clock::{Clock, breathe};
+use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::fetch::Body;
@@ -114,7 +114,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             write(out, piece).await?;
             at += n as u64;
             progress(at);
-            breathe().await;
+            self.clock().breathe().await;
         }
         match hasher.finish() {
             got if got == *digest => Ok(()),
@@ -210,7 +210,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
                 }
             }
             progress(Progress::blob("loading", layer.digest, layer.size, writer.len()));
-            breathe().await;
+            self.clock().breathe().await;
         }
         writer.seal(Some(layer.digest)).await
     }

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use gguf::split_names;
 use url::Url;
 
-use super::connection::content_range;
+use super::connection::{content_range, is_coded};
 use super::job::{Job, forget};
+use super::reference::name_of_url;
 use super::{Access, Client};
 use crate::clock::{Clock, within};
 use crate::digest::Digest;
@@ -19,11 +20,12 @@ use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method};
 use crate::io::BlobIo;
 use crate::limits::{BLOB_BYTES, PART_CHARS, REPLY_MS, URL_CHARS};
-use crate::name::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name};
+use crate::name::Name;
 use crate::path::PartKey;
 use crate::progress::Progress;
 use crate::registry::guard::host_of;
 use crate::registry::origin::Origin;
+use crate::source::Source;
 
 /// The version of a file, as its server names it; empty where it names none that can be relied on.
 pub(super) fn validator(headers: &Headers) -> String {
@@ -31,94 +33,109 @@ pub(super) fn validator(headers: &Headers) -> String {
     strong.or_else(|| headers.get("last-modified")).unwrap_or("").to_owned()
 }
 
-/// A name for the model at this address: `hf.co/owner/repository:file` for files of Hugging Face,
-/// else the file's name.
-pub fn name_of_url(url: &str) -> Option<Name> {
-    let url = Url::parse(url).ok()?;
-    let parts: Vec<&str> = url.path_segments()?.collect();
-    let file = parts.last()?;
-    let stem = match gguf::SplitName::parse(file) {
-        Some(split) => split.prefix,
-        None => file.strip_suffix(".gguf").unwrap_or(file).to_owned(),
-    };
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '-' };
-    let stem: String = stem.chars().map(allowed).take(PART_CHARS).collect();
-    let stem = stem.trim_start_matches(['-', '.']);
-    let is_hf = matches!(url.host_str(), Some("huggingface.co" | "hf.co"));
-    let found = match parts.as_slice() {
-        [owner, repository, "resolve", _, ..] if is_hf => {
-            Name::from_parts("hf.co", owner, repository, stem)
-        }
-        _ => Name::from_parts(DEFAULT_HOST, DEFAULT_NAMESPACE, stem, DEFAULT_TAG),
-    };
-    found.ok()
+/// What is wanted of the file at an address.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The name it shall have; [`name_of_url`] where none is given.
+    pub name: Option<Name>,
+    /// The digest it must have, for a file that is a whole model.
+    pub digest: Option<Digest>,
 }
 
 /// What a server said about a file.
 struct Probe {
-    size: u64,
+    /// Bytes, where they are known.
+    size: Option<u64>,
     validator: String,
+    has_ranges: bool,
 }
 
 impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
     /// Gets the GGUF file at an address (all files of a split model, from the address of one) and
-    /// stores it as `name`, or as [`name_of_url`] says.
+    /// stores it. What is here already, from there and in this version, is not fetched again.
     ///
     /// # Errors
     /// As [`Client::pull`]; [`Error::Gguf`] if it is no model file.
     pub async fn pull_url(
         &self,
         url: &str,
-        name: Option<&Name>,
+        wish: &Wish,
         access: Access,
         mut progress: impl FnMut(Progress),
     ) -> Result<Name, Error> {
         let parsed = parse(url, &access)?;
-        let unnamed = || Error::Name {
+        let name = wish.name.clone().or_else(|| name_of_url(url)).ok_or_else(|| Error::Name {
             name: url.chars().take(PART_CHARS).collect(),
             reason: "no name can be made of this address, give the model one".into(),
-        };
-        let name = match name {
-            Some(name) => name.clone(),
-            None => name_of_url(url).ok_or_else(unnamed)?,
-        };
+        })?;
         progress(Progress::note("pulling manifest"));
         let clock = self.store.clock().clone();
         let origin = Rc::new(Origin::new(self.fetch.clone(), clock, parsed.clone(), access));
-        let mut files = Vec::new();
-        for url in all_parts(&parsed) {
-            files.push((self.probe(&origin, &url).await?, url));
+        let urls = all_parts(&parsed);
+        if let (Some(want), true) = (wish.digest, urls.len() > 1) {
+            let reason = format!("{want} cannot be the digest of {} files", urls.len());
+            return Err(Error::Name { name: name.to_string(), reason });
         }
-        let need = files.iter().fold(0, |sum: u64, (probe, _)| sum.saturating_add(probe.size));
+        let mut files = Vec::new();
+        for url in urls {
+            files.push((self.probe(&origin, &url, true).await?, url));
+        }
+        let sources: Vec<(Source, u64)> = files
+            .iter()
+            .map(|(probe, url)| (source_of(url, probe), probe.size.unwrap_or(0)))
+            .collect();
+        if wish.digest.is_none() && self.store.comes_from(&name, &sources).await? {
+            progress(Progress::note("success"));
+            return Ok(name);
+        }
+        let need = sources.iter().fold(0, |sum: u64, (_, size)| sum.saturating_add(*size));
         if need > BLOB_BYTES {
             return Err(Error::Full { need, have: BLOB_BYTES });
         }
         let mut blobs = Vec::new();
         for (probe, url) in files {
-            blobs.push(self.pull_file(&origin, url, probe, &mut progress).await?);
+            blobs.push(self.pull_file(&origin, url, probe, wish.digest, &mut progress).await?);
         }
         progress(Progress::note("verifying sha256 digest"));
         progress(Progress::note("writing manifest"));
-        let committed = self.store.import_blobs(&name, &blobs).await?;
+        let sources: Vec<Source> = sources.into_iter().map(|(source, _)| source).collect();
+        let committed = self.store.import_sourced(&name, &blobs, &sources).await?;
         let manifest = self.store.get(&committed.name).await?.manifest;
         self.finish(committed, &manifest, progress).await
     }
 
     /// Size, version and first bytes of a file.
-    async fn probe(&self, origin: &Origin<F, C>, url: &Url) -> Result<Probe, Error> {
+    async fn probe(
+        &self,
+        origin: &Origin<F, C>,
+        url: &Url,
+        by_range: bool,
+    ) -> Result<Probe, Error> {
         let mut headers = Headers::default();
-        headers.push("Range", format!("bytes=0-{}", gguf::MAGIC.len() - 1));
+        if by_range {
+            headers.push("Range", format!("bytes=0-{}", gguf::MAGIC.len() - 1));
+        }
         let mut response = origin.send(Method::Get, url, &headers, &[]).await?;
         let host = origin.host();
-        let range = response.headers.get("content-range").and_then(content_range);
-        let size = match (response.status, range) {
-            (206, Some((0, _, total))) => total,
-            (200, _) => response.headers.number("content-length"),
+        let range = response.headers.get("content-range");
+        let size = match (response.status, range.map(content_range)) {
+            (206, _) if is_coded(&response.headers) => {
+                return Err(Error::protocol(&host, "compressed parts, which cannot be joined"));
+            }
+            (206, Some(Some((0, _, Some(total))))) => Some(total),
+            (206, Some(Some((0, _, None)))) => {
+                return Err(Error::protocol(&host, "a file of unknown size"));
+            }
+            // A browser shows this header only of hosts that allow it by name. Such a file is
+            // fetched whole.
+            (206, None) if by_range => return Box::pin(self.probe(origin, url, false)).await,
             (206, _) => return Err(Error::protocol(&host, "another range than the one asked for")),
+            (200, _) if is_coded(&response.headers) => None,
+            (200, _) => response.headers.number("content-length"),
             (404, _) => return Err(Error::NotAtRegistry { name: url.path().into(), host }),
             _ => return Err(origin.status_error("the download", response).await),
         };
-        let size = size.ok_or_else(|| Error::protocol(&host, "a file of unknown size"))?;
+        let has_ranges = response.status == 206;
         let mut start = Vec::new();
         let read = async {
             while start.len() < gguf::MAGIC.len()
@@ -138,7 +155,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
                 .into();
             return Err(Error::Gguf { what: url.as_str().into(), reason });
         }
-        Ok(Probe { size, validator: validator(&response.headers) })
+        Ok(Probe { size, validator: validator(&response.headers), has_ranges })
     }
 
     async fn pull_file(
@@ -146,26 +163,38 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         origin: &Rc<Origin<F, C>>,
         url: Url,
         probe: Probe,
+        digest: Option<Digest>,
         progress: &mut impl FnMut(Progress),
     ) -> Result<(Digest, u64), Error> {
-        let key = PartKey::Url(Digest::of(url.as_str().as_bytes()));
-        if probe.validator.is_empty() {
+        let file = url.path_segments().and_then(|mut parts| parts.next_back());
+        let status = format!("pulling {}", file.unwrap_or("file"));
+        let mut report = |done, total| {
+            let line = Progress::note(&status);
+            progress(Progress { total, completed: Some(done), ..line });
+        };
+        let Probe { size: Some(size), mut validator, has_ranges } = probe else {
+            return self.pull_unsized(origin, &url, digest, |done| report(done, None)).await;
+        };
+        let by_url = || PartKey::Url(Digest::of(url.as_str().as_bytes()));
+        let key = digest.map_or_else(by_url, PartKey::Blob);
+        if digest.is_some() {
+            // The digest says more than the server does.
+            validator.clear();
+        } else if validator.is_empty() {
             // Without a version nothing says that the old bytes belong to the new ones.
             forget(&self.store, &key).await?;
         }
-        let (size, validator, tuning) = (probe.size, probe.validator, self.tuning);
-        let file = url.path_segments().and_then(|mut parts| parts.next_back());
-        let status = format!("pulling {}", file.unwrap_or("file"));
-        let report = |done| {
-            let line = Progress::note(&status);
-            progress(Progress { total: Some(size), completed: Some(done), ..line });
-        };
-        let job = Job { key, size, validator, url, origin: origin.clone(), tuning };
-        self.downloads.join(&self.store, job, report).await
+        let (origin, tuning) = (origin.clone(), self.tuning);
+        let job = Job { key, size, validator, has_ranges, url, origin, tuning };
+        self.downloads.join(&self.store, job, |done| report(done, Some(size))).await
     }
 }
 
-fn parse(text: &str, access: &Access) -> Result<Url, Error> {
+fn source_of(url: &Url, probe: &Probe) -> Source {
+    Source { address: url.as_str().to_owned(), version: probe.validator.clone() }
+}
+
+pub(super) fn parse(text: &str, access: &Access) -> Result<Url, Error> {
     let short = || text.chars().take(PART_CHARS).collect::<String>();
     let refuse = |reason: &str| Error::Name { name: short(), reason: reason.into() };
     if text.len() > URL_CHARS {
@@ -187,7 +216,7 @@ fn parse(text: &str, access: &Access) -> Result<Url, Error> {
 }
 
 /// The addresses of a split model's files, beside the one that was given.
-fn all_parts(url: &Url) -> Vec<Url> {
+pub(super) fn all_parts(url: &Url) -> Vec<Url> {
     let file = url.path_segments().and_then(|mut parts| parts.next_back());
     let Some(names) = file.and_then(split_names) else { return vec![url.clone()] };
     let renamed = names.iter().map(|name| {
@@ -203,24 +232,6 @@ fn all_parts(url: &Url) -> Vec<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_addresses() {
-        let rows = [
-            ("https://x.example/a/My%20Model-Q4_K_M.gguf", Some("My-20Model-Q4_K_M:latest")),
-            ("https://x.example/m-00002-of-00003.gguf?sig=1", Some("m:latest")),
-            (
-                "https://huggingface.co/bart/L-GGUF/resolve/main/L-Q8_0.gguf",
-                Some("hf.co/bart/L-GGUF:L-Q8_0"),
-            ),
-            ("https://x.example/", None),
-            ("https://x.example/...", None),
-            ("nothing", None),
-        ];
-        for (url, wanted) in rows {
-            assert_eq!(name_of_url(url).map(|name| name.short()).as_deref(), wanted, "{url}");
-        }
-    }
 
     #[test]
     fn addresses_of_all_parts() {

@@ -82,7 +82,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
     async fn try_run(&self, cursor: &mut Cursor) -> Result<bool, Error> {
         let end = self.end_of(cursor);
         let mut headers = Headers::default();
-        if cursor.at > 0 || end < self.job.size {
+        if self.job.has_ranges && (cursor.at > 0 || end < self.job.size) {
             headers.push("Range", format!("bytes={}-{}", cursor.at, end - 1));
             if !self.job.validator.is_empty() {
                 headers.push("If-Range", self.job.validator.clone());
@@ -110,6 +110,10 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
         let host = self.job.origin.host();
         let size = self.job.size;
         match response.status {
+            206 if is_coded(&response.headers) => {
+                let reason = "it compresses parts of a file, which cannot be put together";
+                Err(Error::protocol(&host, reason))
+            }
             206 => {
                 let header = response.headers.get("content-range").unwrap_or("");
                 let (at, end) = (cursor.at, self.end_of(cursor));
@@ -128,6 +132,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
             200 => {
                 self.check_version(&response)?;
                 let length = response.headers.number("content-length");
+                let length = length.filter(|_| !is_coded(&response.headers));
                 if let Some(n) = length.filter(|n| *n != size) {
                     let reason = format!("a file of {n} bytes where one of {size} was announced");
                     return Err(Error::protocol(&host, reason));
@@ -265,6 +270,11 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
             Err(error) => Err(self.full(error).await),
         }
     }
+}
+
+/// True for a body that was compressed for the way; its length is then another one.
+pub(super) fn is_coded(headers: &Headers) -> bool {
+    headers.get("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
 /// Reads `bytes 0-99/1000`: first and last byte, and the total if it is said.

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -15,7 +16,7 @@ use url::Url;
 
 use super::journal::{Journal, lines_in};
 use super::pieces::{Pieces, Tuning};
-use crate::clock::{Clock, breathe};
+use crate::clock::Clock;
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::fetch::Fetch;
@@ -31,6 +32,8 @@ pub(crate) struct Job<F, C> {
     pub size: u64,
     /// What the server calls this version of the file: empty for blobs, whose digest says it.
     pub validator: String,
+    /// The server sends parts of the file; else it comes whole, through one connection.
+    pub has_ranges: bool,
     pub url: Url,
     pub origin: Rc<Origin<F, C>>,
     pub tuning: Tuning,
@@ -164,7 +167,7 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
     for (index, claimed) in claims {
         let range = pieces.range(index);
         let is_new = index < pieces.len() && !pieces.is_done(index);
-        if is_new && piece_digest(&file, range.start, range.end).await == Some(claimed) {
+        if is_new && piece_digest(store.clock(), &file, range.clone()).await == Some(claimed) {
             pieces.set_done(index);
             verified += range.end - range.start;
             meter.at_least(verified);
@@ -177,16 +180,20 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
 }
 
 /// `None` for bytes that cannot be read: they are not there.
-async fn piece_digest(file: &impl ByteSource, start: u64, end: u64) -> Option<Digest> {
+async fn piece_digest(
+    clock: &impl Clock,
+    file: &impl ByteSource,
+    range: Range<u64>,
+) -> Option<Digest> {
     let mut hasher = Hasher::default();
-    read_pieces(file, start, end, |bytes| hasher.update(bytes)).await.ok()?;
+    read_pieces(clock, file, range, |bytes| hasher.update(bytes)).await.ok()?;
     Some(hasher.finish())
 }
 
 async fn read_pieces(
+    clock: &impl Clock,
     file: &impl ByteSource,
-    start: u64,
-    end: u64,
+    Range { start, end }: Range<u64>,
     mut take: impl FnMut(&[u8]),
 ) -> Result<(), gguf::SourceError> {
     let longest = usize::try_from(end - start).unwrap_or(COPY_BYTES).min(COPY_BYTES);
@@ -198,7 +205,7 @@ async fn read_pieces(
         file.read_at(at, bytes)?;
         take(bytes);
         at += n as u64;
-        breathe().await;
+        clock.breathe().await;
     }
     Ok(())
 }
@@ -234,7 +241,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
 
     /// Fetches what is missing with several connections; returns the digest of the whole.
     async fn fetch_all(&self) -> Result<Digest, Error> {
-        let n = self.job.tuning.connections.max(1);
+        let n = if self.job.has_ranges { self.job.tuning.connections.max(1) } else { 1 };
         self.n_active.set(n);
         let connections = try_join_all((0..n).map(|_| self.work()));
         Ok(try_join(connections, self.hash_in_order()).await?.1)
@@ -249,8 +256,9 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
                 self.bell.wait().await;
             }
             let range = self.pieces.borrow().range(index);
-            let read = read_pieces(&self.file, range.start, range.end, |b| hasher.update(b)).await;
-            read.map_err(|error| read_error(&self.part, &error))?;
+            let clock = self.store.clock();
+            let read = read_pieces(clock, &self.file, range, |bytes| hasher.update(bytes));
+            read.await.map_err(|error| read_error(&self.part, &error))?;
         }
         Ok(hasher.finish())
     }

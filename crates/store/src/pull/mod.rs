@@ -6,10 +6,13 @@
 
 mod address;
 mod connection;
+mod header;
 mod job;
 mod journal;
 mod pieces;
+mod reference;
 mod shared;
+mod unsized_file;
 
 use std::rc::Rc;
 
@@ -25,9 +28,10 @@ use crate::path::PartKey;
 use crate::progress::Progress;
 use crate::registry::{Access, Registry};
 use crate::store::Store;
-pub use address::name_of_url;
+pub use address::Wish;
 use job::Job;
 pub use pieces::Tuning;
+pub use reference::name_of_url;
 use shared::Downloads;
 
 /// A store that can reach registries. Clones are the same client and share downloads.
@@ -138,6 +142,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
                 key: PartKey::Blob(layer.digest),
                 size: layer.size,
                 validator: String::new(),
+                has_ranges: true,
                 url: registry.blob_url(&layer.digest)?,
                 origin: registry.origin.clone(),
                 tuning: self.tuning,

@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 16] = [
+const EDGES: [(&str, u8, &[&str]); 17] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
@@ -21,10 +21,11 @@ const EDGES: [(&str, u8, &[&str]); 16] = [
     ("engine", 3, &["chat", "gguf", "kernels", "model", "quant", "tokenizer"]),
     ("store", 3, &["gguf"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
-    ("web", 5, HOST),
-    ("native-host", 5, HOST),
-    ("xtask", 6, &[]),
-    ("tests", 6, TESTS),
+    ("hosting", 5, &["api", "chat", "engine", "gguf", "store", "tokenizer"]),
+    ("web", 6, HOST),
+    ("native-host", 6, HOST),
+    ("xtask", 7, &[]),
+    ("tests", 7, TESTS),
 ];
 
 const HOST: &[&str] = &[
@@ -34,6 +35,7 @@ const HOST: &[&str] = &[
     "engine",
     "gguf",
     "gpu",
+    "hosting",
     "kernels",
     "model",
     "quant",
@@ -100,7 +102,7 @@ const OWNED: [(&str, &[&str], &str); 40] = [
     ("serde", JSON, "JSON is for the edges, manifests and templates"),
 ];
 
-const JSON: &[&str] = &["api", "chat", "native-host", "store", "tests", "web", "xtask"];
+const JSON: &[&str] = &["api", "chat", "hosting", "native-host", "store", "tests", "web", "xtask"];
 
 const GPU: &str = "only gpu talks to a GPU";
 const BROWSER: &str = "only web talks to the browser";

@@ -6,7 +6,7 @@
 //! the head goes with them, because it is the largest single matrix.
 
 use api::host::Memory;
-use kernels::{KvType, Op, Plan, PlayerConfig};
+use kernels::{Plan, PlayerConfig};
 
 /// Where a model can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,6 @@ pub struct Estimate {
     pub gpu_layers: Option<usize>,
 }
 
-/// Rows of a chunk of a prompt, which activations are sized for: the larger of both players'. Where
-/// texts are read in both directions, a chunk is a text.
-const CHUNK_ROWS: u64 = 256;
-/// Rows of each width of the residual stream that players keep (input, output, normed, next).
-const STREAM_ROWS: u64 = 4;
 /// Of the machine's memory while the model is on a device: what is on its way there, the
 /// vocabulary, and the driver's copies.
 pub const HOST_SHARE: u64 = 64 << 20;
@@ -73,52 +68,6 @@ pub fn estimate(
     on_machine(Some(0))
 }
 
-/// Bytes of weights, cache and activations of a Plan.
 fn bytes(plan: &Plan, config: &PlayerConfig) -> u64 {
-    [weights(plan), cache(plan, config), scratch(plan, config)]
-        .into_iter()
-        .fold(0, u64::saturating_add)
-}
-
-fn weights(plan: &Plan) -> u64 {
-    plan.weights.iter().map(|weight| weight.n_bytes() as u64).fold(0, u64::saturating_add)
-}
-
-fn cache(plan: &Plan, config: &PlayerConfig) -> u64 {
-    let positions = (config.n_ctx as u64).saturating_mul(config.n_slots.max(1) as u64);
-    let mut rows = vec![0; plan.n_kv_layers];
-    for op in &plan.ops {
-        if let Op::RopeKv { kv, heads, .. } = op
-            && let Some(row) = rows.get_mut(*kv)
-        {
-            *row = 2 * kv_row(plan.kv_type(config.kv), heads.n_kv_heads * heads.head_dim);
-        }
-    }
-    rows.into_iter().fold(0, u64::saturating_add).saturating_mul(positions)
-}
-
-fn kv_row(kv: KvType, width: usize) -> u64 {
-    kv.row_bytes(width) as u64
-}
-
-/// Activations: a chunk of rows of every width, logits of every slot, angles of all positions.
-fn scratch(plan: &Plan, config: &PlayerConfig) -> u64 {
-    let n_rows = |w: kernels::WeightId| plan.weights.get(w.0).map_or(0, |w| w.n_rows as u64);
-    let (mut qkv, mut h) = (0, 0);
-    for op in &plan.ops {
-        match op {
-            Op::Qkv { q, k, v, .. } => qkv = qkv.max(2 * n_rows(q.w) + n_rows(k.w) + n_rows(v.w)),
-            Op::GateUp { up, .. } => h = h.max(n_rows(up.w)),
-            _ => {}
-        }
-    }
-    let row = STREAM_ROWS * plan.dims.dim as u64 + qkv + h;
-    let n_logits = if plan.gives_logits() { config.n_slots.max(1) as u64 + 1 } else { 0 };
-    let angles = plan.ropes.iter().map(|rope| 2 * rope.n_pairs() as u64).sum::<u64>();
-    let rows = plan.max_rows(CHUNK_ROWS as usize, config.n_ctx) as u64;
-    let floats = rows
-        .saturating_mul(row)
-        .saturating_add(n_logits.saturating_mul(plan.dims.n_vocab as u64))
-        .saturating_add(angles.saturating_mul(config.n_ctx as u64));
-    floats.saturating_mul(size_of::<f32>() as u64)
+    plan.footprint(config).total()
 }

@@ -1,16 +1,11 @@
 //! Loaded models: engines on threads of their own, seen from the router's.
 //!
-//! [`NativeBackend`] says what a model will take and starts an engine for it; [`NativeRunner`] is
-//! the router's view of it. What passes between the threads stands in `post`, an engine's life in
-//! `thread`, everything with text in `text`, and what answers can be held to in `calls`.
+//! [`NativeBackend`] says what a model will take and starts an engine for it; the router's view of
+//! it is [`hosting::runner`]'s. An engine's life stands in `thread`.
 
-mod calls;
 mod estimate;
 mod memory;
-mod post;
-mod runner;
 mod settings;
-mod text;
 mod thread;
 
 #[cfg(test)]
@@ -22,12 +17,25 @@ use std::rc::Rc;
 use api::host::{Backend, Format, LoadError, LoadSpec, Memory, RunError};
 use store::{Digest, FsIo, StorePath};
 
-use calls::FormCheck;
+use hosting::runner::{Aside, EngineRunner, FormCheck};
 use memory::Budget;
 use thread::{Job, Loading};
 
-pub use runner::NativeRunner;
 pub use settings::BackendSettings;
+
+/// A loaded model, whose prompts are made on the runtime's threads for such things.
+pub type NativeRunner = EngineRunner<Pool>;
+
+/// The runtime's pool of threads that may block.
+pub struct Pool;
+
+impl Aside for Pool {
+    async fn run<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+    }
+}
 
 /// Loads models of a store on this machine. To be used within a runtime of tokio.
 pub struct NativeBackend {

@@ -13,12 +13,11 @@ use std::time::Duration;
 use api::host::{LoadError, LoadSpec, Memory, RunnerInfo};
 use engine::{Opened, Session, actor};
 use futures_channel::oneshot;
+use hosting::runner::{EnginePort, Loaded, TextHost, TextSide, line};
 use kernels::{MAX_SLOTS, Plan, PlayerConfig, PlayerError};
 
 use super::estimate::{Estimate, HOST_SHARE, Place, estimate};
-use super::post::{EnginePort, Line, line};
 use super::settings::BackendSettings;
-use super::text::TextSide;
 use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
 use crate::{load, settings, source};
@@ -30,6 +29,9 @@ const MIN_N_CTX: usize = 2;
 /// More threads than any machine has.
 const MAX_THREADS: u32 = 1024;
 
+/// The text side's clock and chance.
+const TEXT_HOST: TextHost = TextHost { now_local: load::now_local, entropy: load::entropy };
+
 /// What is to be loaded.
 pub struct Job {
     /// As the router asked.
@@ -40,18 +42,6 @@ pub struct Job {
     pub settings: BackendSettings,
     /// Where models go on this machine.
     pub place: Place,
-}
-
-/// A model whose engine serves.
-pub struct Loaded {
-    /// To ask it.
-    pub line: Line,
-    /// Its tokenizer and templates.
-    pub text: Arc<TextSide>,
-    /// What it is.
-    pub info: RunnerInfo,
-    /// Fires when its thread is over and its memory is free.
-    pub ended: oneshot::Receiver<()>,
 }
 
 impl Job {
@@ -184,7 +174,7 @@ fn load_model(job: &Job, signal: &Signal) -> Result<Parts, LoadError> {
     let name = Path::new(&job.spec.name);
     let gguf = source::open_files(&job.paths, name).map_err(failed)?;
     let opened = engine::open(gguf).map_err(|error| failed(error.into()))?;
-    let text = TextSide::new(&opened).map_err(|error| failed(engine::Error::from(error).into()))?;
+    let text = TextSide::new(&opened, TEXT_HOST).map_err(|error| failed(engine::Error::from(error).into()))?;
     let estimate = job.estimate(&opened.model.plan);
     let mut session = load_weights(job, opened, &estimate, signal)?;
     session.set_batch(job.spec.num_batch.map(|n| n as usize));

@@ -1,4 +1,4 @@
-import { EngineError } from "@ingle/engine";
+import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
@@ -9,7 +9,6 @@ import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
-import type { Kept } from "./library.js";
 import { GONE, Loader } from "./loader.js";
 import type { ChatModel } from "./model.js";
 import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
@@ -41,7 +40,7 @@ export class App {
   readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
     load: (source: AnySource) => void this.load(source),
-    remove: (model: Kept) => this.#remove(model),
+    remove: (model: StoredModel) => this.#remove(model),
   };
   readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#offer(models));
   readonly #loader = new Loader(this.#host, {
@@ -144,8 +143,8 @@ export class App {
     if (!this.#host.isLoading) this.#desk.session.stopWaiting(t("wait.cancelled"));
   }
 
-  #offer(models: readonly Kept[]): void {
-    this.#bench.offer(models.map(({ name, size: bytes }) => ({ name, bytes })));
+  #offer(models: readonly StoredModel[]): void {
+    this.#bench.offer(models);
   }
 
   /** What is on the page of a new chat: with a model things to try, else ways to bring one. */
@@ -185,7 +184,7 @@ export class App {
     this.#desk.addCard(errorCard(error, t("model.stopped"), name === null ? [] : [again]));
   }
 
-  async #remove(model: Kept): Promise<void> {
+  async #remove(model: StoredModel): Promise<void> {
     try {
       await this.#host.remove(model.name);
       announce(t("say.removed", { name: model.name }));

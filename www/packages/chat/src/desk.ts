@@ -1,4 +1,4 @@
-import type { EngineError } from "@ingle/engine";
+import type { EngineError, StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { type Action, choiceCard, noteCard } from "./cards.js";
@@ -17,7 +17,6 @@ import type { Host } from "./host.js";
 import { t, tn } from "./i18n/index.js";
 import { menuButton } from "./menu.js";
 import { iconButton, type MessageActions, type Way } from "./message.js";
-import type { Kept } from "./library.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
 import { openSetup } from "./setup.js";
@@ -101,7 +100,7 @@ export class ChatDesk {
   }
 
   /** What there is to say about the chats that were found, and those that were not. */
-  sayOpened(opened: Opened, models: readonly Kept[]): void {
+  sayOpened(opened: Opened, models: readonly StoredModel[]): void {
     if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
     else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
     else if (opened.kind === "memory") this.#bar(noteCard(t("private.window"), t("private.text")));

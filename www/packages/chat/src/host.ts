@@ -3,11 +3,12 @@ import {
   EngineError,
   type EngineInfo,
   type Model,
+  type Models,
   type Progress,
   type Source,
+  type StoredModel,
 } from "@ingle/engine";
 
-import { type Kept, type Library, libraryOf } from "./library.js";
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
@@ -155,11 +156,11 @@ export class Host {
   }
 
   /** The models kept in this browser. */
-  async library(): Promise<Library> {
-    return libraryOf(await this.engine());
+  async library(): Promise<Models> {
+    return (await this.engine()).models;
   }
 
-  async stored(): Promise<Kept[]> {
+  async stored(): Promise<StoredModel[]> {
     return (await this.library()).list();
   }
 

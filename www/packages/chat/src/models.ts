@@ -1,20 +1,21 @@
+import type { StoredModel } from "@ingle/engine";
+
 import type { ChatDesk } from "./desk.js";
 import { byId, el, icon, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
 import type { AnySource } from "./host.js";
 import { type Key, t } from "./i18n/index.js";
-import type { Kept } from "./library.js";
 import { type ChatModel, keyOfFile, TAB } from "./model.js";
 import { servedPart, type ServedList } from "./server/list.js";
 
 export interface ModelActions {
   load(source: AnySource): void;
-  remove(model: Kept): Promise<void>;
+  remove(model: StoredModel): Promise<void>;
 }
 
 /** What can be chosen. */
 export interface Choices {
-  readonly stored: readonly Kept[];
+  readonly stored: readonly StoredModel[];
   /** Null where the page came from no `ingle serve`. */
   readonly served: ServedList | null;
   /** Key of the model in use. */
@@ -173,7 +174,7 @@ export function showChoices(choices: Choices, actions: ModelActions): void {
 
 /** A stored model: pressing it uses it, and it can be deleted. */
 export function storedRow(
-  model: Kept,
+  model: StoredModel,
   { current }: Choices,
   actions: ModelActions,
   close = () => {},
@@ -226,7 +227,7 @@ export function useButton(
   );
 }
 
-export function confirmDelete(model: Kept, actions: ModelActions): void {
+export function confirmDelete(model: StoredModel, actions: ModelActions): void {
   const close = () => dialog.close();
   const keep = el(
     "button",

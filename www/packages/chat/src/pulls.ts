@@ -1,6 +1,5 @@
-import { EngineError } from "@ingle/engine";
+import { EngineError, type Models, type Progress, type StoredModel } from "@ingle/engine";
 
-import type { Kept, Library, Step } from "./library.js";
 
 /** News of a download go to other tabs this often. */
 const NEWS_EVERY_MS = 500;
@@ -11,7 +10,7 @@ const CHANNEL = "ingle.pulls";
 export interface Pull {
   readonly ref: string;
   readonly state: "running" | "paused" | "failed" | "elsewhere";
-  readonly step: Step | null;
+  readonly step: Progress | null;
   /** When the last byte came, by `performance.now()`. */
   readonly movedAt: number;
   readonly error: EngineError | null;
@@ -19,7 +18,7 @@ export interface Pull {
 
 interface News {
   readonly ref: string;
-  readonly step: Step | null;
+  readonly step: Progress | null;
   /** Null: it is over there. */
   readonly state: "running" | null;
 }
@@ -29,15 +28,15 @@ interface News {
  * one tab do it, and the others show the same card.
  */
 export class Pulls {
-  readonly #library: () => Promise<Library>;
+  readonly #library: () => Promise<Models>;
   readonly #channel = new BroadcastChannel(CHANNEL);
   readonly #stops = new Map<string, AbortController>();
   #pulls = new Map<string, Pull>();
   #toldAt = 0;
   /** Something has changed: a card, or (with `model`) the list of models. */
-  onChange: (model: Kept | null) => void = () => undefined;
+  onChange: (model: StoredModel | null) => void = () => undefined;
 
-  constructor(library: () => Promise<Library>) {
+  constructor(library: () => Promise<Models>) {
     this.#library = library;
     this.#channel.onmessage = ({ data }: MessageEvent<News>) => this.#heard(data);
   }
@@ -95,7 +94,7 @@ export class Pulls {
   async #run(ref: string, stop: AbortController): Promise<void> {
     try {
       const library = await this.#library();
-      const onProgress = (step: Step) => this.#moved(ref, step);
+      const onProgress = (step: Progress) => this.#moved(ref, step);
       const model = await library.pull(ref, { onProgress, signal: stop.signal });
       forget(ref);
       this.#pulls.delete(ref);
@@ -109,7 +108,7 @@ export class Pulls {
     }
   }
 
-  #moved(ref: string, step: Step): void {
+  #moved(ref: string, step: Progress): void {
     const before = this.#of(ref);
     if (before.state !== "running") return;
     const isMore = step.phase !== before.step?.phase || step.loaded > (before.step?.loaded ?? -1);

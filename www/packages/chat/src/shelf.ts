@@ -1,8 +1,7 @@
-import { EngineError } from "@ingle/engine";
+import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { showStorage } from "./header.js";
 import type { Host } from "./host.js";
-import type { Kept } from "./library.js";
 import { type Choices, type ModelActions, openSwitcher, showChoices } from "./models.js";
 import type { ServedList } from "./server/list.js";
 import type { Served } from "./server/model.js";
@@ -11,16 +10,16 @@ import type { Served } from "./server/model.js";
 export class Shelf {
   readonly #host: Host;
   readonly #actions: ModelActions;
-  readonly #onStored: (models: readonly Kept[]) => void;
+  readonly #onStored: (models: readonly StoredModel[]) => void;
   /** The page of models, while it is shown. */
   onChange: () => void = () => undefined;
-  #stored: readonly Kept[] = [];
+  #stored: readonly StoredModel[] = [];
   #served: ServedList | null;
 
   constructor(
     host: Host,
     actions: ModelActions,
-    onStored: (models: readonly Kept[]) => void,
+    onStored: (models: readonly StoredModel[]) => void,
   ) {
     this.#host = host;
     this.#actions = actions;

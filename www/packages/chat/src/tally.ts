@@ -1,6 +1,7 @@
+import type { StoredModel } from "@ingle/engine";
+
 import { bytes } from "./format.js";
 import { t, tn } from "./i18n/index.js";
-import type { Kept } from "./library.js";
 
 const KEY = "ingle.tally";
 
@@ -9,7 +10,7 @@ const KEY = "ingle.tally";
  * room. If chats or models were here and are not, says what is gone; else null. Without the tally
  * (a cleaned profile) nobody can know, and the page behaves as on a first visit.
  */
-export function tallyLoss(chats: number, models: readonly Kept[]): string | null {
+export function tallyLoss(chats: number, models: readonly StoredModel[]): string | null {
   const before = read();
   const size = models.reduce((sum, model) => sum + model.size, 0);
   write({ chats, models: models.length, bytes: size });
@@ -22,7 +23,7 @@ export function tallyLoss(chats: number, models: readonly Kept[]): string | null
 }
 
 /** A person has deleted something: it is not missed. */
-export function keepTally(chats: number, models: readonly Kept[]): void {
+export function keepTally(chats: number, models: readonly StoredModel[]): void {
   const size = models.reduce((sum, model) => sum + model.size, 0);
   write({ chats, models: models.length, bytes: size });
 }

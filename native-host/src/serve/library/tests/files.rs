@@ -2,15 +2,33 @@
 //! verify, prune.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use api::host::LibraryError;
 use store::{Ages, FileBody, FileSink, Name, Placing, Progress, Pruned, Report, StorePath};
 
-use crate::serve::library::errors::{invalid, library_error, parse_name};
-use crate::serve::library::{NativeLibrary, parse_digest};
+use hosting::library::{invalid, library_error, parse_digest, parse_name};
 
-impl NativeLibrary {
+use crate::serve::library::{self, NativeLibrary};
+
+/// A library with the helpers below.
+pub struct Tested(NativeLibrary);
+
+impl Deref for Tested {
+    type Target = NativeLibrary;
+
+    fn deref(&self) -> &NativeLibrary {
+        &self.0
+    }
+}
+
+/// The models in this folder.
+pub fn in_folder(folder: impl Into<PathBuf>) -> Tested {
+    Tested(library::in_folder(folder))
+}
+
+impl Tested {
     /// Where the file of a blob (`sha256:…`) lies, whether or not it is there.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use quant::TensorType;
 use store::Digest;
 
 use super::super::NativeLibrary;
+use super::files::{Tested, in_folder};
 
 /// A template with a place for tools.
 pub const JINJA: &str = "{% if tools %}{{ tools }}{% endif %}{{ messages }}";
@@ -21,9 +22,9 @@ pub fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// A library in a folder that goes with the first value.
-pub fn library() -> (tempfile::TempDir, NativeLibrary) {
+pub fn library() -> (tempfile::TempDir, Tested) {
     let folder = tempfile::tempdir().unwrap();
-    let library = NativeLibrary::new(folder.path());
+    let library = in_folder(folder.path());
     (folder, library)
 }
 

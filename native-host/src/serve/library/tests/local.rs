@@ -153,7 +153,7 @@ fn a_model_without_its_weights_can_be_seen_and_deleted() {
         create_tiny(&library, "a").await;
         let files = library.get("a").await.unwrap().files;
         std::fs::remove_file(library.blob_path(&files[0]).unwrap()).unwrap();
-        let fresh = super::super::NativeLibrary::new(library.store().io().root());
+        let fresh = super::files::in_folder(library.store().io().root());
         let model = fresh.get("a").await.unwrap();
         assert_eq!((model.context_length, model.details.family.as_str()), (None, "llama"));
         assert_eq!(fresh.list().await.unwrap().len(), 1);
@@ -219,7 +219,7 @@ fn a_hundred_models_are_listed_at_once() {
             succeed(library.create(request(json!({"model": format!("m{i}"), "files": files}))))
                 .await;
         }
-        let fresh = super::super::NativeLibrary::new(library.store().io().root());
+        let fresh = super::files::in_folder(library.store().io().root());
         let start = std::time::Instant::now();
         assert_eq!(fresh.list().await.unwrap().len(), 100);
         assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());

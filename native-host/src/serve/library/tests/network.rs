@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use store::Placing;
 
-use super::super::NativeLibrary;
+use super::files::in_folder;
 use super::lab::{collect, create_tiny, gguf, library, metadata, request, run, succeed};
 use super::registry::Registry;
 
@@ -155,7 +155,7 @@ fn a_pull_that_was_dropped_goes_on_in_the_next_process() {
     drop(library);
     let sent = registry.sent();
     run(async {
-        let next = NativeLibrary::new(folder.path());
+        let next = in_folder(folder.path());
         succeed(next.pull(transfer(&name))).await;
         assert!(next.verify(Some(&name), |_| ()).await.unwrap().is_good());
     });
@@ -168,7 +168,7 @@ fn a_pull_that_was_dropped_goes_on_in_the_next_process() {
 fn a_file_is_pulled_from_its_address() {
     let ((_a, registry, _, size), (_b, library)) = (large(), library());
     run(async {
-        let source = NativeLibrary::new(_a.path());
+        let source = in_folder(_a.path());
         let digest = &source.get("me/large").await.unwrap().files[0];
         let url = format!("http://{}/v2/me/large/blobs/{digest}", registry.address);
         let lines = succeed(library.pull(transfer(&url))).await;

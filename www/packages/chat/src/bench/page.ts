@@ -117,7 +117,7 @@ export class BenchPage {
     const legend = el("legend", {}, "Models");
     const none = el("p", { class: "facts" }, "There is no model in this browser yet. ");
     none.append(el("a", { href: "#/" }, "Bring one"), " first.");
-    const rows = models.map(({ name, bytes: n }) =>
+    const rows = models.map(({ name, size: n }) =>
       el(
         "label",
         {},

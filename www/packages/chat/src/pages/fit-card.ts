@@ -1,7 +1,8 @@
+import type { Fit } from "@ingle/engine";
+
 import { el, icon } from "../dom.js";
 import { bytes } from "../format.js";
 import { type Key, number, t } from "../i18n/index.js";
-import type { Fit } from "../library.js";
 
 const CHIPS: Readonly<Record<Fit["verdict"], { kind: string; icon: string; word: Key }>> = {
   well: { kind: "ok", icon: "ok", word: "fit.well" },

@@ -1,22 +1,23 @@
+import type { ModelDetails, Models, StoredModel } from "@ingle/engine";
+
 import { announce } from "../announce.js";
 import { el, icon, openDialog } from "../dom.js";
 import { bytes, percent } from "../format.js";
 import { number, t, when } from "../i18n/index.js";
-import type { About, Kept, Library } from "../library.js";
 import { menuButton, type MenuItem } from "../menu.js";
 
 interface CardActions {
-  chat(model: Kept): void;
-  remove(model: Kept): void;
+  chat(model: StoredModel): void;
+  remove(model: StoredModel): void;
   /** Gets a damaged model again. */
-  repair(model: Kept): void;
+  repair(model: StoredModel): void;
 }
 
 /** A stored model: what it is, what it takes, and what can be done with it. */
 export function modelCard(
-  model: Kept,
+  model: StoredModel,
   inUse: boolean,
-  library: Library | null,
+  library: Models | null,
   actions: CardActions,
 ): HTMLElement {
   const title = model.name.replace(/\.gguf$/i, "").replace(/:latest$/, "");
@@ -53,7 +54,7 @@ export function modelCard(
   );
 }
 
-function summary({ size, details, usedAt }: Kept): string {
+function summary({ size, details, usedAt }: StoredModel): string {
   const parts = [
     bytes(size),
     details?.parameterSize ?? "",
@@ -64,8 +65,8 @@ function summary({ size, details, usedAt }: Kept): string {
 }
 
 function items(
-  model: Kept,
-  library: Library,
+  model: StoredModel,
+  library: Models,
   state: HTMLElement,
   actions: CardActions,
 ): MenuItem[] {
@@ -78,8 +79,8 @@ function items(
 
 /** Reads every byte again; says what it found, and offers a repair. */
 async function check(
-  model: Kept,
-  library: Library,
+  model: StoredModel,
+  library: Models,
   state: HTMLElement,
   actions: CardActions,
 ): Promise<void> {
@@ -105,7 +106,7 @@ async function check(
   }
 }
 
-async function save(model: Kept, library: Library, state: HTMLElement): Promise<void> {
+async function save(model: StoredModel, library: Models, state: HTMLElement): Promise<void> {
   try {
     const file = await library.file(model.name);
     const url = URL.createObjectURL(file);
@@ -117,7 +118,7 @@ async function save(model: Kept, library: Library, state: HTMLElement): Promise<
   }
 }
 
-async function showDetails(model: Kept, library: Library): Promise<void> {
+async function showDetails(model: StoredModel, library: Models): Promise<void> {
   const about = await library.show(model.name);
   const rows = detailRows(about).map(([name, value]) =>
     el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("bdi", {}, value))),
@@ -137,7 +138,7 @@ function folded(name: string, text: string): HTMLElement {
   return el("details", {}, el("summary", {}, name), pre);
 }
 
-function detailRows(about: About): [string, string][] {
+function detailRows(about: ModelDetails): [string, string][] {
   const { metadata, details, digest, modifiedAt, files, sources } = about;
   const arch = String(metadata["general.architecture"] ?? details?.family ?? "");
   const context = metadata[`${arch}.context_length`];

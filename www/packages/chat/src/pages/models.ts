@@ -1,11 +1,10 @@
-import { EngineError } from "@ingle/engine";
+import { EngineError, type Fit, type Models } from "@ingle/engine";
 
 import { errorCard } from "../cards.js";
 import { el } from "../dom.js";
 import { bytes } from "../format.js";
 import type { AnySource, Host } from "../host.js";
 import { t } from "../i18n/index.js";
-import type { Fit, Library } from "../library.js";
 import { keyOfFile } from "../model.js";
 import { addModelForm, confirmDelete, type ModelActions, pickFile } from "../models.js";
 import { Pulls } from "../pulls.js";
@@ -30,7 +29,7 @@ export class ModelsPage implements Page {
   readonly #none = el("p", { class: "facts" }, t("models.none"));
   readonly #asked = el("div", { id: "asked" });
   readonly #cards = new Map<string, PullCard>();
-  #library: Library | null = null;
+  #library: Models | null = null;
   #asking: AbortController | null = null;
 
   constructor(host: Host, shelf: Shelf, actions: ModelActions) {
@@ -110,7 +109,7 @@ export class ModelsPage implements Page {
   }
 
   /** The limits of this browser, as far as it says them. */
-  async #room(library: Library): Promise<void> {
+  async #room(library: Models): Promise<void> {
     const { kind, persisted, usage, quota } = await library.storage();
     const free = quota === null ? null : bytes(Math.max(0, quota - (usage ?? 0)));
     const room = free === null ? t("models.lead") : t("models.room", { free });

@@ -1,7 +1,7 @@
 import { EngineError } from "../public/errors.js";
 import type { Notice, Piece, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { BenchEvent, CallName, Calls, Reply, Request } from "./protocol.js";
+import type { BenchEvent, CallName, Calls, Reply, Request, ResponseHead } from "./protocol.js";
 
 /** How long the worker may take to fetch and compile its module before that counts as a failure. */
 const START_TIMEOUT_MS = 60_000;
@@ -12,12 +12,16 @@ interface Pending {
   onProgress: ((progress: Progress) => void) | undefined;
   onPiece: ((piece: Piece) => void) | undefined;
   onBench: ((event: BenchEvent) => void) | undefined;
+  onHead: ((head: ResponseHead) => void) | undefined;
+  onChunk: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
 }
 
 export interface CallHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onPiece?: ((piece: Piece) => void) | undefined;
   readonly onBench?: ((event: BenchEvent) => void) | undefined;
+  readonly onHead?: ((head: ResponseHead) => void) | undefined;
+  readonly onChunk?: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -87,6 +91,8 @@ export class Client {
         onProgress: hooks.onProgress,
         onPiece: hooks.onPiece,
         onBench: hooks.onBench,
+        onHead: hooks.onHead,
+        onChunk: hooks.onChunk,
       });
       this.#post({ type, id, ...body } as Request);
     }).finally(() => signal?.removeEventListener("abort", cancel));
@@ -136,6 +142,10 @@ export class Client {
         return call.onPiece?.(reply.piece);
       case "bench":
         return call.onBench?.(reply.event);
+      case "head":
+        return call.onHead?.(reply.head);
+      case "chunk":
+        return call.onChunk?.(reply.chunk);
       case "result":
         this.#pending.delete(reply.id);
         return call.resolve(reply.value);

@@ -6,7 +6,7 @@ import { startThreads } from "./threads.js";
 
 /** The glue of any of the modules: they differ in instructions and not in what they offer. */
 export type Glue = typeof import("../wasm/ingle.js");
-export type { CancelFlag, WasmEngine } from "../wasm/ingle.js";
+export type { ApiResponse, CancelFlag, WasmEngine, WasmStore } from "../wasm/ingle.js";
 
 /** What a page asks of the module; everything left out is chosen here. */
 export interface ModuleWishes {

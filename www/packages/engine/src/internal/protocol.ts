@@ -2,8 +2,8 @@
  * The messages between the page and the worker: one discriminated union in each direction.
  *
  * Every request has an `id`; its answers carry the same one. A request ends with exactly one
- * `result` or `error`; `progress`, `piece` and `bench` may come before. `cancel` names the request
- * it ends and has no answer of its own.
+ * `result` or `error`; `progress`, `piece`, `bench`, `head` and `chunk` may come before. `cancel`
+ * names the request it ends and has no answer of its own.
  */
 
 import type {
@@ -19,16 +19,31 @@ import type {
   Notice,
   Piece,
   Progress,
-  StoredModel,
   TokenizeOptions,
   Tuning,
 } from "../public/types.js";
 
 import type { ModuleWishes } from "./module.js";
+import type { StoreCalls } from "./store-calls.js";
 
 export interface LoadSettings {
   readonly contextLength?: number | undefined;
   readonly kvType?: KvType | undefined;
+  readonly slots?: number | undefined;
+}
+
+/** What HTTP says before a request's body; the path is as it was sent, without the query. */
+export interface RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+/** What it says before an answer's. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: [string, string][];
 }
 
 export type SourceBody =
@@ -37,7 +52,7 @@ export type SourceBody =
   | { readonly kind: "name"; readonly name: string };
 
 /** What each request asks with and answers with. */
-export interface Calls {
+export interface Calls extends StoreCalls {
   start: {
     body: {
       readonly device: Device;
@@ -63,9 +78,9 @@ export interface Calls {
     result: Float32Array;
   };
   unload: { body: { readonly model: number }; result: null };
+  /** Answers with `head`, then with `chunk`s, then with the result. */
+  fetch: { body: { readonly head: RequestHead; readonly payload: Blob | null }; result: null };
   info: { body: object; result: EngineInfo };
-  models: { body: object; result: StoredModel[] };
-  remove: { body: { readonly name: string }; result: null };
 }
 
 export type CallName = keyof Calls;
@@ -95,6 +110,8 @@ export type Reply =
   | { readonly type: "progress"; readonly id: number; readonly progress: Progress }
   | { readonly type: "piece"; readonly id: number; readonly piece: Piece }
   | { readonly type: "bench"; readonly id: number; readonly event: BenchEvent }
+  | { readonly type: "head"; readonly id: number; readonly head: ResponseHead }
+  | { readonly type: "chunk"; readonly id: number; readonly chunk: Uint8Array<ArrayBuffer> }
   | { readonly type: "notice"; readonly notice: Notice }
   /** The WebAssembly module trapped: nothing of this worker can be used any more. */
   | { readonly type: "crash"; readonly detail: string };

@@ -10,23 +10,20 @@ import type {
 } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import { openGraphics } from "./features.js";
-import { BlobFile, type SyncFile } from "./files.js";
+import type { SyncFile } from "./files.js";
 import {
+  type ApiResponse,
   type CancelFlag,
   loadModule,
   type LoadedModule,
   type ModuleWishes,
   type WasmEngine,
 } from "./module.js";
-import type { Calls, Loaded, SourceBody } from "./protocol.js";
-import { MemoryStore, openBrowserStore, type Store } from "./store.js";
+import type { Calls, Loaded, ResponseHead } from "./protocol.js";
+import { pieces } from "./payload.js";
+import { ModelStore } from "./store.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
-import { inOrder, requireModelFile, type Stored, transfer } from "./transfer.js";
-
-type Requests = { host: string; bytes: number }[];
-/** Only the last few requests are kept: the list is for people. */
-const MAX_REQUESTS = 100;
 
 /** Errors after which a file is of no use here. */
 const USELESS = new Set(["model.damaged", "model.unsupported"]);
@@ -36,7 +33,6 @@ type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels"
 
 /** Everything behind one worker: the module, its device, the stored files and the model in use. */
 export class Session {
-  readonly #requests: Requests = [];
   #model = 0;
   /** Name of the file that was loaded last. */
   #file = "";
@@ -44,7 +40,7 @@ export class Session {
   private constructor(
     private readonly engine: WasmEngine,
     private readonly module: LoadedModule,
-    private readonly store: Store,
+    readonly store: ModelStore,
     private readonly tuning: Tuning,
     private readonly notices: Notice[],
   ) {}
@@ -53,17 +49,7 @@ export class Session {
     const notices: Notice[] = [];
     const graphics = device === "cpu" ? null : await openGraphics();
     const forGpu = device === "gpu" || graphics !== null;
-    const [first, browserStore] = await Promise.all([
-      loadModule(wishes, forGpu),
-      openBrowserStore(),
-    ]);
-    if (!browserStore) {
-      notices.push({
-        code: "store.memory",
-        message:
-          "This browser keeps no files for this page, so models are held until the tab closes.",
-      });
-    }
+    const first = await loadModule(wishes, forGpu);
     const { name = "", subgroups = false } = graphics ?? {};
     let module = first;
     const browser = navigator.userAgent;
@@ -82,7 +68,8 @@ export class Session {
       notices.push({ code: "gpu.missing", message });
     }
     if (tuning !== "off") await recall(engine, notices);
-    return new Session(engine, module, browserStore ?? new MemoryStore(), tuning, notices);
+    const store = await ModelStore.open(module.glue, engine, (notice) => notices.push(notice));
+    return new Session(engine, module, store, tuning, notices);
   }
 
   info(): EngineInfo {
@@ -90,9 +77,9 @@ export class Session {
       ...(this.engine.info() as ModuleInfo),
       module: this.module.name,
       peakWasmBytes: this.module.memory.buffer.byteLength,
-      storage: this.store.kind,
+      storage: this.store.kind === "memory" ? "memory" : "browser",
       notices: this.notices,
-      requests: this.#requests,
+      requests: this.store.requests(),
     };
   }
 
@@ -101,33 +88,24 @@ export class Session {
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
   ): Promise<Loaded> {
-    this.#check(body.source);
-    const stored = await transfer(body.source, {
-      store: this.store,
-      signal,
-      onProgress,
-      onRequest: (host) => this.#record(host),
-    });
-    if (signal.aborted) throw aborted();
-    const { contextLength, kvType } = body.settings;
-    const names = stored.map(({ name }) => name);
-    const files: SyncFile[] = [];
+    const { name: wanted, fresh } = await this.store.bring(body.source, signal, onProgress);
+    const { contextLength, kvType, slots } = body.settings;
+    const { name, keys, files } = await this.store.openModel(wanted);
     this.#model += 1; // handles of the model before are stale from here on, even if this load fails
+    this.#file = name;
+    const { tuning } = this;
+    const settings = { names: [name], keys, contextLength, kvType, slots, tuning };
+    const progress = (phase: Progress["phase"], loaded: number, total: number | null) =>
+      onProgress({ phase, name, loaded, total });
     try {
-      for (const name of names) files.push(await this.store.open(name));
-      const name = names[0] ?? "";
-      this.#file = name;
-      const progress = (phase: Progress["phase"], loaded: number, total: number | null) =>
-        onProgress({ phase, name, loaded, total });
-      const { tuning } = this;
       const info = (await this.#withFlag(signal, (flag) =>
-        this.engine.load({ names, contextLength, kvType, tuning }, files, progress, flag),
+        this.engine.load(settings, [...files], progress, flag),
       )) as ModelInfo;
       await this.#keepTuning();
       return { model: this.#model, info };
     } catch (error) {
-      closeAll(files.splice(0));
-      await this.#forget(stored, error);
+      closeAll(files);
+      if (fresh) await this.#forget(name, error);
       throw error;
     } finally {
       closeAll(files);
@@ -140,26 +118,11 @@ export class Session {
     if (name && text) await writeTuning(name, text);
   }
 
-  /** Reads the header of local files where they are, before gigabytes of them are copied. */
-  #check(source: SourceBody): void {
-    if (source.kind !== "files") return;
-    const files = inOrder(source.files);
-    for (const file of files) {
-      const start = new Uint8Array(Math.min(4, file.size));
-      new BlobFile(file).read(start, { at: 0 });
-      requireModelFile(start, file.name);
-    }
-    this.engine.check(files.map((file) => new BlobFile(file)));
-  }
-
-  /** A file that turned out not to be a usable model is not kept, unless it was here before. */
-  async #forget(stored: readonly Stored[], error: unknown): Promise<void> {
+  /** A model that was just brought and turned out to be of no use is not kept. */
+  async #forget(name: string, error: unknown): Promise<void> {
     const code = String((error as { code?: unknown } | null)?.code);
-    if (!USELESS.has(code)) return;
-    for (const { name, fresh } of stored) {
-      // The first error is the one to tell.
-      if (fresh) await this.store.remove(name).catch(() => undefined);
-    }
+    // The first error is the one to tell.
+    if (USELESS.has(code)) await this.store.remove(name).catch(() => undefined);
   }
 
   async generate(
@@ -193,19 +156,36 @@ export class Session {
     return this.engine.logits(Uint32Array.from(body.ids), body.options.all ?? false);
   }
 
-  unload(body: Calls["unload"]["body"]): null {
+  async unload(body: Calls["unload"]["body"]): Promise<null> {
     this.#require(body.model);
     this.#model += 1;
-    this.engine.unload();
+    await this.engine.unload();
     return null;
   }
 
-  models(): Promise<Calls["models"]["result"]> {
-    return this.store.list();
-  }
-
-  async remove(body: Calls["remove"]["body"]): Promise<null> {
-    await this.store.remove(body.name);
+  /** Has the module's router answer a request; an abort ends the work behind it. */
+  async fetch(
+    body: Calls["fetch"]["body"],
+    signal: AbortSignal,
+    to: { head(head: ResponseHead): void; chunk(chunk: Uint8Array<ArrayBuffer>): void },
+  ): Promise<null> {
+    const payload = body.payload ? pieces(body.payload) : undefined;
+    await this.#withFlag(signal, async (flag) => {
+      const response = (await this.engine.fetch(body.head, payload, flag)) as ApiResponse;
+      try {
+        const headers = response.headers as ResponseHead["headers"];
+        to.head({ status: response.status, headers });
+        for (;;) {
+          const chunk = (await response.next()) as Uint8Array<ArrayBuffer> | undefined;
+          if (!chunk) break;
+          to.chunk(chunk);
+        }
+      } finally {
+        response.free();
+      }
+    });
+    if (signal.aborted) throw aborted();
+    await this.#keepTuning();
     return null;
   }
 
@@ -221,13 +201,6 @@ export class Session {
       signal.removeEventListener("abort", cancel);
       flag.free();
     }
-  }
-
-  #record(host: string): Requests[number] {
-    const entry = { host, bytes: 0 };
-    this.#requests.push(entry);
-    if (this.#requests.length > MAX_REQUESTS) this.#requests.shift();
-    return entry;
   }
 
   #require(model: number): void {

@@ -1,206 +1,173 @@
-import { EngineError } from "../public/errors.js";
-import type { StoredModel } from "../public/types.js";
-import { BlobFile, type SyncFile, type WritableSyncFile } from "./files.js";
+/**
+ * The worker's side of the store: the module does the work, here are its calls, and what of it
+ * belongs to a load. Calls run beside each other and beside answers.
+ */
 
-/** Takes the pieces of one file. Only `commit` makes it visible; `discard` leaves nothing. */
-export interface Writer {
-  write(piece: Uint8Array<ArrayBuffer>): void;
-  commit(): Promise<void>;
-  discard(): Promise<void>;
+import type { Notice, Progress } from "../public/types.js";
+import type { StoredModel } from "../public/models.js";
+import { aborted } from "./aborted.js";
+import type { SyncFile } from "./files.js";
+import type { Glue, WasmEngine, WasmStore } from "./module.js";
+import type { SourceBody } from "./protocol.js";
+import type { StoreCall, StoreCallName, StoreCalls, StoreKind } from "./store-calls.js";
+import { nextTask } from "./task.js";
+
+/** A stored model, open for loading. */
+export interface OpenModel {
+  readonly name: string;
+  /** What tells its weights from others. */
+  readonly keys: readonly string[];
+  readonly files: readonly SyncFile[];
 }
 
-/** Where model files are kept. */
-export interface Store {
-  readonly kind: "browser" | "memory";
-  list(): Promise<StoredModel[]>;
-  /** Bytes of a complete file, or null. */
-  size(name: string): Promise<number | null>;
-  open(name: string): Promise<SyncFile>;
-  create(name: string): Promise<Writer>;
-  remove(name: string): Promise<void>;
-}
+type OnProgress = (progress: Progress) => void;
 
-interface Entry extends FileSystemFileHandle {
-  createSyncAccessHandle(): Promise<WritableSyncFile>;
-  move(directory: FileSystemDirectoryHandle, name: string): Promise<void>;
-}
+export class ModelStore {
+  /** What earlier versions kept has been taken over; nothing is listed before. */
+  readonly #ready: Promise<void>;
 
-const FOLDER = "ingle-models";
-/** Ending of a file that is not complete; such files are swept at the next start. */
-const PART = ".part";
-/** A reload leaves the old worker's lock for a moment, so a locked file is tried for this long. */
-const LOCK_PATIENCE_MS = 5_000;
-const LOCK_RETRY_MS = 200;
+  private constructor(
+    readonly module: WasmStore,
+    private readonly engine: WasmEngine,
+    onNotice: (notice: Notice) => void,
+  ) {
+    this.#ready = this.#adopt(onNotice);
+  }
 
-/** The browser's private storage, or null where it is missing or closed (a private window). */
-export async function openBrowserStore(): Promise<Store | null> {
-  try {
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-    const prototype = FileSystemFileHandle.prototype as unknown as Partial<Entry>;
-    if (!prototype.createSyncAccessHandle || !prototype.move) return null;
-    const store = new BrowserStore(folder);
-    await store.sweep();
+  static async open(
+    glue: Glue,
+    engine: WasmEngine,
+    onNotice: (notice: Notice) => void,
+  ): Promise<ModelStore> {
+    const module = await glue.WasmStore.open(nextTask);
+    engine.useStore(module);
+    const store = new ModelStore(module, engine, onNotice);
+    if (store.kind === "memory") {
+      const message =
+        "This browser keeps no files for this page, so models are held until the tab closes.";
+      onNotice({ code: "store.memory", message });
+    }
     return store;
-  } catch {
-    return null; // not available here: the caller says so and keeps files in memory
-  }
-}
-
-class BrowserStore implements Store {
-  readonly kind = "browser";
-  readonly #folder: FileSystemDirectoryHandle;
-
-  constructor(folder: FileSystemDirectoryHandle) {
-    this.#folder = folder;
   }
 
-  /** Removes what an ended tab left half. A file another tab is writing is locked and stays. */
-  async sweep(): Promise<void> {
-    for await (const name of this.#folder.keys()) {
-      if (name.endsWith(PART)) await this.#folder.removeEntry(name).catch(() => undefined);
+  get kind(): StoreKind {
+    return this.module.kind() as StoreKind;
+  }
+
+  /** Takes over what earlier versions kept, says so once, and clears what nobody needs. */
+  async #adopt(onNotice: (notice: Notice) => void): Promise<void> {
+    const names = (await this.module.adopt().catch(() => [])) as string[];
+    if (names.length > 0) {
+      const what = names.length === 1 ? `The model ${names[0]}` : `${names.length} models`;
+      const message = `${what} of an earlier version moved into the new storage.`;
+      onNotice({ code: "store.adopted", message });
+    }
+    // Rests that cannot be removed now are removed at a later start.
+    void this.module.prune().catch(() => undefined);
+  }
+
+  requests(): { host: string; bytes: number }[] {
+    return this.module.requests() as { host: string; bytes: number }[];
+  }
+
+  async answer(
+    call: StoreCall,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<StoreCalls[StoreCallName]["result"]> {
+    await this.#ready;
+    switch (call.type) {
+      case "models.pull":
+        return this.pull(call.ref, call, signal, onProgress);
+      case "models.add":
+        return this.add(call.files, call.name, signal, onProgress);
+      case "models.list":
+        return (await this.module.list()) as StoredModel[];
+      case "models.show":
+        return (await this.module.show(call.name)) as StoreCalls["models.show"]["result"];
+      case "models.rm":
+        await this.module.rm(call.name);
+        return null;
+      case "models.verify":
+        return (await this.module.verify(
+          call.name,
+          onProgress,
+          signal,
+        )) as StoreCalls["models.verify"]["result"];
+      case "models.blobs":
+        return (await this.module.blobs(call.name)) as StoreCalls["models.blobs"]["result"];
+      case "models.fit":
+        return (await this.engine.fit(
+          this.module,
+          call.source,
+          call.wishes,
+          signal,
+        )) as StoreCalls["models.fit"]["result"];
+      case "models.kind":
+        return this.kind;
     }
   }
 
-  async list(): Promise<StoredModel[]> {
-    const models: StoredModel[] = [];
-    for await (const [name, handle] of this.#folder.entries()) {
-      if (handle.kind !== "file" || name.endsWith(PART)) continue;
-      models.push({ name, bytes: (await (handle as FileSystemFileHandle).getFile()).size });
-    }
-    return models.sort((a, b) => a.name.localeCompare(b.name));
+  async pull(
+    ref: string,
+    { name, digest }: { readonly name?: string | undefined; readonly digest?: string | undefined },
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<StoredModel> {
+    const settings = { ...(name && { name }), ...(digest && { digest }) };
+    return (await this.module.pull(ref, settings, onProgress, signal)) as StoredModel;
   }
 
-  async size(name: string): Promise<number | null> {
-    const entry = await this.#find(name);
-    return entry ? (await entry.getFile()).size : null;
+  async add(
+    files: readonly File[],
+    name: string | undefined,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<StoredModel> {
+    return (await this.module.add([...files], name, onProgress, signal)) as StoredModel;
   }
 
-  async open(name: string): Promise<SyncFile> {
-    const entry = await this.#find(name);
-    if (!entry) throw missing(name);
-    return lock(entry, name);
+  /** Brings what `source` names into the store; `fresh` if it was not there before. */
+  async bring(
+    source: SourceBody,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<{ name: string; fresh: boolean }> {
+    await this.#ready;
+    if (source.kind === "name") return { name: source.name, fresh: false };
+    const before = (await this.module.list()) as StoredModel[];
+    const stored =
+      source.kind === "url"
+        ? await this.#fromUrl(source.url, source.name, before, signal, onProgress)
+        : await this.add(source.files, undefined, signal, onProgress);
+    if (signal.aborted) throw aborted();
+    return { name: stored.name, fresh: before.every(({ digest }) => digest !== stored.digest) };
   }
 
-  async create(name: string): Promise<Writer> {
-    const part = (await this.#folder.getFileHandle(name + PART, { create: true })) as Entry;
-    const file = await lock(part, name);
-    file.truncate(0);
-    return new BrowserWriter(this.#folder, part, file, name);
-  }
-
-  async remove(name: string): Promise<void> {
-    if (!(await this.#find(name))) throw missing(name);
-    await this.#folder.removeEntry(name).catch((error: unknown) => {
-      throw locked(name, error);
-    });
-  }
-
-  async #find(name: string): Promise<Entry | null> {
-    if (name.endsWith(PART)) return null;
+  /** The model from an address; without a network, the one that came from there. */
+  async #fromUrl(
+    url: string,
+    name: string | null,
+    before: readonly StoredModel[],
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<StoredModel> {
+    const wished = name?.replace(/\.gguf$/i, "");
     try {
-      return (await this.#folder.getFileHandle(name)) as Entry;
+      return await this.pull(url, { name: wished }, signal, onProgress);
     } catch (error) {
-      if (error instanceof DOMException && error.name === "NotFoundError") return null;
+      const code = String((error as { code?: unknown } | null)?.code);
+      const known = before.find(({ sources }) => sources.includes(url));
+      if (known && (code === "net.offline" || code === "net.refused")) return known;
       throw error;
     }
   }
-}
 
-class BrowserWriter implements Writer {
-  #at = 0;
-
-  constructor(
-    private readonly folder: FileSystemDirectoryHandle,
-    private readonly part: Entry,
-    private readonly file: WritableSyncFile,
-    private readonly name: string,
-  ) {}
-
-  write(piece: Uint8Array<ArrayBuffer>): void {
-    for (let done = 0; done < piece.byteLength;) {
-      const n = this.file.write(piece.subarray(done), { at: this.#at });
-      if (n === 0) throw new DOMException("write() took no bytes", "QuotaExceededError");
-      done += n;
-      this.#at += n;
-    }
-  }
-
-  async commit(): Promise<void> {
-    this.file.flush();
-    this.file.close();
-    await this.folder.removeEntry(this.name).catch(() => undefined); // an older file of this name
-    await this.part.move(this.folder, this.name);
-  }
-
-  async discard(): Promise<void> {
-    this.file.close();
-    await this.folder.removeEntry(this.name + PART).catch(() => undefined); // already moved or gone
-  }
-}
-
-/** Keeps files for the life of the tab: as blobs, which browsers hold outside the page's memory. */
-export class MemoryStore implements Store {
-  readonly kind = "memory";
-  readonly #files = new Map<string, Blob>();
-
-  async list(): Promise<StoredModel[]> {
-    return [...this.#files].map(([name, blob]) => ({ name, bytes: blob.size }));
-  }
-
-  async size(name: string): Promise<number | null> {
-    return this.#files.get(name)?.size ?? null;
-  }
-
-  async open(name: string): Promise<SyncFile> {
-    const blob = this.#files.get(name);
-    if (!blob) throw missing(name);
-    return new BlobFile(blob);
-  }
-
-  async create(name: string): Promise<Writer> {
-    let pieces: Blob[] = [];
-    return {
-      write: (piece) => void pieces.push(new Blob([piece])),
-      commit: async () => void this.#files.set(name, new Blob(pieces)),
-      discard: async () => void (pieces = []),
-    };
-  }
-
-  /** A local file is already a blob: keeping it costs nothing. */
-  adopt(file: File): void {
-    this.#files.set(file.name, file);
+  async openModel(name: string): Promise<OpenModel> {
+    return (await this.module.openModel(name)) as OpenModel;
   }
 
   async remove(name: string): Promise<void> {
-    if (!this.#files.delete(name)) throw missing(name);
+    await this.module.rm(name);
   }
-}
-
-async function lock(entry: Entry, name: string): Promise<WritableSyncFile> {
-  for (const end = performance.now() + LOCK_PATIENCE_MS; ;) {
-    try {
-      return await entry.createSyncAccessHandle();
-    } catch (error) {
-      const busy = error instanceof DOMException && error.name === "NoModificationAllowedError";
-      if (!busy) throw error;
-      if (performance.now() > end) throw locked(name, error);
-      await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
-    }
-  }
-}
-
-function missing(name: string): EngineError {
-  return new EngineError(
-    "model.missing",
-    `${name} is not in this browser. Load it from a file or an address.`,
-  );
-}
-
-function locked(name: string, error: unknown): EngineError {
-  return new EngineError(
-    "store.locked",
-    `${name} is in use in another tab. Close it there and try again.`,
-    String(error),
-  );
 }

@@ -1,6 +1,7 @@
 /**
- * The worker: it alone owns the module, the device and the stored files. Requests run one after
- * another, because there is one model and one device; `cancel` alone overtakes.
+ * The worker: it alone owns the module, the device and the stored files. What changes the model in
+ * use runs one after another; everything else runs beside it, answers included: the module has
+ * several slots, and waits for its device without holding this thread.
  */
 
 import { EngineError } from "../public/errors.js";
@@ -24,7 +25,11 @@ interface Scope {
 const scope = globalThis as unknown as Scope;
 const running = new Map<number, AbortController>();
 let session: Session | null = null;
+/** The last of those that run one after another; the others wait for the start only. */
 let last: Promise<void> = Promise.resolve();
+let started: Promise<void> | null = null;
+
+const IN_ORDER: ReadonlySet<CallName> = new Set(["load", "unload"]);
 
 scope.onmessage = ({ data }) => {
   if (data.type === "cancel") {
@@ -33,7 +38,10 @@ scope.onmessage = ({ data }) => {
   }
   const stop = new AbortController();
   running.set(data.id, stop);
-  last = last.then(() => answer(data, stop.signal)).finally(() => running.delete(data.id));
+  const run = () => answer(data, stop.signal).finally(() => running.delete(data.id));
+  if (data.type === "start") last = started = run();
+  else if (IN_ORDER.has(data.type)) last = last.then(run);
+  else void (started ?? Promise.resolve()).then(run);
 };
 
 // A trap inside the module surfaces here and nowhere else: the promise it was in never settles.
@@ -79,13 +87,17 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
       return session.logits(call);
     case "unload":
       return session.unload(call);
+    case "fetch":
+      return session.fetch(call, signal, {
+        head: (head) => scope.postMessage({ type: "head", id, head }),
+        chunk: (chunk) => scope.postMessage({ type: "chunk", id, chunk }, [chunk.buffer]),
+      });
     case "info":
       return session.info();
-    case "models":
-      return session.models();
-    case "remove":
-      return session.remove(call);
   }
+  return session.store.answer(call, signal, (progress) =>
+    scope.postMessage({ type: "progress", id, progress }),
+  );
 }
 
 /** Held until this worker ends, in whatever way; the page waits for it. */

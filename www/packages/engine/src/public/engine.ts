@@ -1,8 +1,13 @@
 import { requireBrowser } from "../internal/features.js";
 import { Client } from "../internal/client.js";
 import type { BenchEvent, SourceBody } from "../internal/protocol.js";
+import { request } from "../internal/http.js";
+import { Chat } from "./chat.js";
+import { Completions } from "./completions.js";
+import { Embeddings } from "./embeddings.js";
 import { EngineError } from "./errors.js";
 import { Model } from "./model.js";
+import { Models } from "./models.js";
 import type {
   BenchOptions,
   BenchRow,
@@ -11,7 +16,6 @@ import type {
   Notice,
   Source,
   StartOptions,
-  StoredModel,
 } from "./types.js";
 
 /**
@@ -21,8 +25,19 @@ import type {
 export class Engine {
   readonly #client: Client;
 
+  /** Answers in OpenAI's form: `engine.chat.completions.create({ model, messages })`. */
+  readonly chat = new Chat((path, init) => this.fetch(path, init));
+  /** Continues a text as it is, in OpenAI's form. */
+  readonly completions = new Completions((path, init) => this.fetch(path, init));
+  /** Vectors of texts, in OpenAI's form. */
+  readonly embeddings = new Embeddings((path, init) => this.fetch(path, init));
+
+  /** The models kept in this browser: `engine.models.pull("llama3.2:1b")`. */
+  readonly models: Models;
+
   private constructor(client: Client) {
     this.#client = client;
+    this.models = new Models(client);
   }
 
   /**
@@ -45,14 +60,15 @@ export class Engine {
   }
 
   /**
-   * Loads a model, replacing the one before. The file goes to browser storage in pieces and from
-   * there to the device, so it is never whole in memory. A transfer that fails leaves nothing.
+   * Loads a model, replacing the one before: a stored one, or one that is stored first, in pieces
+   * and then from there to the device, so that it is never whole in memory.
    */
   async load(source: Source, options: LoadOptions = {}): Promise<Model> {
-    const { onProgress, signal, contextLength, kvType } = options;
+    const { onProgress, signal, contextLength, kvType, slots } = options;
+    if (!("name" in source) || "url" in source) this.models.askToPersist();
     const loaded = await this.#client.call(
       "load",
-      { source: sourceBody(source), settings: { contextLength, kvType } },
+      { source: sourceBody(source), settings: { contextLength, kvType, slots } },
       { onProgress, signal },
     );
     return new Model(this.#client, loaded);
@@ -70,18 +86,17 @@ export class Engine {
     return this.#client.call("bench", { settings }, { onBench, signal });
   }
 
+  /**
+   * Asks the engine as one asks a server: `/api/*` as Ollama answers, `/v1/*` as OpenAI does.
+   * Nothing leaves the page. The body of the answer is a stream; aborting `init.signal` or
+   * cancelling the stream ends the work behind it.
+   */
+  fetch(path: string | URL, init: RequestInit = {}): Promise<Response> {
+    return request(this.#client, path, init);
+  }
+
   info(): Promise<EngineInfo> {
     return this.#client.call("info", {});
-  }
-
-  /** The model files kept in this browser. */
-  models(): Promise<StoredModel[]> {
-    return this.#client.call("models", {});
-  }
-
-  /** Deletes a stored file; the model in use keeps working only if it is another one. */
-  async remove(name: string): Promise<void> {
-    await this.#client.call("remove", { name });
   }
 
   /** Called with things a person should know that are not errors. */

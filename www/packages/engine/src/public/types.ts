@@ -34,8 +34,11 @@ export interface StartOptions {
 
 /** What a load is doing. Bytes only grow; `total` is null while nobody knows it. */
 export interface Progress {
-  /** Into browser storage, from there to the device; (on WebGPU) trying and compiling kernels. */
-  readonly phase: "transfer" | "load" | "prepare";
+  /**
+   * Into browser storage, from there to the device; (on WebGPU) trying and compiling kernels; or
+   * reading what is stored again.
+   */
+  readonly phase: "transfer" | "load" | "prepare" | "check";
   readonly name: string;
   readonly loaded: number;
   readonly total: number | null;
@@ -47,6 +50,11 @@ export interface LoadOptions {
   /** Tokens of context; default: what the model was made for, at most 4096. */
   readonly contextLength?: number;
   readonly kvType?: KvType;
+  /**
+   * Conversations that are answered at the same time, each with a context of its own. Default: 2,
+   * or 1 where the memory of a second context would be more than 256 MiB.
+   */
+  readonly slots?: number;
 }
 
 export interface Message {
@@ -179,12 +187,6 @@ export interface EngineInfo {
   readonly notices: readonly Notice[];
   /** Requests the worker made since it started, newest last. */
   readonly requests: readonly { readonly host: string; readonly bytes: number }[];
-}
-
-/** A model file kept in this browser. */
-export interface StoredModel {
-  readonly name: string;
-  readonly bytes: number;
 }
 
 /** One thing to measure, in tokens: read a prompt, write an output, or one after the other. */

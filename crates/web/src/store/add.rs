@@ -1,0 +1,107 @@
+//! Models from files a person chose.
+//!
+//! The header is read where the file lies, before a byte is copied. Then the bytes go to the store
+//! once; where the store itself is made of blobs in memory, not even that: the file is one.
+
+use gguf::{ByteSource, Gguf, SplitName};
+use js_sys::Array;
+use store::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name, Source};
+use wasm_bindgen::prelude::*;
+use web_sys::File;
+
+use super::PageStore;
+use super::chosen::ChosenFile;
+use super::progress::{Teller, Watched};
+use super::scope::io_error;
+use crate::error::EdgeError;
+
+/// File pickers give several files in any order; parts of a model are numbered by name.
+pub fn in_order(files: &Array) -> Vec<File> {
+    let mut files: Vec<File> = files.iter().map(JsCast::unchecked_into).collect();
+    files.sort_by_key(File::name);
+    files
+}
+
+/// The name a model gets from its file's.
+pub fn name_of_file(file: &str) -> Result<Name, EdgeError> {
+    let stem = SplitName::parse(file).map_or_else(
+        || file.strip_suffix(".gguf").unwrap_or(file).to_owned(),
+        |split| split.prefix,
+    );
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '-' };
+    let stem: String = stem.chars().map(allowed).take(store::limits::PART_CHARS).collect();
+    let stem = stem.trim_start_matches(['-', '.']);
+    let stem = if stem.is_empty() { "model" } else { stem };
+    Ok(Name::from_parts(DEFAULT_HOST, DEFAULT_NAMESPACE, stem, DEFAULT_TAG)?)
+}
+
+/// Stores the files as a model, unless they are its files already; returns its name.
+pub async fn add(
+    store: &PageStore,
+    files: Vec<File>,
+    name: Option<Name>,
+    teller: &Teller,
+) -> Result<Name, EdgeError> {
+    let first = files.first().map(File::name).unwrap_or_default();
+    let name = match name {
+        Some(name) => name,
+        None => name_of_file(&first)?,
+    };
+    let headers = files.iter().map(|file| Box::new(ChosenFile::new(file)) as Box<dyn ByteSource>);
+    check(&files, headers.collect())?;
+    let sources: Vec<(Source, u64)> = files.iter().map(source_of).collect();
+    if store.comes_from(&name, &sources).await? {
+        return Ok(name);
+    }
+    let need = sources.iter().map(|(_, size)| size).sum();
+    store.check_space(need).await?;
+    let mut blobs = Vec::new();
+    for file in &files {
+        let (label, size) = (file.name(), Some(file.size() as u64));
+        let place = |path: &store::StorePath| {
+            store.io().place(path, file).map_err(|error| io_error("keep", path, &error))
+        };
+        let placed = store.put_placed(place, |done| teller.part(&label, done, size)).await?;
+        blobs.push(match placed {
+            Some(placed) => placed,
+            None => {
+                let source = ChosenFile::new(file);
+                store.put_source(&Watched { source, name: file.name(), teller }).await?
+            }
+        });
+    }
+    let sources: Vec<Source> = sources.into_iter().map(|(source, _)| source).collect();
+    let committed = store.import_sourced(&name, &blobs, &sources).await?;
+    if let Some(old) = &committed.replaced {
+        store.remove_replaced(old).await?;
+    }
+    Ok(committed.name)
+}
+
+/// What is no model is refused, in the words of whoever finds out.
+fn check(files: &[File], headers: Vec<Box<dyn ByteSource>>) -> Result<(), EdgeError> {
+    for (file, header) in files.iter().zip(&headers) {
+        let mut start = [0; 4];
+        let is_model = header.len() > 4
+            && header.read_at(0, &mut start).map_err(EdgeError::from).is_ok()
+            && start == gguf::MAGIC;
+        if !is_model {
+            let name = file.name();
+            let text = match header.len() {
+                0 => format!("{name} is empty; choose another file"),
+                _ => format!(
+                    "{name} is not a model file; ingle reads GGUF files; choose another file"
+                ),
+            };
+            let detail = format!("{} bytes, beginning with {start:02x?}", header.len());
+            return Err(EdgeError::new("file.type", text).with_detail(detail));
+        }
+    }
+    engine::open(Gguf::open_split(headers)?)?;
+    Ok(())
+}
+
+fn source_of(file: &File) -> (Source, u64) {
+    let version = format!("changed {}", file.last_modified());
+    (Source { address: format!("file:{}", file.name()), version }, file.size() as u64)
+}
