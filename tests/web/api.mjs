@@ -299,7 +299,9 @@ cases["bench waits for an answer, and answers wait for it"] = async () => {
 cases["a model that another replaced says so"] = async () => {
   const got = await noise(async () => {
     const old = globalThis.model;
-    const running = failure(collect(old.generate({ prompt: "The", ignoreEos: true })));
+    // More than can be written before the other model is there.
+    const ask = () => failure(collect(old.generate({ prompt: "The", ignoreEos: true })));
+    const running = Promise.all(Array.from({ length: 100 }, ask)).then((all) => all.at(-1));
     globalThis.model = await engine.load({ url: "/models/scripted.gguf" });
     globalThis.key = "";
     return { running: await running, later: await failure(old.tokenize("x")) };

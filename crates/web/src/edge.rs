@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use engine::actor::{Command, Event};
+use engine::FinishReason;
 use engine::bench::Asked;
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
@@ -289,7 +290,13 @@ async fn generate(
             Some(Event::Started { .. }) => continue,
             Some(Event::Progress { done, total, .. }) => (convert::reading(done, total)?, false),
             Some(Event::Piece { text, ids, .. }) => (convert::piece(&text, &ids)?, false),
-            Some(Event::Done { summary, .. }) => (convert::done(&summary)?, true),
+            Some(Event::Done { summary, .. }) => {
+                let is_ended = summary.finish_reason == Some(FinishReason::Cancelled);
+                if is_ended && !is_cancelled {
+                    return Err(EdgeError::no_model()); // not the page's cancel: the model left
+                }
+                (convert::done(&summary)?, true)
+            }
             Some(Event::Failed { error, .. }) => return Err(error.into()),
             _ => return Err(EdgeError::no_model()),
         };

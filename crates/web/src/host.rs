@@ -33,7 +33,8 @@ pub fn env(next_task: &Function) -> Env {
     }
 }
 
-fn pause(next_task: &Function) -> Pause {
+/// Lets a fresh task of the event loop begin.
+pub fn pause(next_task: &Function) -> Pause {
     let promise = next_task.call0(&JsValue::UNDEFINED).and_then(JsCast::dyn_into::<Promise>);
     Box::pin(async move {
         if let Ok(promise) = promise {

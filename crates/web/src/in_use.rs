@@ -16,6 +16,7 @@ use engine::{Opened, Session};
 use futures_channel::oneshot;
 use futures_util::future::LocalBoxFuture;
 use hosting::runner::{Aside, EnginePort, EngineRunner, FormCheck, Loaded, TextHost, TextSide, line};
+use js_sys::Function;
 use tokenizer::Tokenizer;
 use wasm_bindgen_futures::spawn_local;
 
@@ -84,6 +85,7 @@ impl InUse {
         key: String,
         serial: u32,
         forms: Rc<FormCheck>,
+        next_task: Function,
     ) -> InUse {
         let player = session.player_info();
         let total = player.weight_bytes + player.kv_bytes + player.scratch_bytes;
@@ -96,7 +98,7 @@ impl InUse {
         let (line, port) = line();
         let (over, ended) = oneshot::channel();
         let jobs = Jobs::default();
-        spawn_local(run(session, port, Rc::clone(&jobs), over));
+        spawn_local(run(session, port, Rc::clone(&jobs), next_task, over));
         let TextParts { text, tokenizer } = parts;
         let loaded = Loaded { line, text: Arc::new(text), info, ended };
         let (runner, is_held) = (EngineRunner::new(loaded, forms), Cell::new(false));
@@ -130,13 +132,21 @@ impl InUse {
 }
 
 /// An engine's life: serves, lends its session, and frees the model.
-async fn run(session: Session, mut port: EnginePort, jobs: Jobs, over: oneshot::Sender<()>) {
+async fn run(
+    session: Session,
+    mut port: EnginePort,
+    jobs: Jobs,
+    next_task: Function,
+    over: oneshot::Sender<()>,
+) {
     let mut next = (session, None::<Loan>);
     loop {
         let (mut session, loan) = serve(next.0, next.1, &mut port).await;
         let Some(loan) = loan else { break };
         let job = jobs.borrow_mut().remove(&loan.id);
         if let Some(job) = job {
+            // What was answered before gets out first: the work may not pause for long.
+            host::pause(&next_task).await;
             job(&mut session).await;
         }
         next = (session, Some(loan));

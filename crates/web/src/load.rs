@@ -83,7 +83,8 @@ impl Inner {
         self.kv.set(wish.kv);
         let (key, serial) = (wish.key, self.serial.get() + 1);
         self.serial.set(serial);
-        let in_use = InUse::start(session, parts, key, serial, Rc::clone(&self.forms));
+        let (forms, next_task) = (Rc::clone(&self.forms), self.next_task.clone());
+        let in_use = InUse::start(session, parts, key, serial, forms, next_task);
         self.model.replace(Some(Rc::new(in_use)));
         Ok(seen)
     }

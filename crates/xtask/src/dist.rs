@@ -20,7 +20,7 @@ const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 pub fn run() -> Result<()> {
     let dist = process::root().join("dist");
     fs::create_dir_all(&dist)?;
-    web::build(Form::Release)?;
+    web::build(Form::Release, None)?;
     web::check_sizes()?;
     let programs = harness::build(&["build", "--release", "-p", "native-host"])?;
     let built = programs.first().context("cargo built no native program")?;

@@ -54,6 +54,10 @@ enum Command {
         /// Optimize as for publishing (slower to compile) and check the size.
         #[arg(long)]
         release: bool,
+        /// Only the module of this name ("simd"), to try something out: the page then runs nothing
+        /// else.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Run the tests in Chromium (builds the browser part first).
     ///
@@ -95,11 +99,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(args) => return test::run(&args),
         Command::Check => return test::run_only(&["fmt", "tidy", "clippy", "wasm", "www"]),
         Command::Tidy => return test::run_only(&["tidy"]),
-        Command::Web { release: true } => {
-            web::build(Form::Release)?;
+        Command::Web { release: true, only } => {
+            web::build(Form::Release, only.as_deref())?;
             web::check_sizes()?;
         }
-        Command::Web { release: false } => web::build(Form::Debug)?,
+        Command::Web { release: false, only } => web::build(Form::Debug, only.as_deref())?,
         Command::E2e => return test::run_only(&["wasm", "www", "e2e"]),
         Command::Shaders { dump } => tools::shaders(&dump)?,
         Command::Bench(args) => bench::run(&args)?,

@@ -30,7 +30,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let model = args.file.as_deref().map(model_file).transpose()?;
     timed("looking for Node.js", setup::node)?;
-    timed("the wasm modules", || web::wasm(Form::Release))?;
+    timed("the wasm modules", || web::wasm(Form::Release, None))?;
     timed("npm packages", setup::npm_packages)?;
     timed("the engine package and the chat page", web::packages)?;
     if !args.page_only {

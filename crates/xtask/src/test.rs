@@ -238,7 +238,7 @@ fn doc(_: &Built) -> Result<Tally> {
 }
 
 fn wasm(_: &Built) -> Result<Tally> {
-    let skipped = web::wasm(Form::Release)?;
+    let skipped = web::wasm(Form::Release, None)?;
     web::check_sizes()?;
     let mut tally = Tally { passed: web::sizes()?.len(), failed: Vec::new(), skipped };
     tally.add(wasm_kernels()?);

@@ -85,14 +85,15 @@ pub fn wasm_folder() -> PathBuf {
 }
 
 /// Everything: wasm, glue, packages.
-pub fn build(form: Form) -> Result<()> {
-    wasm(form)?;
+pub fn build(form: Form, only: Option<&str>) -> Result<()> {
+    wasm(form, only)?;
     setup::npm_packages()?;
     packages()
 }
 
-/// The wasm modules with their glue. Returns those that cannot be built here, as sentences.
-pub fn wasm(form: Form) -> Result<Vec<String>> {
+/// The wasm modules with their glue, or `only` the one of that name. Returns those that cannot be
+/// built here, as sentences.
+pub fn wasm(form: Form, only: Option<&str>) -> Result<Vec<String>> {
     setup::wasm_target()?;
     let no_threads = setup::rust_source().err();
     let folder = wasm_folder();
@@ -102,7 +103,11 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     }
     fs::create_dir_all(&folder)?;
     let (mut built, mut skipped) = (Vec::new(), Vec::new());
-    let wanted = if form == Form::Debug { &MODULES[..1] } else { &MODULES[..] };
+    let only = only.or((form == Form::Debug).then_some(MODULES[0].name));
+    let is_wanted = |module: &&Module| only.is_none_or(|name| module.name == name);
+    let wanted: Vec<&Module> = MODULES.iter().filter(is_wanted).collect();
+    let names = MODULES.map(|module| module.name).join(", ");
+    ensure!(!wanted.is_empty(), "there is no module of that name; there are {names}");
     for &module in wanted {
         if let (true, Some(reason)) = (module.threads, &no_threads) {
             skipped.push(format!("module {}: {reason:#}", module.name));

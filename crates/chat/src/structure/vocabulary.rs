@@ -157,9 +157,9 @@ impl Vocabulary {
         let levels = if can_grow { MAX_LEVELS } else { MAX_LEVELS_SMALL };
         let init = GrammarInit::Serialized(grammar.lower(levels)?);
         let what = grammar.what();
-        let parser = stacker::grow(if can_grow { STACK_BYTES } else { 0 }, || {
-            self.factory.create_parser_from_init(init, 0, 0)
-        });
+        let compile = || self.factory.create_parser_from_init(init, 0, 0);
+        // Not `grow` with no bytes: in WebAssembly it would switch to that stack all the same.
+        let parser = if can_grow { stacker::grow(STACK_BYTES, compile) } else { compile() };
         let parser = parser.map_err(|error| Error::Grammar { what, detail: detail(&error) })?;
         Constraint::new(Matcher::new(Ok(parser)), self.n_vocab, what)
     }

@@ -85,7 +85,7 @@ pub fn find(args: &Args) -> Result<Vec<Runner>> {
     }
     setup::chromium().context("no Chromium was found; CHROMIUM=path names one")?;
     if !args.built {
-        web::build(Form::Release)?;
+        web::build(Form::Release, None)?;
     }
     let mut runners = vec![Runner::Page];
     let folder = process::root().join(WLLAMA);

@@ -1,7 +1,7 @@
 import { EngineError } from "../public/errors.js";
 import type { Answer, Asked, Who } from "./messages.js";
 
-/** What answers: an {@link Engine}, or anything that fetches like one. */
+/** What answers: an `Engine`, or anything that fetches like one. */
 export interface Answering {
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
@@ -27,7 +27,7 @@ export interface Bridge {
   readonly ollama: string;
   readonly registration: ServiceWorkerRegistration;
   /** This page answers no more; the service worker stays for others. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** As in `worker.ts`, which imports nothing. */
@@ -65,8 +65,8 @@ export async function bridge(engine: Answering, options: BridgeOptions = {}): Pr
     openai: `${root}/v1`,
     ollama: root,
     registration,
-    stop: () => {
-      release();
+    stop: async () => {
+      await release();
       container.removeEventListener("message", onMessage);
     },
   };
@@ -116,7 +116,7 @@ async function controlled(container: ServiceWorkerContainer): Promise<void> {
 }
 
 /** Holds the lock that says that this page has an engine; gives what releases it. */
-async function announce(worker: ServiceWorker): Promise<() => void> {
+async function announce(worker: ServiceWorker): Promise<() => Promise<void>> {
   const { port1, port2 } = new MessageChannel();
   const told = new Promise<string>((resolve) => {
     port1.onmessage = ({ data }: MessageEvent<string>) => resolve(data);
@@ -125,13 +125,17 @@ async function announce(worker: ServiceWorker): Promise<() => void> {
   const id = await within(told);
   port1.close();
   let release = () => {};
+  let released = Promise.resolve();
   await new Promise<void>((held) => {
-    void navigator.locks.request(LOCK + id, () => {
+    released = navigator.locks.request(LOCK + id, () => {
       held();
       return new Promise<void>((resolve) => (release = resolve));
     });
   });
-  return () => release();
+  return () => {
+    release();
+    return released;
+  };
 }
 
 /** Answers one request of the service worker over its port. */

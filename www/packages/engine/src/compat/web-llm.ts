@@ -26,7 +26,8 @@ import type {
 import type { Stream } from "../public/stream.js";
 import type { Progress, Source } from "../public/types.js";
 
-type WithoutModel<T> = Omit<T, "model"> & { model?: string };
+/** The model is the one that was loaded. */
+export type WithoutModel<T> = Omit<T, "model"> & { model?: string };
 
 export interface InitProgressReport {
   /** From 0 to 1. */
@@ -234,17 +235,17 @@ export class MLCEngine {
     body: WithoutModel<ChatCompletionCreateParams>,
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const [engine, model] = this.#loaded();
-    const controller = this.#begin();
+    const controller = new AbortController();
     const asked = { ...this.#defaults, ...body, model } as ChatCompletionCreateParams;
-    const options = { signal: controller.signal };
-    const answer = await (await engine).chat.completions.create(asked, options);
+    const answer = await this.#run(controller, async (options) =>
+      (await engine).chat.completions.create(asked, options),
+    );
     if (asked.stream) {
       return this.#follow(answer as Stream<ChatCompletionChunk>, controller, (chunk) => {
         this.#usage = chunk.usage ?? this.#usage;
         return chunk.choices[0]?.delta.content ?? "";
       });
     }
-    this.#running.delete(controller);
     const whole = answer as ChatCompletion;
     this.#message = whole.choices[0]?.message.content ?? "";
     this.#usage = whole.usage ?? null;
@@ -255,15 +256,15 @@ export class MLCEngine {
     body: WithoutModel<CompletionCreateParams>,
   ): Promise<Completion | AsyncIterable<Completion>> {
     const [engine, model] = this.#loaded();
-    const controller = this.#begin();
+    const controller = new AbortController();
     const asked = { ...this.#defaults, ...body, model } as CompletionCreateParams;
-    const options = { signal: controller.signal };
-    const answer = await (await engine).completions.create(asked, options);
+    const answer = await this.#run(controller, async (options) =>
+      (await engine).completions.create(asked, options),
+    );
     if (asked.stream) {
       const text = (chunk: Completion) => chunk.choices[0]?.text ?? "";
       return this.#follow(answer as Stream<Completion>, controller, text);
     }
-    this.#running.delete(controller);
     return answer as Completion;
   }
 
@@ -279,6 +280,7 @@ export class MLCEngine {
     text: (chunk: T) => string,
   ): AsyncGenerator<T, void, void> {
     this.#message = "";
+    this.#running.add(controller);
     try {
       for await (const chunk of chunks) {
         this.#message += text(chunk);
@@ -289,10 +291,17 @@ export class MLCEngine {
     }
   }
 
-  #begin(): AbortController {
-    const controller = new AbortController();
+  /** Until the answer is there, or begins, `interruptGenerate` ends it; then its reader does. */
+  async #run<T>(
+    controller: AbortController,
+    ask: (options: { signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
     this.#running.add(controller);
-    return controller;
+    try {
+      return await ask({ signal: controller.signal });
+    } finally {
+      this.#running.delete(controller);
+    }
   }
 
   #started(): Promise<Engine> {

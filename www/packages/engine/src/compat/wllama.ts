@@ -57,7 +57,8 @@ export interface HuggingFaceParams {
   readonly quant?: string;
 }
 
-interface Sampling {
+/** How tokens are chosen, in wllama's words and OpenAI's. */
+export interface Sampling {
   readonly abortSignal?: AbortSignal;
   readonly max_tokens?: number;
   readonly temperature?: number;
@@ -75,7 +76,8 @@ export type ChatCompletionParams = Sampling & {
   readonly messages: readonly ChatCompletionMessageParam[];
 };
 export type RawCompletionParams = Sampling & { readonly prompt: string | string[] };
-interface Streamed<T> {
+/** Each chunk goes to a function. */
+export interface Streamed<T> {
   readonly stream: true;
   readonly onData: (chunk: T) => void;
 }

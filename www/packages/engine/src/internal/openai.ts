@@ -1,14 +1,10 @@
 import { EngineError } from "../public/errors.js";
+import type { RequestOptions } from "../public/openai.js";
 import { Stream } from "../public/stream.js";
 import { aborted } from "./aborted.js";
 
 /** Asks the router. */
 export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
-
-/** What every `create` takes beside its body. */
-export interface RequestOptions {
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** Sends `body`; the answer as an object, or as a stream if that was asked for. */
 export async function create<T, Chunk>(

@@ -1,10 +1,11 @@
-import { create, type Fetch, type RequestOptions } from "../internal/openai.js";
+import { create, type Fetch } from "../internal/openai.js";
 import type {
   ChatCompletion,
   ChatCompletionChunk,
   ChatCompletionCreateParams,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
+  RequestOptions,
 } from "./openai.js";
 import type { Stream } from "./stream.js";
 
@@ -12,6 +13,7 @@ import type { Stream } from "./stream.js";
 export class Chat {
   readonly completions: ChatCompletions;
 
+  /** @internal */
   constructor(fetch: Fetch) {
     this.completions = new ChatCompletions(fetch);
   }
@@ -21,6 +23,7 @@ export class Chat {
 export class ChatCompletions {
   readonly #fetch: Fetch;
 
+  /** @internal */
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
   }

@@ -1,9 +1,10 @@
-import { create, type Fetch, type RequestOptions } from "../internal/openai.js";
+import { create, type Fetch } from "../internal/openai.js";
 import type {
   Completion,
   CompletionCreateParams,
   CompletionCreateParamsNonStreaming,
   CompletionCreateParamsStreaming,
+  RequestOptions,
 } from "./openai.js";
 import type { Stream } from "./stream.js";
 
@@ -11,6 +12,7 @@ import type { Stream } from "./stream.js";
 export class Completions {
   readonly #fetch: Fetch;
 
+  /** @internal */
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
   }

@@ -1,10 +1,11 @@
-import { create, type Fetch, type RequestOptions } from "../internal/openai.js";
-import type { CreateEmbeddingResponse, EmbeddingCreateParams } from "./openai.js";
+import { create, type Fetch } from "../internal/openai.js";
+import type { CreateEmbeddingResponse, EmbeddingCreateParams, RequestOptions } from "./openai.js";
 
 /** `engine.embeddings`. */
 export class Embeddings {
   readonly #fetch: Fetch;
 
+  /** @internal */
   constructor(fetch: Fetch) {
     this.#fetch = fetch;
   }

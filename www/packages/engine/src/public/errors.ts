@@ -12,7 +12,7 @@ export class EngineError extends Error {
     this.detail = detail;
   }
 
-  /** What a promise of this package rejects with, whatever was thrown below it. */
+  /** What a promise of this package rejects with, whatever was thrown below it. @internal */
   static from(error: unknown): EngineError {
     if (error instanceof EngineError) return error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -23,6 +23,7 @@ export class EngineError extends Error {
     );
   }
 
+  /** @internal */
   static fromBody(body: ErrorBody): EngineError {
     return new EngineError(body.code, body.message, body.detail);
   }

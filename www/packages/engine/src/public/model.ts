@@ -10,6 +10,7 @@ export class Model {
   readonly #model: number;
   readonly info: ModelInfo;
 
+  /** @internal */
   constructor(client: Client, loaded: Loaded) {
     this.#client = client;
     this.#model = loaded.model;

@@ -1,5 +1,10 @@
 /** OpenAI's requests and answers, as far as the engine reads and writes them. */
 
+/** What every `create` takes beside its body. */
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A part of a message that is a list; other kinds than text are refused. */
 export interface ChatCompletionContentPartText {
   type: "text";
@@ -17,7 +22,8 @@ export interface ChatCompletionMessageToolCall {
   };
 }
 
-type Content = string | ChatCompletionContentPartText[];
+/** A text, or its parts. */
+export type Content = string | ChatCompletionContentPartText[];
 
 /** One turn of a conversation. */
 export type ChatCompletionMessageParam =
@@ -56,7 +62,8 @@ export type ResponseFormat =
       };
     };
 
-interface SamplingParams {
+/** How tokens are chosen, and when an answer ends. */
+export interface SamplingParams {
   frequency_penalty?: number | null;
   logit_bias?: Record<string, number> | null;
   max_tokens?: number | null;

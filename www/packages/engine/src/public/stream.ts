@@ -9,6 +9,7 @@ export class Stream<T> implements AsyncIterable<T> {
   readonly #body: ReadableStream<Uint8Array>;
   readonly controller: AbortController;
 
+  /** @internal */
   constructor(body: ReadableStream<Uint8Array>, controller: AbortController) {
     this.#body = body;
     this.controller = controller;

@@ -1,0 +1,2 @@
+// For Preact; the engine needs nothing here.
+export default { oxc: { jsx: { runtime: "automatic", importSource: "preact" } }, base: "./" };
