@@ -6,7 +6,17 @@ import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
 import { load } from "./lib/bundle.mjs";
-import { ask, askAndWait, choose, DESKTOP, finished, PHONE, shown, started, ui } from "./lib/chat.mjs";
+import {
+  ask,
+  askAndWait,
+  choose,
+  DESKTOP,
+  finished,
+  PHONE,
+  shown,
+  started,
+  ui,
+} from "./lib/chat.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { www } from "./lib/paths.mjs";
 import { assert, run } from "./lib/report.mjs";
@@ -97,24 +107,25 @@ for (const [name, options] of Object.entries({ light: DESKTOP, "phone, dark": PH
   };
 }
 
-cases["320 px, 400 % zoom and right to left: nothing scrolls sideways or is clipped"] = async () => {
-  const narrow = { ...PHONE, viewport: { width: 320, height: 640 } };
-  await withChat(
-    async (page) => {
-      await askAndWait(page, "مرحبا, a mixed مثال sentence");
-      for (const dir of ["ltr", "rtl"]) {
-        await page.evaluate((dir) => (document.documentElement.dir = dir), dir);
-        await page.goto(page.url().replace(/#.*|$/, "#/"));
-        await checkLooks(page);
-        for (const where of PAGES) {
-          await page.goto(page.url().replace(/#.*|$/, `#/${where}`));
+cases["320 px, 400 % zoom and right to left: nothing scrolls sideways or is clipped"] =
+  async () => {
+    const narrow = { ...PHONE, viewport: { width: 320, height: 640 } };
+    await withChat(
+      async (page) => {
+        await askAndWait(page, "مرحبا, a mixed مثال sentence");
+        for (const dir of ["ltr", "rtl"]) {
+          await page.evaluate((dir) => (document.documentElement.dir = dir), dir);
+          await page.goto(page.url().replace(/#.*|$/, "#/"));
           await checkLooks(page);
+          for (const where of PAGES) {
+            await page.goto(page.url().replace(/#.*|$/, `#/${where}`));
+            await checkLooks(page);
+          }
         }
-      }
-    },
-    { options: narrow },
-  );
-};
+      },
+      { options: narrow },
+    );
+  };
 
 cases["words take their own direction, code and figures do not"] = async () => {
   await withChat(
@@ -146,36 +157,37 @@ cases["words take their own direction, code and figures do not"] = async () => {
   );
 };
 
-cases["a long answer is told in three sentences at most, and an error once and at once"] = async () => {
-  const words = "A sentence of the answer. ".repeat(100);
-  await withChat(
-    async (page, { script }) => {
-      await page.evaluate(() => {
-        globalThis.said = { say: [], shout: [] };
-        for (const id of ["say", "shout"])
-          new MutationObserver(() => {
-            const text = document.getElementById(id).textContent;
-            if (text) globalThis.said[id].push(text);
-          }).observe(document.getElementById(id), { childList: true });
-      });
-      assert.equal(await page.locator("main [aria-live], main[role=log]").count(), 0);
-      await page.waitForFunction(() => document.querySelector("#say").textContent !== "");
-      await page.evaluate(() => (globalThis.said.say.length = 0)); // that the model is ready
-      await askAndWait(page, "Tell");
-      await page.waitForFunction(() => globalThis.said.say.at(-1)?.includes("A sentence"));
-      const said = await page.evaluate(() => globalThis.said);
-      assert.ok(said.say.length <= 3, said.say.join("\n"));
-      assert.deepEqual(said.shout, []);
-      script.error = "it broke";
-      await ask(page, "Again");
-      await page.locator(ui("alert.server.error")).waitFor();
-      await page.waitForFunction(() => globalThis.said.shout.length > 0);
-      assert.equal((await page.evaluate(() => globalThis.said.shout)).length, 1);
-      page.problems.length = 0; // the refusal itself is on the console
-    },
-    { script: { pieces: words.match(/[^]{1,40}/g) } },
-  );
-};
+cases["a long answer is told in three sentences at most, and an error once and at once"] =
+  async () => {
+    const words = "A sentence of the answer. ".repeat(100);
+    await withChat(
+      async (page, { script }) => {
+        await page.evaluate(() => {
+          globalThis.said = { say: [], shout: [] };
+          for (const id of ["say", "shout"])
+            new MutationObserver(() => {
+              const text = document.getElementById(id).textContent;
+              if (text) globalThis.said[id].push(text);
+            }).observe(document.getElementById(id), { childList: true });
+        });
+        assert.equal(await page.locator("main [aria-live], main[role=log]").count(), 0);
+        await page.waitForFunction(() => document.querySelector("#say").textContent !== "");
+        await page.evaluate(() => (globalThis.said.say.length = 0)); // that the model is ready
+        await askAndWait(page, "Tell");
+        await page.waitForFunction(() => globalThis.said.say.at(-1)?.includes("A sentence"));
+        const said = await page.evaluate(() => globalThis.said);
+        assert.ok(said.say.length <= 3, said.say.join("\n"));
+        assert.deepEqual(said.shout, []);
+        script.error = "it broke";
+        await ask(page, "Again");
+        await page.locator(ui("alert.server.error")).waitFor();
+        await page.waitForFunction(() => globalThis.said.shout.length > 0);
+        assert.equal((await page.evaluate(() => globalThis.said.shout)).length, 1);
+        page.problems.length = 0; // the refusal itself is on the console
+      },
+      { script: { pieces: words.match(/[^]{1,40}/g) } },
+    );
+  };
 
 cases["every action of a chat works by keyboard, and the focus is never lost"] = async () => {
   await withChat(async (page) => {
@@ -233,21 +245,22 @@ cases["every action of a chat works by keyboard, and the focus is never lost"] =
   });
 };
 
-cases["both languages have the same words, and the static page has those of the table"] = async () => {
-  const { en } = await load("i18n/en.ts");
-  const { de } = await load("i18n/de.ts");
-  assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
-  const places = (text) => (text.match(/\{\w+\}/g) ?? []).sort().join();
-  for (const [key, text] of Object.entries(en)) {
-    assert.equal(places(de[key]), places(text), key);
-    assert.ok(de[key].trim() !== "", key);
-  }
-  for (const [, key, text] of html.matchAll(/ data-t="([^"]+)"[^>]*>([^<]*)</g))
-    assert.equal(text, en[key], key);
-  for (const [tag] of html.matchAll(/<[^>]+data-t-[^>]+>/g))
-    for (const [, name, key] of tag.matchAll(/data-t-([\w-]+)="([^"]+)"/g))
-      assert.ok(tag.includes(` ${name}="${en[key]}"`), `${name} of ${tag}`);
-};
+cases["both languages have the same words, and the static page has those of the table"] =
+  async () => {
+    const { en } = await load("i18n/en.ts");
+    const { de } = await load("i18n/de.ts");
+    assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
+    const places = (text) => (text.match(/\{\w+\}/g) ?? []).sort().join();
+    for (const [key, text] of Object.entries(en)) {
+      assert.equal(places(de[key]), places(text), key);
+      assert.ok(de[key].trim() !== "", key);
+    }
+    for (const [, key, text] of html.matchAll(/ data-t="([^"]+)"[^>]*>([^<]*)</g))
+      assert.equal(text, en[key], key);
+    for (const [tag] of html.matchAll(/<[^>]+data-t-[^>]+>/g))
+      for (const [, name, key] of tag.matchAll(/data-t-([\w-]+)="([^"]+)"/g))
+        assert.ok(tag.includes(` ${name}="${en[key]}"`), `${name} of ${tag}`);
+  };
 
 cases["the page speaks German where it is asked to, to its last button"] = async () => {
   const { en } = await load("i18n/en.ts");
@@ -275,39 +288,40 @@ cases["the page speaks German where it is asked to, to its last button"] = async
   );
 };
 
-cases["no dialogs of the browser, no endless animation, at most 20 paints a second"] = async () => {
-  const pieces = Array.from({ length: 200 }, (_, i) => `word${i} `);
-  await withChat(
-    async (page) => {
-      page.on("dialog", () => assert.fail("alert, confirm or prompt"));
-      await page.evaluate(() => {
-        globalThis.changes = 0;
-        new MutationObserver(() => (globalThis.changes += 1)).observe(
-          document.querySelector("#col"),
-          { childList: true, subtree: true, characterData: true },
+cases["no dialogs of the browser, no endless animation, at most 20 paints a second"] =
+  async () => {
+    const pieces = Array.from({ length: 200 }, (_, i) => `word${i} `);
+    await withChat(
+      async (page) => {
+        page.on("dialog", () => assert.fail("alert, confirm or prompt"));
+        await page.evaluate(() => {
+          globalThis.changes = 0;
+          new MutationObserver(() => (globalThis.changes += 1)).observe(
+            document.querySelector("#col"),
+            { childList: true, subtree: true, characterData: true },
+          );
+        });
+        const start = Date.now();
+        await ask(page, "Count");
+        await page.waitForFunction(() =>
+          document.querySelector(".msg-body")?.textContent.includes("word150 "),
         );
-      });
-      const start = Date.now();
-      await ask(page, "Count");
-      await page.waitForFunction(() =>
-        document.querySelector(".msg-body")?.textContent.includes("word150 "),
-      );
-      const endless = await page.evaluate(
-        () =>
-          document
-            .getAnimations()
-            .filter((animation) => animation.effect.getTiming().iterations === Infinity).length,
-      );
-      assert.equal(endless, 0);
-      await finished(page);
-      const seconds = (Date.now() - start) / 1000;
-      const changes = await page.evaluate(() => globalThis.changes);
-      // Text at most 20 times, and the line under it twice, a second; and a few at both ends.
-      assert.ok(changes <= seconds * 22 + 20, `${changes} changes in ${seconds} s`);
-    },
-    { script: { pieces, pauseMs: 10 } },
-  );
-};
+        const endless = await page.evaluate(
+          () =>
+            document
+              .getAnimations()
+              .filter((animation) => animation.effect.getTiming().iterations === Infinity).length,
+        );
+        assert.equal(endless, 0);
+        await finished(page);
+        const seconds = (Date.now() - start) / 1000;
+        const changes = await page.evaluate(() => globalThis.changes);
+        // Text at most 20 times, and the line under it twice, a second; and a few at both ends.
+        assert.ok(changes <= seconds * 22 + 20, `${changes} changes in ${seconds} s`);
+      },
+      { script: { pieces, pauseMs: 10 } },
+    );
+  };
 
 cases["the box takes words before any script, and they survive a reload"] = async () => {
   const server = await serveScripted();
@@ -349,27 +363,28 @@ cases["without scripts the page says what it needs"] = async () => {
   }
 };
 
-cases["the menus close by Esc, Tab and a press outside, and the opener gets the focus"] = async () => {
-  await withChat(async (page) => {
-    await askAndWait(page, "One");
-    const opener = page.getByRole("button", { name: "More for this answer" });
-    await opener.click();
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("End");
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Delete");
-    await page.keyboard.press("Escape");
-    assert.equal(await page.locator(".menu").count(), 0);
-    assert.equal(
-      await page.evaluate(() => document.activeElement.getAttribute("aria-label")),
-      "More for this answer",
-    );
-    await opener.click();
-    await page.mouse.click(700, 20);
-    await page.locator(".menu").waitFor({ state: "detached" });
-    await choose(page, opener, "New version, shorter");
-    await finished(page);
-    assert.match(await page.textContent(".vers"), /2 of 2/);
-  });
-};
+cases["the menus close by Esc, Tab and a press outside, and the opener gets the focus"] =
+  async () => {
+    await withChat(async (page) => {
+      await askAndWait(page, "One");
+      const opener = page.getByRole("button", { name: "More for this answer" });
+      await opener.click();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("End");
+      assert.equal(await page.evaluate(() => document.activeElement.textContent), "Delete");
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator(".menu").count(), 0);
+      assert.equal(
+        await page.evaluate(() => document.activeElement.getAttribute("aria-label")),
+        "More for this answer",
+      );
+      await opener.click();
+      await page.mouse.click(700, 20);
+      await page.locator(".menu").waitFor({ state: "detached" });
+      await choose(page, opener, "New version, shorter");
+      await finished(page);
+      assert.match(await page.textContent(".vers"), /2 of 2/);
+    });
+  };
 
 await run(cases);

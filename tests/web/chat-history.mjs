@@ -52,7 +52,11 @@ const importText = async (page, text) => {
   await page.waitForSelector("#import-said");
   await page.evaluate(() => (document.querySelector("#import-said").textContent = ""));
   const buffer = Buffer.from(text);
-  await page.setInputFiles("#chats-file", { name: "c.json", mimeType: "application/json", buffer });
+  await page.setInputFiles("#chats-file", {
+    name: "c.json",
+    mimeType: "application/json",
+    buffer,
+  });
   await page.waitForFunction(() => document.querySelector("#import-said").textContent !== "");
   return page.textContent("#import-said");
 };
@@ -104,7 +108,10 @@ cases["a killed tab loses nothing that was on the screen"] = async () => {
       const again = await open(address);
       await again.waitForSelector("main .msg:not(.me)");
       const kept = (await again.textContent(".msg-body")).trim();
-      assert.ok(kept.startsWith(seen), `kept ${kept.length} of at least ${seen.length} characters`);
+      assert.ok(
+        kept.startsWith(seen),
+        `kept ${kept.length} of at least ${seen.length} characters`,
+      );
       assert.match(await again.textContent(ui("turn.line")), /tab was closed/);
       assert.equal(await again.locator(ui("turn.go-on")).count(), 1);
     },
@@ -171,8 +178,16 @@ cases["edit and new version keep what was there; keys step through versions"] = 
     await finished(page);
     assert.deepEqual(await shown(page), ["How many now?", "Three."]);
     await page.getByRole("button", { name: "Earlier version" }).first().click();
-    assert.deepEqual(await shown(page), ["How many?", "Two."], "the newest answer of that branch");
-    await choose(page, page.getByRole("button", { name: "More for this answer" }), "Edit the answer");
+    assert.deepEqual(
+      await shown(page),
+      ["How many?", "Two."],
+      "the newest answer of that branch",
+    );
+    await choose(
+      page,
+      page.getByRole("button", { name: "More for this answer" }),
+      "Edit the answer",
+    );
     await page.fill(".editor textarea", "Two and a half.");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     assert.deepEqual(await shown(page), ["How many?", "Two and a half."]);
@@ -194,7 +209,11 @@ cases["branch from here copies what is above, and the copy goes its own way"] = 
     await askAndWait(page, "Begin here");
     await askAndWait(page, "Go left");
     const first = page.locator(".msg:not(.me)").first();
-    await choose(page, first.getByRole("button", { name: "More for this answer" }), "Branch from here");
+    await choose(
+      page,
+      first.getByRole("button", { name: "More for this answer" }),
+      "Branch from here",
+    );
     await page.waitForFunction(() => document.querySelectorAll(".msg").length === 2);
     await askAndWait(page, "Go right");
     assert.deepEqual(await titles(page), ["Begin here (2)", "Begin here"]);
@@ -204,46 +223,57 @@ cases["branch from here copies what is above, and the copy goes its own way"] = 
   });
 };
 
-cases["a deleted message goes with its answer; what follows stays, Undo brings it back"] = async () => {
-  await withChat(async (page) => {
-    for (const text of ["One", "Two", "Three"]) await askAndWait(page, text);
-    const two = page.locator(".msg.me", { hasText: "Two" });
-    await choose(page, two.getByRole("button", { name: "More for your message" }), "Delete");
-    assert.deepEqual(await shown(page), ["One", "Hello.", "Three", "Hello."]);
-    await page.getByRole("button", { name: "Undo", exact: true }).click();
-    assert.deepEqual(await shown(page), ["One", "Hello.", "Two", "Hello.", "Three", "Hello."]);
-  });
-};
+cases["a deleted message goes with its answer; what follows stays, Undo brings it back"] =
+  async () => {
+    await withChat(async (page) => {
+      for (const text of ["One", "Two", "Three"]) await askAndWait(page, text);
+      const two = page.locator(".msg.me", { hasText: "Two" });
+      await choose(page, two.getByRole("button", { name: "More for your message" }), "Delete");
+      assert.deepEqual(await shown(page), ["One", "Hello.", "Three", "Hello."]);
+      await page.getByRole("button", { name: "Undo", exact: true }).click();
+      assert.deepEqual(await shown(page), ["One", "Hello.", "Two", "Hello.", "Three", "Hello."]);
+    });
+  };
 
-cases["every text stays reachable through versions, whatever was done (tree, 20 walks)"] = async () => {
-  const { Tree } = await load("history/tree.ts");
-  for (let seed = 1; seed <= 20; seed += 1) {
-    const random = generator(seed);
-    const tree = new Tree([], null);
-    const texts = new Set();
-    const add = (parent, role) => {
-      const id = `${seed}-${tree.size}`;
-      tree.put({ id, chat: "c", parent, role, text: id, thought: "", at: tree.size, files: [] });
-      tree.leaf = id;
-      texts.add(id);
-    };
-    for (let step = 0; step < 200; step += 1) {
-      const path = tree.path();
-      const at = path[Math.floor(random() * path.length)];
-      const what = Math.floor(random() * 4);
-      if (!at || what === 0) add(tree.leaf, path.length % 2 ? "assistant" : "user");
-      else if (what === 1) add(at.parent, at.role);
-      else if (what === 2) {
-        const versions = tree.versions(at.id);
-        tree.show(versions[Math.floor(random() * versions.length)].id);
-      } else {
-        tree.put({ ...at, deleted: true, text: "" });
-        texts.delete(at.id);
+cases["every text stays reachable through versions, whatever was done (tree, 20 walks)"] =
+  async () => {
+    const { Tree } = await load("history/tree.ts");
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const random = generator(seed);
+      const tree = new Tree([], null);
+      const texts = new Set();
+      const add = (parent, role) => {
+        const id = `${seed}-${tree.size}`;
+        tree.put({
+          id,
+          chat: "c",
+          parent,
+          role,
+          text: id,
+          thought: "",
+          at: tree.size,
+          files: [],
+        });
+        tree.leaf = id;
+        texts.add(id);
+      };
+      for (let step = 0; step < 200; step += 1) {
+        const path = tree.path();
+        const at = path[Math.floor(random() * path.length)];
+        const what = Math.floor(random() * 4);
+        if (!at || what === 0) add(tree.leaf, path.length % 2 ? "assistant" : "user");
+        else if (what === 1) add(at.parent, at.role);
+        else if (what === 2) {
+          const versions = tree.versions(at.id);
+          tree.show(versions[Math.floor(random() * versions.length)].id);
+        } else {
+          tree.put({ ...at, deleted: true, text: "" });
+          texts.delete(at.id);
+        }
       }
+      assert.deepEqual([...reachable(tree)].sort(), [...texts].sort(), `walk ${seed}`);
     }
-    assert.deepEqual([...reachable(tree)].sort(), [...texts].sort(), `walk ${seed}`);
-  }
-};
+  };
 
 /** Texts that a person gets to by switching versions alone. */
 function reachable(tree) {
@@ -312,7 +342,10 @@ cases[`${STEPS} random steps on the page lose no text`] = async () => {
     }
     const all = (await exportAll(page)).messages.filter(({ deleted }) => !deleted);
     const kept = new Set(all.map(({ text }) => text));
-    assert.deepEqual([...texts].filter((text) => !kept.has(text)), []);
+    assert.deepEqual(
+      [...texts].filter((text) => !kept.has(text)),
+      [],
+    );
   });
 };
 
@@ -392,7 +425,8 @@ function many(nChats, nMessages) {
   for (let c = 0; c < nChats; c += 1) {
     const chat = `c${c}`;
     for (let m = 0; m < nMessages; m += 1) {
-      const hay = `Message ${m} of chat ${c}, with some words about rain, ships and bread. `.repeat(4);
+      const hay =
+        `Message ${m} of chat ${c}, with some words about rain, ships and bread. `.repeat(4);
       const text = m === 10 ? `${hay} needle ${c} ${hay}` : hay;
       const parent = m === 0 ? null : `${chat}-${m - 1}`;
       const role = m % 2 ? "assistant" : "user";
@@ -400,25 +434,32 @@ function many(nChats, nMessages) {
       messages.push({ id: `${chat}-${m}`, chat, parent, role, text, ...rest });
     }
     const times = { createdAt: 1e12 + c, updatedAt: 1e12 + c };
-    chats.push({ id: chat, title: `Chat ${c}`, leaf: `${chat}-${nMessages - 1}`, setup: {}, ...times });
+    chats.push({
+      id: chat,
+      title: `Chat ${c}`,
+      leaf: `${chat}-${nMessages - 1}`,
+      setup: {},
+      ...times,
+    });
   }
   return { ingle: "chats", version: 1, chats, messages, files: [] };
 }
 
-cases["a long chat opens at its end, draws what is near, and the rest when it is wanted"] = async () => {
-  await withChat(async (page) => {
-    await importText(page, JSON.stringify(many(1, 500)));
-    const start = Date.now();
-    await page.locator("#chats a").click();
-    await page.locator(".msg", { hasText: "Message 499" }).waitFor();
-    console.log(`   note: a chat of 500 messages opened in ${Date.now() - start} ms`);
-    assert.ok((await page.locator(".msg").count()) < 60);
-    await page.locator(".msg").last().focus();
-    await page.keyboard.press("Home");
-    await page.locator(".msg", { hasText: "Message 0 of" }).waitFor();
-    assert.equal(await page.locator(".msg").count(), 500);
-  });
-};
+cases["a long chat opens at its end, draws what is near, and the rest when it is wanted"] =
+  async () => {
+    await withChat(async (page) => {
+      await importText(page, JSON.stringify(many(1, 500)));
+      const start = Date.now();
+      await page.locator("#chats a").click();
+      await page.locator(".msg", { hasText: "Message 499" }).waitFor();
+      console.log(`   note: a chat of 500 messages opened in ${Date.now() - start} ms`);
+      assert.ok((await page.locator(".msg").count()) < 60);
+      await page.locator(".msg").last().focus();
+      await page.keyboard.press("Home");
+      await page.locator(".msg", { hasText: "Message 0 of" }).waitFor();
+      assert.equal(await page.locator(".msg").count(), 500);
+    });
+  };
 
 cases["an export is imported whole, doubles are skipped, others' lists are read"] = async () => {
   await withChat(async (page, { server }) => {
@@ -443,7 +484,10 @@ cases["an export is imported whole, doubles are skipped, others' lists are read"
       { role: "user", content: "From elsewhere" },
       { role: "assistant", content: "Welcome." },
     ];
-    assert.match(await importText(page, JSON.stringify([{ title: "Old", messages: turns }])), /1 chat/);
+    assert.match(
+      await importText(page, JSON.stringify([{ title: "Old", messages: turns }])),
+      /1 chat/,
+    );
     await page.locator("#chats a", { hasText: "Old" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".msg").length === 2);
     assert.deepEqual(await shown(page), ["From elsewhere", "Welcome."]);
@@ -475,7 +519,9 @@ cases["a chat is saved as Markdown"] = async () => {
   await withChat(async (page, { server }) => {
     server.script.pieces = ["# Hi\n\n```js\n1\n```\n"];
     await askAndWait(page, "Code?");
-    const text = await saved(page, () => choose(page, page.locator("#chats li .b"), "Save as Markdown"));
+    const text = await saved(page, () =>
+      choose(page, page.locator("#chats li .b"), "Save as Markdown"),
+    );
     assert.equal(text, "# Code?\n\n## You\n\nCode?\n\n## scripted\n\n# Hi\n\n```js\n1\n```\n");
   });
 };

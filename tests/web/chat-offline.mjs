@@ -6,7 +6,15 @@ import path from "node:path";
 import { brotliCompressSync } from "node:zlib";
 
 import { launch } from "./lib/browser.mjs";
-import { askAndWait, choose, DESKTOP, setLength, shown, started, watchPolicy } from "./lib/chat.mjs";
+import {
+  askAndWait,
+  choose,
+  DESKTOP,
+  setLength,
+  shown,
+  started,
+  watchPolicy,
+} from "./lib/chat.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
@@ -23,7 +31,7 @@ const browser = await launch(DESKTOP);
 const policy = await watchPolicy(browser.context);
 const cases = {};
 
-/** The page on a plain static host of its own, in a folder. `asked` counts what reaches the host. */
+/** The page on a plain static host of its own, in a folder, in empty storage. */
 async function withApp(body, { dist = chatDist, query = "?device=cpu", mounts = {} } = {}) {
   if (!bytes) skip("no fixtures and no seeded model");
   const server = await serve({ "/app/": dist, "/app/models/stories.gguf": modelFile, ...mounts });
@@ -45,24 +53,27 @@ const loadFile = async (page) => {
 const kept = (page) =>
   page.waitForFunction(() => document.documentElement.dataset.offline === "ready");
 
-cases["when the server is gone, the page opens with its chats and its model, and answers"] = async () => {
-  await withApp(async (page, server) => {
-    await loadFile(page);
-    await setLength(page, 256);
-    await askAndWait(page, "One day");
-    await kept(page);
-    await server.close();
-    await page.reload();
-    await started(page);
-    await page.waitForFunction(() => /[kM]B/.test(document.querySelector("#model-note").textContent));
-    assert.equal((await shown(page))[0], "One day");
-    await page.click("#new-chat");
-    await setLength(page, 256);
-    await askAndWait(page, "Once more");
-    assert.ok((await shown(page))[1].length > 20);
-    policy.none();
-  });
-};
+cases["when the server is gone, the page opens with its chats and its model, and answers"] =
+  async () => {
+    await withApp(async (page, server) => {
+      await loadFile(page);
+      await setLength(page, 256);
+      await askAndWait(page, "One day");
+      await kept(page);
+      await server.close();
+      await page.reload();
+      await started(page);
+      await page.waitForFunction(() =>
+        /[kM]B/.test(document.querySelector("#model-note").textContent),
+      );
+      assert.equal((await shown(page))[0], "One day");
+      await page.click("#new-chat");
+      await setLength(page, 256);
+      await askAndWait(page, "Once more");
+      assert.ok((await shown(page))[1].length > 20);
+      policy.none();
+    });
+  };
 
 cases["a whole chat makes no request, and the chip says so"] = async () => {
   await withApp(async (page) => {
@@ -85,7 +96,10 @@ cases["a whole chat makes no request, and the chip says so"] = async () => {
     const save = choose(page, page.locator("#chats li .b"), "Save as JSON");
     await Promise.all([page.waitForEvent("download"), save]);
     browser.context.off("request", log);
-    assert.deepEqual(asked.map((request) => request.url()), []);
+    assert.deepEqual(
+      asked.map((request) => request.url()),
+      [],
+    );
     assert.match(await page.textContent("#requests"), /0 requests/);
     policy.none();
   });
@@ -120,46 +134,63 @@ cases["a download is in the ledger with its host and size, and nothing else is"]
   }
 };
 
-cases["sealed: the browser blocks page and worker, the chip says it, answers still come"] = async () => {
-  let reached = 0;
-  const other = await serve({
-    "/": (_, response) => {
-      reached += 1;
-      response.setHeader("access-control-allow-origin", "*");
-      response.end("reached");
-    },
-  });
-  try {
-    await withApp(async (page) => {
-      const ask = (target) =>
-        target.evaluate((url) => fetch(url).then(() => "answered", () => "blocked"), other.origin);
-      await loadFile(page);
-      await kept(page);
-      assert.equal(await ask(page), "answered", "before the seal");
-      await page.click('#pages a[href="#/privacy"]');
-      await page.getByRole("button", { name: "Seal this page" }).click();
-      await page.waitForFunction(() => /blocks all/.test(document.querySelector("#requests").textContent));
-      await started(page);
-      reached = 0;
-      assert.equal(await ask(page), "blocked");
-      const workers = page.workers();
-      assert.ok(workers.length >= 2);
-      for (const worker of workers) assert.equal(await ask(worker), "blocked", worker.url());
-      assert.equal(reached, 0);
-      assert.ok(policy.reports.some((text) => /connect-src/.test(text)), "the browser's own policy");
-      await page.click("#new-chat");
-      await page.waitForFunction(() => /[kM]B/.test(document.querySelector("#model-note").textContent));
-      await setLength(page, 256);
-      await askAndWait(page, "One day");
-      await page.click('#pages a[href="#/privacy"]');
-      await page.getByRole("button", { name: "Unseal this page" }).click();
-      await page.waitForFunction(() => /0 requests/.test(document.querySelector("#requests").textContent));
-      assert.equal(await ask(page), "answered");
+cases["sealed: the browser blocks page and worker, the chip says it, answers still come"] =
+  async () => {
+    let reached = 0;
+    const other = await serve({
+      "/": (_, response) => {
+        reached += 1;
+        response.setHeader("access-control-allow-origin", "*");
+        response.end("reached");
+      },
     });
-  } finally {
-    await other.close();
-  }
-};
+    try {
+      await withApp(async (page) => {
+        const ask = (target) =>
+          target.evaluate(
+            (url) =>
+              fetch(url).then(
+                () => "answered",
+                () => "blocked",
+              ),
+            other.origin,
+          );
+        await loadFile(page);
+        await kept(page);
+        assert.equal(await ask(page), "answered", "before the seal");
+        await page.click('#pages a[href="#/privacy"]');
+        await page.getByRole("button", { name: "Seal this page" }).click();
+        await page.waitForFunction(() =>
+          /blocks all/.test(document.querySelector("#requests").textContent),
+        );
+        await started(page);
+        reached = 0;
+        assert.equal(await ask(page), "blocked");
+        const workers = page.workers();
+        assert.ok(workers.length >= 2);
+        for (const worker of workers) assert.equal(await ask(worker), "blocked", worker.url());
+        assert.equal(reached, 0);
+        assert.ok(
+          policy.reports.some((text) => /connect-src/.test(text)),
+          "the browser's own policy",
+        );
+        await page.click("#new-chat");
+        await page.waitForFunction(() =>
+          /[kM]B/.test(document.querySelector("#model-note").textContent),
+        );
+        await setLength(page, 256);
+        await askAndWait(page, "One day");
+        await page.click('#pages a[href="#/privacy"]');
+        await page.getByRole("button", { name: "Unseal this page" }).click();
+        await page.waitForFunction(() =>
+          /0 requests/.test(document.querySelector("#requests").textContent),
+        );
+        assert.equal(await ask(page), "answered");
+      });
+    } finally {
+      await other.close();
+    }
+  };
 
 cases["a new version is offered, waits, and takes over when it is wanted"] = async () => {
   const dist = path.join(scratch, "dist");
@@ -200,7 +231,9 @@ cases["the shell is small, and cached it is there at once"] = async () => {
       const [paint] = performance.getEntriesByName("first-contentful-paint");
       return [paint?.startTime, performance.getEntriesByType("navigation")[0].domInteractive];
     });
-    console.log(`   note: cached, first paint ${Math.round(paint)} ms, box ${Math.round(usable)} ms`);
+    console.log(
+      `   note: cached, first paint ${Math.round(paint)} ms, box ${Math.round(usable)} ms`,
+    );
   });
 };
 

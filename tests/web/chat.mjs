@@ -133,7 +133,11 @@ cases["?model=ADDRESS loads it, and the ledger shows the download"] = async () =
     await page.click("#private");
     assert.match(await page.textContent("dialog"), /localhost.*[kM]B/s);
     await page.keyboard.press("Escape");
-    assert.equal(await page.evaluate(() => document.activeElement.id), "private", "focus returns");
+    assert.equal(
+      await page.evaluate(() => document.activeElement.id),
+      "private",
+      "focus returns",
+    );
   });
 };
 
@@ -258,22 +262,26 @@ cases["a message typed while an answer is written waits for it"] = async () => {
 };
 
 cases["a cancelled download leaves nothing behind"] = async () => {
-  await withPage(DESKTOP, `?device=cpu&model=${server.origin}/slow/stories.gguf`, async (page) => {
-    await page.waitForSelector(ui("model.progress"));
-    await page.click(ui("pull.cancel"));
-    await page.waitForSelector(ui("model.progress"), { state: "detached" });
-    assert.equal(await page.locator("#stored li").count(), 0);
-    assert.match(await page.textContent("#model"), /No model yet/);
-    const left = await page.evaluate(async () => {
-      const folder = await (
-        await navigator.storage.getDirectory()
-      ).getDirectoryHandle("ingle-models");
-      const names = [];
-      for await (const name of folder.keys()) names.push(name);
-      return names;
-    });
-    assert.deepEqual(left, []);
-  });
+  await withPage(
+    DESKTOP,
+    `?device=cpu&model=${server.origin}/slow/stories.gguf`,
+    async (page) => {
+      await page.waitForSelector(ui("model.progress"));
+      await page.click(ui("pull.cancel"));
+      await page.waitForSelector(ui("model.progress"), { state: "detached" });
+      assert.equal(await page.locator("#stored li").count(), 0);
+      assert.match(await page.textContent("#model"), /No model yet/);
+      const left = await page.evaluate(async () => {
+        const folder = await (
+          await navigator.storage.getDirectory()
+        ).getDirectoryHandle("ingle-models");
+        const names = [];
+        for await (const name of folder.keys()) names.push(name);
+        return names;
+      });
+      assert.deepEqual(left, []);
+    },
+  );
 };
 
 cases["a file that is no model is a card with one way on"] = async () => {
@@ -293,7 +301,9 @@ cases["a bad file or a cancelled download leaves the model in use"] = async () =
     await loadFile(page);
     await page.setInputFiles("#file", textFile);
     await page.locator('[data-ui="alert.file.type"]').waitFor();
-    await page.waitForFunction(() => /stories/.test(document.querySelector("#model").textContent));
+    await page.waitForFunction(() =>
+      /stories/.test(document.querySelector("#model").textContent),
+    );
     await setup(page, "", 256);
     await ask(page, "One day");
     await page.waitForSelector("main article:not(.me) p");
@@ -321,19 +331,23 @@ cases["a killed worker is a card, and one press loads the model again"] = async 
   });
 };
 
-cases["a stored model is in use again after a reload, is listed, and can be deleted"] = async () => {
-  await withPage(DESKTOP, "?device=cpu", async (page) => {
-    await loadFile(page);
-    await page.reload();
-    await page.waitForSelector(".try"); // the last model is loaded by itself
-    await page.click('#pages a[href="#/models"]');
-    assert.match(await page.textContent("#stored"), /stories.*in use/);
-    await page.locator("#stored li button").last().click();
-    assert.match(await page.locator("dialog").getAttribute("aria-label"), /Delete stories\.gguf/);
-    await page.getByRole("button", { name: /^Delete, free/ }).click();
-    await page.waitForFunction(() => document.querySelectorAll("#stored li").length === 0);
-  });
-};
+cases["a stored model is in use again after a reload, is listed, and can be deleted"] =
+  async () => {
+    await withPage(DESKTOP, "?device=cpu", async (page) => {
+      await loadFile(page);
+      await page.reload();
+      await page.waitForSelector(".try"); // the last model is loaded by itself
+      await page.click('#pages a[href="#/models"]');
+      assert.match(await page.textContent("#stored"), /stories.*in use/);
+      await page.locator("#stored li button").last().click();
+      assert.match(
+        await page.locator("dialog").getAttribute("aria-label"),
+        /Delete stories\.gguf/,
+      );
+      await page.getByRole("button", { name: /^Delete, free/ }).click();
+      await page.waitForFunction(() => document.querySelectorAll("#stored li").length === 0);
+    });
+  };
 
 cases["the view stays where it is while the answer grows past it"] = async () => {
   await withPage(

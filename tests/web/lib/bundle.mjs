@@ -7,7 +7,7 @@ import { www } from "./paths.mjs";
 
 const require = createRequire(path.join(www, "package.json"));
 
-/** The module at `source` (below `www/packages/chat/src`) with all it imports, as ES module text. */
+/** The module at `source` (below `www/packages/chat/src`) with all it imports, as text. */
 export async function bundle(source) {
   const { rolldown } = await import(pathToFileURL(require.resolve("rolldown")).href);
   const input = path.join(www, "packages/chat/src", source);

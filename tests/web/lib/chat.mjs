@@ -2,7 +2,11 @@
 import { assert } from "./report.mjs";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
-export const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true };
+export const PHONE = {
+  viewport: { width: 390, height: 844 },
+  colorScheme: "dark",
+  hasTouch: true,
+};
 export const ui = (name) => `[data-ui="${name}"]`;
 
 /** Waits until the page has started: the device's name, or how far a model is. */

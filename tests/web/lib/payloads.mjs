@@ -1,5 +1,5 @@
-// Texts that try to become a script, a style, a picture or a request when they are rendered. Made by
-// rule and not taken from a list: each way to do harm, in each place of a Markdown document.
+// Texts that try to become a script, a style, a picture or a request when they are rendered. Made
+// by rule and not taken from a list: each way to do harm, in each place of a Markdown document.
 
 const TARGETS = [
   "javascript:globalThis.pwned=1",

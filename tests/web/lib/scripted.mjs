@@ -1,6 +1,7 @@
 // The built page with a server behind it that answers as it is told to: what a model says, in which
 // pieces, and when. For tests of what the page makes of an answer; what models really say is tested
-// with models. It marks its HTML as `ingle serve` does. `/blank` is a page of the same origin without the app.
+// with models. It marks its HTML as `ingle serve` does. `/blank` is a page of the same origin
+// without the app.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -21,7 +22,8 @@ async function bodyOf(request) {
 
 /**
  * Serves the page and one model, "scripted". `script` is `{ pieces, thinks, contextLength, pauseMs,
- * status, error }` and may be changed at any time; `asked` has the bodies of `/api/chat`.
+ * status, error }` and may be changed at any time; `asked` has the bodies of `/api/chat`, `pulled`
+ * and `deleted` the names of models.
  */
 export async function serveScripted(script = {}) {
   const asked = [];
@@ -61,6 +63,25 @@ export async function serveScripted(script = {}) {
     response.end(html());
   };
   const model = { name: "scripted:latest", size: 1_000_000 };
+  const models = [model];
+  const [pulled, deleted] = [[], []];
+  const pull = async (request, response) => {
+    const { model: name } = await bodyOf(request);
+    for (const completed of [0, 500_000, 1_000_000])
+      response.write(`${JSON.stringify({ status: "pulling", total: 1_000_000, completed })}\n`);
+    pulled.push(name);
+    models.push({ name, size: 1_000_000 });
+    response.end(`${JSON.stringify({ status: "success" })}\n`);
+  };
+  const remove = async (request, response) => {
+    const { model: name } = await bodyOf(request);
+    deleted.push(name);
+    models.splice(
+      models.findIndex((model) => model.name === name),
+      1,
+    );
+    response.end();
+  };
   const server = await serve({
     "/": chatDist,
     "/index.html": page,
@@ -69,13 +90,15 @@ export async function serveScripted(script = {}) {
       response.setHeader("content-type", "text/html");
       response.end("<!doctype html><link rel=icon href=/icon.svg><title>blank</title>");
     },
-    "/api/tags": json({ models: [model] }),
+    "/api/tags": json(() => ({ models })),
     "/api/generate": json({ done: true }),
     "/api/ps": json(() => ({
       models: [{ ...model, context_length: script.contextLength ?? 4096 }],
     })),
     "/api/show": json(() => ({ capabilities: script.thinks ? ["thinking"] : [] })),
     "/api/chat": chat,
+    "/api/pull": pull,
+    "/api/delete": remove,
   });
-  return { ...server, script, asked, page: `${server.origin}/page` };
+  return { ...server, script, asked, pulled, deleted, page: `${server.origin}/page` };
 }

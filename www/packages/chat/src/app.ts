@@ -51,9 +51,10 @@ export class App {
     openSwitcher: () => this.#shelf.openSwitcher(),
     refreshServed: () => void this.#shelf.listServed(),
   });
+  readonly #models = new ModelsPage(this.#host, this.#shelf, this.#actions);
   readonly #router = new Router(
     {
-      models: new ModelsPage(this.#host, this.#shelf, this.#actions),
+      models: this.#models,
       bench: {
         title: "bench",
         show: () => this.#offer(this.#shelf.choices.stored),
@@ -88,6 +89,7 @@ export class App {
     this.#desk.sayOpened(opened, this.#shelf.choices.stored);
     watchUpdates(() => this.#host.info?.module ?? null);
     if (failure) return this.#notStarted(failure);
+    this.#models.pulls.resume();
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
     else this.#loadLast();
@@ -166,7 +168,10 @@ export class App {
     if (code.startsWith("server.")) {
       const again = () => this.#desk.again();
       const { server } = this.#host;
-      const token = { label: t("server.token.give"), run: () => server && askForToken(server, again) };
+      const token = {
+        label: t("server.token.give"),
+        run: () => server && askForToken(server, again),
+      };
       return [code === "server.token" ? token : { label: t("again"), run: again }, other];
     }
     if (code === "ctx.full") return this.#desk.overflowChoices();

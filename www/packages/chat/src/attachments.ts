@@ -119,7 +119,11 @@ export class Attachments {
   async #problem(file: File): Promise<string | null> {
     if (file.type.startsWith("image/")) return t("file.picture", { name: file.name });
     if (file.size > FILE_BYTES_MAX)
-      return t("file.large", { name: file.name, size: bytes(file.size), max: bytes(FILE_BYTES_MAX) });
+      return t("file.large", {
+        name: file.name,
+        size: bytes(file.size),
+        max: bytes(FILE_BYTES_MAX),
+      });
     const start = new Uint8Array(await file.slice(0, LOOK_BYTES).arrayBuffer());
     return start.includes(0) ? t("file.binary", { name: file.name }) : null;
   }

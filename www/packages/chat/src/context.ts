@@ -28,8 +28,8 @@ export interface Fitted {
 }
 
 /**
- * Counts how full the context is. The model counts each text once; what its template adds is learned
- * from the first real prompt, so the gauge says what was really sent.
+ * Counts how full the context is. The model counts each text once; what its template adds is
+ * learned from the first real prompt, so the gauge says what was really sent.
  */
 export class Context {
   #counted = new Map<string, number>();

@@ -83,6 +83,11 @@ export class Conversation {
     return view instanceof AnswerView ? view : null;
   }
 
+  /** Gives a message the focus, and moves nothing. */
+  focus(id: string): void {
+    this.#views.get(id)?.node.focus({ preventScroll: true });
+  }
+
   /** Opens the editor of a message. */
   edit(id: string): void {
     this.#views.get(id)?.edit();
@@ -188,7 +193,11 @@ export class Conversation {
     const versions = this.#versions(id);
     if (known instanceof AnswerView) {
       if (!known.node.hasAttribute("aria-busy"))
-        known.update(message, versions, model !== by && by !== undefined ? (model ?? null) : null);
+        known.update(
+          message,
+          versions,
+          model !== by && by !== undefined ? (model ?? null) : null,
+        );
       return known;
     }
     if (known) {

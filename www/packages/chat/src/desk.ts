@@ -6,12 +6,11 @@ import { Composer, type Outgoing } from "./composer.js";
 import { Context } from "./context.js";
 import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
-import { asMarkdown, fileName, saveFile } from "./exporting.js";
+import { asMarkdown, saveChat, saveFile } from "./exporting.js";
 import { openSplit, showGauge } from "./gauge.js";
 import { showStatus } from "./header.js";
 import { History } from "./history/history.js";
 import type { Opened } from "./history/protocol.js";
-import { Tree } from "./history/tree.js";
 import type { Chat, FileRef } from "./history/types.js";
 import type { Host } from "./host.js";
 import { t, tn } from "./i18n/index.js";
@@ -21,12 +20,9 @@ import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
-import { summarize } from "./summary.js";
 import { tallyLoss } from "./tally.js";
+import { CONTEXTS, TooLong } from "./too-long.js";
 import { offerUndo } from "./undo.js";
-
-/** Context sizes that are offered, as far as a model can have them. */
-const CONTEXTS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
 
 export interface DeskEvents {
   failed(error: EngineError): void;
@@ -54,8 +50,8 @@ export class ChatDesk {
     goOn: (id) => this.#withModel((model) => void this.session.goOn(model, id)),
     answer: () => this.again(),
     branch: (id) => void this.#branch(id),
-    remove: (id) => this.session.remove(id),
-    show: (id) => this.session.version(id),
+    remove: (id) => this.#idle(() => this.session.edits.remove(id)),
+    show: (id) => this.#idle(() => this.session.edits.version(id)),
     openFile: (file) => void this.#openFile(file),
   };
   readonly view = new Conversation(this.#actions);
@@ -65,7 +61,7 @@ export class ChatDesk {
     changed: () => this.#changed(),
     figures: (used) => this.#showUsed(used),
     failed: (error) => this.#events.failed(error),
-    overflow: (tokens) => this.#overflow(tokens),
+    overflow: (tokens) => this.#tooLong.say(tokens),
   });
   readonly composer = new Composer({
     send: (message) => this.#send(message),
@@ -79,14 +75,20 @@ export class ChatDesk {
   readonly #sidebar = new Sidebar(this.history, {
     rename: (chat, title) => this.#rename(chat, title),
     remove: (chat) => this.removeChat(chat),
-    save: (chat, form) => void this.#save(chat, form),
+    save: (chat, form) => void saveChat(this.history, chat, form),
   });
+  readonly #tooLong: TooLong;
   /** A version by another model is wanted: written when that model is ready. */
   #wanted: string | null = null;
 
   constructor(host: Host, events: DeskEvents) {
     this.#host = host;
     this.#events = events;
+    this.#tooLong = new TooLong(host, this.session, this.context, {
+      again: () => this.again(),
+      reload: (n) => this.#events.reload(n),
+      begin: (instructions) => this.#begin(instructions),
+    });
     this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
     this.history.onElsewhere = () => void this.session.refresh();
     this.history.onFull = () => this.#full();
@@ -103,7 +105,8 @@ export class ChatDesk {
   sayOpened(opened: Opened, models: readonly StoredModel[]): void {
     if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
     else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
-    else if (opened.kind === "memory") this.#bar(noteCard(t("private.window"), t("private.text")));
+    else if (opened.kind === "memory")
+      this.#bar(noteCard(t("private.window"), t("private.text")));
     const lost = tallyLoss(this.history.chats.length, models);
     if (lost) this.#bar(noteCard(t("store.evicted"), lost));
   }
@@ -137,7 +140,7 @@ export class ChatDesk {
   }
 
   toMessage(id: string): void {
-    if (!this.session.path.some((message) => message.id === id)) this.session.version(id);
+    if (!this.session.path.some((message) => message.id === id)) this.session.edits.version(id);
     this.view.toMessage(id);
   }
 
@@ -180,7 +183,7 @@ export class ChatDesk {
   }
 
   async saveCurrent(form: "markdown" | "json"): Promise<void> {
-    if (this.session.chat) await this.#save(this.session.chat, form);
+    if (this.session.chat) await saveChat(this.history, this.session.chat, form);
   }
 
   removeChat(chat: Chat): void {
@@ -197,53 +200,7 @@ export class ChatDesk {
 
   /** Ways on when a chat is longer than the model can read. */
   overflowChoices(): Action[] {
-    const model = this.#host.current;
-    const trim: Action = { label: t("ctx.trim"), run: () => this.#trim() };
-    const summary: Action = { label: t("ctx.summary"), run: () => void this.#summarize() };
-    if (!model) return [trim, summary];
-    const more = CONTEXTS.find((n) => n > model.contextLength && n <= model.contextLimit);
-    if (more === undefined) return [trim, summary];
-    const larger = { label: tn("ctx.larger", more), run: () => this.#larger(more) };
-    return [trim, larger, summary];
-  }
-
-  #trim(): void {
-    this.session.setup = { ...this.session.setup, trim: true };
-    this.#closeOver();
-    this.again();
-  }
-
-  #larger(contextLength: number): void {
-    this.#closeOver();
-    this.session.wait(t("wait"));
-    this.#events.reload(contextLength);
-  }
-
-  async #summarize(): Promise<void> {
-    const model = this.#host.current;
-    const { chat } = this.session;
-    if (!model || !chat) return;
-    this.#closeOver();
-    showStatus(t("ctx.summarizing"));
-    const turns = await this.session.turns();
-    const text = await summarize(model, this.context, turns, this.session.setup);
-    showStatus(model.status);
-    const { setup } = this.session;
-    this.#events.openChat(null);
-    this.newChat();
-    const before = t("ctx.summary.intro", { title: chat.title, text });
-    this.session.setup = { ...setup, instructions: `${setup.instructions}\n\n${before}`.trim() };
-    this.openSetup();
-  }
-
-  #overflow(tokens: number): void {
-    const fit = this.#host.current?.contextLength ?? 0;
-    const text = t("ctx.full.text", { n: tn("tokens", tokens), m: fit });
-    byId("over").replaceChildren(choiceCard("ctx.full", t("ctx.full"), text, this.overflowChoices()));
-  }
-
-  #closeOver(): void {
-    byId("over").replaceChildren();
+    return this.#tooLong.choices();
   }
 
   /** Returns whether the message was taken. */
@@ -259,7 +216,7 @@ export class ChatDesk {
       document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
       return refuse(t("model.first"));
     }
-    this.#closeOver();
+    this.#tooLong.close();
     this.session.say(text, files, counts);
     announce(t("say.sent"));
     if (model && !isLoading) void this.session.answer(model);
@@ -274,12 +231,15 @@ export class ChatDesk {
     else this.#events.openSwitcher();
   }
 
+  /** The tree is left alone while an answer is written into it. */
+  #idle(run: () => void): void {
+    if (!this.session.isWriting) run();
+  }
+
   #edit(id: string, text: string): void {
-    if (this.session.edit(id, text))
-      this.#withModel((model) => {
-        void this.session.answer(model);
-        this.view.placeLast();
-      });
+    if (this.session.isWriting || !this.session.edits.edit(id, text)) return;
+    this.#withModel((model) => void this.session.answer(model));
+    this.view.placeLast();
   }
 
   #editLast(): void {
@@ -295,7 +255,7 @@ export class ChatDesk {
   }
 
   async #branch(id: string): Promise<void> {
-    const chat = await this.session.branch(id);
+    const chat = await this.session.edits.branch(id);
     if (chat !== null) this.#events.openChat(chat);
   }
 
@@ -305,18 +265,8 @@ export class ChatDesk {
   }
 
   #rename(chat: Chat, title: string): void {
-    if (this.session.chat?.id === chat.id) this.session.rename(title);
+    if (this.session.chat?.id === chat.id) this.session.edits.rename(title);
     else void this.history.commit([{ op: "chat", chat: { ...chat, title } }]);
-  }
-
-  async #save(chat: Chat, form: "markdown" | "json"): Promise<void> {
-    const messages = await this.history.messages(chat.id);
-    if (form === "json") {
-      const data = { ingle: "chats", version: 1, chats: [chat], messages, files: [] };
-      return saveFile(fileName(chat.title, "json"), "application/json", JSON.stringify(data));
-    }
-    const path = new Tree(messages, chat.leaf).path();
-    saveFile(fileName(chat.title, "md"), "text/markdown", asMarkdown(chat, path));
   }
 
   #chatItems() {
@@ -326,8 +276,8 @@ export class ChatDesk {
     const copy = () => void navigator.clipboard.writeText(asMarkdown(chat, path));
     return [
       { label: t("chat.copy"), run: copy },
-      { label: t("chat.save.md"), run: () => void this.#save(chat, "markdown") },
-      { label: t("chat.save.json"), run: () => void this.#save(chat, "json") },
+      { label: t("chat.save.md"), run: () => void saveChat(this.history, chat, "markdown") },
+      { label: t("chat.save.json"), run: () => void saveChat(this.history, chat, "json") },
       setup,
       { label: t("chat.delete"), run: () => this.removeChat(chat), danger: true },
     ];
@@ -336,7 +286,7 @@ export class ChatDesk {
   #changed(): void {
     const { chat } = this.session;
     this.#sidebar.show(chat?.id ?? null);
-    this.#closeOver();
+    this.#tooLong.close();
     this.#events.changed();
   }
 
@@ -361,6 +311,15 @@ export class ChatDesk {
     const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
     const use = await this.context.use(model, await this.session.turns(), draft);
     openSplit(use, model.contextLength, this.session.setup.maxTokens, this.overflowChoices());
+  }
+
+  /** A new chat with instructions, which are shown. */
+  #begin(instructions: string): void {
+    const { setup } = this.session;
+    this.#events.openChat(null);
+    this.newChat();
+    this.session.setup = { ...setup, instructions };
+    this.openSetup();
   }
 
   #full(): void {

@@ -1,4 +1,6 @@
-import type { Chat, Message } from "./history/types.js";
+import type { History } from "./history/history.js";
+import { Tree } from "./history/tree.js";
+import { type Chat, EXPORT_VERSION, type Export, type Message } from "./history/types.js";
 import { t } from "./i18n/index.js";
 
 /** Hands a file to the browser to save. */
@@ -20,6 +22,25 @@ export function asMarkdown(chat: Chat, path: readonly Message[]): string {
     return `## ${who}\n\n${list ? `${list}\n` : ""}${text.trim()}\n`;
   });
   return `# ${chat.title}\n\n${parts.join("\n")}`;
+}
+
+/** Saves one chat: the branch that is shown to read, or all of it to import again. */
+export async function saveChat(
+  history: History,
+  chat: Chat,
+  form: "markdown" | "json",
+): Promise<void> {
+  const messages = await history.messages(chat.id);
+  if (form === "markdown") {
+    const path = new Tree(messages, chat.leaf).path();
+    return saveFile(fileName(chat.title, "md"), "text/markdown", asMarkdown(chat, path));
+  }
+  const refs = messages.flatMap((message) => message.files);
+  const found = await Promise.all(refs.map(({ id }) => history.file(id)));
+  const files = found.filter((file) => file !== null);
+  const version = EXPORT_VERSION;
+  const data: Export = { ingle: "chats", version, chats: [chat], messages, files };
+  saveFile(fileName(chat.title, "json"), "application/json", JSON.stringify(data));
 }
 
 /** A name for a file, from a title that may hold anything. */

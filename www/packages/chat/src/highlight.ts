@@ -31,7 +31,11 @@ let library: Promise<typeof import("./languages.js")> | null = null;
  * Colours finished code in place. lowlight gives a tree of words and not HTML, so nodes are made
  * here as everywhere; it comes with the first code box and not with the page.
  */
-export async function highlight(node: HTMLElement, text: string, language: string): Promise<void> {
+export async function highlight(
+  node: HTMLElement,
+  text: string,
+  language: string,
+): Promise<void> {
   if (text.length > CHARACTERS_MAX) return;
   try {
     library ??= import("./languages.js");

@@ -96,7 +96,8 @@ export class Host {
 
   /** A model of the server; the one in this tab gives its memory back. */
   async #open(served: Served, signal: AbortSignal): Promise<ChatModel> {
-    if (!this.server) throw new EngineError("server.error", "This page came from no ingle server.");
+    if (!this.server)
+      throw new EngineError("server.error", "This page came from no ingle server.");
     const opened = await this.server.open(served, signal);
     const before = this.model;
     this.model = null;
@@ -119,7 +120,7 @@ export class Host {
       });
       this.lastName = this.model.info.name;
       this.info = await engine.info();
-      return new TabModel(this.model);
+      return new TabModel(this.model, engine);
     } catch (error) {
       // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
       if (before && this.#engine) {
@@ -128,7 +129,7 @@ export class Host {
           () => false,
         );
         this.model = isThere ? before : null;
-        if (isThere && !this.current) this.current = new TabModel(before);
+        if (isThere && !this.current) this.current = new TabModel(before, await this.engine());
       }
       throw error;
     }

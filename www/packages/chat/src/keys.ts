@@ -12,7 +12,7 @@ interface Targets {
 /** Regions in the order of F6; what is hidden is passed over. */
 const REGIONS = ["ask", "log", "model", "side"];
 
-/** Keys that work anywhere, and those of a focused message. The same list is on the page `#/keys`. */
+/** Keys that work anywhere, and those of a focused message. The page `#/keys` lists the same. */
 export function listenKeys(targets: Targets): void {
   document.addEventListener("keydown", (event) => {
     const isHandled = anywhere(event, targets) || onMessage(event);

@@ -66,7 +66,10 @@ export class Line {
 
   /** The figures of an answer that has ended. */
   done(piece: Extract<AnswerPiece, { done: true }>): { line: string; state: State } {
-    const { outputTokens, decodeMs } = piece.timings ?? { outputTokens: this.#tokens, decodeMs: 0 };
+    const { outputTokens, decodeMs } = piece.timings ?? {
+      outputTokens: this.#tokens,
+      decodeMs: 0,
+    };
     const n = (piece.timings ? "" : this.#about) + tn("tokens", outputTokens);
     const rate =
       outputTokens > 1 && decodeMs > 0 ? [speed(((outputTokens - 1) / decodeMs) * 1000)] : [];
@@ -110,4 +113,3 @@ function speed(tokensPerSecond: number): string {
 export function words(text: string): number {
   return text.trim() === "" ? 0 : text.trim().split(/\s+/).length;
 }
-

@@ -104,7 +104,9 @@ export function sourceName(source: AnySource): string {
   if ("served" in source) return source.served.name.replace(/:latest$/, "");
   if ("name" in source && source.name) return source.name;
   if ("url" in source)
-    return decodeURIComponent(String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "model");
+    return decodeURIComponent(
+      String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "model",
+    );
   if ("file" in source)
     return (source.file instanceof File ? source.file : source.file[0])?.name ?? "model";
   return "model";

@@ -31,7 +31,11 @@ export function block(token: Token, growing = false): Node {
     case "list":
       return list(token as Tokens.List);
     case "blockquote":
-      return el("blockquote", auto, ...(token.tokens ?? []).map((token) => block(token, growing)));
+      return el(
+        "blockquote",
+        auto,
+        ...(token.tokens ?? []).map((token) => block(token, growing)),
+      );
     case "table":
       return table(token as Tokens.Table);
     case "hr":

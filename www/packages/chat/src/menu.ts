@@ -57,7 +57,8 @@ export function openMenu(opener: HTMLElement, label: string, items: MenuItem[]):
     if (refocus && opener.isConnected) opener.focus();
   };
   menu.addEventListener("toggle", (event) => {
-    if ((event as ToggleEvent).newState === "closed") close(menu.contains(document.activeElement));
+    if ((event as ToggleEvent).newState === "closed")
+      close(menu.contains(document.activeElement));
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key === "Tab") return close(false);

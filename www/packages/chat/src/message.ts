@@ -47,7 +47,11 @@ export function copyButton(label: string, text: () => string): HTMLElement {
 }
 
 /** `‹ 1 of 2 ›`; nothing for a message with one version. */
-export function versionSwitch(versions: Message[], id: string, show: (id: string) => void): Node[] {
+export function versionSwitch(
+  versions: Message[],
+  id: string,
+  show: (id: string) => void,
+): Node[] {
   const at = versions.findIndex((version) => version.id === id);
   if (versions.length < 2) return [];
   const step = (by: -1 | 1) => {

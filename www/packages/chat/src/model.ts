@@ -1,8 +1,18 @@
-import type { FinishReason, GenerateOptions, Message, Model, Reading, Timings } from "@ingle/engine";
+import type {
+  Engine,
+  FinishReason,
+  GenerateOptions,
+  Message,
+  Model,
+  Reading,
+  Timings,
+} from "@ingle/engine";
 
 import { bytes } from "./format.js";
 import type { Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
+import { type Lines, linesOf, type Request } from "./server/client.js";
+import { chat } from "./server/model.js";
 import { Thoughts } from "./thoughts.js";
 
 /** What an answer is asked for with. */
@@ -103,9 +113,11 @@ export class TabModel implements ChatModel {
   readonly where = TAB;
   readonly countsTokens = true;
   readonly #model: Model;
+  readonly #engine: Engine;
 
-  constructor(model: Model) {
+  constructor(model: Model, engine: Engine) {
     this.#model = model;
+    this.#engine = engine;
   }
 
   get key(): string {
@@ -151,13 +163,29 @@ export class TabModel implements ChatModel {
     return ids.length;
   }
 
-  async *generate({ messages, setup, signal }: AnswerOptions): AsyncGenerator<AnswerPiece> {
+  async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
+    const { messages, setup, signal } = asked;
+    // Schemas are the router's business; it answers from this same model.
+    if (setup.schema !== "")
+      return yield* chat(routerOf(this.#engine), this.#model.info.name, asked, undefined);
     const thoughts = new Thoughts();
     for await (const piece of this.#model.generate({ messages, signal, ...sampling(setup) })) {
       const { tokens, text, ...rest } = piece;
       yield { ...rest, ...thoughts.split(text, piece.done), nTokens: tokens.length };
     }
   }
+}
+
+/** The engine's own router, asked as the server is. Nothing leaves the tab. */
+function routerOf(engine: Engine): Lines {
+  const host = t("where.tab");
+  return {
+    host,
+    async *lines<T>(path: string, { body, signal }: Request) {
+      const init = { method: "POST", body: JSON.stringify(body), ...(signal ? { signal } : {}) };
+      yield* linesOf<T>(await engine.fetch(path, init), host, signal, () => undefined);
+    },
+  };
 }
 
 /** What of a setup the engine is told; what is null it decides by itself. */

@@ -167,7 +167,9 @@ export function openSwitcher(
 /** Fills the lists on the page of a new chat. */
 export function showChoices(choices: Choices, actions: ModelActions): void {
   const fill = (selector: string, nodes: HTMLElement[]) =>
-    byId("col").querySelector(selector)?.replaceChildren(...nodes);
+    byId("col")
+      .querySelector(selector)
+      ?.replaceChildren(...nodes);
   fill(".served", servedPart(choices, actions, "card"));
   fill(".mine-models", storedPart(choices, actions));
 }

@@ -1,6 +1,5 @@
 import { EngineError, type Models, type Progress, type StoredModel } from "@ingle/engine";
 
-
 /** News of a download go to other tabs this often. */
 const NEWS_EVERY_MS = 500;
 const KEY = "ingle.pulls";
@@ -24,8 +23,8 @@ interface News {
 }
 
 /**
- * Models on their way. What is here is remembered, so a download goes on after a reload; a lock lets
- * one tab do it, and the others show the same card.
+ * Models on their way. They are remembered, so a download goes on after a reload; a lock lets one
+ * tab do it, and the others show the same card.
  */
 export class Pulls {
   readonly #library: () => Promise<Models>;
@@ -114,9 +113,7 @@ export class Pulls {
     const isMore = step.phase !== before.step?.phase || step.loaded > (before.step?.loaded ?? -1);
     // Bytes on the screen never go down.
     const loaded =
-      step.phase === before.step?.phase
-        ? Math.max(step.loaded, before.step.loaded)
-        : step.loaded;
+      step.phase === before.step?.phase ? Math.max(step.loaded, before.step.loaded) : step.loaded;
     const now = performance.now();
     const movedAt = isMore ? now : before.movedAt;
     this.#set({ ...before, step: { ...step, loaded }, movedAt });

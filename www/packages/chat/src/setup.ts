@@ -11,7 +11,8 @@ const STOPS: readonly [number, Key][] = [
   [1.1, "setup.varied"],
 ];
 
-type NumberName = "topP" | "topK" | "minP" | "repeatPenalty" | "presencePenalty" | "frequencyPenalty" | "seed";
+type NumberName =
+  "topP" | "topK" | "minP" | "repeatPenalty" | "presencePenalty" | "frequencyPenalty" | "seed";
 
 interface NumberField {
   readonly name: NumberName;
@@ -92,7 +93,11 @@ interface Context {
 }
 
 function instructionsRow({ sheet, set, get, row }: Context): HTMLElement {
-  const box = el("textarea", { rows: 4, placeholder: t("setup.instructions.example"), dir: "auto" });
+  const box = el("textarea", {
+    rows: 4,
+    placeholder: t("setup.instructions.example"),
+    dir: "auto",
+  });
   const tokens = el("output", { class: "num" });
   box.addEventListener("input", () => set({ instructions: box.value }));
   const show = () => {
@@ -136,7 +141,9 @@ function lengthRow({ set, get, row }: Context): HTMLElement {
   const select = el(
     "select",
     {},
-    ...LENGTHS.map((n) => el("option", { value: n }, n === 0 ? t("setup.endless") : tn("tokens", n))),
+    ...LENGTHS.map((n) =>
+      el("option", { value: n }, n === 0 ? t("setup.endless") : tn("tokens", n)),
+    ),
   );
   select.addEventListener("change", () => set({ maxTokens: Number(select.value) }));
   const show = () => (select.value = String(get().maxTokens));
@@ -146,8 +153,7 @@ function lengthRow({ set, get, row }: Context): HTMLElement {
 function details(context: Context): HTMLElement[] {
   const { sheet } = context;
   const numbers = NUMBERS.map((field) => numberRow(context, field));
-  const reload =
-    sheet.contexts.length > 1 ? [contextRow(sheet)] : [];
+  const reload = sheet.contexts.length > 1 ? [contextRow(sheet)] : [];
   return [...numbers, stopRow(context), schemaRow(context), thinkRow(context), ...reload];
 }
 

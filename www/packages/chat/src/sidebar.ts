@@ -49,7 +49,11 @@ export class Sidebar {
   #row(chat: Chat): HTMLElement {
     const link = el(
       "a",
-      { href: `#/c/${chat.id}`, "aria-current": chat.id === this.#current && "page", dir: "auto" },
+      {
+        href: `#/c/${chat.id}`,
+        "aria-current": chat.id === this.#current && "page",
+        dir: "auto",
+      },
       chat.title || t("chat.untitled"),
     );
     link.dataset["chat"] = chat.id;
@@ -67,7 +71,11 @@ export class Sidebar {
   rename(chat: Chat): void {
     const link = this.#link(chat.id);
     if (!link) return;
-    const box = el("input", { class: "rename", value: chat.title, "aria-label": t("chat.rename") });
+    const box = el("input", {
+      class: "rename",
+      value: chat.title,
+      "aria-label": t("chat.rename"),
+    });
     let ended = false;
     const end = (keep: boolean) => {
       if (ended) return;

@@ -10,7 +10,7 @@ const GAP_MS = 2_000;
 /** Farther behind than this, speech skips ahead. */
 const BEHIND_CHARACTERS = 1_200;
 
-/** Tells a screen reader about one answer, as a person has chosen: when done, or as it is written. */
+/** Tells a screen reader about one answer as a person has chosen: when done, or while written. */
 export class Speaker {
   #said = 0;
   #saidAt = 0;
@@ -19,7 +19,8 @@ export class Speaker {
   grown(text: string): void {
     const now = performance.now();
     if (prefs.reading !== "written" || now - this.#saidAt < GAP_MS) return;
-    if (text.length - this.#said > BEHIND_CHARACTERS) this.#said = text.length - AT_ONCE_CHARACTERS;
+    if (text.length - this.#said > BEHIND_CHARACTERS)
+      this.#said = text.length - AT_ONCE_CHARACTERS;
     const rest = text.slice(this.#said, this.#said + AT_ONCE_CHARACTERS);
     const end = Math.max(...[". ", "! ", "? ", "\n", "。"].map((mark) => rest.lastIndexOf(mark)));
     if (end < 0) return;
@@ -42,8 +43,10 @@ export class Speaker {
 /** Code is not read out: "code box, Python, 12 lines". */
 function spoken(text: string): string {
   return text
-    .replace(/^```([\w+-]*)[^\n]*\n([\s\S]*?)(^```|$(?![\s\S]))/gm, (_, name: string, code: string) =>
-      t("say.code", { name: name || t("code"), n: code.split("\n").length - 1 }),
+    .replace(
+      /^```([\w+-]*)[^\n]*\n([\s\S]*?)(^```|$(?![\s\S]))/gm,
+      (_, name: string, code: string) =>
+        t("say.code", { name: name || t("code"), n: code.split("\n").length - 1 }),
     )
     .trim();
 }

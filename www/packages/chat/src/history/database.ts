@@ -78,7 +78,8 @@ class Database implements Store {
       } else {
         void chats.delete(change.id);
         for (const store of [messages, files])
-          for (const key of await store.index("chat").getAllKeys(change.id)) void store.delete(key);
+          for (const key of await store.index("chat").getAllKeys(change.id))
+            void store.delete(key);
       }
     }
     await tx.done;

@@ -14,7 +14,13 @@ export interface Imported {
 
 export function asJson({ chats, messages, files }: All): string {
   const listed = chats.filter((chat) => !chat.deletedAt);
-  return JSON.stringify({ ingle: "chats", version: EXPORT_VERSION, chats: listed, messages, files });
+  return JSON.stringify({
+    ingle: "chats",
+    version: EXPORT_VERSION,
+    chats: listed,
+    messages,
+    files,
+  });
 }
 
 /** What an import would add. Nothing is overwritten: a chat that is here already is left out. */
@@ -47,7 +53,14 @@ function own(data: Record<string, unknown>): All {
     messages: list("messages").flatMap(messageOf),
     files: list("files").flatMap((file) =>
       isObject(file) && has(file, "id", "chat", "name", "text")
-        ? [{ id: file["id"], chat: file["chat"], name: file["name"], text: file["text"] } as never]
+        ? [
+            {
+              id: file["id"],
+              chat: file["chat"],
+              name: file["name"],
+              text: file["text"],
+            } as never,
+          ]
         : [],
     ),
   };

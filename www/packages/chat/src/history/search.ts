@@ -22,7 +22,9 @@ export class Search {
   readonly #entries: Entry[] = [];
 
   constructor({ chats, messages }: Pick<All, "chats" | "messages">) {
-    const listed = new Map(chats.filter((chat) => !chat.deletedAt).map((chat) => [chat.id, chat]));
+    const listed = new Map(
+      chats.filter((chat) => !chat.deletedAt).map((chat) => [chat.id, chat]),
+    );
     for (const { id, title, updatedAt } of listed.values())
       this.#entries.push(entry(id, title, null, title, updatedAt));
     for (const { id, chat, text, at, deleted } of messages) {

@@ -1,8 +1,8 @@
 import type { Chat, Message } from "./types.js";
 
 /**
- * The messages of one chat. An edit or a new version is a sibling, never a replacement, so that every
- * earlier text can be reached. A deleted message keeps its place and loses its words: its children
+ * The messages of one chat. An edit or a new version is a sibling, never a replacement, so that
+ * every earlier text can be reached. A deleted message keeps its place and loses its words: its children
  * count as children of the message above it, and nothing below it is lost.
  */
 export class Tree {
@@ -42,7 +42,7 @@ export class Tree {
   path(to: string | null = this.leaf): Message[] {
     const path: Message[] = [];
     const seen = new Set<string>();
-    for (let id = to; id !== null && !seen.has(id); ) {
+    for (let id = to; id !== null && !seen.has(id);) {
       seen.add(id);
       const node = this.#nodes.get(id);
       if (!node) break;

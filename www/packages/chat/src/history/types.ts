@@ -1,6 +1,6 @@
-/** What is kept of conversations. Plain data: the journal, the database and exports hold the same. */
+/** What is kept of conversations. Plain data: journal, database and exports hold the same. */
 
-/** How an answer ended, or that it has not. `writing` after a reload means that the tab was ended. */
+/** How an answer ended, or that it has not: `writing` after a reload means a tab that was ended. */
 export type State = "whole" | "writing" | "stopped" | "length" | "context" | "failed";
 
 /** What a person can change about the answers of one chat. */

@@ -73,7 +73,9 @@ async function commit(changes: Change[]): Promise<void> {
   await journal?.append(changes);
   await store.apply(changes);
   search = null;
-  const removes = changes.some(({ op }) => op === "drop" || op === "wipe" || isBlank(op, changes));
+  const removes = changes.some(
+    ({ op }) => op === "drop" || op === "wipe" || isBlank(op, changes),
+  );
   if (removes || (journal && (await journal.bytes()) > JOURNAL_BYTES_MAX))
     await journal?.rewrite(async () => asChanges(await store.all()));
   // An answer that grows is no news: other tabs see it when it is done.

@@ -25,7 +25,7 @@ export function onOffline(run: () => void): void {
 }
 
 /**
- * Registers the service worker, keeps the module in use, and offers a new version when there is one.
+ * Registers the service worker, keeps the module in use, and offers a new version if there is one.
  * Pages without TLS have no service workers: they work, but not without a network.
  */
 export function watchUpdates(module: () => string | null): void {

@@ -86,7 +86,8 @@ self.addEventListener("fetch", (event) => {
   const name = url.pathname.slice(scope.pathname.length);
   const isPage = request.mode === "navigate" && (name === "" || name === "index.html");
   const isFile = isOwn && request.method === "GET" && FILES.includes(name);
-  if (isOwn && (isPage || isFile)) event.respondWith(stored(isPage ? "index.html" : name, request));
+  if (isOwn && (isPage || isFile))
+    event.respondWith(stored(isPage ? "index.html" : name, request));
   else event.respondWith(other(request));
 });
 

@@ -18,7 +18,12 @@ const WIDTH = 1000;
 /** Whether a model fits: the verdict, the bar and the sum. */
 export function fitPart(fit: Fit): Element[] {
   const { kind, icon: name, word } = CHIPS[fit.verdict];
-  const chip = el("span", { class: `chip ${kind}`, "data-ui": "model.verdict" }, icon(name), t(word));
+  const chip = el(
+    "span",
+    { class: `chip ${kind}`, "data-ui": "model.verdict" },
+    icon(name),
+    t(word),
+  );
   return [chip, bar(fit), el("p", { class: "facts num" }, sentence(fit))];
 }
 
@@ -44,7 +49,11 @@ function bar({ needs, has }: Fit): Element {
   const limit = has.device ?? needs.total;
   const whole = Math.max(needs.total, limit) * 1.05 || 1;
   const scale = (n: number) => Math.round((n / whole) * WIDTH);
-  const svg = node("svg", { class: "fit", viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none" });
+  const svg = node("svg", {
+    class: "fit",
+    viewBox: `0 0 ${WIDTH} 10`,
+    preserveAspectRatio: "none",
+  });
   svg.setAttribute("role", "img");
   const label = t("fit.bar", { need: bytes(needs.total), have: bytes(limit) });
   svg.setAttribute("aria-label", label);
@@ -54,7 +63,9 @@ function bar({ needs, has }: Fit): Element {
     x += scale(part);
   }
   const at = scale(limit);
-  svg.append(node("line", { x1: at, x2: at, y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" }));
+  svg.append(
+    node("line", { x1: at, x2: at, y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" }),
+  );
   return svg;
 }
 

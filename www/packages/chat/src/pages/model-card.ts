@@ -25,7 +25,12 @@ export function modelCard(
   const state = el("p", { class: "facts num", role: "status" });
   const chat = el(
     "button",
-    { class: "b b-sm use", type: "button", title: model.name, onclick: () => actions.chat(model) },
+    {
+      class: "b b-sm use",
+      type: "button",
+      title: model.name,
+      onclick: () => actions.chat(model),
+    },
     t("chat.with"),
   );
   if (inUse) chat.setAttribute("aria-current", "true");
@@ -128,8 +133,7 @@ async function showDetails(model: StoredModel, library: Models): Promise<void> {
     [t("model.template"), about.template],
     [t("model.license"), about.license],
   ];
-  for (const [name, text] of texts)
-    if (text) parts.push(folded(name, text) as never);
+  for (const [name, text] of texts) if (text) parts.push(folded(name, text) as never);
   openDialog(model.name, ...parts);
 }
 

@@ -8,6 +8,7 @@ import { t } from "../i18n/index.js";
 import { keyOfFile } from "../model.js";
 import { addModelForm, confirmDelete, type ModelActions, pickFile } from "../models.js";
 import { Pulls } from "../pulls.js";
+import { showRequests } from "../privacy.js";
 import type { Page } from "../router.js";
 import { ServedSection } from "../server/section.js";
 import type { Shelf } from "../shelf.js";
@@ -15,7 +16,7 @@ import { fitPart } from "./fit-card.js";
 import { modelCard } from "./model-card.js";
 import { PullCard } from "./pull-card.js";
 
-/** The page at `#/models`: what is on its way, what is here, what the server has, and how to add. */
+/** The page at `#/models`: what is on its way, what is here, what the server has, how to add. */
 export class ModelsPage implements Page {
   readonly title = "models";
   readonly pulls: Pulls;
@@ -40,6 +41,8 @@ export class ModelsPage implements Page {
     this.pulls = new Pulls(() => host.library());
     this.pulls.onChange = (model) => {
       if (model) void this.#shelf.listStored();
+      const { isRunning } = this.pulls;
+      void host.refresh().then((info) => showRequests(info?.requests.length ?? 0, isRunning));
       this.#fill();
     };
     this.#stored.setAttribute("aria-label", t("models.stored"));

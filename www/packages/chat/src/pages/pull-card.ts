@@ -64,7 +64,8 @@ export class PullCard {
     if (state === "failed") return error?.message ?? "";
     if (state === "paused") return [so, t("pull.paused")].filter(Boolean).join(" · ");
     if (step === null) return t("pull.starting");
-    if (step.phase === "check") return t("pull.checking", { share: percent(step.loaded, step.total ?? 0) });
+    if (step.phase === "check")
+      return t("pull.checking", { share: percent(step.loaded, step.total ?? 0) });
     const silent = performance.now() - movedAt;
     if (silent > STALLED_MS) return `${so} · ${t("pull.stalled")}`;
     if (silent > WAITING_MS) return `${so} · ${t("pull.waiting")}`;

@@ -158,13 +158,20 @@ export class SettingsPage implements Page {
     } catch (error) {
       const known = ["not-json", "newer", "no-chats"];
       const { message } = error as Error;
-      said.textContent = t(known.includes(message) ? (`import.${message}` as Key) : "import.failed");
+      said.textContent = t(
+        known.includes(message) ? (`import.${message}` as Key) : "import.failed",
+      );
     }
   }
 }
 
 function group(title: Key, ...rows: HTMLElement[]): HTMLElement {
-  return el("section", { class: "card", "aria-label": t(title) }, el("h2", {}, t(title)), ...rows);
+  return el(
+    "section",
+    { class: "card", "aria-label": t(title) },
+    el("h2", {}, t(title)),
+    ...rows,
+  );
 }
 
 function line(label: Key, value: string): HTMLElement {
@@ -217,4 +224,3 @@ function filter(groups: readonly HTMLElement[], query: string): void {
     node.hidden = rows.every(({ hidden }) => hidden);
   }
 }
-

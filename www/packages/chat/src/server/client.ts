@@ -14,7 +14,7 @@ export interface Asked {
   readonly at: number;
 }
 
-interface Request {
+export interface Request {
   readonly reason: Reason;
   readonly method?: "DELETE";
   readonly body?: unknown;
@@ -22,6 +22,12 @@ interface Request {
 }
 
 const TOKEN_KEY = "ingle.token";
+
+/** Who answers in lines of JSON: the server, or the engine in this tab. */
+export interface Lines {
+  readonly host: string;
+  lines<T>(path: string, request: Request): AsyncGenerator<T, void, void>;
+}
 
 /** Speaks HTTP and JSON with the server that this page came from, and with no other. */
 export class Client {
@@ -53,25 +59,7 @@ export class Client {
   /** An answer in lines, each an object. Ends with the connection, or with the error in a line. */
   async *lines<T>(path: string, request: Request): AsyncGenerator<T, void, void> {
     const { response, asked } = await this.#send(path, request);
-    const reader = response.body?.getReader();
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      while (reader) {
-        const { done, value } = await reading(reader.read(), this.host, request.signal);
-        if (done) break;
-        asked.bytes += value.length;
-        text += decoder.decode(value, { stream: true });
-        const lines = text.split("\n");
-        text = lines.pop() ?? "";
-        for (const line of lines.filter((line) => line.trim() !== ""))
-          yield checked(parsed<T>(line, this.host));
-      }
-      if (text.trim() !== "") yield checked(parsed<T>(text, this.host));
-    } finally {
-      // A loop that was left early ends the request, and with it the work on the server.
-      void reader?.cancel().catch(() => undefined);
-    }
+    yield* linesOf<T>(response, this.host, request.signal, (n) => (asked.bytes += n));
   }
 
   async #send(path: string, { reason, method, body, signal }: Request) {
@@ -93,6 +81,34 @@ export class Client {
     const response = await reading(sent, this.host, signal);
     if (response.ok) return { response, asked };
     throw await refusal(response, this.host);
+  }
+}
+
+/** The objects of an answer in lines. Leaving the loop early ends the work behind it. */
+export async function* linesOf<T>(
+  response: Response,
+  host: string,
+  signal: AbortSignal | undefined,
+  onBytes: (n: number) => void,
+): AsyncGenerator<T, void, void> {
+  if (!response.ok) throw await refusal(response, host);
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    while (reader) {
+      const { done, value } = await reading(reader.read(), host, signal);
+      if (done) break;
+      onBytes(value.length);
+      text += decoder.decode(value, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines.filter((line) => line.trim() !== ""))
+        yield checked(parsed<T>(line, host));
+    }
+    if (text.trim() !== "") yield checked(parsed<T>(text, host));
+  } finally {
+    void reader?.cancel().catch(() => undefined);
   }
 }
 
@@ -130,7 +146,10 @@ async function refusal(response: Response, host: string): Promise<EngineError> {
   const text = await response.text().catch(() => "");
   const tooLong = response.status === 400 && /context/.test(text) && /tokens/.test(text);
   const code = tooLong ? "ctx.full" : (CODES[response.status] ?? "server.error");
-  return new EngineError(code, said(text) ?? t("server.answered", { host, status: response.status }));
+  return new EngineError(
+    code,
+    said(text) ?? t("server.answered", { host, status: response.status }),
+  );
 }
 
 /** The sentence in Ollama's form of an error. */

@@ -39,7 +39,8 @@ export function servedPart(
       ),
     ),
   );
-  const list = rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
+  const list =
+    rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
   const parts = [...list, ...remark(served)];
   if (form !== "card") return [el("h3", {}, title), ...parts];
   const heading = el("h2", { class: "h3" }, title);

@@ -4,7 +4,7 @@ import { bytes } from "../format.js";
 import type { Setup } from "../history/types.js";
 import { t } from "../i18n/index.js";
 import type { AnswerOptions, AnswerPiece, ChatModel, Where } from "../model.js";
-import { type Client, gone } from "./client.js";
+import { type Client, gone, type Lines } from "./client.js";
 
 /** A line of `/api/chat`; times are nanoseconds, and only the last line has them. */
 interface ChatLine {
@@ -75,39 +75,46 @@ export class ServedModel implements ChatModel {
     return null;
   }
 
-  async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    const { messages, setup, signal } = asked;
-    const body = {
-      model: this.served.name,
-      messages,
-      ...(this.can.thinks ? { think: setup.think } : {}),
-      ...(setup.schema === "" ? {} : { format: JSON.parse(setup.schema) as unknown }),
-      // Too long is said, and never cut in silence.
-      truncate: false,
-      options: sampling(setup),
-    };
-    try {
-      for await (const line of this.client.lines<ChatLine>("/api/chat", {
-        reason: "answer",
-        body,
-        signal,
-      })) {
-        const { content: text = "", thinking: thought = "" } = line.message ?? {};
-        if (line.done !== true) {
-          yield { done: false, text, thought, nTokens: 1 };
-          continue;
-        }
-        const reason: FinishReason = line.done_reason === "length" ? "length" : "stop";
-        const end = { nTokens: 0, reason, timings: timings(line) };
-        return yield { done: true, text, thought, ...end };
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      const end = { nTokens: 0, reason: "cancelled", timings: null } as const;
-      return yield { done: true, text: "", thought: "", ...end };
-    }
-    throw gone(this.client.host, "the stream ended without an object that is done");
+  generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
+    const think = this.can.thinks ? asked.setup.think : undefined;
+    return chat(this.client, this.served.name, asked, think);
   }
+}
+
+/** An answer of `/api/chat`, wherever that is answered; without `think` the model decides. */
+export async function* chat(
+  client: Lines,
+  model: string,
+  { messages, setup, signal }: AnswerOptions,
+  think: boolean | undefined,
+): AsyncGenerator<AnswerPiece, void, void> {
+  const body = {
+    model,
+    messages,
+    ...(think === undefined ? {} : { think }),
+    ...(setup.schema === "" ? {} : { format: JSON.parse(setup.schema) as unknown }),
+    // Too long is said, and never cut in silence.
+    truncate: false,
+    options: sampling(setup),
+  };
+  try {
+    const asked = { reason: "answer", body, signal } as const;
+    for await (const line of client.lines<ChatLine>("/api/chat", asked)) {
+      const { content: text = "", thinking: thought = "" } = line.message ?? {};
+      if (line.done !== true) {
+        yield { done: false, text, thought, nTokens: 1 };
+        continue;
+      }
+      const reason: FinishReason = line.done_reason === "length" ? "length" : "stop";
+      const end = { nTokens: 0, reason, timings: timings(line) };
+      return yield { done: true, text, thought, ...end };
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const end = { nTokens: 0, reason: "cancelled", timings: null } as const;
+    return yield { done: true, text: "", thought: "", ...end };
+  }
+  throw gone(client.host, "the stream ended without an object that is done");
 }
 
 /** A setup in the names of the API; what is null the model decides. */

@@ -23,7 +23,13 @@ export class ServedSection {
     this.#server = server;
     this.#shelf = shelf;
     this.#bar.setAttribute("aria-label", t("progress"));
-    this.node.append(el("h2", {}, server.title), this.#list, this.#form(), this.#bar, this.#status);
+    this.node.append(
+      el("h2", {}, server.title),
+      this.#list,
+      this.#form(),
+      this.#bar,
+      this.#status,
+    );
   }
 
   fill(use: (served: Served) => void): void {
@@ -115,7 +121,11 @@ export class ServedSection {
     this.#bar.hidden = false;
     this.#bar.removeAttribute("value");
     try {
-      await this.#server.pull(name, (status, done, total) => this.#moved(status, done, total), stop.signal);
+      await this.#server.pull(
+        name,
+        (status, done, total) => this.#moved(status, done, total),
+        stop.signal,
+      );
       this.#say(t("say.loaded", { name }));
     } catch (thrown) {
       const error = EngineError.from(thrown);
