@@ -7,8 +7,8 @@ const KEY = "ingle.tally";
 
 /**
  * What was here the last time, in a few bytes of `localStorage`, which browsers spare when they
- * make room. If chats or models were here and are not, says what is gone; else null. Without the tally
- * (a cleaned profile) nobody can know, and the page behaves as on a first visit.
+ * make room. If chats or models were here and are not, says what is gone; else null. Without the
+ * tally (a cleaned profile) nobody can know, and the page behaves as on a first visit.
  */
 export function tallyLoss(chats: number, models: readonly StoredModel[]): string | null {
   const before = read();

@@ -2,8 +2,8 @@ import type { Chat, Message } from "./types.js";
 
 /**
  * The messages of one chat. An edit or a new version is a sibling, never a replacement, so that
- * every earlier text can be reached. A deleted message keeps its place and loses its words: its children
- * count as children of the message above it, and nothing below it is lost.
+ * every earlier text can be reached. A deleted message keeps its place and loses its words: its
+ * children count as children of the message above it, and nothing below it is lost.
  */
 export class Tree {
   readonly #nodes = new Map<string, Message>();
