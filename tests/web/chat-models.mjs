@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
+import { load } from "./lib/bundle.mjs";
 import { choose, DESKTOP, started, ui } from "./lib/chat.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
@@ -23,6 +24,9 @@ if (bytes) writeFileSync(modelFile, bytes);
 const browser = await launch(DESKTOP);
 const cases = {};
 
+/** What a held road lets through, in bytes. */
+const HELD_FROM = 131_072;
+
 /** Serves a file in ranges; what `road` holds comes only when it is let go. */
 function slowFile(road) {
   return async (request, response) => {
@@ -37,8 +41,7 @@ function slowFile(road) {
     road.requests = (road.requests ?? 0) + 1;
     if (request.method === "HEAD") return response.end();
     for (let at = from; at <= to; at += 65536) {
-      // Its header may always be looked at.
-      while (road.holds && at >= 524288 && !response.destroyed)
+      while (road.holds && at >= HELD_FROM && !response.destroyed)
         await new Promise((resolve) => setTimeout(resolve, 20));
       if (response.destroyed) return undefined;
       response.write(bytes.subarray(at, Math.min(to + 1, at + 65536)));
@@ -106,9 +109,11 @@ cases["a model is looked at, fits, is got, checked, shown, saved and deleted"] =
 
 cases["a download shows its figures, pauses, goes on after a reload, and is one for two tabs"] =
   async () => {
-    const road = { holds: true };
+    const road = {};
     await withModels(async (page, { server, open }) => {
       await look(page, `${server.origin}/files/stories.gguf`);
+      await page.locator(ui("model.pull")).waitFor();
+      road.holds = true;
       await page.locator(ui("model.pull")).click();
       const card = page.locator(ui("pull.card"));
       await card.waitFor();
@@ -132,19 +137,6 @@ cases["a download shows its figures, pauses, goes on after a reload, and is one 
     }, road);
   };
 
-cases["too little room is said before the first byte, and nothing is offered"] = async () => {
-  await withModels(async (page, { server }) => {
-    const session = await browser.context.newCDPSession(page);
-    const { origin } = server;
-    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 200_000 });
-    await look(page, `${server.origin}/files/stories.gguf`);
-    await page.locator(ui("model.verdict")).waitFor();
-    assert.equal(await page.textContent(ui("model.verdict")), "Not enough storage");
-    assert.equal(await page.locator(ui("model.pull")).count(), 0);
-    await session.send("Storage.overrideQuotaForOrigin", { origin });
-  });
-};
-
 cases["an address that leads nowhere is a card with a way on"] = async () => {
   await withModels(async (page, { server }) => {
     await look(page, `${server.origin}/files/none.gguf`);
@@ -153,6 +145,31 @@ cases["an address that leads nowhere is a card with a way on"] = async () => {
     assert.equal(await page.locator("#asked .alert button").count(), 2);
     page.problems.length = 0; // the 404 itself is on the console
   });
+};
+
+cases["the time left comes late, stays put, and is right for a steady download"] = async () => {
+  const { Rate } = await load("format.ts");
+  const rate = new Rate();
+  const [total, perSecond] = [600e6, 2e6];
+  const said = [];
+  for (let ms = 0; ms <= 300_000; ms += 500) {
+    // Steady on the whole, uneven from moment to moment.
+    const done = Math.min(total, (ms / 1000) * perSecond + 300_000 * Math.sin(ms / 900));
+    rate.add(ms, Math.max(0, done));
+    said.push({ ms, words: rate.wordsLeft(total), left: (total - done) / perSecond });
+  }
+  const first = said.find(({ words }) => words !== null);
+  assert.ok(first.ms >= 5_000, `said after ${first.ms} ms`);
+  let changed = -Infinity;
+  const right = said.slice(said.indexOf(first)).filter(({ ms, words, left }, i, all) => {
+    if (i > 0 && words !== all[i - 1].words) {
+      assert.ok(ms - changed >= 2_000, "changes at most every 2 s");
+      changed = ms;
+    }
+    const minutes = Number(words.match(/\d+/)?.[0]) * 60 || (words.startsWith("less") ? 30 : 8);
+    return minutes / left < 2 && left / minutes < 2;
+  });
+  assert.ok(right.length / said.length >= 0.9, `${right.length} of ${said.length} are right`);
 };
 
 cases["a server gets and deletes models over its API"] = async () => {

@@ -192,6 +192,18 @@ cases["sealed: the browser blocks page and worker, the chip says it, answers sti
     }
   };
 
+cases["where requests cannot be counted, the chip says that, and never 0"] = async () => {
+  await withApp(async (page, server) => {
+    await page.addInitScript(() =>
+      Object.defineProperty(PerformanceObserver, "supportedEntryTypes", { value: [] }),
+    );
+    await page.goto(`${server.origin}/app/?device=cpu#/keys`);
+    await page.reload();
+    await started(page);
+    assert.match(await page.textContent("#requests"), /requests not counted/);
+  });
+};
+
 cases["a new version is offered, waits, and takes over when it is wanted"] = async () => {
   const dist = path.join(scratch, "dist");
   cpSync(chatDist, dist, { recursive: true });

@@ -239,6 +239,7 @@ cases["the setup of a chat goes with its messages, and only what was changed"] =
     await page.click("#new-chat");
     await askAndWait(page, "New");
     assert.equal(server.asked[2].messages.length, 1, "another chat has its own setup");
+    assert.equal(server.loads, 1, "no value of the setup loads the model again");
   });
 };
 
@@ -290,6 +291,71 @@ cases["too long: nothing is cut without a choice, then the line says what is not
         .locator(ui("ctx.left"))
         .evaluate((line) => line.nextElementSibling.textContent.slice(0, 9));
       assert.equal(next, "message 2", "the line is above the first message that was sent");
+    });
+  };
+
+cases["the gauge says what was sent, turns amber at 75 % and says the room left at 90 %"] =
+  async () => {
+    await withChat({ contextLength: 1000 }, async (page, server) => {
+      const level = () => page.locator("#gauge").getAttribute("data-level");
+      const number = async () =>
+        Number((await page.textContent("#gauge-text")).match(/\d+/)?.[0]);
+      const send = async (characters) => {
+        await page.click("#new-chat");
+        await askAndWait(page, "x".repeat(characters));
+        const sent = server.asked
+          .at(-1)
+          .messages.map(({ content }) => content)
+          .join(" ").length;
+        return Math.ceil(sent / 4) + 2; // and the answer's tokens, as the server counts
+      };
+      assert.equal(await send(400), await number());
+      assert.equal(await level(), "calm");
+      assert.equal(await send(3040), await number());
+      assert.equal(await level(), "amber");
+      await send(3700);
+      assert.equal(await level(), "full");
+      assert.match(
+        await page.textContent("#gauge-text"),
+        /^Nearly full: room for about \d+ words$/,
+      );
+    });
+  };
+
+cases["the view stays while an answer grows; End follows until the reader scrolls up"] =
+  async () => {
+    const pieces = Array.from({ length: 160 }, (_, i) => `Line ${i}\n\n`);
+    await withChat({ pieces, pauseMs: 15 }, async (page) => {
+      const top = () => page.evaluate(() => Math.round(document.querySelector("#log").scrollTop));
+      const has = (n) =>
+        page.waitForFunction(
+          (text) => document.querySelector(".msg-body")?.textContent.includes(text),
+          `Line ${n}L`,
+        );
+      await page.evaluate(() => {
+        globalThis.shift = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries())
+            if (!entry.hadRecentInput) globalThis.shift += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });
+      });
+      await ask(page, "Go");
+      await has(1);
+      const start = await top();
+      await has(50);
+      assert.equal(await top(), start, "nothing moves by itself");
+      await page.locator(ui("turn.more-below")).waitFor();
+      await page.locator(".msg.me").focus();
+      await page.keyboard.press("End");
+      const followed = await top();
+      await has(80);
+      assert.ok((await top()) > followed, "it follows");
+      await page.evaluate(() => (document.querySelector("#log").scrollTop -= 60));
+      await page.waitForTimeout(50);
+      const stays = await top();
+      await finished(page);
+      assert.equal(await top(), stays, "finishing moves nothing");
+      assert.equal(await page.evaluate(() => globalThis.shift), 0, "no layout shift");
     });
   };
 

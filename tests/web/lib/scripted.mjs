@@ -23,7 +23,7 @@ async function bodyOf(request) {
 /**
  * Serves the page and one model, "scripted". `script` is `{ pieces, thinks, contextLength, pauseMs,
  * status, error }` and may be changed at any time; `asked` has the bodies of `/api/chat`, `pulled`
- * and `deleted` the names of models.
+ * and `deleted` the names of models, `loads` how often one was loaded.
  */
 export async function serveScripted(script = {}) {
   const asked = [];
@@ -91,7 +91,10 @@ export async function serveScripted(script = {}) {
       response.end("<!doctype html><link rel=icon href=/icon.svg><title>blank</title>");
     },
     "/api/tags": json(() => ({ models })),
-    "/api/generate": json({ done: true }),
+    "/api/generate": json(() => {
+      server.loads += 1;
+      return { done: true };
+    }),
     "/api/ps": json(() => ({
       models: [{ ...model, context_length: script.contextLength ?? 4096 }],
     })),
@@ -100,5 +103,12 @@ export async function serveScripted(script = {}) {
     "/api/pull": pull,
     "/api/delete": remove,
   });
-  return { ...server, script, asked, pulled, deleted, page: `${server.origin}/page` };
+  return Object.assign(server, {
+    script,
+    asked,
+    pulled,
+    deleted,
+    page: `${server.origin}/page`,
+    loads: 0,
+  });
 }

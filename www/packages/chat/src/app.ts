@@ -88,11 +88,23 @@ export class App {
     await this.#shelf.listStored();
     this.#desk.sayOpened(opened, this.#shelf.choices.stored);
     watchUpdates(() => this.#host.info?.module ?? null);
-    if (failure) return this.#notStarted(failure);
+    if (failure) {
+      this.#loadLast(); // a server's model needs no engine here
+      this.#started();
+      return this.#notStarted(failure);
+    }
     this.#models.pulls.resume();
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
     else this.#loadLast();
+    this.#started();
+  }
+
+  /** Whatever waits for a model by now has one on its way, or gets none. */
+  #started(): void {
+    this.#host.isStarting = false;
+    if (!this.#host.isLoading && !this.#host.current)
+      this.#desk.session.stopWaiting(t("wait.cancelled"));
   }
 
   /** Why this browser cannot run models; the server's can be used all the same. */

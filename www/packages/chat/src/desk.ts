@@ -18,6 +18,7 @@ import { menuButton } from "./menu.js";
 import { iconButton, type MessageActions, type Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
+import { lastModel } from "./settings.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
 import { tallyLoss } from "./tally.js";
@@ -205,14 +206,16 @@ export class ChatDesk {
 
   /** Returns whether the message was taken. */
   #send({ text, files, counts }: Outgoing): boolean {
-    const { current: model, isLoading } = this.#host;
+    const { current: model, isLoading, isStarting } = this.#host;
+    const { name, served } = lastModel();
+    const comes = isLoading || (isStarting && Boolean(name || served));
     const refuse = (words: string) => {
       showStatus(words);
       announce(words, "urgent");
       return false;
     };
     if (this.#events.busy()) return refuse(t("bench.busy"));
-    if (!model && !isLoading) {
+    if (!model && !comes) {
       document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
       return refuse(t("model.first"));
     }

@@ -42,6 +42,9 @@ export class Host {
   /** The worker ended by itself: crashed, or killed by the browser. */
   onGone: (error: EngineError) => void = () => undefined;
 
+  /** The page has begun and may still load the model that was used last. */
+  isStarting = true;
+
   get isLoading(): boolean {
     return this.#loading !== null;
   }

@@ -68,7 +68,11 @@ function fresh(file) {
   return new Request(new URL(file, scope), { cache: "no-cache" });
 }
 
+/** Known after the first look; a fetch before that waits for it. */
+let sealed = null;
+
 async function seal(on) {
+  sealed = on;
   const cache = await caches.open(SEAL);
   const mark = new URL(SEAL_MARK, scope);
   if (on) await cache.put(mark, new Response("sealed"));
@@ -76,8 +80,10 @@ async function seal(on) {
 }
 
 async function isSealed() {
-  return (await (await caches.open(SEAL)).match(new URL(SEAL_MARK, scope))) !== undefined;
+  sealed ??= (await (await caches.open(SEAL)).match(new URL(SEAL_MARK, scope))) !== undefined;
+  return sealed;
 }
+void isSealed();
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -88,15 +94,16 @@ self.addEventListener("fetch", (event) => {
   const isFile = isOwn && request.method === "GET" && FILES.includes(name);
   if (isOwn && (isPage || isFile))
     event.respondWith(stored(isPage ? "index.html" : name, request));
-  else event.respondWith(other(request));
+  // Not even passed through: a download of gigabytes has no business here.
+  else if (sealed !== false) event.respondWith(other(request));
 });
 
 /** A file of the app: the copy that is kept, else from the server. */
 async function stored(name, request) {
-  const sealed = await isSealed();
+  const isShut = await isSealed();
   const cache = await caches.open(SHELL);
   const copy = await cache.match(new URL(name, scope));
-  if (!sealed) return copy ?? fetch(request);
+  if (!isShut) return copy ?? fetch(request);
   return copy ? withSeal(copy, name) : Response.error();
 }
 

@@ -123,7 +123,7 @@ export class ModelsPage implements Page {
   #addSection(): HTMLElement {
     const actions: ModelActions = {
       load: (source) => {
-        if ("url" in source && this.#library) void this.#ask(String(source.url));
+        if ("url" in source) void this.#ask(String(source.url));
         else this.#use(source);
       },
       remove: (model) => this.#actions.remove(model),
