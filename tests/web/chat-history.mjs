@@ -12,7 +12,9 @@ import { serveScripted } from "./lib/scripted.mjs";
 const LONG = Boolean(process.env.INGLE_LONG);
 const STEPS = LONG ? 200 : 40;
 
-const browser = await launch(DESKTOP);
+// Without service workers: the driver holds one that starts again after its process was killed, and
+// with it the page. What it does is tested in `chat-offline.mjs`.
+const browser = await launch({ ...DESKTOP, serviceWorkers: "block" });
 const cases = {};
 
 /** A server of its own (so storage is empty), and its page with the scripted model chosen. */

@@ -24,6 +24,13 @@ const CODE =
   "        groups.setdefault(word[0].lower(), []).append(word)\n    return groups\n```\n";
 
 const DARK = { ...DESKTOP, colorScheme: "dark" };
+/** The pictures that the README shows; without a folder only these are made. */
+const CHOSEN = new Set([
+  "desktop-chat",
+  "desktop-dark-chat",
+  "desktop-models",
+  "phone-dark-chat",
+]);
 const shots = {
   desktop: DESKTOP,
   "desktop-dark": DARK,
@@ -35,7 +42,11 @@ for (const [name, options] of Object.entries(shots)) {
   const server = await serveScripted({ pieces: [WARM] });
   const browser = await launch({ ...options, deviceScaleFactor: 1 });
   const page = await browser.page(server.page);
-  const shot = (what) => page.screenshot({ path: path.join(folder, `${name}-${what}.png`) });
+  const shot = async (what) => {
+    const file = `${name}-${what}`;
+    if (process.argv[2] || CHOSEN.has(file))
+      await page.screenshot({ path: path.join(folder, `${file}.png`) });
+  };
   const go = (where) => page.goto(page.url().replace(/#.*|$/, `#/${where}`));
   await started(page);
   await shot("start");

@@ -115,7 +115,7 @@ export class Conversation {
 
   toEnd(): void {
     this.#follow = true;
-    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#follows();
   }
 
   toStart(): void {
@@ -256,8 +256,15 @@ export class Conversation {
   }
 
   #grown(): void {
-    if (this.#follow) this.#log.scrollTop = this.#log.scrollHeight;
+    // The reader may have scrolled up a moment ago, and its event is still to come.
+    if (this.#log.scrollTop < this.#lastTop - STAY_PX) this.#follow = false;
+    if (this.#follow) this.#follows();
     this.#updateMore();
+  }
+
+  #follows(): void {
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#lastTop = this.#log.scrollTop;
   }
 
   #updateMore(): void {

@@ -29,7 +29,7 @@ interface Row {
 /** Ctrl K: chats by their titles and texts, models, pages and commands, in one list. */
 export function openPalette(sources: Sources): void {
   const input = el("input", {
-    type: "search",
+    type: "text",
     role: "combobox",
     "aria-expanded": "true",
     "aria-controls": "found",
@@ -123,7 +123,10 @@ async function chatRows({ history, openChat }: Sources, query: string): Promise<
   const hits = await history.search(query, HITS_MAX);
   return hits.map(({ chat, message, title, around: [before, hit, after] }) => {
     const words = [before, el("mark", {}, hit), after];
-    const parts = message === null ? words : [title, el("small", { dir: "auto" }, ...words)];
+    const parts =
+      message === null
+        ? [el("span", {}, ...words)]
+        : [title, el("small", { dir: "auto" }, ...words)];
     return { node: option("speech", parts), run: () => openChat(chat, message) };
   });
 }
