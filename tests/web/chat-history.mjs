@@ -1,12 +1,19 @@
 // Chats are kept: over reloads, killed tabs and lost databases, in several tabs at once, with every
 // version that was ever written. Answers come from a scripted server, so a test knows each word.
-import { readFileSync } from "node:fs";
-
 import { launch } from "./lib/browser.mjs";
 import { load } from "./lib/bundle.mjs";
-import { ask, askAndWait, choose, DESKTOP, finished, shown, started, ui } from "./lib/chat.mjs";
+import {
+  ask,
+  askAndWait,
+  choose,
+  DESKTOP,
+  exportAll,
+  finished,
+  shown,
+  ui,
+  withScripted,
+} from "./lib/chat.mjs";
 import { assert, run } from "./lib/report.mjs";
-import { serveScripted } from "./lib/scripted.mjs";
 
 /** Steps of the random walks; `INGLE_LONG=1` takes the long form. */
 const LONG = Boolean(process.env.INGLE_LONG);
@@ -17,51 +24,8 @@ const STEPS = LONG ? 200 : 40;
 const browser = await launch({ ...DESKTOP, serviceWorkers: "block" });
 const cases = {};
 
-/** A server of its own (so storage is empty), and its page with the scripted model chosen. */
-async function withChat(body, script = {}) {
-  const server = await serveScripted(script);
-  const pages = [];
-  const open = async (hash = "") => {
-    const page = await browser.page(server.page + hash);
-    pages.push(page);
-    await started(page);
-    return page;
-  };
-  try {
-    const page = await open();
-    await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(".try");
-    await body(page, { server, open });
-    for (const page of pages) assert.deepEqual(page.problems, [], "the console is clean");
-  } finally {
-    await Promise.all(pages.map((page) => page.close().catch(() => undefined)));
-    await server.close();
-  }
-}
-
+const withChat = (body, script) => withScripted(browser, body, script);
 const titles = (page) => page.locator("#chats a").allTextContents();
-const saved = async (page, press) => {
-  const [download] = await Promise.all([page.waitForEvent("download"), press()]);
-  return readFileSync(await download.path(), "utf8");
-};
-const exportAll = async (page) => {
-  await page.goto(page.url().replace(/#.*|$/, "#/settings"));
-  const press = () => page.getByRole("button", { name: "Save all chats", exact: true }).click();
-  return JSON.parse(await saved(page, press));
-};
-const importText = async (page, text) => {
-  await page.goto(page.url().replace(/#.*|$/, "#/settings"));
-  await page.waitForSelector("#import-said");
-  await page.evaluate(() => (document.querySelector("#import-said").textContent = ""));
-  const buffer = Buffer.from(text);
-  await page.setInputFiles("#chats-file", {
-    name: "c.json",
-    mimeType: "application/json",
-    buffer,
-  });
-  await page.waitForFunction(() => document.querySelector("#import-said").textContent !== "");
-  return page.textContent("#import-said");
-};
 /** The journal's whole text. */
 const journal = (page) =>
   page.evaluate(async () => {
@@ -397,134 +361,6 @@ cases["data that the browser has deleted is missed"] = async () => {
     const again = await open();
     await again.getByText("This browser deleted ingle’s data").waitFor();
     await again.getByText("Gone: 2 models (3.10 GB), 48 chats.").waitFor();
-  });
-};
-
-cases["search finds titles and texts, and opens at the message"] = async () => {
-  await withChat(async (page) => {
-    await importText(page, JSON.stringify(many(500, 20)));
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("needle");
-    await page.locator(".option small").first().waitFor();
-    const start = Date.now();
-    await page.keyboard.insertText(" 250");
-    await page.locator("mark", { hasText: "needle 250" }).waitFor();
-    console.log(`   note: 10,000 messages searched and shown in ${Date.now() - start} ms`);
-    assert.match(await page.textContent(".option small mark"), /needle 250/);
-    await page.keyboard.press("Enter");
-    await page.waitForFunction(() => document.activeElement.classList.contains("msg"));
-    assert.match(await page.evaluate(() => document.activeElement.textContent), /needle 250/);
-    await page.keyboard.press("Control+k");
-    await page.keyboard.type("no such words");
-    await page.getByText("Nothing found for “no such words”.").waitFor();
-  });
-};
-
-/** Chats as an export has them; one message of the middle one holds a needle. */
-function many(nChats, nMessages) {
-  const chats = [];
-  const messages = [];
-  for (let c = 0; c < nChats; c += 1) {
-    const chat = `c${c}`;
-    for (let m = 0; m < nMessages; m += 1) {
-      const hay =
-        `Message ${m} of chat ${c}, with some words about rain, ships and bread. `.repeat(4);
-      const text = m === 10 ? `${hay} needle ${c} ${hay}` : hay;
-      const parent = m === 0 ? null : `${chat}-${m - 1}`;
-      const role = m % 2 ? "assistant" : "user";
-      const rest = { thought: "", state: "whole", files: [], at: 1e12 + c * 1000 + m };
-      messages.push({ id: `${chat}-${m}`, chat, parent, role, text, ...rest });
-    }
-    const times = { createdAt: 1e12 + c, updatedAt: 1e12 + c };
-    chats.push({
-      id: chat,
-      title: `Chat ${c}`,
-      leaf: `${chat}-${nMessages - 1}`,
-      setup: {},
-      ...times,
-    });
-  }
-  return { ingle: "chats", version: 1, chats, messages, files: [] };
-}
-
-cases["a long chat opens at its end, draws what is near, and the rest when it is wanted"] =
-  async () => {
-    await withChat(async (page) => {
-      await importText(page, JSON.stringify(many(1, 500)));
-      const start = Date.now();
-      await page.locator("#chats a").click();
-      await page.locator(".msg", { hasText: "Message 499" }).waitFor();
-      console.log(`   note: a chat of 500 messages opened in ${Date.now() - start} ms`);
-      assert.ok((await page.locator(".msg").count()) < 60);
-      await page.locator(".msg").last().focus();
-      await page.keyboard.press("Home");
-      await page.locator(".msg", { hasText: "Message 0 of" }).waitFor();
-      assert.equal(await page.locator(".msg").count(), 500);
-    });
-  };
-
-cases["an export is imported whole, doubles are skipped, others' lists are read"] = async () => {
-  await withChat(async (page, { server }) => {
-    await askAndWait(page, "Take me along");
-    const all = JSON.stringify(await exportAll(page));
-    assert.match(await importText(page, all), /^Imported 0 chats\. 1 was here already\.$/);
-    const other = await serveScripted();
-    try {
-      const there = await browser.page(other.page);
-      await started(there);
-      assert.match(await importText(there, all), /^Imported 1 chat\.$/);
-      await there.locator("#chats a").click();
-      await there.waitForSelector("main .msg.me");
-      assert.deepEqual(await shown(there), ["Take me along", "Hello."]);
-      await there.close();
-    } finally {
-      await other.close();
-    }
-    assert.ok(server.asked.length > 0);
-    const turns = [
-      { role: "system", content: "Be brief." },
-      { role: "user", content: "From elsewhere" },
-      { role: "assistant", content: "Welcome." },
-    ];
-    assert.match(
-      await importText(page, JSON.stringify([{ title: "Old", messages: turns }])),
-      /1 chat/,
-    );
-    await page.locator("#chats a", { hasText: "Old" }).click();
-    await page.waitForFunction(() => document.querySelectorAll(".msg").length === 2);
-    assert.deepEqual(await shown(page), ["From elsewhere", "Welcome."]);
-  });
-};
-
-cases["what cannot be imported is a sentence with a way on"] = async () => {
-  await withChat(async (page) => {
-    const bad = {
-      "{": /not JSON/,
-      "[]": /holds no chats/,
-      '{"ingle":"chats","version":9}': /newer ingle/,
-      '{"messages":[{"role":1}]}': /holds no chats/,
-      '"text"': /holds no chats/,
-      [JSON.stringify({ ingle: "chats", version: 1, chats: [null, { id: 5 }], messages: 3 })]:
-        /Imported 0/,
-    };
-    for (const [text, sentence] of Object.entries(bad))
-      assert.match(await importText(page, text), sentence, text);
-    const loop = many(1, 2);
-    loop.messages[0].parent = "c0-1"; // each is the other's parent
-    await importText(page, JSON.stringify(loop));
-    await page.locator("#chats a").click();
-    await page.waitForSelector("main .msg");
-  });
-};
-
-cases["a chat is saved as Markdown"] = async () => {
-  await withChat(async (page, { server }) => {
-    server.script.pieces = ["# Hi\n\n```js\n1\n```\n"];
-    await askAndWait(page, "Code?");
-    const text = await saved(page, () =>
-      choose(page, page.locator("#chats li .b"), "Save as Markdown"),
-    );
-    assert.equal(text, "# Code?\n\n## You\n\nCode?\n\n## scripted\n\n# Hi\n\n```js\n1\n```\n");
   });
 };
 

@@ -180,7 +180,7 @@ cases["a stream of harmful pieces in a real answer asks nobody and runs nothing"
   });
 };
 
-cases["code is coloured when it is done, and copied as it is"] = async () => {
+cases["code is colored when it is done, and copied as it is"] = async () => {
   const code = "def f(x):\n    return 'x'  # why";
   await withChat({ pieces: [`\`\`\`python\n${code}\n\`\`\`\n`] }, async (page) => {
     await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -1,5 +1,8 @@
 // What tests of the chat page do with it, as a person would.
+import { readFileSync } from "node:fs";
+
 import { assert } from "./report.mjs";
+import { serveScripted } from "./scripted.mjs";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
 export const PHONE = {
@@ -70,3 +73,51 @@ export async function watchPolicy(context) {
   );
   return { reports, none: () => assert.deepEqual(reports, [], "reports of the policy") };
 }
+
+/** A server of its own (so storage is empty), and its page with the scripted model chosen. */
+export async function withScripted(browser, body, script = {}) {
+  const server = await serveScripted(script);
+  const pages = [];
+  const open = async (hash = "") => {
+    const page = await browser.page(server.page + hash);
+    pages.push(page);
+    await started(page);
+    return page;
+  };
+  try {
+    const page = await open();
+    await page.click('#col button[title^="scripted"]');
+    await page.waitForSelector(".try");
+    await body(page, { server, open });
+    for (const page of pages) assert.deepEqual(page.problems, [], "the console is clean");
+  } finally {
+    await Promise.all(pages.map((page) => page.close().catch(() => undefined)));
+    await server.close();
+  }
+}
+
+/** The text of the file that `press` makes the page save. */
+export const saved = async (page, press) => {
+  const [download] = await Promise.all([page.waitForEvent("download"), press()]);
+  return readFileSync(await download.path(), "utf8");
+};
+/** All chats, as the page exports them. */
+export const exportAll = async (page) => {
+  await page.goto(page.url().replace(/#.*|$/, "#/settings"));
+  const press = () => page.getByRole("button", { name: "Save all chats", exact: true }).click();
+  return JSON.parse(await saved(page, press));
+};
+/** Imports a file with this text; what the page says to it. */
+export const importText = async (page, text) => {
+  await page.goto(page.url().replace(/#.*|$/, "#/settings"));
+  await page.waitForSelector("#import-said");
+  await page.evaluate(() => (document.querySelector("#import-said").textContent = ""));
+  const buffer = Buffer.from(text);
+  await page.setInputFiles("#chats-file", {
+    name: "c.json",
+    mimeType: "application/json",
+    buffer,
+  });
+  await page.waitForFunction(() => document.querySelector("#import-said").textContent !== "");
+  return page.textContent("#import-said");
+};

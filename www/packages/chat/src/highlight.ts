@@ -1,9 +1,9 @@
 import type { Element, RootContent } from "hast";
 
-/** Longer code is shown plain: colours are no help there, and would take a noticeable time. */
+/** Longer code is shown plain: colors are no help there, and would take a noticeable time. */
 const CHARACTERS_MAX = 20_000;
 
-/** The page's four code colours by the first part of a class of highlight.js. */
+/** The page's four code colors by the first part of a class of highlight.js. */
 const COLORS: Readonly<Record<string, string>> = {
   "hljs-keyword": "k",
   "hljs-literal": "k",
@@ -28,7 +28,7 @@ const COLORS: Readonly<Record<string, string>> = {
 let library: Promise<typeof import("./languages.js")> | null = null;
 
 /**
- * Colours finished code in place. lowlight gives a tree of words and not HTML, so nodes are made
+ * Colors finished code in place. lowlight gives a tree of words and not HTML, so nodes are made
  * here as everywhere; it comes with the first code box and not with the page.
  */
 export async function highlight(

@@ -20,7 +20,7 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import { createLowlight } from "lowlight";
 
-/** The languages people ask about most; any other is shown without colours. */
+/** The languages people ask about most; any other is shown without colors. */
 export const lowlight = createLowlight({
   bash,
   c,

@@ -271,7 +271,7 @@ export const pagesEn = {
   "model.damaged": "{n} of {m} files do not match. {size} has to be fetched again.",
   "model.repair": "Repair",
   "model.template": "Chat template",
-  "model.license": "Licence",
+  "model.license": "License",
   "model.family": "Architecture",
   "model.parameters": "Parameters",
   "model.type": "Type",
