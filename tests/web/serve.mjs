@@ -113,13 +113,13 @@ cases["a model of the server answers, and the page says where"] = async () => {
     await choose(page);
     assert.equal(await page.textContent("#model-name"), server.name);
     assert.match(await page.textContent("#status"), /^On this computer, by ingle \d/);
-    assert.match(await page.textContent("#private"), /On this computer · 2 requests/);
+    assert.match(await page.textContent("#private"), /On this computer · 3 requests/);
     await ask(page, "Once upon a time");
     await finished(page);
     assert.match(await line(page).textContent(), /tokens\/s/);
     assert.match(await line(page).textContent(), /[\d,]+ tokens/);
     assert.match(await page.textContent("#gauge-text"), /^[\d,]+ of [\d,]+ tokens$/);
-    assert.match(await page.textContent("#private"), /3 requests/);
+    assert.match(await page.textContent("#private"), /4 requests/);
     await shot(page, "answered-light");
     await page.click("#private");
     const ledger = await page.textContent("dialog");
@@ -145,7 +145,8 @@ cases["a model in the browser answers on the same page, and nothing is sent"] = 
     assert.match(await line(page).textContent(), /[\d,]+ tokens/);
     assert.ok((await answer(page).textContent()).length > 4);
     assert.deepEqual(page.asked.slice(before), []);
-    await page.locator(`#served button[title^="${server.name}"]`).click();
+    await page.click("#model");
+    await page.locator(`dialog button[title^="${server.name}"]`).click();
     await status(page, "by ingle");
     assert.match(await page.textContent("#held"), /^$/, "the tab gave its memory back");
   });
@@ -194,18 +195,16 @@ cases["a server that goes away leaves the text and a way on"] = async () => {
       road.holds = false;
       // Still gone: the same card once more, and nothing is lost.
       await card.getByText("Try again").click();
-      await page.waitForFunction(
-        (name) => document.querySelectorAll(`[data-ui="${name}"]`).length === 2,
-        "alert.server.gone",
-      );
+      await page.waitForFunction(() => !document.querySelector("[aria-busy]"));
+      await page.waitForSelector(ui("alert.server.gone"));
+      assert.equal(await answer(page).textContent(), kept, "an empty try leaves no version");
       await server.start();
       await page.locator(ui("alert.server.gone")).last().getByText("Try again").click();
-      await page.waitForFunction(
-        () => document.querySelectorAll("main article:not(.me)").length === 3,
-      );
+      await page.waitForSelector(".vers");
       await finished(page);
       assert.match(await line(page).textContent(), /[\d,]+ tokens/);
-      assert.equal(await page.locator("main .msg-body").first().textContent(), kept);
+      await page.getByRole("button", { name: "Earlier version" }).click();
+      assert.equal(await answer(page).textContent(), kept);
     },
     { home: `${road?.origin}/`, expected: /Failed to load resource|net::ERR/ },
   );
@@ -235,15 +234,15 @@ cases["a server with a token is asked with it"] = async () => {
   const options = { home: `${guarded.origin}/`, expected: /status of 401/ };
   try {
     await withPage(async (page) => {
-      await page.locator("#served").getByText("Give the token").click();
+      await page.locator("#col").getByText("Give the token").click();
       await page.fill(ui("server.token"), "wrong");
       await page.keyboard.press("Enter");
       await page.waitForSelector("dialog", { state: "detached" });
-      await page.locator("#served").getByText("Give the token").click();
+      await page.locator("#col").getByText("Give the token").click();
       await page.fill(ui("server.token"), "open sesame");
       await shot(page, "token-light");
       await page.keyboard.press("Enter");
-      await page.waitForSelector(`#served button[title^="${guarded.name}"]`);
+      await page.waitForSelector(`#col button[title^="${guarded.name}"]`);
       await choose(page, guarded.name);
     }, options);
   } finally {
@@ -290,7 +289,7 @@ cases["a static host is asked for nothing but its files"] = async () => {
     await withPage(
       async (page) => {
         assert.deepEqual(page.asked.filter((url) => url.includes("/api/")), []);
-        assert.equal(await page.locator("#served *").count(), 0);
+        assert.equal(await page.locator("#col .served *").count(), 0);
         assert.match(await page.textContent("h1"), /stays on this device/);
       },
       { home: `${still.origin}/` },
@@ -306,9 +305,10 @@ cases["on a phone, in the dark, lists and answers are whole"] = async () => {
       await shot(page, "start-phone-dark");
       await checkLooks(page);
       await page.click("#menu");
-      await page.waitForSelector(`dialog.drawer button[title^="${server.name}"]`);
+      await page.waitForSelector("dialog.drawer");
       await shot(page, "drawer-phone-dark");
-      await page.click(`dialog.drawer button[title^="${server.name}"]`);
+      await page.click('dialog.drawer a[href="#/models"]');
+      await page.click(`#models button[title^="${server.name}"]`);
       await page.waitForSelector(".try");
       await ask(page, "Once upon a time");
       await finished(page);

@@ -46,7 +46,8 @@ export async function checkLooks(page) {
     for (const node of document.querySelectorAll("button, a, input, textarea, select")) {
       if (!visible(node)) continue;
       const box = node.getBoundingClientRect();
-      const inline = node.tagName === "A" && node.closest(".msg");
+      // A link in a sentence is as high as its line.
+      const inline = node.tagName === "A" && getComputedStyle(node).display === "inline";
       if (!inline && (box.width < 24 || box.height < 24))
         out.push(`small target: ${node.outerHTML.slice(0, 60)}`);
       if (box.right > root.clientWidth + 1) out.push(`clipped: ${node.outerHTML.slice(0, 60)}`);

@@ -1,95 +1,112 @@
-import { EngineError, type Progress, type StoredModel } from "@ingle/engine";
+import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
-import { type Action, errorCard, noteCard, ProgressCard } from "./cards.js";
-import { Chat } from "./chat.js";
-import { Composer } from "./composer.js";
-import { Conversation } from "./conversation.js";
+import { type Action, errorCard, noteCard } from "./cards.js";
+import { ChatDesk } from "./desk.js";
 import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
-import { showComing, showDevice, showGauge, showModel, showStatus } from "./header.js";
+import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
+import { t } from "./i18n/index.js";
+import { listenKeys } from "./keys.js";
+import { GONE, Loader } from "./loader.js";
 import type { ChatModel } from "./model.js";
-import { acceptDrops, acceptPicks, noModelView, pickFile, readyView } from "./models.js";
-import { countRequests, openLedger, showRequests } from "./privacy.js";
+import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
+import { watchUpdates } from "./offline/register.js";
+import { KeysPage } from "./pages/keys.js";
+import { ModelsPage } from "./pages/models.js";
+import { PrivacyPage } from "./pages/privacy.js";
+import { SettingsPage } from "./pages/settings.js";
+import { type Command, openPalette } from "./palette.js";
+import { countRequests, openLedger } from "./privacy.js";
+import { Router } from "./router.js";
 import { askForToken } from "./server/list.js";
-import { loadSettings, openSetup } from "./settings.js";
+import { lastModel } from "./settings.js";
 import { Shelf } from "./shelf.js";
 
-/** The worker has ended: every call that waited fails with one of these. */
-const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"]);
-
-/** Pages beside the conversation, by their address. */
-const PAGES: Readonly<Record<string, string>> = { bench: "Bench", doctor: "Doctor" };
-
-/** Joins the parts of the page: its engine and its server, one model, one conversation. */
+/** Joins the parts of the page: its engine and its server, its chats, its pages. */
 export class App {
   readonly #host = new Host();
-  readonly #conversation = new Conversation();
-  readonly #settings = loadSettings();
-  readonly #composer = new Composer({
-    send: (text) => this.#send(text),
-    stop: () => this.#chat.stop(),
-  });
-  readonly #chat = new Chat(this.#conversation, this.#settings, {
-    writing: (writing) => this.#composer.setWriting(writing),
-    figures: (used) => showGauge(used, this.#host.current?.contextLength ?? 0),
+  readonly #desk = new ChatDesk(this.#host, {
     failed: (error) => this.#answerFailed(error),
+    openSwitcher: () => this.#shelf.openSwitcher(),
+    openChat: (id) => this.#goTo(id),
+    reload: (contextLength) => void this.#loader.reload(contextLength),
+    start: () => this.#startView(),
+    busy: () => this.#bench.isRunning,
+    command: (line) => this.#command(line),
+    changed: () => this.#showChat(),
   });
   readonly #bench = new BenchPage(this.#host);
-  readonly #doctor = new DoctorPage(this.#host);
   readonly #actions = {
     load: (source: AnySource) => void this.load(source),
-    remove: (model: StoredModel) => void this.#remove(model),
+    remove: (model: StoredModel) => this.#remove(model),
   };
-  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#bench.offer(models));
-  /** A message sent before the model was ready. */
-  #waiting: { text: string; line: (text: string) => void } | null = null;
+  readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#offer(models));
+  readonly #loader = new Loader(this.#host, {
+    addCard: (card) => this.#desk.addCard(card),
+    waitLine: (text) => this.#desk.session.waitLine(text),
+    loaded: (model) => this.#loaded(model),
+    ended: () => this.#loadEnded(),
+    openSwitcher: () => this.#shelf.openSwitcher(),
+    refreshServed: () => void this.#shelf.listServed(),
+  });
+  readonly #models = new ModelsPage(this.#host, this.#shelf, this.#actions);
+  readonly #router = new Router(
+    {
+      models: this.#models,
+      bench: {
+        title: "bench",
+        show: () => this.#offer(this.#shelf.choices.stored),
+      },
+      doctor: new DoctorPage(this.#host),
+      settings: new SettingsPage(this.#host, this.#desk),
+      privacy: new PrivacyPage(this.#host, this.#desk),
+      keys: new KeysPage(),
+    },
+    (id) => void this.#openChat(id),
+  );
   #noted = false;
-  /** The conversation's title, while another page is shown. */
-  #chatTitle = document.title;
 
   start(): void {
     this.#host.onGone = (error) => this.#engineGone(error);
-    acceptDrops(this.#actions);
+    acceptDrops(this.#actions, this.#desk);
     acceptPicks(this.#actions);
     this.#listen();
-    this.newChat();
-    addEventListener("hashchange", () => this.#route());
-    this.#route();
+    this.#desk.newChat();
     void this.#begin();
   }
 
-  /** Shows the page that the address names. */
-  #route(): void {
-    const page = Object.keys(PAGES).find((name) => location.hash === `#/${name}`);
-    for (const id of ["log", "foot", "model"]) byId(id).hidden = page !== undefined;
-    for (const name of Object.keys(PAGES)) {
-      byId(name).hidden = page !== name;
-      byId(`to-${name}`).toggleAttribute("aria-current", page === name);
-    }
-    if (byId("page-name").hidden && page) this.#chatTitle = document.title;
-    byId("page-name").hidden = !page;
-    byId("page-name").textContent = page ? (PAGES[page] ?? "") : "";
-    if (page) this.#chat.stop();
-    if (page === "bench") this.#bench.offer(this.#shelf.choices.stored);
-    if (page === "doctor") this.#doctor.show(byId("doctor"));
-    else this.#doctor.hide();
-    byId("skip").textContent = page ? "Skip to the page" : "Skip to the message box";
-    document.title = page ? `${PAGES[page]} – ingle` : this.#chatTitle;
-  }
-
   async #begin(): Promise<void> {
-    showStatus("Starting");
+    showStatus(t("starting"));
+    // Chats first: they need no engine, and are there when it fails.
+    const opened = await this.#desk.open();
+    this.#router.route();
     const [failure] = await Promise.all([this.#startEngine(), this.#shelf.listServed()]);
     // Loading ingle itself is not counted: what comes after its start is.
     countRequests(this.#host.server?.client ?? null);
     this.#showFigures();
     await this.#shelf.listStored();
-    if (failure) return this.#notStarted(failure);
+    this.#desk.sayOpened(opened, this.#shelf.choices.stored);
+    watchUpdates(() => this.#host.info?.module ?? null);
+    if (failure) {
+      this.#loadLast(); // a server's model needs no engine here
+      this.#started();
+      return this.#notStarted(failure);
+    }
+    this.#models.pulls.resume();
     const address = new URLSearchParams(location.search).get("model");
     if (address !== null) void this.load({ url: address });
+    else this.#loadLast();
+    this.#started();
+  }
+
+  /** Whatever waits for a model by now has one on its way, or gets none. */
+  #started(): void {
+    this.#host.isStarting = false;
+    if (!this.#host.isLoading && !this.#host.current)
+      this.#desk.session.stopWaiting(t("wait.cancelled"));
   }
 
   /** Why this browser cannot run models; the server's can be used all the same. */
@@ -100,173 +117,98 @@ export class App {
     );
   }
 
+  /** The model that worked last, if it is still here; a message can be sent meanwhile. */
+  #loadLast(): void {
+    const { name, served } = lastModel();
+    const { stored, served: list } = this.#shelf.choices;
+    if (this.#host.isLoading || this.#host.current) return;
+    if (stored.some((model) => model.name === name)) void this.load({ name: name ?? "" });
+    const found = list?.models?.find((model) => model.name === served);
+    if (found) void this.load({ served: found });
+  }
+
   #notStarted(failure: EngineError): void {
-    const again = { label: "Reload", run: () => location.reload() };
-    this.#conversation.addCard(
+    const again = { label: t("reload"), run: () => location.reload() };
+    this.#desk.addCard(
       failure.code === "engine.insecure" && this.#host.server
-        ? noteCard("Models run on the server only", failure.message)
-        : errorCard(failure, "ingle could not start", [again]),
-    );
-  }
-
-  newChat(): void {
-    if (!byId("page-name").hidden) location.hash = "#/";
-    this.#chat.stop();
-    this.#chat.clear();
-    this.#waiting = null;
-    showGauge(null, 0);
-    this.#showStart();
-    document.title = this.#chatTitle = "New chat – ingle";
-    if (matchMedia("(pointer:fine)").matches) this.#composer.focus();
-  }
-
-  /** The page of a new chat. */
-  #showStart(): void {
-    const { current } = this.#host;
-    this.#conversation.show(
-      current
-        ? readyView(current, (text) => this.#composer.sendText(text))
-        : noModelView(this.#shelf.choices, this.#actions),
+        ? noteCard(t("server.only"), failure.message)
+        : errorCard(failure, t("start.failed"), [again]),
     );
   }
 
   async load(source: AnySource): Promise<void> {
-    this.#chat.stop();
+    this.#desk.session.stop();
     this.#bench.stop();
-    const name = sourceName(source);
-    const place = this.#host.server?.title.replace(/^On/, "on") ?? "";
-    const title = "served" in source ? `Loading ${name} ${place}` : undefined;
-    const card = new ProgressCard(name, () => this.#host.cancelLoad(), title);
-    if (this.#conversation.isEmpty)
-      this.#conversation.show(noModelView(this.#shelf.choices, this.#actions));
-    this.#conversation.addCard(card.node);
-    card.node.scrollIntoView({ block: "nearest" });
-    showComing(name);
-    try {
-      const model = await this.#host.load(source, (progress) => this.#progress(card, progress));
-      card.node.remove();
-      this.#loaded(model);
-    } catch (error) {
-      card.node.remove();
-      this.#loadFailed(EngineError.from(error), source);
-      // It may have gone, and others may have come.
-      if ("served" in source) void this.#shelf.listServed();
-    }
+    if (this.#router.page !== null && this.#router.page !== "models") location.hash = "#/";
+    this.#desk.showStart();
+    await this.#loader.load(source);
     await this.#shelf.listStored();
   }
 
-  #progress(card: ProgressCard, progress: Progress): void {
-    const short = card.update(progress, this.#host.info?.device ?? "cpu");
-    showStatus(short);
-    this.#waiting?.line(`Will start when the model is ready. ${short}`);
-    showRequests(this.#host.info?.requests.length ?? 0, progress.phase === "transfer");
-  }
-
   #loaded(model: ChatModel): void {
-    announce(`${model.title} is ready.`);
     this.#showFigures();
-    if (this.#conversation.isEmpty) {
-      this.#showStart();
+    if (this.#desk.isEmpty) {
+      this.#desk.showStart();
       this.#showNotes(model);
     }
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    if (waiting) this.#chat.answer(model);
+    this.#desk.modelReady(model);
   }
 
-  #loadFailed(error: EngineError, source: AnySource): void {
+  #loadEnded(): void {
     this.#showFigures();
-    if (error.code === "aborted") {
-      announce("Cancelled. Nothing was kept.");
-      this.#waiting?.line("The model was not loaded. Choose one and send again.");
-      this.#waiting = null;
-      return;
-    }
-    if (GONE.has(error.code)) return; // #engineGone says it
-    const reset = error.code.startsWith("gpu.") ? this.#host.reset() : Promise.resolve();
-    const again: Action = {
-      label: "Try again",
-      run: () => void reset.then(() => this.load(source)),
-    };
-    const other: Action =
-      "served" in source
-        ? { label: "Choose another model", run: () => this.#shelf.openSwitcher() }
-        : { label: "Choose another file", run: pickFile };
-    const retry = /^(net|gpu|engine|server)\./.test(error.code);
-    const first = error.code === "server.token" ? this.#tokenThen(again.run) : again;
-    this.#conversation.addCard(
-      errorCard(error, "The model could not be loaded", retry ? [first, other] : [other]),
-    );
+    if (!this.#host.isLoading) this.#desk.session.stopWaiting(t("wait.cancelled"));
+  }
+
+  #offer(models: readonly StoredModel[]): void {
+    this.#bench.offer(models);
+  }
+
+  /** What is on the page of a new chat: with a model things to try, else ways to bring one. */
+  #startView(): HTMLElement {
+    const { current } = this.#host;
+    return current
+      ? readyView(current, (text) => this.#desk.composer.sendText(text))
+      : noModelView(this.#shelf.choices, this.#actions);
   }
 
   #answerFailed(error: EngineError): void {
     if (GONE.has(error.code)) return; // #engineGone says it
-    this.#conversation.addCard(
-      errorCard(error, "The answer could not be written", this.#waysOn(error)),
-    );
+    this.#desk.addCard(errorCard(error, t("answer.failed"), this.#waysOn(error)));
   }
 
   #waysOn({ code }: EngineError): Action[] {
     const name = this.#host.lastName;
-    const other: Action = { label: "Choose another model", run: () => this.#shelf.openSwitcher() };
+    const other: Action = { label: t("other.model"), run: () => this.#shelf.openSwitcher() };
     if (code.startsWith("server.")) {
-      const { current } = this.#host;
-      const again = () => void (current && this.#chat.again(current));
-      const first = code === "server.token" ? this.#tokenThen(again) : null;
-      return [first ?? { label: "Try again", run: again }, other];
+      const again = () => this.#desk.again();
+      const { server } = this.#host;
+      const token = {
+        label: t("server.token.give"),
+        run: () => server && askForToken(server, again),
+      };
+      return [code === "server.token" ? token : { label: t("again"), run: again }, other];
     }
-    if (code === "ctx.full") return [{ label: "Start a new chat", run: () => this.newChat() }];
+    if (code === "ctx.full") return this.#desk.overflowChoices();
     if (code === "gpu.lost" && name !== null) {
       const again = () => void this.#host.reset().then(() => this.load({ name }));
-      return [{ label: "Load the model again", run: again }];
+      return [{ label: t("load.again"), run: again }];
     }
     return [other];
-  }
-
-  #tokenThen(then: () => void): Action {
-    const { server } = this.#host;
-    return { label: "Give the token", run: () => server && askForToken(server, then) };
   }
 
   #engineGone(error: EngineError): void {
     const name = this.#host.lastName;
     showStatus("");
-    const again: Action = {
-      label: "Load the model again",
-      run: () => void this.load({ name: name ?? "" }),
-    };
-    this.#conversation.addCard(errorCard(error, "The model stopped", name === null ? [] : [again]));
-  }
-
-  /** Returns whether the text was taken. */
-  #send(text: string): boolean {
-    const { current: model } = this.#host;
-    if (this.#bench.isRunning) {
-      showStatus("The bench is running. Your text is kept.");
-      announce("The bench is running. Your text is kept.", "urgent");
-      return false;
-    }
-    if (!model && !this.#host.isLoading) {
-      showStatus("Choose a model first. Your text is kept.");
-      announce("Choose a model first. Your text is kept.", "urgent");
-      document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
-      return false;
-    }
-    if (this.#chat.isEmpty)
-      document.title = `${text.split(/\s+/).slice(0, 6).join(" ").slice(0, 48)} – ingle`;
-    this.#chat.say(text);
-    announce("Sent.");
-    if (model) this.#chat.answer(model);
-    else this.#waiting = { text, line: this.#chat.waitLine() };
-    return true;
+    const again = { label: t("load.again"), run: () => void this.load({ name: name ?? "" }) };
+    this.#desk.addCard(errorCard(error, t("model.stopped"), name === null ? [] : [again]));
   }
 
   async #remove(model: StoredModel): Promise<void> {
     try {
       await this.#host.remove(model.name);
-      announce(`Deleted ${model.name}.`);
+      announce(t("say.removed", { name: model.name }));
     } catch (error) {
-      this.#conversation.addCard(errorCard(error as EngineError, "The model was not deleted", []));
+      this.#desk.addCard(errorCard(EngineError.from(error), t("remove.failed"), []));
     }
     await this.#shelf.listStored();
   }
@@ -275,18 +217,16 @@ export class App {
   #showNotes(model: ChatModel): void {
     // What the browser lacks is of no concern to a model elsewhere.
     if (model.where.kind !== "tab") return;
-    const notes = [...(this.#host.info?.notices ?? [])];
-    const template = model.templateNote;
-    const titles: Record<string, string> = {
-      "gpu.missing": "Running on the processor",
-      "store.memory": "Models are kept in memory",
+    const titles: Readonly<Record<string, string>> = {
+      "gpu.missing": t("gpu.missing"),
+      "store.memory": t("store.memory"),
     };
-    if (!this.#noted) {
-      for (const { code, message } of notes)
-        this.#conversation.addCard(noteCard(titles[code] ?? code, message));
-    }
+    if (!this.#noted)
+      for (const { code, message } of this.#host.info?.notices ?? [])
+        this.#desk.addCard(noteCard(titles[code] ?? code, message));
     this.#noted = true;
-    if (template) this.#conversation.addCard(noteCard("This model has no chat template", template));
+    const template = model.templateNote;
+    if (template) this.#desk.addCard(noteCard(t("model.notemplate"), template));
   }
 
   #showFigures(): void {
@@ -294,44 +234,110 @@ export class App {
     showDevice(this.#host.info, this.#host.current);
   }
 
+  async #openChat(id: string | null): Promise<void> {
+    this.#bench.stop();
+    if (id === null) {
+      if (this.#desk.session.chat) this.#desk.newChat();
+    } else if (!(await this.#desk.openChat(id))) location.replace("#/");
+  }
+
+  /** The address follows the chat, and the chat the address. */
+  #goTo(id: string | null): void {
+    const address = id === null ? "#/" : `#/c/${id}`;
+    if (location.hash === address) this.#router.route();
+    else location.hash = address;
+  }
+
+  #showChat(): void {
+    const { chat } = this.#desk.session;
+    this.#router.chatTitle = chat?.title || t("chat.new");
+    if (chat && this.#router.page === null && location.hash !== `#/c/${chat.id}`)
+      history.pushState(null, "", `#/c/${chat.id}`);
+  }
+
+  newChat(): void {
+    if (this.#router.page !== null || location.hash.startsWith("#/c/"))
+      history.pushState(null, "", "#/");
+    this.#desk.newChat();
+    this.#router.route();
+    if (matchMedia("(pointer:fine)").matches) this.#desk.composer.focus();
+  }
+
+  #commands(): Command[] {
+    const go = (page: string) => () => {
+      location.hash = `#/${page}`;
+    };
+    const { desk } = { desk: this.#desk };
+    return [
+      { label: t("chat.new"), keys: "Ctrl Shift O", icon: "plus", run: () => this.newChat() },
+      { label: t("model.choose"), icon: "cube", run: () => this.#shelf.openSwitcher() },
+      { label: t("setup.title"), icon: "tune", run: () => desk.openSetup() },
+      { label: t("copy.last"), icon: "copy", run: () => desk.copyLast() },
+      { label: t("models"), icon: "cube", run: go("models") },
+      { label: t("bench"), icon: "bars", run: go("bench") },
+      { label: t("privacy"), icon: "safe", run: go("privacy") },
+      { label: t("settings"), icon: "gear", run: go("settings") },
+      { label: t("keys"), keys: "Ctrl /", icon: "tune", run: go("keys") },
+    ];
+  }
+
+  openSearch(): void {
+    const { stored, served } = this.#shelf.choices;
+    const use = (label: string, source: AnySource): Command => ({
+      label,
+      icon: "cube",
+      run: () => void this.load(source),
+    });
+    openPalette({
+      history: this.#desk.history,
+      commands: this.#commands(),
+      models: [
+        ...stored.map(({ name }) => use(name, { name })),
+        ...(served?.models ?? []).map((model) => use(model.name, { served: model })),
+      ],
+      openChat: (chat, message) => void this.#openAt(chat, message),
+    });
+  }
+
+  async #openAt(chat: string, message: string | null): Promise<void> {
+    if (!(await this.#desk.openChat(chat))) return;
+    history.pushState(null, "", `#/c/${chat}`);
+    this.#router.route();
+    if (message !== null) this.#desk.toMessage(message);
+  }
+
+  /** The box's own commands, with the names of the command line. */
+  #command(line: string): boolean {
+    const commands: Readonly<Record<string, () => void>> = {
+      "/new": () => this.newChat(),
+      "/bye": () => this.newChat(),
+      "/model": () => this.#shelf.openSwitcher(),
+      "/set": () => this.#desk.openSetup(),
+      "/save": () => void this.#desk.saveCurrent("markdown"),
+      "/?": () => (location.hash = "#/keys"),
+    };
+    const run = commands[line.split(/\s/, 1)[0] ?? ""];
+    run?.();
+    return run !== undefined;
+  }
+
   #listen(): void {
     const on = (id: string, run: () => void) => byId(id).addEventListener("click", run);
     on("new-chat", () => this.newChat());
-    on("add-model", () => this.#shelf.openSwitcher());
+    on("find", () => this.openSearch());
     on("model", () => this.#shelf.openSwitcher());
-    on("setup", () => openSetup(this.#settings));
+    on("setup", () => this.#desk.openSetup());
     on("private", () => void this.#host.refresh().then((info) => openLedger(info)));
     on("menu", openDrawer);
     byId("skip").addEventListener("click", (event) => {
       event.preventDefault(); // the address names the page, not a place in it
-      const page = Object.keys(PAGES).find((name) => !byId(name).hidden);
-      byId(page ?? "ask").focus();
+      byId(this.#router.page ?? "ask").focus();
     });
-    document.addEventListener("keydown", (event) => this.#key(event));
+    listenKeys({
+      conversation: this.#desk.view,
+      stop: () => this.#desk.session.stop(),
+      newChat: () => this.newChat(),
+      search: () => this.openSearch(),
+    });
   }
-
-  #key(event: KeyboardEvent): void {
-    const mod = event.ctrlKey || event.metaKey;
-    const dialog = document.querySelector("dialog[open]");
-    if (event.key === "Escape" && !dialog && !event.isComposing) this.#chat.stop();
-    else if (mod && event.shiftKey && event.key.toLowerCase() === "o") this.newChat();
-    else if (event.altKey && event.key === "ArrowUp") this.#conversation.focusMessage(-1);
-    else if (event.altKey && event.key === "ArrowDown") this.#conversation.focusMessage(1);
-    else if (event.key === "End" && byId("log").contains(document.activeElement))
-      this.#conversation.toEnd();
-    else return;
-    if (event.key !== "Escape") event.preventDefault();
-  }
-}
-
-function sourceName(source: AnySource): string {
-  if ("served" in source) return source.served.name.replace(/:latest$/, "");
-  if ("name" in source && source.name) return source.name;
-  if ("url" in source)
-    return decodeURIComponent(
-      String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "the model",
-    );
-  if ("file" in source)
-    return (source.file instanceof File ? source.file : source.file[0])?.name ?? "the model";
-  return "the model";
 }

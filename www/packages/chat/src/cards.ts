@@ -3,6 +3,7 @@ import type { EngineError, Progress } from "@ingle/engine";
 import { announce } from "./announce.js";
 import { el, icon } from "./dom.js";
 import { bytes, bytesOf, percent, Rate, timeLeft } from "./format.js";
+import { type Key, t } from "./i18n/index.js";
 
 /** Figures on a progress card change at most this often. */
 const FIGURES_EVERY_MS = 500;
@@ -12,37 +13,45 @@ export interface Action {
   readonly run: () => void;
 }
 
-/** Titles of the errors a person can meet; what is not listed is named after what was tried. */
-const TITLES: Readonly<Record<string, string>> = {
-  "engine.old": "This browser is too old for ingle",
-  "engine.insecure": "This page cannot run models",
-  "engine.crash": "The model stopped unexpectedly",
-  "engine.killed": "The browser ended the model",
-  "engine.module": "ingle was not loaded completely",
-  "gpu.lost": "The graphics chip was reset",
-  "gpu.memory": "The model does not fit into graphics memory",
-  "model.toobig": "The model does not fit",
-  "model.unsupported": "ingle cannot run this kind of model yet",
-  "model.damaged": "This file is not a complete model",
-  "model.missing": "The model is not in this browser",
-  "model.nan": "The model gave no usable numbers",
-  "file.type": "This is not a model file",
-  "file.gone": "The file can no longer be read",
-  "net.offline": "You are offline",
-  "net.stalled": "The server stopped answering",
-  "net.http": "The server refused the download",
-  "net.cors": "The server does not allow browsers to download this",
-  "net.refused": "The address cannot be reached",
-  "net.cut": "The download broke off",
-  "server.gone": "The server does not answer",
-  "server.busy": "The server is busy",
-  "server.token": "The server asks for a token",
-  "server.missing": "The server does not have this model any more",
-  "server.error": "The server could not do it",
-  "store.full": "Not enough storage for this model",
-  "store.locked": "The file is in use in another tab",
-  "ctx.full": "This chat is longer than the model can read",
-};
+/** Codes of errors whose title is in the tables, under `title.CODE`. */
+const TITLED = new Set([
+  "engine.old",
+  "engine.insecure",
+  "engine.crash",
+  "engine.killed",
+  "engine.module",
+  "gpu.lost",
+  "gpu.memory",
+  "model.toobig",
+  "model.unsupported",
+  "model.damaged",
+  "model.missing",
+  "model.nan",
+  "file.type",
+  "file.gone",
+  "net.offline",
+  "net.stalled",
+  "net.http",
+  "net.cors",
+  "net.refused",
+  "net.cut",
+  "net.mismatch",
+  "net.changed",
+  "server.gone",
+  "server.busy",
+  "server.token",
+  "server.missing",
+  "server.error",
+  "store.full",
+  "store.locked",
+  "ctx.full",
+  "gen.schema",
+]);
+
+/** The title of an error, or what was tried. */
+function titleOf(code: string, fallback: string): string {
+  return TITLED.has(code) ? t(`title.${code}` as Key) : fallback;
+}
 
 /** What happened, what is safe, and one way on. Also handed to the announcer. */
 export function errorCard(
@@ -50,22 +59,44 @@ export function errorCard(
   fallbackTitle: string,
   actions: Action[],
 ): HTMLElement {
-  const title = TITLES[error.code] ?? fallbackTitle;
+  const title = titleOf(error.code, fallbackTitle);
   announce(`${title}. ${error.message}`, "urgent");
-  const buttons = actions.map(({ label, run }, i) =>
-    el(
-      "button",
-      { class: `b b-sm ${i === 0 ? "b-main" : "b-bare"}`, type: "button", onclick: run },
-      label,
-    ),
-  );
+  const code = el("code", { title: error.detail }, error.code);
   return el(
     "section",
     { class: "alert a-bad", "data-ui": `alert.${error.code}` },
     icon("warn"),
     el("h3", {}, title),
     el("p", { class: "num" }, error.message),
-    el("div", { class: "do" }, ...buttons, el("code", { title: error.detail }, error.code)),
+    el("div", { class: "do" }, ...buttons(actions), code),
+  );
+}
+
+function buttons(actions: readonly Action[]): HTMLElement[] {
+  return actions.map(({ label, run }, i) =>
+    el(
+      "button",
+      { class: `b b-sm ${i === 0 ? "b-main" : "b-bare"}`, type: "button", onclick: run },
+      label,
+    ),
+  );
+}
+
+/** A card that asks for a choice; nothing is done until one is made. */
+export function choiceCard(
+  code: string,
+  title: string,
+  text: string,
+  actions: readonly Action[],
+): HTMLElement {
+  announce(`${title}. ${text}`, "urgent");
+  return el(
+    "section",
+    { class: "alert a-warn", "data-ui": `alert.${code}` },
+    icon("warn"),
+    el("h3", {}, title),
+    el("p", { class: "num" }, text),
+    el("div", { class: "do" }, ...buttons(actions)),
   );
 }
 
@@ -87,7 +118,7 @@ export class ProgressCard {
   readonly #bar = el("progress", {
     class: "bar bar-live",
     "data-ui": "pull.bar",
-    "aria-label": "Progress",
+    "aria-label": t("progress"),
   });
   readonly #figures = el("p", { class: "facts num", "data-ui": "pull.eta" }, "\u00a0");
   #rate = new Rate();
@@ -95,11 +126,11 @@ export class ProgressCard {
   #shownAt = 0;
   #spoken = 0;
 
-  constructor(name: string, onCancel: () => void, title = `Getting ${name}`) {
+  constructor(name: string, onCancel: () => void, title = t("load.getting", { name })) {
     this.#title.textContent = title;
     this.node = el(
       "section",
-      { class: "card", "aria-label": `Loading ${name}`, "data-ui": "model.progress" },
+      { class: "card", "aria-label": t("load.name", { name }), "data-ui": "model.progress" },
       el("div", { class: "head" }, this.#title),
       this.#bar,
       this.#figures,
@@ -109,7 +140,7 @@ export class ProgressCard {
         el(
           "button",
           { class: "b", type: "button", "data-ui": "pull.cancel", onclick: onCancel },
-          "Cancel",
+          t("cancel"),
         ),
       ),
     );
@@ -119,22 +150,16 @@ export class ProgressCard {
   /** Shows a step and returns its short form for the line under the box. */
   update({ phase, name, loaded, total }: Progress, device: string): string {
     if (phase === "prepare") return this.#prepare(name);
-    const verb = phase === "transfer" ? "Copying" : "Loading";
-    const short =
-      total === null
-        ? `${verb} ${name}: ${bytes(loaded)}`
-        : `${verb} ${name}: ${percent(loaded, total)}`;
+    const share = total === null ? bytes(loaded) : percent(loaded, total);
+    const short = t(phase === "transfer" ? "copying" : "loading", { name, share });
     const now = performance.now();
     if (phase !== this.#phase) {
       this.#phase = phase;
       this.#rate = new Rate();
       this.#shownAt = 0;
       this.#spoken = 0;
-      const where = device === "gpu" ? "the graphics chip" : "memory";
-      this.#title.textContent =
-        phase === "transfer"
-          ? `Copying ${name} into this browser`
-          : `Loading ${name} into ${where}`;
+      const into = device === "gpu" ? t("load.gpu", { name }) : t("load.memory", { name });
+      this.#title.textContent = phase === "transfer" ? t("load.copy", { name }) : into;
     }
     this.#rate.add(now, loaded);
     if (total !== null) {
@@ -151,10 +176,10 @@ export class ProgressCard {
 
   /** The browser compiles the kernels and does not say how far it is. */
   #prepare(name: string): string {
-    this.#title.textContent = `Preparing the graphics chip for ${name}`;
+    this.#title.textContent = t("load.prepare", { name });
     this.#bar.removeAttribute("value");
-    this.#figures.textContent = "This takes a few seconds, once for each model.";
-    return `Preparing the graphics chip for ${name}`;
+    this.#figures.textContent = t("load.prepare.text");
+    return t("load.prepare", { name });
   }
 
   #words(loaded: number, total: number | null): string {
@@ -171,6 +196,6 @@ export class ProgressCard {
     const quarter = Math.floor(share * 4);
     if (quarter <= this.#spoken || quarter === 4) return;
     this.#spoken = quarter;
-    announce(`${quarter * 25} percent.`);
+    announce(t("say.percent", { n: quarter * 25 }));
   }
 }

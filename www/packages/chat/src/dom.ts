@@ -1,5 +1,7 @@
 /** Small helpers: every node of this page is made by `createElement` and `textContent`. */
 
+import { t } from "./i18n/index.js";
+
 type Child = Node | string;
 
 interface Attributes {
@@ -49,7 +51,7 @@ export function openDialog(title: string, ...content: Child[]): HTMLDialogElemen
         el("h2", { class: "grow" }, title),
         el(
           "button",
-          { class: "b b-bare b-icon", type: "button", "aria-label": "Close", onclick: close },
+          { class: "b b-bare b-icon", type: "button", "aria-label": t("close"), onclick: close },
           icon("x"),
         ),
       ),
@@ -70,7 +72,7 @@ export function openDrawer(): void {
   const home = document.createComment("the sidebar's place");
   side.replaceWith(home);
   const close = () => dialog.close();
-  const dialog = el("dialog", { class: "drawer", "aria-label": "Models and chats" }, side);
+  const dialog = el("dialog", { class: "drawer", "aria-label": t("side") }, side);
   dialog.addEventListener("close", () => {
     home.replaceWith(side);
     dialog.remove();
@@ -78,7 +80,8 @@ export function openDrawer(): void {
   dialog.addEventListener("click", (event) => {
     // Outside, or on something that acts: the drawer has done its work.
     const target = event.target as Element;
-    if (target === dialog || target.closest("button, a")) close();
+    const acts = target.closest("button, a") && !target.closest("[aria-haspopup=menu], .menu");
+    if (target === dialog || acts) close();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -1,5 +1,7 @@
 /** Figures as people read them: decimal units, a no-break space before the unit. */
 
+import { number, t, tn } from "./i18n/index.js";
+
 const NBSP = "\u00a0";
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
@@ -11,7 +13,7 @@ export function bytes(n: number): string {
     unit += 1;
   }
   const digits = unit === 0 ? 0 : n < 10 ? 2 : 1;
-  return n.toFixed(digits) + NBSP + UNITS[unit];
+  return number(n, digits) + NBSP + UNITS[unit];
 }
 
 /** "1.25 of 2.02 GB": both in the unit of the larger. */
@@ -22,12 +24,12 @@ export function bytesOf(done: number, total: number): string {
   );
   const scale = 1000 ** unit;
   const digits = unit === 0 ? 0 : total / scale < 10 ? 2 : 1;
-  const [a, b] = [done, total].map((n) => (n / scale).toFixed(digits));
-  return `${a} of ${b}${NBSP}${UNITS[unit]}`;
+  const [a, b] = [done, total].map((n) => number(n / scale, digits));
+  return `${t("of", { a: a ?? "", b: b ?? "" })}${NBSP}${UNITS[unit]}`;
 }
 
 export function count(n: number): string {
-  return n.toLocaleString("en-US");
+  return number(n);
 }
 
 export function percent(done: number, total: number): string {
@@ -36,22 +38,28 @@ export function percent(done: number, total: number): string {
 
 /** Words for the time a transfer still takes; coarse, because it is a guess. */
 export function timeLeft(seconds: number): string {
-  if (seconds >= 90 * 60) return `about ${Math.round(seconds / 3600)} hours left`;
-  if (seconds >= 90) return `about ${Math.round(seconds / 60)} minutes left`;
-  if (seconds >= 45) return "about 1 minute left";
-  if (seconds >= 10) return "less than a minute left";
-  return "a few seconds left";
+  if (seconds >= 90 * 60) return tn("left.hours", Math.round(seconds / 3600));
+  if (seconds >= 90) return tn("left.minutes", Math.round(seconds / 60));
+  if (seconds >= 45) return tn("left.minutes", 1);
+  if (seconds >= 10) return t("left.less");
+  return t("left.few");
 }
 
 /** Nothing is said about the time left before this much was seen. */
 const RATE_AFTER_MS = 5_000;
 /** The rate is the mean over this long. */
 const RATE_OVER_MS = 10_000;
+/** The words about the time left change at most this often. */
+const WORDS_EVERY_MS = 2_000;
+/** More time than was said is believed after this long. */
+const LONGER_AFTER_MS = 10_000;
 
 /** Rate and time left of a transfer from (time, bytes) samples. */
 export class Rate {
   #samples: { at: number; done: number }[] = [];
   #start: number | null = null;
+  #said: { at: number; seconds: number; words: string } | null = null;
+  #longerSince: number | null = null;
 
   add(at: number, done: number): void {
     this.#start ??= at;
@@ -74,5 +82,20 @@ export class Rate {
     if (!last || !rate || this.#start === null || last.at - this.#start < RATE_AFTER_MS)
       return null;
     return (total - last.done) / rate;
+  }
+
+  /** Time left in words, steady enough to be read; null while nothing can be said. */
+  wordsLeft(total: number): string | null {
+    const seconds = this.secondsLeft(total);
+    const now = this.#samples[this.#samples.length - 1]?.at ?? 0;
+    if (seconds === null) return this.#said?.words ?? null;
+    const said = this.#said;
+    if (said && now - said.at < WORDS_EVERY_MS) return said.words;
+    const isLonger = said !== null && seconds > said.seconds;
+    this.#longerSince = isLonger ? (this.#longerSince ?? now) : null;
+    if (said && isLonger && now - (this.#longerSince ?? now) < LONGER_AFTER_MS) return said.words;
+    this.#longerSince = null;
+    this.#said = { at: now, seconds, words: timeLeft(seconds) };
+    return this.#said.words;
   }
 }

@@ -3,6 +3,7 @@ import {
   EngineError,
   type EngineInfo,
   type Model,
+  type Models,
   type Progress,
   type Source,
   type StoredModel,
@@ -11,9 +12,17 @@ import {
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
+import { saveLastModel } from "./settings.js";
 
 /** What can be loaded: a model for this tab, or one that the server has. */
 export type AnySource = Source | { readonly served: Served };
+
+interface LoadWishes {
+  readonly onProgress: (progress: Progress) => void;
+  /** Tokens; without it the engine decides. */
+  readonly contextLength: number | undefined;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Where models come from: the engine in this tab, and the server that sent the page, if one did. An
@@ -32,6 +41,9 @@ export class Host {
   info: EngineInfo | null = null;
   /** The worker ended by itself: crashed, or killed by the browser. */
   onGone: (error: EngineError) => void = () => undefined;
+
+  /** The page has begun and may still load the model that was used last. */
+  isStarting = true;
 
   get isLoading(): boolean {
     return this.#loading !== null;
@@ -63,7 +75,11 @@ export class Host {
   }
 
   /** Loads a model; a load that is still running is cancelled first. */
-  async load(source: AnySource, onProgress: (progress: Progress) => void): Promise<ChatModel> {
+  async load(
+    source: AnySource,
+    onProgress: (progress: Progress) => void,
+    contextLength?: number,
+  ): Promise<ChatModel> {
     this.cancelLoad();
     const stop = new AbortController();
     this.#loading = stop;
@@ -71,7 +87,10 @@ export class Host {
       this.current =
         "served" in source
           ? await this.#open(source.served, stop.signal)
-          : await this.#load(source, onProgress, stop.signal);
+          : await this.#load(source, { onProgress, contextLength, signal: stop.signal });
+      saveLastModel(
+        "served" in source ? { served: source.served.name } : { name: this.lastName ?? "" },
+      );
       return this.current;
     } finally {
       if (this.#loading === stop) this.#loading = null;
@@ -80,7 +99,8 @@ export class Host {
 
   /** A model of the server; the one in this tab gives its memory back. */
   async #open(served: Served, signal: AbortSignal): Promise<ChatModel> {
-    if (!this.server) throw new EngineError("server.error", "This page came from no ingle server.");
+    if (!this.server)
+      throw new EngineError("server.error", "This page came from no ingle server.");
     const opened = await this.server.open(served, signal);
     const before = this.model;
     this.model = null;
@@ -90,17 +110,20 @@ export class Host {
 
   async #load(
     source: Source,
-    onProgress: (progress: Progress) => void,
-    signal: AbortSignal,
+    { onProgress, contextLength, signal }: LoadWishes,
   ): Promise<ChatModel> {
     const before = this.model;
     try {
       const engine = await this.engine();
       this.#forget();
-      this.model = await engine.load(source, { onProgress, signal });
+      this.model = await engine.load(source, {
+        onProgress,
+        signal,
+        ...(contextLength === undefined ? {} : { contextLength }),
+      });
       this.lastName = this.model.info.name;
       this.info = await engine.info();
-      return new TabModel(this.model);
+      return new TabModel(this.model, engine);
     } catch (error) {
       // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
       if (before && this.#engine) {
@@ -109,7 +132,7 @@ export class Host {
           () => false,
         );
         this.model = isThere ? before : null;
-        if (isThere && !this.current) this.current = new TabModel(before);
+        if (isThere && !this.current) this.current = new TabModel(before, await this.engine());
       }
       throw error;
     }
@@ -136,12 +159,17 @@ export class Host {
     this.#loading = null;
   }
 
+  /** The models kept in this browser. */
+  async library(): Promise<Models> {
+    return (await this.engine()).models;
+  }
+
   async stored(): Promise<StoredModel[]> {
-    return (await this.engine()).models.list();
+    return (await this.library()).list();
   }
 
   async remove(name: string): Promise<void> {
-    await (await this.engine()).models.rm(name);
+    await (await this.library()).rm(name);
   }
 
   async refresh(): Promise<EngineInfo | null> {

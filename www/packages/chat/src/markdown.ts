@@ -6,31 +6,36 @@
 
 import { lexer, type Token, type Tokens } from "marked";
 
-import { announce } from "./announce.js";
+import { copyText } from "./clipboard.js";
 import { el, icon } from "./dom.js";
+import { highlight } from "./highlight.js";
+import { t } from "./i18n/index.js";
 
 /** Only these may be followed; `javascript:`, `data:` and the like stay text. */
 const LINK_PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
-const COPIED_MS = 1_500;
 
 /** The blocks of a text with their sources, so that a growing answer can keep finished ones. */
 export function blocks(text: string): Token[] {
   return lexer(text, { gfm: true, breaks: false }).filter((token) => token.type !== "space");
 }
 
-/** One block as a node. */
-export function block(token: Token): Node {
+/** One block as a node; code that still grows is not highlighted yet. */
+export function block(token: Token, growing = false): Node {
   switch (token.type) {
     case "heading":
       return el(`h${(token as Tokens.Heading).depth as 1}`, auto, ...inline(token.tokens));
     case "paragraph":
       return el("p", auto, ...inline(token.tokens));
     case "code":
-      return codeBox(token as Tokens.Code);
+      return codeBox(token as Tokens.Code, growing);
     case "list":
       return list(token as Tokens.List);
     case "blockquote":
-      return el("blockquote", auto, ...(token.tokens ?? []).map(block));
+      return el(
+        "blockquote",
+        auto,
+        ...(token.tokens ?? []).map((token) => block(token, growing)),
+      );
     case "table":
       return table(token as Tokens.Table);
     case "hr":
@@ -133,7 +138,7 @@ function table(token: Tokens.Table): Node {
     el("tr", {}, ...cells.map((cell) => el(tag, auto, ...inline(cell.tokens))));
   return el(
     "div",
-    { class: "table", tabindex: 0, role: "group", "aria-label": "Table" },
+    { class: "table", tabindex: 0, role: "group", "aria-label": t("table") },
     el(
       "table",
       {},
@@ -143,28 +148,18 @@ function table(token: Tokens.Table): Node {
   );
 }
 
-function codeBox(token: Tokens.Code): Node {
-  const language = (token.lang ?? "").split(/\s/, 1)[0] || "Code";
-  const label = el("span", {}, "Copy");
+function codeBox(token: Tokens.Code, growing: boolean): Node {
+  const name = (token.lang ?? "").split(/\s/, 1)[0] ?? "";
+  const language = name || t("code");
+  const label = el("span", {}, t("copy"));
   const copy = el("button", { class: "b b-bare b-sm", type: "button" }, icon("copy"), label);
-  copy.addEventListener("click", () => void copyText(token.text, label));
+  copy.addEventListener("click", () => void copyText(token.text, label, copy));
+  const code = el("code", {}, token.text);
+  if (!growing && name !== "") void highlight(code, token.text, name);
   return el(
     "figure",
     { class: "codebox" },
     el("header", {}, el("span", { class: "grow" }, language), copy),
-    el("pre", { tabindex: 0, "aria-label": `${language} code` }, el("code", {}, token.text)),
+    el("pre", { tabindex: 0, "aria-label": t("code.name", { language }) }, code),
   );
-}
-
-/** Copies and says so in place; where the clipboard is refused, it says what to press instead. */
-export async function copyText(value: string, label: HTMLElement): Promise<void> {
-  const before = label.textContent;
-  try {
-    await navigator.clipboard.writeText(value);
-    label.textContent = "Copied";
-    announce("Copied.");
-  } catch {
-    label.textContent = "Press Ctrl C";
-  }
-  setTimeout(() => (label.textContent = before), COPIED_MS);
 }

@@ -1,12 +1,24 @@
-import type { FinishReason, Message, Model, Piece, Reading, Timings } from "@ingle/engine";
+import type {
+  Engine,
+  FinishReason,
+  GenerateOptions,
+  Message,
+  Model,
+  Reading,
+  Timings,
+} from "@ingle/engine";
 
 import { bytes } from "./format.js";
+import type { Setup } from "./history/types.js";
+import { t } from "./i18n/index.js";
+import { type Lines, linesOf, type Request } from "./server/client.js";
+import { chat } from "./server/model.js";
+import { Thoughts } from "./thoughts.js";
 
 /** What an answer is asked for with. */
 export interface AnswerOptions {
   readonly messages: readonly Message[];
-  readonly temperature: number;
-  readonly maxTokens?: number;
+  readonly setup: Setup;
   readonly signal: AbortSignal;
 }
 
@@ -15,12 +27,15 @@ export type AnswerPiece =
   | {
       readonly done: false;
       readonly text: string;
+      /** What the model thinks before it answers. */
+      readonly thought: string;
       readonly nTokens: number;
       readonly reading?: Reading;
     }
   | {
       readonly done: true;
       readonly text: string;
+      readonly thought: string;
       readonly nTokens: number;
       readonly reason: FinishReason;
       /** Null if nobody measured, as after a stop far away. */
@@ -50,6 +65,8 @@ export interface ChatModel {
   readonly note: string;
   /** Tokens. */
   readonly contextLength: number;
+  /** Tokens it could be loaded with; `contextLength` where that cannot be changed from here. */
+  readonly contextLimit: number;
   /** The line under the box. */
   readonly status: string;
   /** What `status` leaves out. */
@@ -61,25 +78,34 @@ export interface ChatModel {
   readonly where: Where;
   /** Whether the numbers of tokens in pieces are exact before the last one. */
   readonly countsTokens: boolean;
+  /** Tokens of a text, without a template; null where that cannot be asked. */
+  count(text: string): Promise<number | null>;
   /** Ends with a piece that has `done`, after an abort too. */
   generate(options: AnswerOptions): AsyncGenerator<AnswerPiece, void, void>;
 }
 
+/** In this tab. Its words are looked up when they are read, in the language of that moment. */
 export const TAB: Where = {
   kind: "tab",
-  chip: "On this device",
-  promise: "Ask something. It stays on this device.",
-  lead:
-    "ingle runs a language model inside this tab. What you type is not sent anywhere, and it " +
-    "works without a connection.",
-  waiting: "Reading",
+  get chip() {
+    return t("where.tab");
+  },
+  get promise() {
+    return t("start.promise");
+  },
+  get lead() {
+    return t("start.lead");
+  },
+  get waiting() {
+    return t("line.reading");
+  },
 };
 
 export const keyOfFile = (name: string): string => `file:${name}`;
 
 /** "WebGPU" or "Processor". */
 export function deviceName(device: "cpu" | "gpu"): string {
-  return device === "gpu" ? "WebGPU" : "Processor";
+  return device === "gpu" ? "WebGPU" : t("device.cpu");
 }
 
 /** A model that this page's engine has loaded. */
@@ -87,9 +113,11 @@ export class TabModel implements ChatModel {
   readonly where = TAB;
   readonly countsTokens = true;
   readonly #model: Model;
+  readonly #engine: Engine;
 
-  constructor(model: Model) {
+  constructor(model: Model, engine: Engine) {
     this.#model = model;
+    this.#engine = engine;
   }
 
   get key(): string {
@@ -106,6 +134,10 @@ export class TabModel implements ChatModel {
 
   get contextLength(): number {
     return this.#model.info.contextLength;
+  }
+
+  get contextLimit(): number {
+    return Math.max(this.#model.info.trainedContext, this.contextLength);
   }
 
   get status(): string {
@@ -125,12 +157,50 @@ export class TabModel implements ChatModel {
     return this.#model.info.templateNote;
   }
 
-  async *generate(options: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    for await (const piece of this.#model.generate(options)) yield counted(piece);
+  async count(text: string): Promise<number | null> {
+    if (text === "") return 0;
+    const ids = await this.#model.tokenize(text, { addSpecial: false, parseSpecial: false });
+    return ids.length;
+  }
+
+  async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
+    const { messages, setup, signal } = asked;
+    // Schemas are the router's business; it answers from this same model.
+    if (setup.schema !== "")
+      return yield* chat(routerOf(this.#engine), this.#model.info.name, asked, undefined);
+    const thoughts = new Thoughts();
+    for await (const piece of this.#model.generate({ messages, signal, ...sampling(setup) })) {
+      const { tokens, text, ...rest } = piece;
+      yield { ...rest, ...thoughts.split(text, piece.done), nTokens: tokens.length };
+    }
   }
 }
 
-function counted(piece: Piece): AnswerPiece {
-  const { tokens, ...rest } = piece;
-  return { ...rest, nTokens: tokens.length };
+/** The engine's own router, asked as the server is. Nothing leaves the tab. */
+function routerOf(engine: Engine): Lines {
+  const host = t("where.tab");
+  return {
+    host,
+    async *lines<T>(path: string, { body, signal }: Request) {
+      const init = { method: "POST", body: JSON.stringify(body), ...(signal ? { signal } : {}) };
+      yield* linesOf<T>(await engine.fetch(path, init), host, signal, () => undefined);
+    },
+  };
+}
+
+/** What of a setup the engine is told; what is null it decides by itself. */
+function sampling(setup: Setup): Omit<GenerateOptions, "messages"> {
+  const given = {
+    temperature: setup.creativity,
+    topP: setup.topP,
+    topK: setup.topK,
+    minP: setup.minP,
+    repeatPenalty: setup.repeatPenalty,
+    presencePenalty: setup.presencePenalty,
+    frequencyPenalty: setup.frequencyPenalty,
+    seed: setup.seed,
+    stop: setup.stop.length > 0 ? setup.stop : null,
+    maxTokens: setup.maxTokens > 0 ? setup.maxTokens : null,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }

@@ -1,14 +1,16 @@
 import type { StoredModel } from "@ingle/engine";
 
+import type { ChatDesk } from "./desk.js";
 import { byId, el, icon, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
 import type { AnySource } from "./host.js";
+import { type Key, t } from "./i18n/index.js";
 import { type ChatModel, keyOfFile, TAB } from "./model.js";
 import { servedPart, type ServedList } from "./server/list.js";
 
 export interface ModelActions {
   load(source: AnySource): void;
-  remove(model: StoredModel): void;
+  remove(model: StoredModel): Promise<void>;
 }
 
 /** What can be chosen. */
@@ -38,7 +40,7 @@ export function acceptPicks(actions: ModelActions): void {
 /** The two ways to bring a model, used by the start page and by the dialog. */
 export function addModelForm(
   actions: ModelActions,
-  onChosen: () => void = () => undefined,
+  { onChosen = () => undefined, names = false }: { onChosen?: () => void; names?: boolean } = {},
 ): HTMLElement[] {
   const pick = el(
     "button",
@@ -51,13 +53,13 @@ export function addModelForm(
         pickFile();
       },
     },
-    "Use a file I have",
+    t("file.use"),
   );
   const address = el("input", {
-    type: "url",
+    type: names ? "text" : "url",
     required: true,
-    placeholder: "https://…/model.gguf",
-    "aria-label": "Address of a GGUF file",
+    placeholder: names ? "llama3.2:1b, hf.co/…, https://…" : "https://…/model.gguf",
+    "aria-label": names ? t("model.name.or") : t("model.address"),
     "data-ui": "model.address",
     autocomplete: "off",
     spellcheck: "false",
@@ -73,48 +75,47 @@ export function addModelForm(
       },
     },
     address,
-    el("button", { class: "b", "data-ui": "model.get" }, "Get it"),
+    el("button", { class: "b", "data-ui": "model.get" }, t("model.get")),
   );
   return [el("div", { class: "do" }, pick), form];
 }
 
 /** The page of a new chat while there is no model. */
 export function noModelView(choices: Choices, actions: ModelActions): HTMLElement {
-  const { promise, lead } = choices.served?.server.where.kind === "elsewhere" ? ELSEWHERE : TAB;
+  const isElsewhere = choices.served?.server.where.kind === "elsewhere";
+  const mine = el("div", { class: "mine-models" }, ...storedPart(choices, actions));
   return el(
     "div",
     {},
-    el("h1", {}, promise),
-    el("p", { class: "lead" }, lead),
+    el("h1", {}, isElsewhere ? t("start.promise.both") : TAB.promise),
+    el("p", { class: "lead" }, isElsewhere ? t("start.lead.both") : TAB.lead),
     el("div", { class: "served" }, ...servedPart(choices, actions, "card")),
+    mine,
     el(
       "section",
       { class: "card", "aria-labelledby": "bring" },
-      el("h2", { class: "h3", id: "bring" }, "Bring a model"),
-      el(
-        "p",
-        { class: "facts" },
-        "Choose a GGUF model file from this device, drop it anywhere on this page, or give its " +
-          "address. It is copied into this browser once and stays there.",
-      ),
+      el("h2", { class: "h3", id: "bring" }, t("model.bring")),
+      el("p", { class: "facts" }, t("model.bring.text")),
       ...addModelForm(actions),
     ),
   );
 }
 
-/** Before a choice between this tab and another machine nothing can be promised for both. */
-const ELSEWHERE = {
-  promise: "Ask something.",
-  lead:
-    "A model of the server answers there, and what you type is sent to it. A model in this " +
-    "browser runs in this tab, and nothing is sent.",
-};
+/** A card with what this browser has already. */
+function storedPart(choices: Choices, actions: ModelActions): HTMLElement[] {
+  if (choices.stored.length === 0) return [];
+  const rows = choices.stored.map((model) => storedRow(model, choices, actions));
+  return [
+    el(
+      "section",
+      { class: "card", "aria-labelledby": "mine" },
+      el("h2", { class: "h3", id: "mine" }, t("models.stored")),
+      el("ul", { class: "stored", "aria-labelledby": "mine" }, ...rows),
+    ),
+  ];
+}
 
-const THINGS_TO_TRY = [
-  "Tell a short story about a lighthouse",
-  "Explain rainbows to a ten-year-old",
-  "Write three names for a small bakery",
-];
+const THINGS_TO_TRY: readonly Key[] = ["try.1", "try.2", "try.3"];
 
 /** The page of a new chat with a model. */
 export function readyView(model: ChatModel, send: (text: string) => void): HTMLElement {
@@ -125,9 +126,9 @@ export function readyView(model: ChatModel, send: (text: string) => void): HTMLE
     el("p", { class: "lead" }, model.where.lead),
     el(
       "div",
-      { class: "try", role: "group", "aria-label": "Things to try" },
-      ...THINGS_TO_TRY.map((text) =>
-        el("button", { class: "b", type: "button", onclick: () => send(text) }, text),
+      { class: "try", role: "group", "aria-label": t("try") },
+      ...THINGS_TO_TRY.map((key) =>
+        el("button", { class: "b", type: "button", onclick: () => send(t(key)) }, t(key)),
       ),
     ),
   );
@@ -151,29 +152,30 @@ export function openSwitcher(
   };
   const { stored } = choices;
   const rows = stored.map((model) => storedRow(model, choices, closing, close));
-  const list = el("ul", { class: "stored", "aria-label": "Models in this browser" }, ...rows);
-  const heading = choices.served ? [el("h3", {}, "In this browser")] : [];
+  const list = el("ul", { class: "stored", "aria-label": t("models.stored") }, ...rows);
+  const heading = choices.served ? [el("h3", {}, t("models.here"))] : [];
   const served = el("div", { class: "part" }, ...servedPart(choices, closing, "dialog"));
   const dialog = openDialog(
-    "Choose a model",
+    t("model.choose"),
     served,
     ...(stored.length > 0 ? [...heading, list] : []),
-    ...addModelForm(actions, close),
+    ...addModelForm(actions, { onChosen: close }),
   );
   return (newer) => served.replaceChildren(...servedPart(newer, closing, "dialog"));
 }
 
-/** Fills the lists in the sidebar, and the one on the page of a new chat. */
+/** Fills the lists on the page of a new chat. */
 export function showChoices(choices: Choices, actions: ModelActions): void {
-  const { stored } = choices;
-  byId("served").replaceChildren(...servedPart(choices, actions, "side"));
-  const card = byId("col").querySelector(".served");
-  card?.replaceChildren(...servedPart(choices, actions, "card"));
-  byId("stored").replaceChildren(...stored.map((model) => storedRow(model, choices, actions)));
-  byId("stored-none").hidden = stored.length > 0;
+  const fill = (selector: string, nodes: HTMLElement[]) =>
+    byId("col")
+      .querySelector(selector)
+      ?.replaceChildren(...nodes);
+  fill(".served", servedPart(choices, actions, "card"));
+  fill(".mine-models", storedPart(choices, actions));
 }
 
-function storedRow(
+/** A stored model: pressing it uses it, and it can be deleted. */
+export function storedRow(
   model: StoredModel,
   { current }: Choices,
   actions: ModelActions,
@@ -188,7 +190,7 @@ function storedRow(
     {
       class: "b b-bare b-icon b-sm",
       type: "button",
-      "aria-label": `Delete ${model.name}, frees ${bytes(model.size)}`,
+      "aria-label": t("model.delete.name", { name: model.name, size: bytes(model.size) }),
       onclick: () => {
         close();
         confirmDelete(model, actions);
@@ -222,17 +224,17 @@ export function useButton(
       "span",
       {},
       el("b", {}, title),
-      el("small", { class: "num" }, inUse ? `${note} · in use` : note),
+      el("small", { class: "num" }, inUse ? `${note} · ${t("model.inuse")}` : note),
     ),
   );
 }
 
-function confirmDelete(model: StoredModel, actions: ModelActions): void {
+export function confirmDelete(model: StoredModel, actions: ModelActions): void {
   const close = () => dialog.close();
   const keep = el(
     "button",
     { class: "b", type: "button", autofocus: true, onclick: close },
-    "Keep",
+    t("keep"),
   );
   const remove = el(
     "button",
@@ -241,25 +243,28 @@ function confirmDelete(model: StoredModel, actions: ModelActions): void {
       type: "button",
       onclick: () => {
         close();
-        actions.remove(model);
+        void actions.remove(model);
       },
     },
-    `Delete, free ${bytes(model.size)}`,
+    t("model.delete", { size: bytes(model.size) }),
   );
   const dialog = openDialog(
-    `Delete ${model.name} from this browser?`,
-    el("p", { class: "facts" }, `This frees ${bytes(model.size)}. Your chat stays.`),
+    t("model.delete.ask", { name: model.name }),
+    el("p", { class: "facts" }, t("model.delete.text", { size: bytes(model.size) })),
     el("div", { class: "do" }, remove, keep),
   );
 }
 
-/** Lets a file be dropped anywhere on the page. */
-export function acceptDrops(actions: ModelActions): void {
+/**
+ * Lets files be dropped anywhere on the page: models are loaded, chats are imported, and any other
+ * text goes with the next message.
+ */
+export function acceptDrops(actions: ModelActions, desk: ChatDesk): void {
   const root = document.body;
-  root.dataset["drop"] = "Drop a GGUF model file to load it";
   root.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
+    root.dataset["drop"] = t("drop");
     root.classList.add("dropping");
   });
   root.addEventListener("dragleave", (event) => {
@@ -269,6 +274,8 @@ export function acceptDrops(actions: ModelActions): void {
     event.preventDefault();
     root.classList.remove("dropping");
     const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) actions.load({ file: files });
+    const models = files.filter(({ name }) => /\.gguf$/i.test(name));
+    if (models.length > 0) actions.load({ file: models });
+    else void desk.composer.attachments.addFiles(files);
   });
 }

@@ -2,7 +2,9 @@ import type { EngineInfo } from "@ingle/engine";
 
 import { byId, el, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
-import type { Asked, Client } from "./server/client.js";
+import { type Key, t, tn, when } from "./i18n/index.js";
+import { isSealed } from "./offline/register.js";
+import type { Client } from "./server/client.js";
 
 /** Requests after the start: of the page itself, of the worker, and to the page's server. */
 let ofPage = 0;
@@ -39,67 +41,104 @@ export function showRequests(workers: number, isFetching: boolean): void {
 }
 
 function show(): void {
-  byId("requests").textContent = !counted
-    ? " · requests not counted"
-    : fetching && ofWorker > 0
-      ? " · 1 download"
-      : ` · ${plural(total())}`;
+  byId("requests").textContent = isSealed()
+    ? ` · ${t("requests.sealed")}`
+    : !counted
+      ? ` · ${t("requests.uncounted")}`
+      : fetching && ofWorker > 0
+        ? ` · ${t("requests.download")}`
+        : ` · ${tn("requests", total())}`;
 }
 
 function total(): number {
   return ofPage + ofWorker + (server ? server.asked.length - before : 0);
 }
 
-/** What was asked of whom, as a table. */
-export function openLedger(info: EngineInfo | null): void {
+/** One line of the ledger. */
+export interface Entry {
+  readonly at: number | null;
+  readonly host: string;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** When a request of the worker was first seen here; the worker does not say. */
+const seen: number[] = [];
+
+/** Every request since the start, the oldest first. */
+export function entries(info: EngineInfo | null): Entry[] {
   const requests = info?.requests ?? [];
+  while (seen.length < requests.length) seen.push(Date.now());
+  const models = requests.map(({ host, bytes: size }, i) => ({
+    at: seen[i] ?? null,
+    host,
+    bytes: size,
+    reason: t("reason.model"),
+  }));
+  const asked = (server?.asked ?? []).map(({ reason, bytes: size, at }) => ({
+    at,
+    host: server?.host ?? "",
+    bytes: size,
+    reason: t(`reason.${reason}` as Key),
+  }));
+  return [...models, ...asked].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+}
+
+/** The chip's dialog: one paragraph, then the ledger, and the way to the page about it. */
+export function openLedger(info: EngineInfo | null): void {
+  const link = el("a", { href: "#/privacy" }, t("privacy.more"));
+  const dialog = openDialog(t("privacy"), ...ledger(info), el("p", {}, link));
+  link.addEventListener("click", () => dialog.close());
+}
+
+/** What was asked of whom, in words and as a table. */
+export function ledger(info: EngineInfo | null): HTMLElement[] {
   const note = (text: string) => el("p", { class: "facts" }, text);
-  const cells = (tag: "th" | "td", ...texts: string[]) =>
-    el("tr", {}, ...texts.map((text) => el(tag, {}, text)));
-  const rows = requests.map(({ host, bytes: n }) => cells("td", host, bytes(n), "model file"));
-  const head = el("thead", {}, cells("th", "Host", "Size", "Reason"));
-  const asked = server ? byReason(server.asked) : [];
-  for (const [reason, { n, size }] of asked)
-    rows.push(cells("td", server?.host ?? "", bytes(size), `${reason}, ${plural(n)}`));
-  openDialog(
-    "Privacy",
-    ...(server ? [note(WITH_SERVER), note(toServer(server.host, asked))] : [note(WITHOUT_SERVER)]),
-    note(`Since its start this page made ${plural(total())}${atStart()}.`),
-    ...(rows.length === 0
-      ? []
-      : [el("table", { class: "ledger" }, head, el("tbody", {}, ...rows))]),
-    note(
-      "Anyone who can use this browser profile can see the models kept here. The browser's maker " +
-        "and extensions can see this page.",
+  const rows = sums(entries(info)).map(({ at, host, bytes: size, reason, n }) =>
+    el(
+      "tr",
+      {},
+      el("td", { class: "num" }, at === null ? "" : when(at, { timeStyle: "medium" })),
+      el("td", {}, host),
+      el("td", { class: "num" }, bytes(size)),
+      el("td", {}, `${reason}, ${tn("requests", n)}`),
     ),
   );
+  const names: Key[] = ["ledger.time", "ledger.host", "ledger.size", "ledger.reason"];
+  const head = el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, t(name))));
+  const table = el("table", { class: "ledger" }, el("thead", {}, head), el("tbody", {}, ...rows));
+  const server = toServer();
+  return [
+    note(server === null ? t("ledger.tab") : t("ledger.tab.server")),
+    ...(server === null ? [] : [note(server)]),
+    note(t("ledger.since", { requests: tn("requests", total()), start: atStart() })),
+    ...(rows.length === 0 ? [] : [table]),
+    note(t("ledger.shared")),
+  ];
 }
 
 function atStart(): string {
-  return before === 0 ? "" : `, and ${before} to the server while it started`;
+  return before === 0 ? "" : t("ledger.start", { n: before });
 }
 
-const WITHOUT_SERVER =
-  "The model runs in this tab. Messages and answers are not in any request.";
-const WITH_SERVER =
-  "Models in this browser run in this tab: their messages and answers are not in any request.";
-
-function toServer(host: string, asked: readonly [string, unknown][]): string {
-  const answers = asked.some(([reason]) => reason === "answer");
-  const what = `Messages to the server's models go to ${host}, where this page came from. `;
-  return what + (answers ? "Some were sent, as listed below." : "None has been sent.");
+function toServer(): string | null {
+  if (!server) return null;
+  const sent = server.asked.some(({ reason }) => reason === "answer");
+  return t(sent ? "ledger.sent" : "ledger.unsent", { host: server.host });
 }
 
-/** Requests and bytes for each reason, in the order in which reasons came up. */
-function byReason(asked: readonly Asked[]): [string, { n: number; size: number }][] {
-  const sums = new Map<string, { n: number; size: number }>();
-  for (const { reason, bytes: size } of asked) {
-    const sum = sums.get(reason) ?? { n: 0, size: 0 };
-    sums.set(reason, { n: sum.n + 1, size: sum.size + size });
+interface Sum extends Entry {
+  readonly n: number;
+}
+
+/** Requests to one host for one reason are one line. */
+function sums(all: readonly Entry[]): Sum[] {
+  const found = new Map<string, Sum>();
+  for (const entry of all) {
+    const key = `${entry.host} ${entry.reason}`;
+    const sum = found.get(key);
+    if (!sum) found.set(key, { ...entry, n: 1 });
+    else found.set(key, { ...sum, bytes: sum.bytes + entry.bytes, n: sum.n + 1 });
   }
-  return [...sums];
-}
-
-function plural(n: number): string {
-  return `${n} ${n === 1 ? "request" : "requests"}`;
+  return [...found.values()];
 }

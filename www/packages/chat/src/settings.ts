@@ -1,89 +1,116 @@
-import { el, openDialog } from "./dom.js";
+import type { Setup } from "./history/types.js";
 
-/** What a person can change about answers; kept in this browser. */
-export interface ChatSettings {
-  instructions: string;
-  /** Temperature. */
-  creativity: number;
-  /** 0: until the model is done. */
-  maxTokens: number;
+/** What a person can change, kept in this browser. Chats have a setup of their own beside it. */
+
+/** How the app looks and behaves. */
+export interface Prefs {
+  theme: "system" | "light" | "dark";
+  /** Percent. */
+  textSize: number;
+  follow: boolean;
+  figures: "all" | "speed" | "none";
+  calm: boolean;
+  enter: "sends" | "newline";
+  /** When a screen reader is told about an answer. */
+  reading: "done" | "written" | "short";
+  language: string | null;
+  /** Start with the model that was used last. */
+  reload: boolean;
 }
 
-const KEY = "ingle.settings";
-const DEFAULTS: ChatSettings = { instructions: "", creativity: 0.7, maxTokens: 1024 };
-const LENGTHS: readonly [number, string][] = [
-  [256, "256 tokens"],
-  [512, "512 tokens"],
-  [1024, "1,024 tokens"],
-  [4096, "4,096 tokens"],
-  [0, "Until the model is done"],
-];
+const PREFS_KEY = "ingle.prefs";
+const SETUP_KEY = "ingle.settings";
+const LAST_KEY = "ingle.last";
 
-export function loadSettings(): ChatSettings {
+const PREFS: Prefs = {
+  theme: "system",
+  textSize: 100,
+  follow: false,
+  figures: "all",
+  calm: false,
+  enter: "sends",
+  reading: "done",
+  language: null,
+  reload: true,
+};
+
+/** What new chats begin with, unless a person has said otherwise. */
+export const SETUP: Setup = {
+  instructions: "",
+  creativity: 0.7,
+  maxTokens: 1024,
+  topP: null,
+  topK: null,
+  minP: null,
+  repeatPenalty: null,
+  presencePenalty: null,
+  frequencyPenalty: null,
+  seed: null,
+  stop: [],
+  schema: "",
+  think: true,
+  trim: false,
+};
+
+/** The one copy that all parts read; `savePrefs` keeps it. */
+export const prefs: Prefs = load(PREFS_KEY, PREFS);
+
+export function savePrefs(): void {
+  save(PREFS_KEY, prefs);
+  showPrefs();
+}
+
+/** Puts what changes the look onto the page. */
+export function showPrefs(): void {
+  const root = document.documentElement;
+  if (prefs.theme === "system") delete root.dataset["theme"];
+  else root.dataset["theme"] = prefs.theme;
+  root.style.fontSize = prefs.textSize === 100 ? "" : `${prefs.textSize}%`;
+  root.classList.toggle("calm", prefs.calm);
+}
+
+/** What new chats begin with. */
+export function defaultSetup(): Setup {
+  return load(SETUP_KEY, SETUP);
+}
+
+export function saveDefaultSetup(setup: Setup): void {
+  save(SETUP_KEY, setup);
+}
+
+/** The model that was used last: `{ name }` of this browser, or `{ served }` of the server. */
+export interface Last {
+  readonly name?: string;
+  readonly served?: string;
+}
+
+export function lastModel(): Last {
+  return load<Last>(LAST_KEY, {});
+}
+
+export function saveLastModel(last: Last): void {
+  save(LAST_KEY, last);
+}
+
+/** What was stored under `key`, as far as its parts have the types of `defaults`. */
+function load<T extends object>(key: string, defaults: T): T {
   try {
-    const stored = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<ChatSettings>;
-    return {
-      instructions:
-        typeof stored.instructions === "string" ? stored.instructions : DEFAULTS.instructions,
-      creativity: typeof stored.creativity === "number" ? stored.creativity : DEFAULTS.creativity,
-      maxTokens: typeof stored.maxTokens === "number" ? stored.maxTokens : DEFAULTS.maxTokens,
-    };
+    const stored = JSON.parse(localStorage.getItem(key) ?? "{}") as Record<string, unknown>;
+    const entries = Object.entries(stored).filter(([name, value]) => {
+      const known = (defaults as Record<string, unknown>)[name];
+      if (Array.isArray(known)) return Array.isArray(value);
+      return known === undefined || known === null || typeof known === typeof value;
+    });
+    return { ...defaults, ...Object.fromEntries(entries) };
   } catch {
-    return { ...DEFAULTS }; // no storage, or something else wrote there
+    return { ...defaults }; // no storage, or something else wrote there
   }
 }
 
-function save(settings: ChatSettings): void {
+function save(key: string, value: unknown): void {
   try {
-    localStorage.setItem(KEY, JSON.stringify(settings));
+    localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // A private window: the settings hold until the tab closes.
+    // A private window: it holds until the tab closes.
   }
-}
-
-/** Opens the sheet; changes take effect with the next message and never reload the model. */
-export function openSetup(settings: ChatSettings): void {
-  const instructions = el("textarea", { rows: 4, placeholder: "You are brief and friendly." });
-  instructions.value = settings.instructions;
-  const value = el("output", { class: "num" }, settings.creativity.toFixed(1));
-  const creativity = el("input", {
-    type: "range",
-    min: 0,
-    max: 1.5,
-    step: 0.1,
-    value: settings.creativity,
-  });
-  const length = el(
-    "select",
-    {},
-    ...LENGTHS.map(([n, label]) =>
-      el("option", { value: n, selected: n === settings.maxTokens }, label),
-    ),
-  );
-  const store = () => {
-    settings.instructions = instructions.value;
-    settings.creativity = Number(creativity.value);
-    settings.maxTokens = Number(length.value);
-    value.textContent = settings.creativity.toFixed(1);
-    save(settings);
-  };
-  for (const input of [instructions, creativity, length]) input.addEventListener("input", store);
-  openDialog(
-    "Chat setup",
-    el(
-      "label",
-      { class: "field" },
-      "Instructions",
-      el("small", {}, "Given to the model before the conversation."),
-      instructions,
-    ),
-    el(
-      "label",
-      { class: "field" },
-      el("span", {}, "Creativity ", value),
-      el("small", {}, "0 gives the same answer every time."),
-      creativity,
-    ),
-    el("label", { class: "field" }, "Answer length", length),
-  );
 }

@@ -11,6 +11,8 @@ export class Shelf {
   readonly #host: Host;
   readonly #actions: ModelActions;
   readonly #onStored: (models: readonly StoredModel[]) => void;
+  /** The page of models, while it is shown. */
+  onChange: () => void = () => undefined;
   #stored: readonly StoredModel[] = [];
   #served: ServedList | null;
 
@@ -34,7 +36,7 @@ export class Shelf {
   async listStored(): Promise<void> {
     this.#stored = await this.#host.stored().catch(() => []);
     this.#onStored(this.#stored);
-    showChoices(this.choices, this.#actions);
+    this.#show();
     await showStorage();
   }
 
@@ -46,7 +48,12 @@ export class Shelf {
       (models) => this.#listed(models, null),
       (error: unknown) => this.#listed(null, EngineError.from(error)),
     );
+    this.#show();
+  }
+
+  #show(): void {
     showChoices(this.choices, this.#actions);
+    this.onChange();
   }
 
   #listed(models: readonly Served[] | null, error: EngineError | null): ServedList | null {

@@ -4,3 +4,8 @@ declare module "*.css?raw" {
   const text: string;
   export default text;
 }
+
+/** What Vite says about the build. */
+interface ImportMeta {
+  readonly env: { readonly DEV: boolean };
+}

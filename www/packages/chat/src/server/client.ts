@@ -1,22 +1,33 @@
 import { EngineError } from "@ingle/engine";
 
+import { t } from "../i18n/index.js";
+
 /** What the server was asked for, in the words of the ledger. */
-export type Reason = "list of models" | "loading a model" | "answer";
+export type Reason = "list" | "load" | "answer" | "pull" | "delete";
 
 /** One request to the server. */
 export interface Asked {
   readonly reason: Reason;
   /** Of the answer; grows while it comes. */
   bytes: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
-interface Request {
+export interface Request {
   readonly reason: Reason;
+  readonly method?: "DELETE";
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
 
 const TOKEN_KEY = "ingle.token";
+
+/** Who answers in lines of JSON: the server, or the engine in this tab. */
+export interface Lines {
+  readonly host: string;
+  lines<T>(path: string, request: Request): AsyncGenerator<T, void, void>;
+}
 
 /** Speaks HTTP and JSON with the server that this page came from, and with no other. */
 export class Client {
@@ -48,36 +59,18 @@ export class Client {
   /** An answer in lines, each an object. Ends with the connection, or with the error in a line. */
   async *lines<T>(path: string, request: Request): AsyncGenerator<T, void, void> {
     const { response, asked } = await this.#send(path, request);
-    const reader = response.body?.getReader();
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      while (reader) {
-        const { done, value } = await reading(reader.read(), this.host, request.signal);
-        if (done) break;
-        asked.bytes += value.length;
-        text += decoder.decode(value, { stream: true });
-        const lines = text.split("\n");
-        text = lines.pop() ?? "";
-        for (const line of lines.filter((line) => line.trim() !== ""))
-          yield checked(parsed<T>(line, this.host));
-      }
-      if (text.trim() !== "") yield checked(parsed<T>(text, this.host));
-    } finally {
-      // A loop that was left early ends the request, and with it the work on the server.
-      void reader?.cancel().catch(() => undefined);
-    }
+    yield* linesOf<T>(response, this.host, request.signal, (n) => (asked.bytes += n));
   }
 
-  async #send(path: string, { reason, body, signal }: Request) {
-    const asked: Asked = { reason, bytes: 0 };
+  async #send(path: string, { reason, method, body, signal }: Request) {
+    const asked: Asked = { reason, bytes: 0, at: Date.now() };
     this.asked.push(asked);
     this.onAsked();
     const headers: Record<string, string> = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (this.#token) headers["Authorization"] = `Bearer ${this.#token}`;
     const sent = fetch(new URL(path, location.origin), {
-      method: body === undefined ? "GET" : "POST",
+      method: method ?? (body === undefined ? "GET" : "POST"),
       headers,
       credentials: "omit",
       cache: "no-store",
@@ -88,6 +81,34 @@ export class Client {
     const response = await reading(sent, this.host, signal);
     if (response.ok) return { response, asked };
     throw await refusal(response, this.host);
+  }
+}
+
+/** The objects of an answer in lines. Leaving the loop early ends the work behind it. */
+export async function* linesOf<T>(
+  response: Response,
+  host: string,
+  signal: AbortSignal | undefined,
+  onBytes: (n: number) => void,
+): AsyncGenerator<T, void, void> {
+  if (!response.ok) throw await refusal(response, host);
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    while (reader) {
+      const { done, value } = await reading(reader.read(), host, signal);
+      if (done) break;
+      onBytes(value.length);
+      text += decoder.decode(value, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines.filter((line) => line.trim() !== ""))
+        yield checked(parsed<T>(line, host));
+    }
+    if (text.trim() !== "") yield checked(parsed<T>(text, host));
+  } finally {
+    void reader?.cancel().catch(() => undefined);
   }
 }
 
@@ -111,9 +132,7 @@ async function reading<T>(work: Promise<T>, host: string, signal?: AbortSignal):
 
 /** The connection broke off, or nothing listens any more. */
 export function gone(host: string, detail: string): EngineError {
-  const what = `The server at ${host} does not answer. `;
-  const next = "Your chat is kept. Start the server again, or use a model in this browser.";
-  return new EngineError("server.gone", what + next, detail);
+  return new EngineError("server.gone", t("server.gone", { host }), detail);
 }
 
 /** Refusals that have a way on of their own; the rest is the server's sentence. */
@@ -125,8 +144,12 @@ const CODES: Readonly<Record<number, string>> = {
 
 async function refusal(response: Response, host: string): Promise<EngineError> {
   const text = await response.text().catch(() => "");
-  const code = CODES[response.status] ?? "server.error";
-  return new EngineError(code, said(text) ?? `The server at ${host} answered ${response.status}.`);
+  const tooLong = response.status === 400 && /context/.test(text) && /tokens/.test(text);
+  const code = tooLong ? "ctx.full" : (CODES[response.status] ?? "server.error");
+  return new EngineError(
+    code,
+    said(text) ?? t("server.answered", { host, status: response.status }),
+  );
 }
 
 /** The sentence in Ollama's form of an error. */
@@ -144,7 +167,7 @@ function parsed<T>(text: string, host: string): T {
   try {
     return JSON.parse(text) as T;
   } catch {
-    const sentence = `The server at ${host} gave an answer that cannot be read.`;
+    const sentence = t("server.unreadable", { host });
     throw new EngineError("server.error", sentence, text.slice(0, 200));
   }
 }

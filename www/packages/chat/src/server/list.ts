@@ -1,6 +1,7 @@
 import type { EngineError } from "@ingle/engine";
 
 import { el, openDialog } from "../dom.js";
+import { t } from "../i18n/index.js";
 import { type Choices, type ModelActions, useButton } from "../models.js";
 import { keyOfServed, noteOf, type Served } from "./model.js";
 import type { Server } from "./server.js";
@@ -20,7 +21,7 @@ export interface ServedList {
 export function servedPart(
   choices: Choices,
   actions: ModelActions,
-  form: "card" | "dialog" | "side",
+  form: "card" | "dialog",
 ): HTMLElement[] {
   const { served, current } = choices;
   if (!served) return [];
@@ -38,9 +39,10 @@ export function servedPart(
       ),
     ),
   );
-  const list = rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
+  const list =
+    rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
   const parts = [...list, ...remark(served)];
-  if (form !== "card") return [el(form === "side" ? "h2" : "h3", {}, title), ...parts];
+  if (form !== "card") return [el("h3", {}, title), ...parts];
   const heading = el("h2", { class: "h3" }, title);
   return [el("section", { class: "card", "aria-label": title }, heading, ...parts)];
 }
@@ -52,11 +54,11 @@ function remark({ server, models, error, refresh }: ServedList): HTMLElement[] {
     el("div", { class: "do" }, el("button", { class: "b b-sm", type: "button", onclick }, label));
   if (error?.code === "server.token") {
     const ask = () => askForToken(server, refresh);
-    return [facts("The server asks for a token."), button("Give the token", ask)];
+    return [facts(t("server.token.asks")), button(t("server.token.give"), ask)];
   }
-  if (error) return [facts(error.message), button("Try again", refresh)];
+  if (error) return [facts(error.message), button(t("again"), refresh)];
   if (models === null || models.length > 0) return [];
-  return [facts("The server has no models yet. `ingle pull` and `ingle create` bring one.")];
+  return [facts(t("server.empty"))];
 }
 
 /** A server with `INGLE_TOKEN` answers only to those who know it. */
@@ -78,9 +80,12 @@ export function askForToken(server: Server, then: () => void): void {
         then();
       },
     },
-    el("label", { class: "field grow" }, "Token", token),
-    el("button", { class: "b b-main" }, "Use it"),
+    el("label", { class: "field grow" }, t("server.token.label"), token),
+    el("button", { class: "b b-main" }, t("use")),
   );
-  const kept = "It is sent to this server only and forgotten when this tab closes.";
-  const dialog = openDialog("The server\u2019s token", el("p", { class: "facts" }, kept), form);
+  const dialog = openDialog(
+    t("server.token.title"),
+    el("p", { class: "facts" }, t("server.token.kept")),
+    form,
+  );
 }

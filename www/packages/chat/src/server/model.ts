@@ -1,12 +1,14 @@
 import type { FinishReason, Timings } from "@ingle/engine";
 
 import { bytes } from "../format.js";
+import type { Setup } from "../history/types.js";
+import { t } from "../i18n/index.js";
 import type { AnswerOptions, AnswerPiece, ChatModel, Where } from "../model.js";
-import { type Client, gone } from "./client.js";
+import { type Client, gone, type Lines } from "./client.js";
 
 /** A line of `/api/chat`; times are nanoseconds, and only the last line has them. */
 interface ChatLine {
-  readonly message?: { readonly content?: string };
+  readonly message?: { readonly content?: string; readonly thinking?: string };
   readonly done?: boolean;
   readonly done_reason?: string;
   readonly prompt_eval_count?: number;
@@ -44,7 +46,13 @@ export class ServedModel implements ChatModel {
     readonly where: Where,
     readonly status: string,
     readonly contextLength: number,
+    readonly can: { readonly thinks: boolean },
   ) {}
+
+  /** Nobody but the server decides it. */
+  get contextLimit(): number {
+    return this.contextLength;
+  }
 
   get key(): string {
     return keyOfServed(this.served.name);
@@ -55,43 +63,75 @@ export class ServedModel implements ChatModel {
   }
 
   get details(): string {
-    return `Answers are computed by the server at ${this.client.host}`;
+    return t("server.details", { host: this.client.host });
   }
 
   get note(): string {
     return noteOf(this.served);
   }
 
-  async *generate(options: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    const { messages, temperature, maxTokens, signal } = options;
-    const limit = maxTokens === undefined ? {} : { num_predict: maxTokens };
-    const body = {
-      model: this.served.name,
-      messages,
-      // An answer at once: this page shows no thoughts apart from answers.
-      think: false,
-      options: { temperature, ...limit },
-    };
-    try {
-      for await (const line of this.client.lines<ChatLine>("/api/chat", {
-        reason: "answer",
-        body,
-        signal,
-      })) {
-        const text = line.message?.content ?? "";
-        if (line.done !== true) {
-          yield { done: false, text, nTokens: 1 };
-          continue;
-        }
-        const reason: FinishReason = line.done_reason === "length" ? "length" : "stop";
-        return yield { done: true, text, nTokens: 0, reason, timings: timings(line) };
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      return yield { done: true, text: "", nTokens: 0, reason: "cancelled", timings: null };
-    }
-    throw gone(this.client.host, "the stream ended without an object that is done");
+  /** The server has no question for it. */
+  async count(): Promise<number | null> {
+    return null;
   }
+
+  generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
+    const think = this.can.thinks ? asked.setup.think : undefined;
+    return chat(this.client, this.served.name, asked, think);
+  }
+}
+
+/** An answer of `/api/chat`, wherever that is answered; without `think` the model decides. */
+export async function* chat(
+  client: Lines,
+  model: string,
+  { messages, setup, signal }: AnswerOptions,
+  think: boolean | undefined,
+): AsyncGenerator<AnswerPiece, void, void> {
+  const body = {
+    model,
+    messages,
+    ...(think === undefined ? {} : { think }),
+    ...(setup.schema === "" ? {} : { format: JSON.parse(setup.schema) as unknown }),
+    // Too long is said, and never cut in silence.
+    truncate: false,
+    options: sampling(setup),
+  };
+  try {
+    const asked = { reason: "answer", body, signal } as const;
+    for await (const line of client.lines<ChatLine>("/api/chat", asked)) {
+      const { content: text = "", thinking: thought = "" } = line.message ?? {};
+      if (line.done !== true) {
+        yield { done: false, text, thought, nTokens: 1 };
+        continue;
+      }
+      const reason: FinishReason = line.done_reason === "length" ? "length" : "stop";
+      const end = { nTokens: 0, reason, timings: timings(line) };
+      return yield { done: true, text, thought, ...end };
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const end = { nTokens: 0, reason: "cancelled", timings: null } as const;
+    return yield { done: true, text: "", thought: "", ...end };
+  }
+  throw gone(client.host, "the stream ended without an object that is done");
+}
+
+/** A setup in the names of the API; what is null the model decides. */
+function sampling(setup: Setup): Record<string, unknown> {
+  const given = {
+    temperature: setup.creativity,
+    num_predict: setup.maxTokens > 0 ? setup.maxTokens : null,
+    top_p: setup.topP,
+    top_k: setup.topK,
+    min_p: setup.minP,
+    repeat_penalty: setup.repeatPenalty,
+    presence_penalty: setup.presencePenalty,
+    frequency_penalty: setup.frequencyPenalty,
+    seed: setup.seed,
+    stop: setup.stop.length > 0 ? setup.stop : null,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
 }
 
 function timings(line: ChatLine): Timings {

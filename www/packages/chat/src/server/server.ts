@@ -1,9 +1,17 @@
+import { t } from "../i18n/index.js";
 import type { ChatModel, Where } from "../model.js";
 import { Client } from "./client.js";
 import { type Served, ServedModel } from "./model.js";
 
 /** The mark that `ingle serve` writes into the page it sends. */
 const MARK = "meta[name='ingle-server']";
+
+/** A line of `/api/pull`; sizes are bytes. */
+interface PullLine {
+  readonly status?: string;
+  readonly completed?: number;
+  readonly total?: number;
+}
 
 /** Names that a browser connects to this machine and to no other. */
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
@@ -19,9 +27,12 @@ export class Server {
   private constructor(version: string) {
     const { host } = this.client;
     const isHere = LOOPBACK.test(location.hostname);
-    this.title = isHere ? "On this computer (server)" : `On ${host}`;
+    this.title = isHere ? t("server.here") : t("server.at", { host });
     this.where = isHere ? hereAt(host) : elsewhereAt(host);
-    this.#status = `${isHere ? "On this computer" : `At ${host}`}, by ingle ${version}`;
+    this.#status = t("server.status", {
+      where: isHere ? t("where.computer") : t("where.at", { host }),
+      version,
+    });
   }
 
   /** Null for a page from a static host. Nothing is asked to find out. */
@@ -33,43 +44,63 @@ export class Server {
   /** Its models, the newest first. */
   async models(): Promise<Served[]> {
     const list = await this.client.json<{ models?: Served[] }>("/api/tags", {
-      reason: "list of models",
+      reason: "list",
     });
     return list.models ?? [];
+  }
+
+  /** Deletes a model there. */
+  async remove(name: string): Promise<void> {
+    const asked = { reason: "delete", method: "DELETE", body: { model: name } } as const;
+    for await (const _ of this.client.lines("/api/delete", asked));
+  }
+
+  /** Lets the server get a model; ends when it has it. */
+  async pull(
+    name: string,
+    onProgress: (status: string, done: number, total: number | null) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const asked = { reason: "pull", body: { model: name }, signal } as const;
+    for await (const line of this.client.lines<PullLine>("/api/pull", asked))
+      onProgress(line.status ?? "", line.completed ?? 0, line.total ?? null);
   }
 
   /** Loads a model there, so that the first answer does not wait for it. */
   async open(served: Served, signal: AbortSignal): Promise<ChatModel> {
     const { name } = served;
-    const asked = { reason: "loading a model", signal } as const;
+    const asked = { reason: "load", signal } as const;
     await this.client.json("/api/generate", { ...asked, body: { model: name, stream: false } });
     const running = await this.client.json<{
       models?: { name: string; context_length?: number }[];
     }>("/api/ps", asked);
     const found = running.models?.find((model) => model.name === name);
+    const about = await this.client.json<{ capabilities?: string[] }>("/api/show", {
+      ...asked,
+      body: { model: name },
+    });
     const { client, where } = this;
-    return new ServedModel(client, served, where, this.#status, found?.context_length ?? 0);
+    const can = { thinks: about.capabilities?.includes("thinking") === true };
+    return new ServedModel(client, served, where, this.#status, found?.context_length ?? 0, can);
   }
 }
 
 function hereAt(host: string): Where {
   return {
     kind: "computer",
-    chip: "On this computer",
-    promise: "Ask something. It stays on this computer.",
-    lead:
-      `The server at ${host} runs the model on this computer. ` +
-      "What you type is sent to it alone.",
-    waiting: "Waiting for the server",
+    chip: t("where.computer"),
+    promise: t("start.promise.computer"),
+    lead: t("start.lead.computer", { host }),
+    waiting: t("line.waiting"),
   };
 }
 
 function elsewhereAt(host: string): Where {
   return {
     kind: "elsewhere",
-    chip: `Using ${host}`,
-    promise: `Ask something. ${host} answers.`,
-    lead: `Messages to this model are sent to ${host} and answered there, and nowhere else.`,
-    waiting: `Waiting for ${host}`,
+    chip: t("where.using", { host }),
+    promise: t("start.promise.elsewhere", { host }),
+    lead: t("start.lead.elsewhere", { host }),
+    waiting: t("line.waiting.for", { host }),
   };
 }

@@ -1,0 +1,201 @@
+// The page of models: a look before the download, the download with its states, check, details,
+// save, delete, and the same of a server over its API.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+
+import { launch } from "./lib/browser.mjs";
+import { load } from "./lib/bundle.mjs";
+import { choose, DESKTOP, started, ui } from "./lib/chat.mjs";
+import { checkLooks } from "./lib/looks.mjs";
+import { model } from "./lib/page.mjs";
+import { chatDist } from "./lib/paths.mjs";
+import { assert, run, skip } from "./lib/report.mjs";
+import { serveScripted } from "./lib/scripted.mjs";
+import { seeded } from "./lib/seeded.mjs";
+import { serve } from "./lib/server.mjs";
+
+const found = model("stories260K");
+const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
+const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-models-"));
+const modelFile = path.join(scratch, "stories.gguf");
+if (bytes) writeFileSync(modelFile, bytes);
+
+const browser = await launch(DESKTOP);
+const cases = {};
+
+/** What a held road lets through, in bytes. */
+const HELD_FROM = 131_072;
+
+/** Serves a file in ranges; what `road` holds comes only when it is let go. */
+function slowFile(road) {
+  return async (request, response) => {
+    const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
+    const from = Number(range?.[1] ?? 0);
+    const to = range?.[2] ? Number(range[2]) : bytes.length - 1;
+    response.statusCode = range ? 206 : 200;
+    if (range) response.setHeader("content-range", `bytes ${from}-${to}/${bytes.length}`);
+    response.setHeader("accept-ranges", "bytes");
+    response.setHeader("content-length", to - from + 1);
+    response.setHeader("etag", '"one"');
+    road.requests = (road.requests ?? 0) + 1;
+    if (request.method === "HEAD") return response.end();
+    for (let at = from; at <= to; at += 65536) {
+      while (road.holds && at >= HELD_FROM && !response.destroyed)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      if (response.destroyed) return undefined;
+      response.write(bytes.subarray(at, Math.min(to + 1, at + 65536)));
+    }
+    return response.end();
+  };
+}
+
+async function withModels(body, road = {}) {
+  if (!bytes) skip("no fixtures and no seeded model");
+  const server = await serve({ "/app/": chatDist, "/files/stories.gguf": slowFile(road) });
+  const pages = [];
+  const open = async () => {
+    const page = await browser.page(`${server.origin}/app/?device=cpu#/models`);
+    pages.push(page);
+    await started(page);
+    return page;
+  };
+  try {
+    await body(await open(), { server, road, open });
+    for (const page of pages) assert.deepEqual(page.problems, []);
+  } finally {
+    road.holds = false;
+    await Promise.all(pages.map((page) => page.close()));
+    await server.close();
+  }
+}
+
+const look = async (page, address) => {
+  await page.fill(`#models ${ui("model.address")}`, address);
+  await page.click(`#models ${ui("model.get")}`);
+};
+
+cases["a model is looked at, fits, is got, checked, shown, saved and deleted"] = async () => {
+  await withModels(async (page, { server }) => {
+    await look(page, `${server.origin}/files/stories.gguf`);
+    await page.locator(ui("model.verdict")).waitFor();
+    assert.equal(await page.textContent(ui("model.verdict")), "Fits well");
+    const sum = await page.textContent("#asked .facts");
+    assert.match(sum, /Needs [\d.]+\s[kM]B/);
+    await checkLooks(page);
+    await page.click(ui("model.pull"));
+    const card = page.locator(ui("model.card"));
+    await card.waitFor();
+    assert.equal(await page.locator(ui("pull.card")).count(), 0);
+    const more = card.getByRole("button", { name: /^More for/ });
+    await choose(page, more, "Check again");
+    await card.getByText("checked against its fingerprint").waitFor();
+    await choose(page, more, "Details");
+    await page.locator("dialog", { hasText: "Fingerprint" }).waitFor();
+    assert.match(await page.textContent("dialog"), /Architecturellama/);
+    await page.keyboard.press("Escape");
+    const save = choose(page, more, "Save to a file");
+    const [download] = await Promise.all([page.waitForEvent("download"), save]);
+    assert.ok(readFileSync(await download.path()).equals(bytes), "byte for byte");
+    await card.getByRole("button", { name: /^Delete/ }).click();
+    assert.match(await page.locator("dialog").getAttribute("aria-label"), /^Delete .*stories/);
+    await page
+      .getByRole("button", { name: /^Delete, free/ })
+      .last()
+      .click();
+    await card.waitFor({ state: "detached" });
+  });
+};
+
+cases["a download shows its figures, pauses, goes on after a reload, and is one for two tabs"] =
+  async () => {
+    const road = {};
+    await withModels(async (page, { server, open }) => {
+      await look(page, `${server.origin}/files/stories.gguf`);
+      await page.locator(ui("model.pull")).waitFor();
+      road.holds = true;
+      await page.locator(ui("model.pull")).click();
+      const card = page.locator(ui("pull.card"));
+      await card.waitFor();
+      await page.waitForFunction(
+        (selector) => / of .*MB/.test(document.querySelector(selector)?.textContent ?? ""),
+        ui("pull.eta"),
+      );
+      const other = await open();
+      await other.locator(ui("pull.card")).waitFor();
+      await card.getByRole("button", { name: "Pause" }).click();
+      await card.getByText("Paused. What has come is kept.").waitFor();
+      await card.getByRole("button", { name: "Go on" }).click();
+      await card.getByRole("button", { name: "Pause" }).waitFor();
+      await other.close();
+      await page.reload();
+      await started(page);
+      await page.locator(ui("pull.card")).waitFor();
+      road.holds = false;
+      await page.locator(ui("model.card")).waitFor({ timeout: 60_000 });
+      assert.equal(await page.locator(ui("pull.card")).count(), 0);
+    }, road);
+  };
+
+cases["an address that leads nowhere is a card with a way on"] = async () => {
+  await withModels(async (page, { server }) => {
+    await look(page, `${server.origin}/files/none.gguf`);
+    await page.locator("#asked .alert").waitFor();
+    assert.match(await page.textContent("#asked .alert"), /404/);
+    assert.equal(await page.locator("#asked .alert button").count(), 2);
+    page.problems.length = 0; // the 404 itself is on the console
+  });
+};
+
+cases["the time left comes late, stays put, and is right for a steady download"] = async () => {
+  const { Rate } = await load("format.ts");
+  const rate = new Rate();
+  const [total, perSecond] = [600e6, 2e6];
+  const said = [];
+  for (let ms = 0; ms <= 300_000; ms += 500) {
+    // Steady on the whole, uneven from moment to moment.
+    const done = Math.min(total, (ms / 1000) * perSecond + 300_000 * Math.sin(ms / 900));
+    rate.add(ms, Math.max(0, done));
+    said.push({ ms, words: rate.wordsLeft(total), left: (total - done) / perSecond });
+  }
+  const first = said.find(({ words }) => words !== null);
+  assert.ok(first.ms >= 5_000, `said after ${first.ms} ms`);
+  let changed = -Infinity;
+  const right = said.slice(said.indexOf(first)).filter(({ ms, words, left }, i, all) => {
+    if (i > 0 && words !== all[i - 1].words) {
+      assert.ok(ms - changed >= 2_000, "changes at most every 2 s");
+      changed = ms;
+    }
+    const minutes = Number(words.match(/\d+/)?.[0]) * 60 || (words.startsWith("less") ? 30 : 8);
+    return minutes / left < 2 && left / minutes < 2;
+  });
+  assert.ok(right.length / said.length >= 0.9, `${right.length} of ${said.length} are right`);
+};
+
+cases["a server gets and deletes models over its API"] = async () => {
+  const server = await serveScripted();
+  const page = await browser.page(`${server.page}#/models`);
+  try {
+    await started(page);
+    await page.fill(ui("served.name"), "llama3.2:1b");
+    await page.click(ui("served.pull"));
+    await page.locator("#served li", { hasText: "llama3.2:1b" }).waitFor();
+    assert.deepEqual(server.pulled, ["llama3.2:1b"]);
+    await page.locator("#served li", { hasText: "llama3.2:1b" }).locator("button").last().click();
+    assert.match(await page.locator("dialog").getAttribute("aria-label"), /from the server at/);
+    await page.getByRole("button", { name: /^Delete, free/ }).click();
+    await page.locator("#served li", { hasText: "llama3.2:1b" }).waitFor({ state: "detached" });
+    assert.deepEqual(server.deleted, ["llama3.2:1b"]);
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await page.close();
+    await server.close();
+  }
+};
+
+await run(cases, {
+  after: async () => {
+    await browser.close();
+    rmSync(scratch, { recursive: true, force: true });
+  },
+});

@@ -1,0 +1,342 @@
+import type { EngineError, StoredModel } from "@ingle/engine";
+
+import { announce } from "./announce.js";
+import { type Action, choiceCard, noteCard } from "./cards.js";
+import { Composer, type Outgoing } from "./composer.js";
+import { Context } from "./context.js";
+import { Conversation } from "./conversation.js";
+import { byId } from "./dom.js";
+import { asMarkdown, saveChat, saveFile } from "./exporting.js";
+import { openSplit, showGauge } from "./gauge.js";
+import { showStatus } from "./header.js";
+import { History } from "./history/history.js";
+import type { Opened } from "./history/protocol.js";
+import type { Chat, FileRef } from "./history/types.js";
+import type { Host } from "./host.js";
+import { t, tn } from "./i18n/index.js";
+import { menuButton } from "./menu.js";
+import { iconButton, type MessageActions, type Way } from "./message.js";
+import type { ChatModel } from "./model.js";
+import { Session } from "./session.js";
+import { lastModel } from "./settings.js";
+import { openSetup } from "./setup.js";
+import { Sidebar } from "./sidebar.js";
+import { tallyLoss } from "./tally.js";
+import { CONTEXTS, TooLong } from "./too-long.js";
+import { offerUndo } from "./undo.js";
+
+export interface DeskEvents {
+  failed(error: EngineError): void;
+  openSwitcher(): void;
+  openChat(id: string | null): void;
+  /** Loads the model again with this many tokens of context. */
+  reload(contextLength: number): void;
+  /** The page of a new chat. */
+  start(): HTMLElement;
+  /** Something else uses the model. */
+  busy(): boolean;
+  command(line: string): boolean;
+  changed(): void;
+}
+
+/** Everything around one conversation: its list, its box, its gauge, and what they do together. */
+export class ChatDesk {
+  readonly history = new History();
+  readonly context = new Context();
+  readonly #host: Host;
+  readonly #events: DeskEvents;
+  readonly #actions: MessageActions = {
+    edit: (id, text) => this.#edit(id, text),
+    newVersion: (id, way) => this.#newVersion(id, way),
+    goOn: (id) => this.#withModel((model) => void this.session.goOn(model, id)),
+    answer: () => this.again(),
+    branch: (id) => void this.#branch(id),
+    remove: (id) => this.#idle(() => this.session.edits.remove(id)),
+    show: (id) => this.#idle(() => this.session.edits.version(id)),
+    openFile: (file) => void this.#openFile(file),
+  };
+  readonly view = new Conversation(this.#actions);
+  readonly session = new Session(this.history, this.view, this.context, {
+    writing: (writing) => this.composer.setWriting(writing),
+    began: (id) => this.composer.adopt(id),
+    changed: () => this.#changed(),
+    figures: (used) => this.#showUsed(used),
+    failed: (error) => this.#events.failed(error),
+    overflow: (tokens) => this.#tooLong.say(tokens),
+  });
+  readonly composer = new Composer({
+    send: (message) => this.#send(message),
+    stop: () => this.session.stop(),
+    changed: () => void this.#countDraft(),
+    command: (line) => this.#events.command(line),
+    editLast: () => this.#editLast(),
+    count: (text) => this.context.tokens(this.#host.current, text),
+    room: () => this.#host.current?.contextLength ?? 0,
+  });
+  readonly #sidebar = new Sidebar(this.history, {
+    rename: (chat, title) => this.#rename(chat, title),
+    remove: (chat) => this.removeChat(chat),
+    save: (chat, form) => void saveChat(this.history, chat, form),
+  });
+  readonly #tooLong: TooLong;
+  /** A version by another model is wanted: written when that model is ready. */
+  #wanted: string | null = null;
+
+  constructor(host: Host, events: DeskEvents) {
+    this.#host = host;
+    this.#events = events;
+    this.#tooLong = new TooLong(host, this.session, this.context, {
+      again: () => this.again(),
+      reload: (n) => this.#events.reload(n),
+      begin: (instructions) => this.#begin(instructions),
+    });
+    this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
+    this.history.onElsewhere = () => void this.session.refresh();
+    this.history.onFull = () => this.#full();
+    byId("chat-more").append(menuButton(t("chat.actions"), () => this.#chatItems(), false));
+    byId("gauge").addEventListener("click", () => void this.#openSplit());
+  }
+
+  /** Reads the list of chats. */
+  open(): Promise<Opened> {
+    return this.history.open();
+  }
+
+  /** What there is to say about the chats that were found, and those that were not. */
+  sayOpened(opened: Opened, models: readonly StoredModel[]): void {
+    if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
+    else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
+    else if (opened.kind === "memory")
+      this.#bar(noteCard(t("private.window"), t("private.text")));
+    const lost = tallyLoss(this.history.chats.length, models);
+    if (lost) this.#bar(noteCard(t("store.evicted"), lost));
+  }
+
+  get isEmpty(): boolean {
+    return this.session.isEmpty;
+  }
+
+  addCard(card: HTMLElement): void {
+    this.view.addCard(card);
+  }
+
+  /** Shows the page of a new chat, if the chat is new. */
+  showStart(): void {
+    if (this.isEmpty) this.view.showStart(this.#events.start());
+  }
+
+  newChat(): void {
+    this.session.clear();
+    this.composer.open(null);
+    this.showStart();
+    showGauge(null);
+  }
+
+  async openChat(id: string): Promise<boolean> {
+    const found = await this.session.open(id);
+    if (!found) return false;
+    this.composer.open(id);
+    this.#showUsed(this.session.path.findLast(({ used }) => used !== undefined)?.used ?? 0);
+    return true;
+  }
+
+  toMessage(id: string): void {
+    if (!this.session.path.some((message) => message.id === id)) this.session.edits.version(id);
+    this.view.toMessage(id);
+  }
+
+  /** A model is there: what waited for it begins. */
+  modelReady(model: ChatModel): void {
+    this.composer.attachments.recount();
+    const wanted = this.#wanted;
+    this.#wanted = null;
+    if (this.session.isWaiting) void this.session.answer(model);
+    else if (wanted !== null) void this.session.newVersion(model, wanted, "again");
+    else void this.#countDraft();
+  }
+
+  /** Answers what was said last once more. */
+  again(): void {
+    this.#withModel((model) => void this.session.answer(model));
+  }
+
+  openSetup(): void {
+    const model = this.#host.current;
+    const contexts = model
+      ? CONTEXTS.filter((n) => n <= model.contextLimit).concat(
+          CONTEXTS.includes(model.contextLength) ? [] : [model.contextLength],
+        )
+      : [];
+    openSetup({
+      setup: this.session.setup,
+      change: (setup) => (this.session.setup = setup),
+      count: (text) => this.context.tokens(this.#host.current, text),
+      contexts: contexts.sort((a, b) => a - b),
+      context: model?.contextLength ?? 0,
+      reload: (n) => this.#events.reload(n),
+    });
+  }
+
+  copyLast(): void {
+    const last = this.session.path.findLast(({ role }) => role === "assistant");
+    if (!last) return;
+    void navigator.clipboard.writeText(last.text).then(() => announce(t("say.copied")));
+  }
+
+  async saveCurrent(form: "markdown" | "json"): Promise<void> {
+    if (this.session.chat) await saveChat(this.history, this.session.chat, form);
+  }
+
+  removeChat(chat: Chat): void {
+    const isShown = this.session.chat?.id === chat.id;
+    void this.history.commit([{ op: "chat", chat: { ...chat, deletedAt: Date.now() } }]);
+    if (isShown) this.#events.openChat(null);
+    const back = () => {
+      void this.history.commit([{ op: "chat", chat }]);
+      if (isShown) this.#events.openChat(chat.id);
+    };
+    const drop = () => void this.history.commit([{ op: "drop", id: chat.id }]);
+    offerUndo(t("deleted.chat", { title: chat.title }), back, drop);
+  }
+
+  /** Ways on when a chat is longer than the model can read. */
+  overflowChoices(): Action[] {
+    return this.#tooLong.choices();
+  }
+
+  /** Returns whether the message was taken. */
+  #send({ text, files, counts }: Outgoing): boolean {
+    const { current: model, isLoading, isStarting } = this.#host;
+    const { name, served } = lastModel();
+    const comes = isLoading || (isStarting && Boolean(name || served));
+    const refuse = (words: string) => {
+      showStatus(words);
+      announce(words, "urgent");
+      return false;
+    };
+    if (this.#events.busy()) return refuse(t("bench.busy"));
+    if (!model && !comes) {
+      document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
+      return refuse(t("model.first"));
+    }
+    this.#tooLong.close();
+    this.session.say(text, files, counts);
+    announce(t("say.sent"));
+    if (model && !isLoading) void this.session.answer(model);
+    else this.session.wait(t("wait"));
+    this.view.placeLast();
+    return true;
+  }
+
+  #withModel(run: (model: ChatModel) => void): void {
+    const { current } = this.#host;
+    if (current && !this.#events.busy()) run(current);
+    else this.#events.openSwitcher();
+  }
+
+  /** The tree is left alone while an answer is written into it. */
+  #idle(run: () => void): void {
+    if (!this.session.isWriting) run();
+  }
+
+  #edit(id: string, text: string): void {
+    if (this.session.isWriting || !this.session.edits.edit(id, text)) return;
+    this.#withModel((model) => void this.session.answer(model));
+    this.view.placeLast();
+  }
+
+  #editLast(): void {
+    const last = this.session.path.findLast(({ role }) => role === "user");
+    if (last) this.view.edit(last.id);
+  }
+
+  #newVersion(id: string, way: Way): void {
+    if (way !== "model")
+      return this.#withModel((model) => void this.session.newVersion(model, id, way));
+    this.#wanted = id;
+    this.#events.openSwitcher();
+  }
+
+  async #branch(id: string): Promise<void> {
+    const chat = await this.session.edits.branch(id);
+    if (chat !== null) this.#events.openChat(chat);
+  }
+
+  async #openFile({ id, name }: FileRef): Promise<void> {
+    const file = await this.history.file(id);
+    if (file) saveFile(name, "text/plain", file.text);
+  }
+
+  #rename(chat: Chat, title: string): void {
+    if (this.session.chat?.id === chat.id) this.session.edits.rename(title);
+    else void this.history.commit([{ op: "chat", chat: { ...chat, title } }]);
+  }
+
+  #chatItems() {
+    const { chat, path } = this.session;
+    const setup = { label: t("setup.title"), run: () => this.openSetup() };
+    if (!chat) return [setup];
+    const copy = () => void navigator.clipboard.writeText(asMarkdown(chat, path));
+    return [
+      { label: t("chat.copy"), run: copy },
+      { label: t("chat.save.md"), run: () => void saveChat(this.history, chat, "markdown") },
+      { label: t("chat.save.json"), run: () => void saveChat(this.history, chat, "json") },
+      setup,
+      { label: t("chat.delete"), run: () => this.removeChat(chat), danger: true },
+    ];
+  }
+
+  #changed(): void {
+    const { chat } = this.session;
+    this.#sidebar.show(chat?.id ?? null);
+    this.#tooLong.close();
+    this.#events.changed();
+  }
+
+  #showUsed(used: number): void {
+    showGauge({ used, total: this.#host.current?.contextLength ?? 0 });
+  }
+
+  /** The gauge with what stands in the box. */
+  async #countDraft(): Promise<void> {
+    const model = this.#host.current;
+    if (!model || this.session.isWriting) return;
+    const turns = await this.session.turns();
+    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
+    if (draft === "") return;
+    const { total } = await this.context.use(model, turns, draft);
+    if (!this.session.isWriting) this.#showUsed(total);
+  }
+
+  async #openSplit(): Promise<void> {
+    const model = this.#host.current;
+    if (!model) return;
+    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
+    const use = await this.context.use(model, await this.session.turns(), draft);
+    openSplit(use, model.contextLength, this.session.setup.maxTokens, this.overflowChoices());
+  }
+
+  /** A new chat with instructions, which are shown. */
+  #begin(instructions: string): void {
+    const { setup } = this.session;
+    this.#events.openChat(null);
+    this.newChat();
+    this.session.setup = { ...setup, instructions };
+    this.openSetup();
+  }
+
+  #full(): void {
+    const save = { label: t("chat.save.md"), run: () => void this.saveCurrent("markdown") };
+    const free = { label: t("free.space"), run: () => (location.hash = "#/models") };
+    const card = choiceCard("store.chat", t("store.chat"), t("store.chat.text"), [free, save]);
+    byId("over").replaceChildren(card);
+  }
+
+  /** A note above the box that stays until it is closed. */
+  #bar(card: HTMLElement): void {
+    const close = iconButton("x", t("close"), () => card.remove());
+    close.classList.add("bar-close");
+    card.append(close);
+    byId("bars").append(card);
+  }
+}

@@ -1,0 +1,7 @@
+import { chatEn } from "./en-chat.js";
+import { pagesEn } from "./en-pages.js";
+
+/** The English words: the table that says which words there are. */
+export const en = { ...chatEn, ...pagesEn };
+
+export type Key = keyof typeof en;

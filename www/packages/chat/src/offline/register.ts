@@ -1,0 +1,93 @@
+import { byId, el } from "../dom.js";
+import { t } from "../i18n/index.js";
+
+/** The mark that the service worker puts into a page it has sealed. */
+const MARK = "meta[name='ingle-sealed']";
+
+/** What is kept of the app itself. */
+export type Offline = "ready" | "waiting" | "none";
+
+let offline: Offline = "none";
+let listener: () => void = () => undefined;
+
+/** Whether this page and its workers run under the sealed policy. */
+export function isSealed(): boolean {
+  return document.querySelector(MARK) !== null;
+}
+
+export function offlineState(): Offline {
+  return offline;
+}
+
+/** Called when `offlineState` has changed. */
+export function onOffline(run: () => void): void {
+  listener = run;
+}
+
+/**
+ * Registers the service worker, keeps the module in use, and offers a new version if there is one.
+ * Pages without TLS have no service workers: they work, but not without a network.
+ */
+export function watchUpdates(module: () => string | null): void {
+  if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
+  void start(module).catch(() => set("none"));
+}
+
+async function start(module: () => string | null): Promise<void> {
+  const { serviceWorker } = navigator;
+  // A page that was not controlled from its start is up to date: only a later change is news.
+  const wasControlled = serviceWorker.controller !== null;
+  const url = new URL("./sw.js", document.baseURI);
+  const registration = await serviceWorker.register(url, { updateViaCache: "none" });
+  set("waiting");
+  watch(registration);
+  const ready = await serviceWorker.ready;
+  const name = module();
+  const kept = name === null || (await ask(ready.active, { type: "keep", module: name }));
+  set(kept ? "ready" : "waiting");
+  if (wasControlled && registration.waiting) offer(registration.waiting);
+}
+
+function watch(registration: ServiceWorkerRegistration): void {
+  registration.addEventListener("updatefound", () => {
+    const worker = registration.installing;
+    worker?.addEventListener("statechange", () => {
+      if (worker.state === "installed" && navigator.serviceWorker.controller) offer(worker);
+    });
+  });
+}
+
+/** A line in the sidebar; the new version never takes over by itself. */
+function offer(worker: ServiceWorker): void {
+  const use = () => {
+    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+    worker.postMessage({ type: "update" });
+  };
+  const button = el("button", { class: "b b-sm", type: "button", onclick: use }, t("update.now"));
+  byId("update").replaceChildren(t("update.ready"), " ", button);
+  byId("update").hidden = false;
+}
+
+/** Seals the page or opens it again, by reloading it. False where there is no service worker. */
+export async function seal(on: boolean): Promise<boolean> {
+  const controller = navigator.serviceWorker?.controller;
+  if (!controller || offline !== "ready") return false;
+  await ask(controller, { type: "seal", on });
+  location.reload();
+  return true;
+}
+
+function ask(worker: ServiceWorker | null, message: object): Promise<boolean> {
+  if (!worker) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => resolve(data === true);
+    worker.postMessage(message, [port2]);
+  });
+}
+
+function set(state: Offline): void {
+  offline = state;
+  document.documentElement.dataset["offline"] = state;
+  listener();
+}

@@ -1,0 +1,125 @@
+// The service worker of the app: it keeps the app's own files, so that the page opens without a
+// network, and it is the seal. The build puts BUILD (a hash of all files) and FILES before this.
+// Written by hand and not with Workbox: it has one list and one rule, and what is sealed must be
+// readable in one look.
+/* global BUILD, FILES */
+
+const SHELL = `ingle-shell-${BUILD}`;
+/** Whether the page is sealed; outlives updates. */
+const SEAL = "ingle-seal";
+const SEAL_MARK = "sealed";
+
+/** What a sealed page and its workers may do: run this app's own files, and contact nobody. */
+const SEALED_POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "manifest-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+const scope = new URL(self.registration.scope);
+const isModule = (file) => file.endsWith(".wasm");
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches.open(SHELL).then((cache) =>
+      // The modules are large and a browser uses one: the page says which (`keep`).
+      cache.addAll(FILES.filter((file) => !isModule(file)).map((file) => fresh(file))),
+    ),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    (async () => {
+      for (const name of await caches.keys())
+        if (name.startsWith("ingle-shell-") && name !== SHELL) await caches.delete(name);
+      await self.clients.claim();
+    })(),
+  );
+});
+
+self.addEventListener("message", (event) => {
+  const { type, module } = event.data ?? {};
+  const answer = (value) => event.ports[0]?.postMessage(value);
+  if (type === "update") return void self.skipWaiting();
+  if (type === "keep") event.waitUntil(keep(module).then(answer, () => answer(false)));
+  if (type === "seal") event.waitUntil(seal(event.data.on).then(() => answer(true)));
+});
+
+/** Keeps the one module that this browser runs. */
+async function keep(module) {
+  const stem = `ingle${module.includes("relaxed") ? "-relaxed" : ""}`;
+  const name = `${stem}${module.includes("threads") ? "-threads" : ""}_bg-`;
+  const file = FILES.find((file) => isModule(file) && file.includes(`/${name}`));
+  if (!file) return false;
+  const cache = await caches.open(SHELL);
+  if (!(await cache.match(new URL(file, scope)))) await cache.add(new URL(file, scope).href);
+  return true;
+}
+
+/** From the server, and not from a copy that the browser has kept of an older build. */
+function fresh(file) {
+  return new Request(new URL(file, scope), { cache: "no-cache" });
+}
+
+/** Known after the first look; a fetch before that waits for it. */
+let sealed = null;
+
+async function seal(on) {
+  sealed = on;
+  const cache = await caches.open(SEAL);
+  const mark = new URL(SEAL_MARK, scope);
+  if (on) await cache.put(mark, new Response("sealed"));
+  else await cache.delete(mark);
+}
+
+async function isSealed() {
+  sealed ??= (await (await caches.open(SEAL)).match(new URL(SEAL_MARK, scope))) !== undefined;
+  return sealed;
+}
+void isSealed();
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  const isOwn = url.origin === scope.origin && url.pathname.startsWith(scope.pathname);
+  const name = url.pathname.slice(scope.pathname.length);
+  const isPage = request.mode === "navigate" && (name === "" || name === "index.html");
+  const isFile = isOwn && request.method === "GET" && FILES.includes(name);
+  if (isOwn && (isPage || isFile))
+    event.respondWith(stored(isPage ? "index.html" : name, request));
+  // Not even passed through: a download of gigabytes has no business here.
+  else if (sealed !== false) event.respondWith(other(request));
+});
+
+/** A file of the app: the copy that is kept, else from the server. */
+async function stored(name, request) {
+  const isShut = await isSealed();
+  const cache = await caches.open(SHELL);
+  const copy = await cache.match(new URL(name, scope));
+  if (!isShut) return copy ?? fetch(request);
+  return copy ? withSeal(copy, name) : Response.error();
+}
+
+/** Anything else goes through, unless the page is sealed. */
+async function other(request) {
+  return (await isSealed()) ? Response.error() : fetch(request);
+}
+
+/** The same file under the sealed policy; the page itself is told so in its head. */
+async function withSeal(response, name) {
+  const headers = new Headers(response.headers);
+  headers.set("content-security-policy", SEALED_POLICY);
+  if (name !== "index.html") return new Response(response.body, { status: 200, headers });
+  headers.delete("content-length");
+  headers.delete("content-encoding");
+  const html = await response.text();
+  const marked = html.replace("<head>", '<head>\n<meta name="ingle-sealed" content="1">');
+  return new Response(marked, { status: 200, headers });
+}

@@ -1,0 +1,76 @@
+import type { Fit } from "@ingle/engine";
+
+import { el, icon } from "../dom.js";
+import { bytes } from "../format.js";
+import { type Key, number, t } from "../i18n/index.js";
+
+const CHIPS: Readonly<Record<Fit["verdict"], { kind: string; icon: string; word: Key }>> = {
+  well: { kind: "ok", icon: "ok", word: "fit.well" },
+  tight: { kind: "mid", icon: "warn", word: "fit.tight" },
+  storage: { kind: "no", icon: "x", word: "fit.storage" },
+  no: { kind: "no", icon: "x", word: "fit.no" },
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+/** The bar's width, in its own units. */
+const WIDTH = 1000;
+
+/** Whether a model fits: the verdict, the bar and the sum. */
+export function fitPart(fit: Fit): Element[] {
+  const { kind, icon: name, word } = CHIPS[fit.verdict];
+  const chip = el(
+    "span",
+    { class: `chip ${kind}`, "data-ui": "model.verdict" },
+    icon(name),
+    t(word),
+  );
+  return [chip, bar(fit), el("p", { class: "facts num" }, sentence(fit))];
+}
+
+/** The sum in words; the parts add up to the need within rounding. */
+function sentence({ needs, has, verdict, contextLength, sentence: said, nearest }: Fit): string {
+  const room = verdict === "storage" ? has.storage : has.device;
+  if (verdict === "storage" || room === null) return said;
+  const values = {
+    need: bytes(needs.total),
+    have: bytes(room),
+    weights: bytes(needs.weights),
+    context: bytes(needs.context),
+    tokens: number(contextLength),
+    scratch: bytes(needs.scratch),
+  };
+  if (verdict === "no")
+    return t("fit.no.text", values) + (nearest ? ` ${t("fit.nearest", { nearest })}` : "");
+  return t("fit.text", values) + (verdict === "tight" ? ` ${t("fit.tight.text")}` : "");
+}
+
+/** Weights, context and working space, with a line at what there is. */
+function bar({ needs, has }: Fit): Element {
+  const limit = has.device ?? needs.total;
+  const whole = Math.max(needs.total, limit) * 1.05 || 1;
+  const scale = (n: number) => Math.round((n / whole) * WIDTH);
+  const svg = node("svg", {
+    class: "fit",
+    viewBox: `0 0 ${WIDTH} 10`,
+    preserveAspectRatio: "none",
+  });
+  svg.setAttribute("role", "img");
+  const label = t("fit.bar", { need: bytes(needs.total), have: bytes(limit) });
+  svg.setAttribute("aria-label", label);
+  let x = 0;
+  for (const part of [needs.weights, needs.context, needs.scratch]) {
+    svg.append(node("rect", { x, width: scale(part), height: 10 }));
+    x += scale(part);
+  }
+  const at = scale(limit);
+  svg.append(
+    node("line", { x1: at, x2: at, y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" }),
+  );
+  return svg;
+}
+
+function node(name: string, attributes: Readonly<Record<string, string | number>>): Element {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}

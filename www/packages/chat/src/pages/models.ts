@@ -1,0 +1,177 @@
+import { EngineError, type Fit, type Models } from "@ingle/engine";
+
+import { errorCard } from "../cards.js";
+import { el } from "../dom.js";
+import { bytes } from "../format.js";
+import type { AnySource, Host } from "../host.js";
+import { t } from "../i18n/index.js";
+import { keyOfFile } from "../model.js";
+import { addModelForm, confirmDelete, type ModelActions, pickFile } from "../models.js";
+import { Pulls } from "../pulls.js";
+import { showRequests } from "../privacy.js";
+import type { Page } from "../router.js";
+import { ServedSection } from "../server/section.js";
+import type { Shelf } from "../shelf.js";
+import { fitPart } from "./fit-card.js";
+import { modelCard } from "./model-card.js";
+import { PullCard } from "./pull-card.js";
+
+/** The page at `#/models`: what is on its way, what is here, what the server has, how to add. */
+export class ModelsPage implements Page {
+  readonly title = "models";
+  readonly pulls: Pulls;
+  readonly #host: Host;
+  readonly #shelf: Shelf;
+  readonly #actions: ModelActions;
+  readonly #served: ServedSection | null;
+  readonly #lead = el("p", { class: "lead num" });
+  readonly #coming = el("div", { id: "coming" });
+  readonly #stored = el("ul", { class: "cards", id: "stored" });
+  readonly #none = el("p", { class: "facts" }, t("models.none"));
+  readonly #asked = el("div", { id: "asked" });
+  readonly #cards = new Map<string, PullCard>();
+  #library: Models | null = null;
+  #asking: AbortController | null = null;
+
+  constructor(host: Host, shelf: Shelf, actions: ModelActions) {
+    this.#host = host;
+    this.#shelf = shelf;
+    this.#actions = actions;
+    this.#served = host.server ? new ServedSection(host.server, shelf) : null;
+    this.pulls = new Pulls(() => host.library());
+    this.pulls.onChange = (model) => {
+      if (model) void this.#shelf.listStored();
+      const { isRunning } = this.pulls;
+      void host.refresh().then((info) => showRequests(info?.requests.length ?? 0, isRunning));
+      this.#fill();
+    };
+    this.#stored.setAttribute("aria-label", t("models.stored"));
+  }
+
+  show(node: HTMLElement): void {
+    this.#shelf.onChange = () => this.#fill();
+    const served = this.#served ? [this.#served.node] : [];
+    node.replaceChildren(
+      el(
+        "div",
+        { class: "col" },
+        el("h1", {}, t("models")),
+        this.#lead,
+        this.#coming,
+        el("h2", {}, t("models.stored")),
+        this.#stored,
+        this.#none,
+        ...served,
+        el("h2", {}, t("model.bring")),
+        this.#addSection(),
+        this.#asked,
+      ),
+    );
+    this.#fill();
+    void this.#host.library().then(
+      (library) => {
+        this.#library = library;
+        this.#fill();
+        void this.#room(library);
+      },
+      () => undefined, // this browser runs no models: the page says so elsewhere
+    );
+  }
+
+  hide(): void {
+    this.#shelf.onChange = () => undefined;
+    this.#asking?.abort();
+  }
+
+  #fill(): void {
+    const { stored, current } = this.#shelf.choices;
+    const pulls = this.pulls.all;
+    for (const { ref } of pulls)
+      if (!this.#cards.has(ref)) this.#cards.set(ref, new PullCard(this.pulls, ref));
+    for (const ref of [...this.#cards.keys()])
+      if (!pulls.some((pull) => pull.ref === ref)) this.#cards.delete(ref);
+    const cards = [...this.#cards.values()].map(({ node }) => node);
+    const heading = cards.length > 0 ? [el("h2", {}, t("models.coming"))] : [];
+    this.#coming.replaceChildren(...heading, ...cards);
+    this.#stored.replaceChildren(
+      ...stored.map((model) =>
+        modelCard(model, keyOfFile(model.name) === current, this.#library, {
+          chat: ({ name }) => this.#use({ name }),
+          remove: (model) => confirmDelete(model, this.#actions),
+          repair: ({ sources }) => void this.pulls.start(sources?.[0] ?? ""),
+        }),
+      ),
+    );
+    this.#none.hidden = stored.length > 0;
+    this.#served?.fill((served) => this.#use({ served }));
+  }
+
+  #use(source: AnySource): void {
+    location.hash = "#/";
+    this.#actions.load(source);
+  }
+
+  /** The limits of this browser, as far as it says them. */
+  async #room(library: Models): Promise<void> {
+    const { kind, persisted, usage, quota } = await library.storage();
+    const free = quota === null ? null : bytes(Math.max(0, quota - (usage ?? 0)));
+    const room = free === null ? t("models.lead") : t("models.room", { free });
+    const kept = kind === "memory" ? t("models.memory") : persisted ? t("persist.yes") : "";
+    this.#lead.textContent = [room, kept].filter(Boolean).join(" ");
+  }
+
+  #addSection(): HTMLElement {
+    const actions: ModelActions = {
+      load: (source) => {
+        if ("url" in source) void this.#ask(String(source.url));
+        else this.#use(source);
+      },
+      remove: (model) => this.#actions.remove(model),
+    };
+    return el(
+      "section",
+      { class: "card", "aria-label": t("model.bring") },
+      el("p", { class: "facts" }, t("model.bring.text")),
+      ...addModelForm(actions, { names: true }),
+    );
+  }
+
+  /** Looks at a model's header, says whether it fits, and offers it only if it does. */
+  async #ask(ref: string): Promise<void> {
+    this.#asking?.abort();
+    const stop = new AbortController();
+    this.#asking = stop;
+    this.#asked.replaceChildren(el("p", { class: "facts", role: "status" }, t("fit.looking")));
+    try {
+      const fit = await (await this.#host.library()).fit(ref, { signal: stop.signal });
+      if (!stop.signal.aborted) this.#asked.replaceChildren(this.#offer(ref, fit));
+    } catch (thrown) {
+      const error = EngineError.from(thrown);
+      if (error.code === "aborted") return;
+      const other = { label: t("other.file"), run: pickFile };
+      const again = { label: t("again"), run: () => void this.#ask(ref) };
+      this.#asked.replaceChildren(errorCard(error, t("load.failed"), [again, other]));
+    }
+  }
+
+  #offer(ref: string, fit: Fit): HTMLElement {
+    const get = el(
+      "button",
+      {
+        class: "b b-main b-sm",
+        type: "button",
+        "data-ui": "model.pull",
+        onclick: () => {
+          this.#asked.replaceChildren();
+          void this.pulls.start(ref);
+        },
+      },
+      t("model.get.size", { size: bytes(fit.needs.storage) }),
+    );
+    const [chip, ...rest] = fitPart(fit);
+    const can = fit.verdict === "well" || fit.verdict === "tight";
+    const head = el("div", { class: "head" }, el("h3", {}, ref), ...(chip ? [chip] : []));
+    const buttons = can ? [el("div", { class: "do" }, get)] : [];
+    return el("section", { class: "card", "aria-label": ref }, head, ...rest, ...buttons);
+  }
+}
