@@ -38,8 +38,8 @@ fn said(server: &Serve, model: &str) -> String {
 }
 
 fn layers(root: &Path, model: &str) -> Vec<String> {
-    let stored = models::open(root).get(&model.parse().unwrap());
-    let stored = pollster::block_on(stored).unwrap();
+    let (store, name) = (models::open(root), model.parse().unwrap());
+    let stored = pollster::block_on(store.get(&name)).unwrap();
     stored.manifest.layers().iter().map(|layer| layer.media_type.clone()).collect()
 }
 

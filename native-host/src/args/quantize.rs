@@ -31,8 +31,8 @@ const DEFAULT_MEMORY: &str = "512M";
     ingle quantize model-F16.gguf Q4_K_M\n  \
     ingle quantize model-F16.gguf small.gguf Q4_K_M --dry-run\n  \
     ingle quantize model-F16.gguf Q3_K_M --imatrix model.imatrix.gguf\n  \
-    ingle quantize model-F16.gguf Q4_K_M --tensor-type 'ffn_down=q6_k' --output-tensor-type q8_0\n  \
-    ingle quantize Qwen3-0.6B/ small.gguf Q4_K_M --lora my-adapter/"
+    ingle quantize Qwen3-0.6B/ small.gguf Q4_K_M --lora my-adapter/\n  \
+    ingle quantize model-F16.gguf Q4_K_M --tensor-type 'ffn_down=q6_k' --output-tensor-type q8_0"
 )]
 pub struct QuantizeArgs {
     /// The model: a file (the first of a split one), or a stored name
