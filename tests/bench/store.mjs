@@ -104,6 +104,8 @@ const anew = async () => {
   await page.reload();
   await helpers(page);
 };
+/** A slow machine wants to be seen at work. */
+const say = (what, ms) => console.error(`${what}: ${Math.round(ms)} ms`);
 const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const rate = (ms) => Math.round((bytes.length / 1e6 / ms) * 1e4) / 10;
 
@@ -112,6 +114,7 @@ const pulled = [];
 await start({ device: "cpu" });
 for (let round = 0; round < ROUNDS; round += 1) {
   raw.push(await inWorker(RAW_FETCH, url));
+  say("raw fetch", raw.at(-1));
   pulled.push(
     await page.evaluate(
       async ([url, isLast]) => {
@@ -124,6 +127,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
       [`${url}?round=${round}`, round === ROUNDS - 1],
     ),
   );
+  say("pull", pulled.at(-1));
 }
 const afterPull = (await page.evaluate(() => engine.info())).peakWasmBytes;
 
@@ -133,6 +137,7 @@ let gpu = null;
 for (let round = 0; round < ROUNDS; round += 1) {
   await anew();
   copied.push(await inWorker(RAW_COPY, null));
+  say("raw copy", copied.at(-1));
   await start({ device: "gpu", tuning: "off" });
   gpu = await page.evaluate(async () => {
     const start = performance.now();
@@ -147,6 +152,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
     return { ms: last - start, whole: performance.now() - start, peakWasmBytes, info: model.info };
   });
   loaded.push(gpu.ms);
+  say("load", gpu.ms);
   await page.evaluate(() => engine.stop());
 }
 
