@@ -5,7 +5,7 @@ import { launch } from "./lib/browser.mjs";
 import { FAULTY, faultyWorker, freeze } from "./lib/faults.mjs";
 import { enginePage, serveEngine } from "./lib/page.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
-import { seededFolder } from "./lib/seeded.mjs";
+import { seeded, seededFolder } from "./lib/seeded.mjs";
 
 const LOSSES = Number(process.env.INGLE_LOSSES ?? 6);
 const TRAPS = Number(process.env.INGLE_TRAPS ?? 6);
@@ -13,7 +13,21 @@ const TURNS = Number(process.env.INGLE_TURNS ?? 60);
 const MODEL = "/models/llama-tied.gguf";
 const N_TOKENS = 40;
 
-const server = await serveEngine({ "/models/": seededFolder() ?? "", ...faultyWorker });
+/** While it is set, files of `/held/` come to their middle. */
+let isHeld = false;
+
+const server = await serveEngine({
+  "/models/": seededFolder() ?? "",
+  "/held/llama-tied.gguf": (_, response) => {
+    const { bytes } = seeded("llama-tied");
+    const middle = bytes.length >> 1;
+    response.setHeader("content-length", bytes.length);
+    response.write(bytes.subarray(0, middle));
+    const goOn = () => (isHeld ? setTimeout(goOn, 20) : response.end(bytes.subarray(middle)));
+    goOn();
+  },
+  ...faultyWorker,
+});
 const browser = await launch();
 
 /** Repeatable chance: a run that fails can be run again. */
@@ -248,6 +262,27 @@ cases["a worker killed in between: the next answer comes, with the same handle"]
   assert.deepEqual(got.resumed, []);
   const ids = await page.evaluate(() => model.tokenize("hello"));
   assert.ok(ids.length > 0);
+  await page.close();
+};
+
+cases["a worker killed while a file comes: the next one brings it"] = async () => {
+  const page = await fresh({ device: "cpu" });
+  isHeld = true;
+  const progress = page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const onProgress = ({ loaded }) => loaded > 0 && resolve();
+        globalThis.loading = engine.load({ url: "/held/llama-tied.gguf" }, { onProgress });
+        setTimeout(resolve, 1500);
+      }),
+  );
+  await progress;
+  await worker(page).evaluate(() => self.close());
+  isHeld = false;
+  const info = await page.evaluate(async () => (globalThis.model = await loading).info);
+  assert.equal(info.fileBytes, seeded("llama-tied").bytes.length);
+  const { tokens } = await page.evaluate((one) => answer(one), settings(0));
+  assert.equal(tokens.length, N_TOKENS);
   await page.close();
 };
 

@@ -349,19 +349,6 @@ cases["wrong arguments are sentences"] = async () => {
   await page.close();
 };
 
-cases["a worker killed while a file is written: the next one brings it, and nothing is half"] =
-  async () => {
-    const page = await fresh();
-    const out = page.evaluate(async () => (await engine.load({ url: "/slow/model.gguf" })).info);
-    await page.waitForTimeout(500);
-    const before = release;
-    await page.workers()[0].evaluate(() => self.close());
-    while (release === before) await page.waitForTimeout(50);
-    release();
-    assert.equal((await out).fileBytes, bytes.length);
-    await page.close();
-  };
-
 cases["engine.stop() rejects what waits"] = async () => {
   const page = await fresh();
   const error = await page.evaluate(async () => {

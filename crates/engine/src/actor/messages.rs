@@ -1,10 +1,10 @@
 //! What goes into the actor and what comes out: closed enums, and the host's two queues.
 
-use crate::summary::Summary;
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};
 use crate::sample::TokenLogprobs;
+use crate::summary::Summary;
 
 /// What a host can ask. `id` is the host's own and comes back in the events.
 #[allow(clippy::large_enum_variant, reason = "commands are few; how large depends on the platform")]
