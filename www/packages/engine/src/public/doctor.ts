@@ -117,10 +117,11 @@ function bench(engine: Engine | null, signal?: AbortSignal): ReturnType<Engine["
 }
 
 function summaryOf(rows: readonly DoctorRow[], graphics: Examined["graphics"]): string {
+  const most = size(graphics?.maxBufferBytes ?? 0);
   const isUsed =
     graphics && !graphics.software && graphics.off.every(({ part }) => part !== "device");
   const where = isUsed
-    ? `This device runs models on its graphics chip, in pieces up to ${size(graphics.maxBufferBytes)}.`
+    ? `This device runs models on its graphics chip, in pieces up to ${most}.`
     : "This device runs models on its processor.";
   const n = rows.filter(({ mark }) => mark === "note" || mark === "problem").length;
   const rest = n === 0 ? "" : n === 1 ? " One thing to improve." : ` ${n} things to improve.`;
