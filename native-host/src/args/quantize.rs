@@ -15,19 +15,11 @@ const DEFAULT_MEMORY: &str = "512M";
 #[derive(Args)]
 #[command(
     allow_missing_positional = true,
-<<<<<<< HEAD
     after_help = "IN is a GGUF file, a folder with safetensors or PyTorch files, or the name of a \
     stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored \
     model: here),\nunder its name with TYPE at the end. `ingle create -q TYPE` stores the result \
     under a name instead.\n\nQ4_K_M is the usual choice; \
     Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to nothing.\n\nExamples:\n  \
-=======
-    after_help = "IN is a GGUF file or the name of a stored model, in F16, BF16 or F32. Without \
-    OUT the file is\nwritten beside IN (for a stored model: here), under its name with TYPE at \
-    the end. `ingle create -q\nTYPE` stores the result under a name instead.\n\n\
-    Q4_K_M is the usual choice; Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to \
-    nothing.\n\nExamples:\n  \
->>>>>>> quant
     ingle quantize model-F16.gguf Q4_K_M\n  \
     ingle quantize model-F16.gguf small.gguf Q4_K_M --dry-run\n  \
     ingle quantize model-F16.gguf Q3_K_M --imatrix model.imatrix.gguf\n  \

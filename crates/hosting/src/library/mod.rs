@@ -72,11 +72,6 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         StoreLibrary { client, access, workshop: Rc::new(NoWorkshop), described, facts }
     }
 
-    /// What pulls and pushes.
-    pub fn client(&self) -> &Client<I, F, C> {
-        &self.client
-    }
-
     /// What fetches and sends models.
     pub fn client(&self) -> &Client<I, F, C> {
         &self.client
