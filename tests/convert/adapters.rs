@@ -108,7 +108,7 @@ fn what_fits_no_model_is_refused_in_a_sentence() {
         (lora("lora_alpha", json!("x")), "\"lora_alpha\""),
         (lora("lora_alpha", json!(0)), "it changes nothing"),
     ] {
-        let error = Adapter::of_folder(files(&folder), &model.metadata).err().expect(want);
+        let error = Adapter::of_folder(files(&folder), &model.metadata).map(drop).expect_err(want);
         assert!(error.to_string().contains(want), "{error}");
     }
     let adapter = Arc::new(Adapter::of_folder(files(&good), &model.metadata).unwrap());

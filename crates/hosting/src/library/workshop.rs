@@ -1,8 +1,8 @@
 //! What `create` asks of a host that can make weights of weights: smaller ones, or ones in GGUF.
 //!
 //! That is work of minutes on gigabytes, which a host does where it delays nobody: on a thread, or
-//! in a worker. Here only its bytes arrive, and are hashed and stored like an upload, so that a maker
-//! knows nothing of stores and whoever drops the request leaves nothing behind.
+//! in a worker. Here only its bytes arrive, and are hashed and stored like an upload, so that a
+//! maker knows nothing of stores and whoever drops the request leaves nothing behind.
 
 use std::rc::Rc;
 

@@ -4,7 +4,7 @@ use gpu::{Finding, Gpu, Options};
 use serde::Serialize;
 
 use crate::serve::free_memory;
-use crate::serve::library::NativeLibrary;
+use crate::serve::library;
 use crate::{container, doctor, term};
 
 /// Less free memory than this holds no model worth asking.
@@ -167,7 +167,7 @@ pub fn memory() -> (Row, Option<u64>) {
 
 /// Room for models.
 pub fn store() -> Row {
-    let free = NativeLibrary::of_machine()
+    let free = library::of_machine()
         .map(|library| pollster::block_on(store::BlobIo::free_space(library.store().io())));
     match free {
         Err(error) => Row::new("store", Mark::Problem, error.to_string()),
