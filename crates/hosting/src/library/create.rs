@@ -14,8 +14,13 @@ use super::report::Reporter;
 use super::workshop::Order;
 use super::{StoreLibrary, parse_digest};
 
+#[cfg(feature = "convert")]
 mod adapters;
 mod files;
+#[cfg(feature = "convert")]
+mod forms;
+#[cfg(not(feature = "convert"))]
+mod no_forms;
 
 /// What a new model begins with.
 struct Base {

@@ -10,7 +10,7 @@ import {
 
 import { announce } from "../announce.js";
 import { el, icon, openDialog } from "../dom.js";
-import { copyText } from "../markdown.js";
+import { copyText } from "../clipboard.js";
 import "./doctor.css";
 
 /** Each mark as a drawn icon and as a word, because color alone tells nobody anything. */

@@ -231,7 +231,7 @@ export class AnswerView {
     const same = tokens.findIndex((token, i) => token.raw !== this.#sources[i]);
     const from = same < 0 ? tokens.length : same;
     while (this.#text.childNodes.length > from) this.#text.lastChild?.remove();
-    this.#text.append(...tokens.slice(from).map(block));
+    this.#text.append(...tokens.slice(from).map((token) => block(token)));
     this.#sources = tokens.map(({ raw }) => raw);
     for (const code of this.#text.querySelectorAll("pre, [part=answer] code"))
       code.setAttribute("part", "code");
