@@ -121,6 +121,7 @@ export class Models {
   readonly #client: Client;
   #asked = false;
 
+  /** @internal */
   constructor(client: Client) {
     this.#client = client;
   }
