@@ -8,7 +8,7 @@ import {
   exportAll,
   importText,
   saved,
-  shown,
+  shows,
   started,
   withScripted,
 } from "./lib/chat.mjs";
@@ -94,7 +94,7 @@ cases["an export is imported whole, doubles are skipped, others' lists are read"
       assert.match(await importText(there, all), /^Imported 1 chat\.$/);
       await there.locator("#chats a").click();
       await there.waitForSelector("main .msg.me");
-      assert.deepEqual(await shown(there), ["Take me along", "Hello."]);
+      await shows(there, ["Take me along", "Hello."]);
       await there.close();
     } finally {
       await other.close();
@@ -111,7 +111,7 @@ cases["an export is imported whole, doubles are skipped, others' lists are read"
     );
     await page.locator("#chats a", { hasText: "Old" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".msg").length === 2);
-    assert.deepEqual(await shown(page), ["From elsewhere", "Welcome."]);
+    await shows(page, ["From elsewhere", "Welcome."]);
   });
 };
 

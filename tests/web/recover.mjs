@@ -28,7 +28,8 @@ const server = await serveEngine({
   },
   ...faultyWorker,
 });
-const browser = await launch();
+// Chromium ends altogether after a few crashes of its graphics process, unless told not to.
+const browser = await launch({ args: ["--disable-gpu-process-crash-limit"] });
 
 /** Repeatable chance: a run that fails can be run again. */
 let state = 20261129;

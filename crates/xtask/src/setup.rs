@@ -180,9 +180,10 @@ fn missing() -> Vec<String> {
     missing
 }
 
-/// On the path or where Debian puts servers, which is on nobody's path but root's.
+/// Where Debian puts programs, and servers, which are on nobody's path but root's. Looked for and
+/// not started: not all of them know `--version`.
 fn is_installed(name: &str) -> bool {
-    process::exists(name) || Path::new("/usr/sbin").join(name).is_file()
+    ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(name).is_file())
 }
 
 fn is_root() -> bool {

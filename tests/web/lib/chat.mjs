@@ -1,5 +1,6 @@
 // What tests of the chat page do with it, as a person would.
 import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 
 import { assert } from "./report.mjs";
 import { serveScripted } from "./scripted.mjs";
@@ -39,6 +40,17 @@ export async function askAndWait(page, text) {
   await ask(page, text);
   await page.waitForFunction((n) => document.querySelectorAll(".msg.me").length > n, before);
   await finished(page);
+}
+
+/** The messages become these: what was pressed shows a moment later. */
+export async function shows(page, want, what) {
+  const until = Date.now() + 10_000;
+  let got = await shown(page);
+  while (Date.now() < until && !isDeepStrictEqual(got, want)) {
+    await page.waitForTimeout(20);
+    got = await shown(page);
+  }
+  assert.deepEqual(got, want, what);
 }
 
 /** Texts of the messages on the screen, from the first to the last. */
