@@ -14,7 +14,7 @@ const dist = here("dist");
 // The renderer of the chat page is used where it stands. What it says to its page (announcements,
 // the clipboard, its words) is said by the widget's own small module instead, because the widget
 // may share a document with somebody else's page.
-const OWN = /^\.\/(announce|clipboard|i18n\/index)\.js$/;
+const OWN = /^\.\/(announce|clipboard|highlight|i18n\/index)\.js$/;
 const sayHere = {
   name: "say-here",
   enforce: "pre",
