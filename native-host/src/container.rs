@@ -5,6 +5,9 @@
 
 use std::path::Path;
 
+/// Version 1 has no word for "no limit": it says the most pages that fit into 63 bits.
+const NO_LIMIT: u64 = 1 << 62;
+
 /// The least limit of all groups of this process, in bytes; `None` where there is none.
 pub fn memory_limit() -> Option<u64> {
     if !cfg!(target_os = "linux") {
@@ -32,6 +35,7 @@ fn least_limit(groups: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u
             let text = read(&Path::new(root).join(group).join(name));
             // "max" is no number, and no limit.
             let limit = text.and_then(|text| text.trim().parse::<u64>().ok());
+            let limit = limit.filter(|limit| *limit < NO_LIMIT);
             least = [least, limit].into_iter().flatten().min();
         }
     }
@@ -68,5 +72,7 @@ mod tests {
             assert_eq!(least_limit(groups, read), want, "{groups:?}");
         }
         assert_eq!(least_limit("0::/a\n", |_| None), None);
+        let unlimited = |_: &Path| Some("9223372036854771712\n".to_owned());
+        assert_eq!(least_limit("4:memory:/x\n", unlimited), None);
     }
 }

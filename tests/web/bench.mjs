@@ -62,7 +62,7 @@ cases["engine.bench gives a row per test, with numbers that belong together"] = 
   assert.deepEqual(early, ["pp16", "tg8", "tg8@d64"], "rows come as they are complete");
   for (const row of rows) {
     assert.equal(row.outcome, "done", row.error);
-    assert.equal(row.file, "stories.gguf");
+    assert.equal(row.file, "stories:latest"); // as the store calls it
     assert.equal(row.device, "cpu");
     assert.equal(row.samples_ts.length, 3);
     const mean = row.samples_ts.reduce((a, b) => a + b) / 3;
