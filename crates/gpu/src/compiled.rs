@@ -12,7 +12,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use crate::adapter::Gpu;
-use crate::{platform, tune};
+use crate::{kept, platform};
 
 /// First line of the bytes. The number grows when the format changes.
 const HEAD: &str = "ingle pipelines 1";
@@ -21,7 +21,7 @@ pub const MAX_PIPELINE_BYTES: usize = 32 << 20;
 
 /// The driver's data with what it is bound to in front.
 fn wrap(data: &[u8], device: &str) -> Vec<u8> {
-    let mut bytes = format!("{HEAD}\n{device}\n{:016x}\n", tune::sum(data)).into_bytes();
+    let mut bytes = format!("{HEAD}\n{device}\n{:016x}\n", kept::sum(data)).into_bytes();
     bytes.extend(data);
     bytes
 }
@@ -34,7 +34,7 @@ fn data_of<'a>(bytes: &'a [u8], device: &str) -> Result<&'a [u8], String> {
     if head != HEAD.as_bytes() {
         return Err(format!("it does not begin with '{HEAD}'"));
     }
-    if sum != format!("{:016x}", tune::sum(data)).as_bytes() || data.is_empty() {
+    if sum != format!("{:016x}", kept::sum(data)).as_bytes() || data.is_empty() {
         return Err(format!("it is damaged, or {} bytes are not all of it", bytes.len()));
     }
     if made_for != device.as_bytes() {

@@ -17,6 +17,7 @@ mod encode;
 mod flight;
 mod health;
 mod job;
+mod kept;
 mod loader;
 mod options;
 mod pipelines;

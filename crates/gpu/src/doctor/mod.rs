@@ -109,7 +109,7 @@ impl Gpu {
 
     /// Where a host keeps the record: a file name of its own for each such device.
     pub fn record_file(&self) -> String {
-        format!("gpu-{:016x}.doctor", crate::tune::sum(self.record_key().as_bytes()))
+        format!("gpu-{:016x}.doctor", crate::kept::sum(self.record_key().as_bytes()))
     }
 
     /// What was found out, to be stored and given back with [`Gpu::use_record`].

@@ -1,18 +1,15 @@
 //! What was found out about a device's numbers, as text that a host stores.
 //!
-//! Lines like a tuning's, bound to adapter, driver and version by the first and guarded by a sum in
-//! the last. Only forms that are right are listed: of a wrong one only the part that was switched
+//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. Only forms that are right are listed: of a wrong one only the part that was switched
 //! off is left, with the reason, and with another part off everything is tried anew.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use crate::tune::sum;
+use crate::kept;
 
 /// First words of the text. The number grows when kernels, probes or the format change.
 const HEAD: &str = "ingle doctor 1";
-/// Bytes of a text: some hundred forms of a hundred characters.
-const MAX_BYTES: usize = 256 << 10;
 /// Forms that are kept; more are tried again.
 const MAX_FORMS: usize = 1024;
 /// Characters of a reason.
@@ -137,36 +134,20 @@ impl Record {
     }
 
     pub(super) fn to_text(&self, device: &str) -> String {
-        let mut text = format!("{HEAD} {device}\n");
+        let mut text = kept::begin(HEAD, device);
         for SwitchedOff { part, reason } in &self.off {
             let _ = writeln!(text, "off {} {reason}", part.word());
         }
         for (form, (error, tolerance)) in &self.right {
             let _ = writeln!(text, "right {error:e} {tolerance:e} {form}");
         }
-        let sum = sum(text.as_bytes());
-        let _ = writeln!(text, "sum {sum:016x}");
-        text
+        kept::end(text)
     }
 
     pub(super) fn parse(text: &str, device: &str) -> Result<Record, String> {
-        let damaged = || "it is damaged".to_string();
-        if text.len() > MAX_BYTES {
-            return Err("it is too large".to_string());
-        }
-        let body = text.trim_end().rfind("\nsum ").map(|at| &text[..=at]).ok_or_else(damaged)?;
-        let stated = text[body.len()..].trim_end().strip_prefix("sum ").ok_or_else(damaged)?;
-        if u64::from_str_radix(stated, 16).ok() != Some(sum(body.as_bytes())) {
-            return Err(damaged());
-        }
-        let mut lines = body.lines();
-        let head = lines.next().and_then(|line| line.strip_prefix(HEAD)).ok_or_else(damaged)?;
-        if head.trim() != device {
-            return Err(format!("it was made for '{}' and not for '{device}'", head.trim()));
-        }
         let mut record = Record::default();
-        for line in lines {
-            record.line(line).ok_or_else(damaged)?;
+        for line in kept::lines(text, HEAD, device)? {
+            record.line(line).ok_or_else(kept::damaged)?;
         }
         Ok(record)
     }
@@ -219,20 +200,7 @@ mod tests {
     #[test]
     fn other_drivers_and_damage_are_refused() {
         let text = example().to_text("a GPU, driver 1");
-        let parse = |text: &str, device| Record::parse(text, device).err();
-        let error = parse(&text, "a GPU, driver 2").unwrap_or_default();
-        assert!(error.contains("driver 1") && error.contains("driver 2"), "{error}");
-        for i in 0..text.len() - 1 {
-            let mut bytes = text.clone().into_bytes();
-            bytes[i] ^= 1;
-            if let Ok(changed) = String::from_utf8(bytes) {
-                assert!(parse(&changed, "a GPU, driver 1").is_some(), "byte {i}");
-            }
-            assert!(parse(&text[..i], "a GPU, driver 1").is_some(), "{i} bytes");
-        }
-        for garbage in ["", "\n", "sum 0", "\nsum x", "{}", &"x".repeat(MAX_BYTES + 1)] {
-            assert!(parse(garbage, "a GPU, driver 1").is_some());
-        }
+        kept::refuses_all_but(&text, |text, device| Record::parse(text, device).err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use kernels::{Plan, PlayerError};
 use quant::TensorType;
 
 pub use peaks::measure_peaks;
-pub use text::{Tuning, Winner, sum};
+pub use text::{Tuning, Winner};
 
 use crate::adapter::Gpu;
 use crate::check::{CheckResult, check_tile, check_vec, has_units};

@@ -1,9 +1,7 @@
 //! What tuning found, as text that a host stores.
 //!
-//! Lines of words and not JSON, which this crate has nothing to do with. The first line names the
-//! adapter, its driver and this version: a file that says anything else, or whose sum at the end
-//! does not fit, is refused with a sentence, because a form is only known to be right where it was
-//! tried. A form that is not listed any more is passed over.
+//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. A form that is
+//! not listed any more is passed over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,6 +12,7 @@ use quant::TensorType;
 
 use super::is_int;
 use crate::adapter::Gpu;
+use crate::kept;
 
 /// First words of the text. The number grows when kernels or the format change.
 const HEAD: &str = "ingle tuning 1";
@@ -23,8 +22,6 @@ const WGPU: &str = "30.0.1";
 const MAX_NOTES: usize = 64;
 /// Characters of a note.
 const MAX_NOTE_CHARS: usize = 200;
-/// Bytes of a text: some hundred shapes.
-const MAX_BYTES: usize = 256 << 10;
 
 /// The form that won, with its time and the default's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +100,7 @@ impl Tuning {
     }
 
     fn to_text(&self, device: &str) -> String {
-        let mut text = format!("{HEAD} {device}\n");
+        let mut text = kept::begin(HEAD, device);
         for ((ty, n_units), (_, w)) in &self.vec {
             let VecForm { dot, wg, rows } = w.form;
             let dot = if is_int(dot) { "int" } else { "float" };
@@ -122,32 +119,16 @@ impl Tuning {
         for note in &self.notes {
             let _ = writeln!(text, "note {note}");
         }
-        let sum = sum(text.as_bytes());
-        let _ = writeln!(text, "sum {sum:016x}");
-        text
+        kept::end(text)
     }
 
     fn parse(text: &str, device: &str, tiles: impl Fn(TensorType) -> Vec<Tile>) -> Parsed {
-        let damaged = || "it is damaged".to_string();
-        if text.len() > MAX_BYTES {
-            return Err("it is too large".to_string());
-        }
-        let body = text.trim_end().rfind("\nsum ").map(|at| &text[..=at]).ok_or_else(damaged)?;
-        let stated = text[body.len()..].trim_end().strip_prefix("sum ").ok_or_else(damaged)?;
-        if u64::from_str_radix(stated, 16).ok() != Some(sum(body.as_bytes())) {
-            return Err(damaged());
-        }
-        let mut lines = body.lines();
-        let head = lines.next().and_then(|line| line.strip_prefix(HEAD)).ok_or_else(damaged)?;
-        if head.trim() != device {
-            return Err(format!("it was made for '{}' and not for '{device}'", head.trim()));
-        }
         let mut tuning = Tuning::default();
-        for line in lines {
+        for line in kept::lines(text, HEAD, device)? {
             if let Some(note) = line.strip_prefix("note ") {
                 tuning.notes.push(note.to_string());
             } else if tuning.line(line, &tiles).is_none() {
-                return Err(damaged());
+                return Err(kept::damaged());
             }
         }
         Ok(tuning)
@@ -189,12 +170,6 @@ impl Tuning {
 
 type Parsed = Result<Tuning, String>;
 
-/// FNV-1a: finds damage, and nothing more is asked of it.
-pub fn sum(bytes: &[u8]) -> u64 {
-    let step = |h: u64, &b: &u8| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
 impl Gpu {
     /// What is stored for this device is bound to it: adapter, driver, wgpu and this version.
     pub(crate) fn identity(&self) -> String {
@@ -217,7 +192,7 @@ impl Gpu {
 
     /// Where a host keeps it: a file name of its own for each such device.
     pub fn tuning_file(&self) -> String {
-        format!("gpu-{:016x}.tuning", sum(self.tuning_key().as_bytes()))
+        format!("gpu-{:016x}.tuning", kept::sum(self.tuning_key().as_bytes()))
     }
 
     /// What is known about this device, to be stored and given back with [`Gpu::use_tuning`].
@@ -281,20 +256,7 @@ mod tests {
     #[test]
     fn other_drivers_and_damage_are_refused() {
         let text = example().to_text("a GPU, driver 1");
-        let parse = |text: &str, device| Tuning::parse(text, device, tiles).map(|_| ());
-        let error = parse(&text, "a GPU, driver 2").unwrap_err();
-        assert!(error.contains("driver 1") && error.contains("driver 2"), "{error}");
-        for i in 0..text.len() - 1 {
-            let mut bytes = text.clone().into_bytes();
-            bytes[i] ^= 1;
-            if let Ok(changed) = String::from_utf8(bytes) {
-                assert!(parse(&changed, "a GPU, driver 1").is_err(), "byte {i}");
-            }
-            assert!(parse(&text[..i], "a GPU, driver 1").is_err(), "{i} bytes");
-        }
-        for garbage in ["", "\n", "sum 0", "\nsum x", "{}", &"x".repeat(MAX_BYTES + 1)] {
-            assert!(parse(garbage, "a GPU, driver 1").is_err());
-        }
+        kept::refuses_all_but(&text, |text, device| Tuning::parse(text, device, tiles).err());
     }
 
     #[test]
