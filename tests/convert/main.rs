@@ -17,10 +17,11 @@ use std::future::poll_fn;
 
 use convert::{File, GgufView};
 use gguf::{ByteSource, Gguf};
-use kernels::{Input, Job, KvType, LOAD_ROWS, PlayerConfig, Want, WeightId};
+use kernels::{Input, Job, KvType, PlayerConfig, Want};
 use quant::TensorType;
 use tests::encoders;
 use tests::models::{Rope, Spec};
+use tests::play::load;
 use tests::vocab::Vocabulary;
 use tokenizer::{Encode, Tokenizer};
 
@@ -59,16 +60,7 @@ pub fn converted(folder: &hf::Folder) -> Gguf {
 /// Logits (or the rows of an encoder) after a prompt, by the reference player.
 pub fn numbers(gguf: &Gguf) -> Vec<f32> {
     let plan = model::build(gguf).unwrap().plan;
-    let mut loader = kernels::reference::loader(&plan, CONFIG).unwrap();
-    for (i, weight) in plan.weights.iter().enumerate() {
-        let mut bytes = vec![0; weight.n_bytes()];
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
-        for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
-            loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
-        }
-    }
-    pollster::block_on(poll_fn(|cx| loader.poll_flushed(cx))).unwrap();
-    let mut player = loader.finish().unwrap();
+    let mut player = load(gguf, &plan, kernels::reference::loader(&plan, CONFIG).unwrap());
     let n_vocab = u32::try_from(plan.dims.n_vocab).unwrap();
     let tokens: Vec<u32> = (0..24).map(|i| (i * 37 + 11) % n_vocab).collect();
     let want = if plan.is_causal() { Want::LastLogits } else { Want::Hidden };

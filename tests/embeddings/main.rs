@@ -11,12 +11,12 @@ use std::future::poll_fn;
 
 use gguf::Gguf;
 use kernels::{
-    Input, Job, KvType, LOAD_ROWS, Loader, Place, Plan, Player, PlayerConfig, PlayerError, RowAt,
-    Want, WeightId,
+    Input, Job, KvType, Loader, Place, Plan, Player, PlayerConfig, PlayerError, RowAt, Want,
 };
 use quant::TensorType;
 use tests::encoders;
 use tests::models::Spec;
+use tests::play::load;
 use tokenizer::{Encode, Tokenizer};
 use truth::{Truth, nmse};
 
@@ -42,18 +42,6 @@ fn open(spec: &Spec) -> (Gguf, model::Model) {
     let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
     let model = model::build(&gguf).unwrap();
     (gguf, model)
-}
-
-fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
-    for (i, weight) in plan.weights.iter().enumerate() {
-        let mut bytes = vec![0; weight.n_bytes()];
-        let first = (weight.first_row * weight.row_bytes()) as u64;
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), first, &mut bytes).unwrap();
-        for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
-            loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
-        }
-    }
-    loader.finish().unwrap()
 }
 
 fn hidden(player: &mut dyn Player, ids: &[u32]) -> Vec<f32> {

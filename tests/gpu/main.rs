@@ -28,10 +28,9 @@ use std::future::poll_fn;
 use case::Case;
 use gguf::Gguf;
 use gpu::{Gpu, Options};
-use kernels::{
-    Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig, PlayerError, Want, WeightId,
-};
+use kernels::{Input, Job, KvType, Player, PlayerConfig, PlayerError, Want};
 use tests::models::Spec;
+use tests::play::load;
 
 const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 256, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 
@@ -54,18 +53,6 @@ fn model_of(spec: &Spec) -> (Gguf, model::Model) {
     let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
     let model = model::build(&gguf).unwrap();
     (gguf, model)
-}
-
-fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
-    for (i, weight) in plan.weights.iter().enumerate() {
-        let mut bytes = vec![0; weight.n_bytes()];
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
-        for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
-            loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
-        }
-    }
-    pollster::block_on(poll_fn(|cx| loader.poll_flushed(cx))).unwrap();
-    loader.finish().unwrap()
 }
 
 /// Submits and waits.

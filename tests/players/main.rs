@@ -11,27 +11,16 @@ mod slots;
 use std::future::poll_fn;
 
 use gguf::Gguf;
-use kernels::{Input, Job, KvType, LOAD_ROWS, Loader, Plan, Player, PlayerConfig, Want, WeightId};
+use kernels::{Input, Job, KvType, Player, PlayerConfig, Want};
 use quant::TensorType;
 use tests::models::{self, Spec};
+use tests::play::load;
 
 const CONFIG: PlayerConfig = PlayerConfig { n_ctx: 64, n_slots: 1, kv: KvType::F32, n_threads: 2 };
 /// Sums in another order over the same float weights.
 const FLOAT: f64 = 3e-6;
 /// Activations rounded to 8 bits per block. Random weights are the hard case: nothing cancels.
 const EIGHT_BIT: f64 = 2e-3;
-
-fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {
-    for (i, weight) in plan.weights.iter().enumerate() {
-        let mut bytes = vec![0; weight.n_bytes()];
-        gguf.read_tensor(gguf.tensor(&weight.name).unwrap(), 0, &mut bytes).unwrap();
-        for (piece, bytes) in bytes.chunks(LOAD_ROWS * weight.row_bytes()).enumerate() {
-            loader.write(WeightId(i), piece * LOAD_ROWS, bytes).unwrap();
-        }
-    }
-    pollster::block_on(poll_fn(|cx| loader.poll_flushed(cx))).unwrap();
-    loader.finish().unwrap()
-}
 
 /// Logits after a prompt longer than a sliding window, and after three single tokens.
 fn logits(player: &mut dyn Player, n_vocab: u32) -> Vec<Vec<f32>> {

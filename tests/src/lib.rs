@@ -13,6 +13,7 @@
 pub mod corpus;
 pub mod encoders;
 pub mod models;
+pub mod play;
 pub mod rng;
 pub mod scratch;
 pub mod script;
