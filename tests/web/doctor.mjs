@@ -54,13 +54,16 @@ async function load({ worker = null, device = "gpu", only = null } = {}) {
       const workerUrl = worker ? `/deep/er/lib/internal/${worker}.js` : undefined;
       const engine = await Engine.start({ device, ...(workerUrl ? { workerUrl } : {}) });
       let logits = [];
+      let loaded = null;
       if (!only) {
         const model = await engine.load({ file: new File([new Uint8Array(bytes)], name) });
+        loaded = model.info.device;
         logits = [...(await model.logits([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]))];
       }
       const info = await engine.info();
       await engine.stop();
-      return { notices: info.notices, logits, device: info.device, name: info.adapter };
+      const { notices, device, adapter } = info;
+      return { notices, logits, device, loaded, name: adapter };
     },
     { bytes: [...file.bytes], name: file.name, worker, device, only },
   );
@@ -95,7 +98,7 @@ cases["a lie in subgroups costs subgroups, and the next page knows"] = async () 
   const first = await load({ worker });
   assert.equal(first.notices.map(({ code }) => code).join(), "gpu.wrong");
   assert.match(first.notices[0].message, /numbers: subgroup operations are not used, because/);
-  assert.equal(first.device, "gpu");
+  assert.deepEqual([first.device, first.loaded], ["gpu", "gpu"]);
   assert.ok(nmse(first.logits, truth) <= SAME, `the answer: ${nmse(first.logits, truth)}`);
   assert.deepEqual((await load({ worker, only: "start" })).notices, first.notices);
 };
@@ -105,7 +108,7 @@ cases["a chip that is right in no form is left to itself"] = async () => {
   const worker = "lying-everything";
   const first = await load({ worker });
   assert.match(first.notices[0]?.message ?? "", /graphics chip is not used.*from the processor/);
-  assert.equal(first.device, "cpu");
+  assert.deepEqual([first.device, first.loaded], ["cpu", "cpu"]);
   assert.ok(nmse(first.logits, truth) <= 3e-3, `the answer: ${nmse(first.logits, truth)}`);
   const next = await load({ worker, only: "start" });
   assert.match(next.name, /^WebAssembly/);

@@ -259,8 +259,11 @@ async fn load(
         tuning: settings.tuning,
     };
     let shown = crate::api::shown_model(&name, keys, file_bytes, &gguf);
-    let device = (inner.device.kind(), inner.device.name(&inner.adapter));
-    let see = |session: &engine::Session| ModelInfo::new(session, name, file_bytes, device);
+    // Asked when the weights are there: a load may find out that the chip is not to be used.
+    let see = |session: &engine::Session| {
+        let device = (inner.device.kind(), inner.device.name(&inner.adapter));
+        ModelInfo::new(session, name, file_bytes, device)
+    };
     let info = inner.load_model(gguf, wish, &tell, cancel, see).await?;
     inner.page_serial.set(inner.serial.get());
     if let Some(model) = &*inner.model.borrow() {
