@@ -87,7 +87,7 @@ export const pagesDe: Record<keyof typeof pagesEn, string> = {
   "server.details": "Antworten berechnet der Server unter {host}",
   "server.only": "Modelle laufen nur auf dem Server",
   "server.empty":
-    "Der Server hat noch keine Modelle. Gib ihm unten einen Namen, und er holt eines.",
+    "Der Server hat noch keine Modelle. Auf der Seite Modelle holt er eines.",
   "server.gone":
     "Der Server unter {host} antwortet nicht. Dein Chat bleibt. Starte den Server neu " +
     "oder verwende ein Modell in diesem Browser.",

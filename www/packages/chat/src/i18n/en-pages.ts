@@ -83,7 +83,7 @@ export const pagesEn = {
   "server.status": "{where}, by ingle {version}",
   "server.details": "Answers are computed by the server at {host}",
   "server.only": "Models run on the server only",
-  "server.empty": "The server has no models yet. Give it a name below and it gets one.",
+  "server.empty": "The server has no models yet. The page Models lets it get one.",
   "server.gone":
     "The server at {host} does not answer. Your chat is kept. Start the server again, or " +
     "use a model in this browser.",

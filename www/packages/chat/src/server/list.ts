@@ -17,11 +17,11 @@ export interface ServedList {
   readonly refresh: () => void;
 }
 
-/** What the server has, for a page, a dialog or the sidebar; nothing without a server. */
+/** What the server has, for the start, the page of models (which has its title) or a dialog. */
 export function servedPart(
   choices: Choices,
   actions: ModelActions,
-  form: "card" | "dialog",
+  form: "card" | "page" | "dialog",
 ): HTMLElement[] {
   const { served, current } = choices;
   if (!served) return [];
@@ -42,9 +42,9 @@ export function servedPart(
   const list =
     rows.length > 0 ? [el("ul", { class: "stored", "aria-label": title }, ...rows)] : [];
   const parts = [...list, ...remark(served)];
-  if (form !== "card") return [el("h3", {}, title), ...parts];
-  const heading = el("h2", { class: "h3" }, title);
-  return [el("section", { class: "card", "aria-label": title }, heading, ...parts)];
+  if (form === "dialog") return [el("h3", {}, title), ...parts];
+  const heading = form === "card" ? [el("h2", { class: "h3" }, title)] : [];
+  return [el("section", { class: "card", "aria-label": title }, ...heading, ...parts)];
 }
 
 /** Why the list is empty, and the way on. */

@@ -38,7 +38,7 @@ export class ServedSection {
       load: (source: object) => "served" in source && use(source.served as Served),
       remove: async () => undefined,
     };
-    const parts = servedPart(choices, actions as never, "card");
+    const parts = servedPart(choices, actions as never, "page");
     this.#list.replaceChildren(...parts);
     for (const row of this.#list.querySelectorAll<HTMLElement>("li")) {
       const name = row.querySelector("button")?.title;
