@@ -1,7 +1,8 @@
 //! What was found out about a device's numbers, as text that a host stores.
 //!
-//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. Only forms that are right are listed: of a wrong one only the part that was switched
-//! off is left, with the reason, and with another part off everything is tried anew.
+//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. Only forms
+//! that are right are listed: of a wrong one only the part that was switched off is left, with the
+//! reason, and with another part off everything is tried anew.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};

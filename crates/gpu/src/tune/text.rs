@@ -1,7 +1,7 @@
 //! What tuning found, as text that a host stores.
 //!
-//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. A form that is
-//! not listed any more is passed over.
+//! Its outside is [`kept`]'s: bound to adapter, driver and version, guarded by a sum. A form that
+//! is not listed any more is passed over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
