@@ -121,6 +121,8 @@ def main():
             curve.append({"step": number, "loss": round(float(np.mean(recent)), 4)})
             print(f"step {number} loss {np.mean(recent):.4f} {minutes:.1f} min", flush=True)
             recent = []
+        if number % 500 == 0:
+            write(args.out, weights, dims, tokenizer)  # to look at while it learns
         if progress >= 1:
             break
     write(args.out, weights, dims, tokenizer)

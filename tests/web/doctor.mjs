@@ -62,8 +62,7 @@ async function load({ worker = null, device = "gpu", only = null } = {}) {
       }
       const info = await engine.info();
       await engine.stop();
-      const { notices, device, adapter } = info;
-      return { notices, logits, device, loaded, name: adapter };
+      return { notices: info.notices, logits, device: info.device, loaded, name: info.adapter };
     },
     { bytes: [...file.bytes], name: file.name, worker, device, only },
   );

@@ -166,7 +166,7 @@ cases["U58 Tab leaves it, Escape closes it, the focus returns; full screen on a 
     assert.ok(await place.locator("[data-ui=close]").isVisible());
     await shot(page, "widget-phone");
     await place.click("[data-ui=close]");
-    assert.equal(await element(page, "hasAttribute('open')"), false);
+    await page.waitForFunction(() => !document.querySelector("ingle-chat").hasAttribute("open"));
     await page.close();
   };
 

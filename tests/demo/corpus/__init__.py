@@ -40,7 +40,7 @@ def conversation(rng: random.Random) -> list[tuple[str, str]]:
     if rng.random() < 0.2:
         messages.append(("system", rng.choice(SYSTEM)))
     if rng.random() < 0.12:
-        exchanges = talk.with_name(rng)
+        exchanges = [pair for pair in talk.with_name(rng) if not held_out(pair[0])]
     else:
         domains, weights = zip(*WEIGHTS.items())
         count = rng.choice([1, 1, 1, 2, 2, 3, 4])

@@ -1,6 +1,7 @@
 """Small talk, honesty about what the model does not know, and names that are remembered."""
 
 import random
+from collections.abc import Iterator
 
 from .words import NAMES
 
@@ -96,19 +97,24 @@ def unknown(rng: random.Random) -> tuple[str, str]:
     return ask.format(t=topic), rng.choice(UNKNOWN)
 
 
-def with_name(rng: random.Random) -> list[tuple[str, str]]:
+def with_name(rng: random.Random) -> Iterator[tuple[str, str]]:
     """A conversation in which a name is told, and asked for later."""
     name = rng.choice(NAMES)
-    told = [(rng.choice(TELL_NAME).format(n=name), rng.choice(GREET_NAME).format(n=name))]
-    between = [example(rng) for _ in range(rng.choice([0, 0, 1, 2]))]
-    asked = [(rng.choice(ASK_NAME), rng.choice(KNOW_NAME).format(n=name))]
-    return told + between + asked
+    yield rng.choice(TELL_NAME).format(n=name), rng.choice(GREET_NAME).format(n=name)
+    for _ in range(rng.choice([0, 0, 1, 2])):
+        yield small(rng)
+    yield rng.choice(ASK_NAME), rng.choice(KNOW_NAME).format(n=name)
 
 
 def example(rng: random.Random) -> tuple[str, str]:
+    if rng.random() < 0.04:
+        return rng.choice(ASK_NAME), "You have not told me your name yet."
+    return small(rng)
+
+
+def small(rng: random.Random) -> tuple[str, str]:
+    """Small talk in which no name is asked for."""
     if rng.random() < 0.15:
         return unknown(rng)
-    if rng.random() < 0.05:
-        return rng.choice(ASK_NAME), "You have not told me your name yet."
     questions, answers = rng.choice(TALK)
     return rng.choice(questions), rng.choice(answers)
