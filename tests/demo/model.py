@@ -1,9 +1,10 @@
-"""The demo model: the llama architecture in JAX, and its names in a GGUF file."""
+"""The demo model: the llama architecture in PyTorch, with its weights under their GGUF names."""
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Dims:
         return self.dim // self.n_heads
 
 
-def init(dims: Dims, seed: int) -> dict:
+def init(dims: Dims, seed: int) -> dict[str, Tensor]:
     """Weights by GGUF name, `[out, in]` as GGUF stores them; the head is tied to the embedding."""
     kv = dims.n_kv_heads * dims.head_dim
     shapes = {"token_embd.weight": (dims.n_vocab, dims.dim), "output_norm.weight": (dims.dim,)}
@@ -41,54 +42,50 @@ def init(dims: Dims, seed: int) -> dict:
             f"blk.{i}.ffn_up.weight": (dims.ff_dim, dims.dim),
             f"blk.{i}.ffn_down.weight": (dims.dim, dims.ff_dim),
         }
-    keys = jax.random.split(jax.random.PRNGKey(seed), len(shapes))
+    chance = torch.Generator().manual_seed(seed)
     weights = {}
-    for key, (name, shape) in zip(keys, shapes.items()):
+    for name, shape in shapes.items():
         if len(shape) == 1:
-            weights[name] = jnp.ones(shape)
-            continue
-        deep = name.endswith(("attn_output.weight", "ffn_down.weight"))
-        scale = 0.02 / (2 * dims.n_layers) ** 0.5 if deep else 0.02
-        weights[name] = scale * jax.random.normal(key, shape)
+            weights[name] = torch.ones(shape)
+        else:
+            # What is added to the residual stream begins smaller (GPT-2, section 2.3).
+            deep = name.endswith(("attn_output.weight", "ffn_down.weight"))
+            scale = 0.02 / (2 * dims.n_layers) ** 0.5 if deep else 0.02
+            weights[name] = scale * torch.randn(shape, generator=chance)
+        weights[name].requires_grad_()
     return weights
 
 
-def norm(x, weight, eps):
-    return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + eps) * weight
-
-
-def rope(x, theta: float):
+def rope(x: Tensor, theta: float) -> Tensor:
     """Rotates neighboring pairs, as GGUF's llama does. `x`: [batch, pos, head, head_dim]."""
     n, d = x.shape[1], x.shape[-1]
-    angle = jnp.arange(n)[:, None] * theta ** (-jnp.arange(0, d, 2) / d)
-    cos, sin = jnp.cos(angle)[None, :, None], jnp.sin(angle)[None, :, None]
-    a, b = x[..., ::2], x[..., 1::2]
-    return jnp.stack([a * cos - b * sin, a * sin + b * cos], -1).reshape(x.shape)
+    angle = torch.arange(n)[:, None] * theta ** (-torch.arange(0, d, 2) / d)
+    cos, sin = angle.cos()[None, :, None], angle.sin()[None, :, None]
+    a, b = x[..., ::2].float(), x[..., 1::2].float()
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2).to(x.dtype)
 
 
-def logits(weights: dict, ids, starts, dims: Dims):
-    """Scores of all positions, `[batch, pos, n_vocab]`.
+def hidden(weights: dict[str, Tensor], ids: Tensor, which: Tensor, dims: Dims) -> Tensor:
+    """The state before the head, `[batch, pos, dim]`.
 
-    `starts` numbers the conversation that each position belongs to: positions see only their own.
+    `which` numbers the conversation of each position: positions see only their own.
     """
     x = weights["token_embd.weight"][ids]
     batch, n = ids.shape
-    mask = jnp.tril(jnp.ones((n, n), bool))[None] & (starts[:, :, None] == starts[:, None, :])
-    mask = mask[:, None]
+    norm = lambda x, name: functional.rms_norm(x, (dims.dim,), weights[name], dims.eps)
+    past = torch.ones(n, n, dtype=torch.bool).tril()
+    mask = (past & (which[:, :, None] == which[:, None, :]))[:, None]
     for i in range(dims.n_layers):
-        w = {key.removeprefix(f"blk.{i}."): value for key, value in weights.items()
-             if key.startswith(f"blk.{i}.")}
-        h = norm(x, w["attn_norm.weight"], dims.eps)
-        heads = lambda name, count: (h @ w[name].T).reshape(batch, n, count, dims.head_dim)
-        q = rope(heads("attn_q.weight", dims.n_heads), dims.rope_theta)
-        k = rope(heads("attn_k.weight", dims.n_kv_heads), dims.rope_theta)
-        v = heads("attn_v.weight", dims.n_kv_heads)
-        k, v = (jnp.repeat(t, dims.n_heads // dims.n_kv_heads, 2) for t in (k, v))
-        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) / dims.head_dim**0.5
-        scores = jax.nn.softmax(jnp.where(mask, scores, -1e30), -1)
-        mixed = jnp.einsum("bhqk,bkhd->bqhd", scores, v).reshape(batch, n, dims.dim)
-        x = x + mixed @ w["attn_output.weight"].T
-        h = norm(x, w["ffn_norm.weight"], dims.eps)
-        gate = jax.nn.silu(h @ w["ffn_gate.weight"].T) * (h @ w["ffn_up.weight"].T)
-        x = x + gate @ w["ffn_down.weight"].T
-    return norm(x, weights["output_norm.weight"], dims.eps) @ weights["token_embd.weight"].T
+        times = lambda x, name: x @ weights[f"blk.{i}.{name}.weight"].T
+        h = norm(x, f"blk.{i}.attn_norm.weight")
+        heads = lambda name, count: times(h, name).view(batch, n, count, dims.head_dim)
+        q = rope(heads("attn_q", dims.n_heads), dims.rope_theta)
+        k = rope(heads("attn_k", dims.n_kv_heads), dims.rope_theta)
+        v = heads("attn_v", dims.n_kv_heads)
+        shared = dims.n_heads // dims.n_kv_heads
+        k, v = (t.repeat_interleave(shared, 2).transpose(1, 2) for t in (k, v))
+        mixed = functional.scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=mask)
+        x = x + times(mixed.transpose(1, 2).reshape(batch, n, dims.dim), "attn_output")
+        h = norm(x, f"blk.{i}.ffn_norm.weight")
+        x = x + times(functional.silu(times(h, "ffn_gate")) * times(h, "ffn_up"), "ffn_down")
+    return norm(x, "output_norm.weight")

@@ -273,7 +273,8 @@ cases["a third answer waits, an endless one is cancelled, calls go on beside"] =
 
 cases["streams end by controller, signal, break, and the body's cancel"] = async () => {
   const got = await noise(async () => {
-    const body = { model: "llama-tied", prompt: "The", max_tokens: 100000, stream: true };
+    const endless = { max_tokens: 100000, temperature: 0 };
+    const body = { model: "llama-tied", prompt: "The", stream: true, ...endless };
     const counts = [];
     const byController = await engine.completions.create(body);
     let n = 0;
@@ -297,7 +298,7 @@ cases["streams end by controller, signal, break, and the body's cancel"] = async
     await reader.read();
     await reader.cancel();
     // Both slots are free again when two short answers can be written.
-    const short = { model: "llama-tied", prompt: "A", max_tokens: 2 };
+    const short = { model: "llama-tied", prompt: "A", max_tokens: 2, temperature: 0 };
     const ask = () => engine.completions.create(short);
     const after = await Promise.all([ask(), ask(), ask()]);
     return { counts, after: after.map(({ usage }) => usage.completion_tokens) };

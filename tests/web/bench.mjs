@@ -139,7 +139,7 @@ cases["the page runs, shows rows, saves one HTML file and copies text"] = async 
     await page.click(ui("bench.run"));
     await finished(page);
     const lead = await page.textContent("#bench-lead");
-    assert.match(lead, /^5 runs after 1 warm-up, tab .*\. .*SIMD.*Chrom/);
+    assert.match(lead, /^5 runs after 1 warm-up, tab .*\. .*SIMD.*Chrom/i);
     const rows = await page.locator("section.plot tbody tr").allTextContents();
     assert.equal(rows.length, 2);
     assert.match(rows[0], /read 128[\d,.]+/);

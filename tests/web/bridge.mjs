@@ -174,7 +174,7 @@ cases["ollama: a model is pulled, listed, asked, copied and deleted"] = async ()
     const lines = await all(await ollama.pull({ model: address, insecure: true, stream: true }));
     const names = async () => (await ollama.list()).models.map(({ name }) => name);
     const name = (await names()).find((name) => /llama-f16/i.test(name));
-    const options = { num_predict: 3 };
+    const options = { num_predict: 3, temperature: 0 };
     const { eval_count } = await ollama.generate({ model: name, prompt: "The", options });
     await ollama.copy({ source: name, destination: "second" });
     await ollama.delete({ model: name });
@@ -195,12 +195,16 @@ cases["ollama: a model is pulled, listed, asked, copied and deleted"] = async ()
 cases["both clients can end an answer, and the model is free again"] = async () => {
   const got = await noise(async () => {
     const endless = { model: "llama-tied", prompt: "The", stream: true };
-    const stream = await openai.completions.create({ ...endless, max_tokens: 100000 });
+    const stream = await openai.completions.create({
+      ...endless,
+      temperature: 0,
+      max_tokens: 100000,
+    });
     let n = 0;
     for await (const _ of stream) if (++n === 3) stream.controller.abort();
     const counts = [n];
     n = 0;
-    const parts = await ollama.generate({ ...endless, options: { num_predict: 100000 } });
+    const parts = await ollama.generate({ ...endless, options: { num_predict: 100000, temperature: 0 } });
     try {
       for await (const _ of parts) if (++n === 3) parts.abort();
     } catch (error) {
@@ -208,7 +212,7 @@ cases["both clients can end an answer, and the model is free again"] = async () 
     }
     counts.push(n);
     const short = () =>
-      ollama.generate({ model: "llama-tied", prompt: "A", options: { num_predict: 2 } });
+      ollama.generate({ model: "llama-tied", prompt: "A", options: { num_predict: 2, temperature: 0 } });
     const after = await Promise.all([short(), short(), short()]);
     return { counts, after: after.map(({ eval_count }) => eval_count) };
   });

@@ -148,7 +148,7 @@ cases["web-llm: create, chat, stream with usage, JSON, tools, interrupt, reload"
       const json = await engine.chatCompletion({ messages, response_format });
       await engine.reload("llama-tied-MLC", { context_window_size: 512 });
       let n = 0;
-      const endless = { prompt: "The", max_tokens: 100000, stream: true };
+      const endless = { prompt: "The", max_tokens: 100000, temperature: 0, stream: true };
       for await (const _ of await engine.completions.create(endless)) {
         if (++n === 3) engine.interruptGenerate();
       }

@@ -135,7 +135,8 @@ cases["a file that changes between parts is never put together"] = async () => {
     const onProgress = (p) => p.loaded > 4 << 20 && stop.abort();
     return failure(engine.models.pull(url, { signal: stop.signal, onProgress }));
   }, url);
-  assert.equal(first?.code, "aborted");
+  // The first parts may have been of the old file, or none: both end without a model.
+  assert.ok(["aborted", "net.changed"].includes(first?.code), JSON.stringify(first));
   Object.assign(host, { etag: '"v3"', bytes: longFile(small, 24 << 20, 11), cutAfter: null });
   assert.equal(await pull(page), null);
   await isWhole(page);
