@@ -28,6 +28,8 @@ pub enum Rope {
     Yarn(f32),
     /// A `rope_freqs.weight` tensor of divisors, as Llama 3.1 has.
     Factors,
+    /// Two tensors of divisors, the second for contexts of more than 64 tokens, as Phi 3 has.
+    Long,
 }
 
 /// Sizes of a decoder, named as in the papers.
@@ -152,8 +154,12 @@ impl Spec {
         let scaling = match self.rope {
             Rope::Linear(factor) => Some(("linear", factor)),
             Rope::Yarn(factor) => Some(("yarn", factor)),
-            Rope::Plain | Rope::Factors => None,
+            Rope::Plain | Rope::Factors | Rope::Long => None,
         };
+        if self.rope == Rope::Long {
+            put("rope.scaling.original_context_length", Value::U32(64));
+            put("rope.scaling.attn_factor", Value::F32(1.25));
+        }
         if let Some((kind, factor)) = scaling {
             put("rope.scaling.type", Value::String(kind.to_owned()));
             put("rope.scaling.factor", Value::F32(factor));
@@ -194,12 +200,19 @@ impl Spec {
             let mut matrix = |name: &str, cols: u64, rows: u64| {
                 out.push((format!("blk.{layer}.{name}.weight"), self.ty, vec![cols, rows]));
             };
-            matrix("attn_q", dim, q);
-            matrix("attn_k", dim, kv);
-            matrix("attn_v", dim, kv);
+            let is_fused = self.architecture == "phi3";
+            if is_fused {
+                matrix("attn_qkv", dim, q + 2 * kv);
+            } else {
+                matrix("attn_q", dim, q);
+                matrix("attn_k", dim, kv);
+                matrix("attn_v", dim, kv);
+            }
             matrix("attn_output", q, dim);
-            matrix("ffn_gate", dim, ffn);
-            matrix("ffn_up", dim, ffn);
+            if !is_fused {
+                matrix("ffn_gate", dim, ffn);
+            }
+            matrix("ffn_up", dim, if is_fused { 2 * ffn } else { ffn });
             matrix("ffn_down", ffn, dim);
             let mut vector = |name: &str, len: u64| {
                 out.push((format!("blk.{layer}.{name}"), TensorType::F32, vec![len]));
@@ -221,9 +234,14 @@ impl Spec {
             }
         }
         out.push(("output_norm.weight".to_owned(), TensorType::F32, vec![dim]));
-        if self.rope == Rope::Factors {
+        let factors: &[&str] = match self.rope {
+            Rope::Factors => &["rope_freqs"],
+            Rope::Long => &["rope_factors_long", "rope_factors_short"],
+            _ => &[],
+        };
+        for name in factors {
             let len = (shape.head_dim / 2) as u64;
-            out.push(("rope_freqs.weight".to_owned(), TensorType::F32, vec![len]));
+            out.push((format!("{name}.weight"), TensorType::F32, vec![len]));
         }
         out
     }
@@ -234,10 +252,16 @@ impl Spec {
         let (name, ty, dims) = tensor;
         let stream = Stream::new(self.seed, name);
         let n = usize::try_from(dims.iter().product::<u64>()).unwrap_or(0);
-        if name == "rope_freqs.weight" {
-            // High frequencies stay, low ones are divided by up to 8.
+        let divisor = match name.as_str() {
+            "rope_freqs.weight" => Some(8.0),
+            "rope_factors_long.weight" => Some(4.0),
+            "rope_factors_short.weight" => Some(1.5),
+            _ => None,
+        };
+        if let Some(divisor) = divisor {
+            // High frequencies stay, low ones are divided.
             let half = n as u64 / 2;
-            return weights::f32s(n, |i| if i < half { 1.0 } else { 8.0 });
+            return weights::f32s(n, |i| if i < half { 1.0 } else { divisor });
         }
         if name.ends_with(".bias") {
             return weights::f32s(n, |i| 0.2 * stream.normal(i));
@@ -346,6 +370,10 @@ pub fn catalog() -> Vec<(String, Spec)> {
             out.push((format!("{architecture} {name}"), Spec { rope, ..tied.clone() }));
         }
     }
+    let phi3 = Spec::tiny("phi3");
+    out.push(("phi3 long".to_owned(), Spec { rope: Rope::Long, ..phi3.clone() }));
+    out.push(("phi3 untied".to_owned(), Spec { tied: false, ..phi3 }));
+    out.push(("phi3 Q4_K".to_owned(), Spec::quantized("phi3", TensorType::Q4_K)));
     for ty in TensorType::ALL.iter().copied().filter(|ty| ty.is_supported()) {
         out.push((format!("llama {ty}"), Spec::quantized("llama", ty)));
     }

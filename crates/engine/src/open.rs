@@ -150,11 +150,13 @@ impl Opened {
             config.n_ctx = config.n_ctx.min(self.model.plan.dims.n_ctx_train).max(1);
         }
         let start = (env.now_ms)();
-        let loader = make(&self.model.plan, config)?;
-        let player = load::stream(&self.gguf, &self.model.plan, loader, &env, progress).await?;
-        let load_ms = (env.now_ms)() - start;
         let info = self.info();
-        let cost = Cost::of(&self.model.plan, config.kv);
+        let mut plan = self.model.plan;
+        plan.settle(config.n_ctx);
+        let loader = make(&plan, config)?;
+        let player = load::stream(&self.gguf, &plan, loader, &env, progress).await?;
+        let load_ms = (env.now_ms)() - start;
+        let cost = Cost::of(&plan, config.kv);
         let text = crate::session::Text::new(self.tokenizer, self.template);
         Ok(Session::new(player, text, info, cost, &config, env, load_ms))
     }

@@ -25,5 +25,5 @@ pub use player::{
     Counters, KvType, LOAD_ROWS, Loader, MAX_SLOTS, OpTime, Peaks, Player, PlayerConfig,
     PlayerError, PlayerInfo, ReadRows,
 };
-pub use rope::{RopeStyle, RopeTable};
+pub use rope::{LongRope, RopeStyle, RopeTable};
 pub use sampling::Sampling;

@@ -227,6 +227,13 @@ impl Plan {
         !self.ops.iter().any(|op| matches!(op, Op::Attention { mask: Mask::Full, .. }))
     }
 
+    /// Chooses what depends on the context: the frequencies of rope.
+    pub fn settle(&mut self, n_ctx: usize) {
+        for rope in &mut self.ropes {
+            rope.settle(n_ctx);
+        }
+    }
+
     /// Most rows of a job, for a player that computes at most `most` at once and was loaded for
     /// `n_ctx` positions: a text that is read in both directions is one job.
     pub fn max_rows(&self, most: usize, n_ctx: usize) -> usize {

@@ -25,9 +25,33 @@ pub struct RopeTable {
     pub inv_freq: Vec<f64>,
     /// Factor on cosine and sine (YaRN's attention temperature; 1 otherwise).
     pub magnitude: f32,
+    /// What the frequencies are in a long context, where that differs.
+    pub long: Option<LongRope>,
+}
+
+/// The frequencies of a context that is longer than the one the usual ones were trained for. Which
+/// of the two hold is decided once, when a model is loaded: keys that were turned by the one would
+/// mean nothing beside those of the other.
+///
+/// Source: Ding et al., *LongRoPE*, 2024 (arXiv:2402.13753).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LongRope {
+    /// Tokens of context up to which the usual frequencies hold.
+    pub above: usize,
+    /// Radians per position, as many as the usual ones.
+    pub inv_freq: Vec<f64>,
 }
 
 impl RopeTable {
+    /// Chooses the frequencies for a context of `n_ctx` tokens.
+    pub fn settle(&mut self, n_ctx: usize) {
+        if let Some(long) = self.long.take()
+            && n_ctx > long.above
+        {
+            self.inv_freq = long.inv_freq;
+        }
+    }
+
     /// Number of pairs.
     pub fn n_pairs(&self) -> usize {
         self.inv_freq.len()

@@ -54,7 +54,7 @@ fn plan() -> Plan {
         n_ctx_train: 32,
     };
     let inv_freq = vec![1.0, 0.01];
-    let ropes = vec![RopeTable { style: RopeStyle::Halves, inv_freq, magnitude: 1.0 }];
+    let ropes = vec![RopeTable { style: RopeStyle::Halves, inv_freq, magnitude: 1.0, long: None }];
     Plan { dims, weights, ropes, ops, n_kv_layers: N_LAYERS }
 }
 

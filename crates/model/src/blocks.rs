@@ -93,6 +93,18 @@ impl Builder<'_> {
         self.down(i, post, None)
     }
 
+    /// Gated feed-forward block of layer `i` where gate and up are the halves of one tensor.
+    pub fn fused_feed_forward(&mut self, i: usize, act: Activation) -> Result<(), Error> {
+        let HyperParams { dim, ffn_dim, .. } = *self.hyper;
+        let norm = self.norm(&format!("blk.{i}.ffn_norm.weight"), dim)?;
+        let name = format!("blk.{i}.ffn_up.weight");
+        let gate = self.rows(&name, 2 * ffn_dim, 0..ffn_dim, dim)?;
+        let up = self.rows(&name, 2 * ffn_dim, ffn_dim..2 * ffn_dim, dim)?;
+        let plain = |w| Linear { w, bias: None };
+        self.push(Op::GateUp { norm: Some(norm), gate: Some(plain(gate)), up: plain(up), act });
+        self.down(i, None, None)
+    }
+
     /// First half of a feed-forward block.
     pub fn up(
         &mut self,

@@ -11,7 +11,7 @@ use quant::TensorType;
 
 use crate::Error;
 use crate::hyper::{HyperParams, Keys};
-use crate::rope::{self, Scaling};
+use crate::rope::{self, Factors, Scaling};
 
 /// Collects weights, rope tables and ops of one model.
 pub struct Builder<'a> {
@@ -159,15 +159,26 @@ impl<'a> Builder<'a> {
             true => Scaling::read(self.keys(), self.hyper)?,
             false => Scaling::None,
         };
+        let magnitude = self.keys().number("rope.scaling.attn_factor")?.map_or(1.0, f64::from);
         let factors = self.rope_factors()?;
         let n_rot = self.hyper.n_rot;
-        self.ropes.push(rope::table(style, n_rot, theta, scaling, factors.as_deref()));
+        self.ropes.push(rope::table(style, n_rot, theta, (scaling, magnitude), &factors));
         Ok(RopeId(self.ropes.len() - 1))
     }
 
-    /// `rope_freqs.weight`, one divisor per pair.
-    fn rope_factors(&self) -> Result<Option<Vec<f32>>, Error> {
-        let name = "rope_freqs.weight";
+    fn rope_factors(&self) -> Result<Factors, Error> {
+        if let Some(usual) = self.factors("rope_freqs.weight")? {
+            return Ok(Factors { usual: Some(usual), long: None });
+        }
+        let original = "rope.scaling.original_context_length";
+        let original = self.keys().optional(original, 1, u32::MAX)?;
+        let above = original.unwrap_or(self.hyper.n_ctx_train);
+        let long = self.factors("rope_factors_long.weight")?.map(|factors| (above, factors));
+        Ok(Factors { usual: self.factors("rope_factors_short.weight")?, long })
+    }
+
+    /// Tensor `name` if the file has it: one divisor per pair.
+    fn factors(&self, name: &str) -> Result<Option<Vec<f32>>, Error> {
         if self.gguf.tensor(name).is_none() {
             return Ok(None);
         }

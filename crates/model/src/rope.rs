@@ -6,12 +6,14 @@
 //! | linear                  | `f / factor`                                                 |
 //! | yarn                    | between `f` and `f / factor`, by its turns while training    |
 //!
-//! A tensor `rope_freqs.weight` (Llama 3.1 and later) divides each frequency besides.
+//! A tensor `rope_freqs.weight` (Llama 3.1 and later) divides each frequency besides; so does
+//! `rope_factors_short.weight` (Phi 3), or `rope_factors_long.weight` where the context is longer
+//! than `rope.scaling.original_context_length`.
 //!
 //! Source: Peng et al. 2023 (arXiv:2309.00071); the corner dimensions and the magnitude
 //! `1 + 0.1·ln(factor)` follow the paper's reference code, as llama.cpp does.
 
-use kernels::{RopeStyle, RopeTable};
+use kernels::{LongRope, RopeStyle, RopeTable};
 
 use crate::Error;
 use crate::hyper::{HyperParams, Keys};
@@ -25,7 +27,7 @@ const BETA_SLOW: f64 = 1.0;
 pub(crate) enum Scaling {
     None,
     Linear { factor: f64 },
-    Yarn { factor: f64, n_ctx_original: f64, magnitude: f64, beta_fast: f64, beta_slow: f64 },
+    Yarn { factor: f64, n_ctx_original: f64, beta_fast: f64, beta_slow: f64 },
 }
 
 impl Scaling {
@@ -42,7 +44,8 @@ impl Scaling {
             _ => 1.0, // absent, or 0 as some converters write for "none"
         };
         match kind {
-            Some("none") => Ok(Scaling::None),
+            // LongRoPE is in the factors alone.
+            Some("none" | "longrope") => Ok(Scaling::None),
             None | Some("linear") if factor == 1.0 => Ok(Scaling::None),
             None | Some("linear") => Ok(Scaling::Linear { factor }),
             Some("yarn") => {
@@ -54,7 +57,6 @@ impl Scaling {
                 Ok(Scaling::Yarn {
                     factor,
                     n_ctx_original: original.unwrap_or(hyper.n_ctx_train) as f64,
-                    magnitude: key("rope.scaling.attn_factor", 1.0)?,
                     beta_fast: key("rope.scaling.yarn_beta_fast", BETA_FAST)?,
                     beta_slow: key("rope.scaling.yarn_beta_slow", BETA_SLOW)?,
                 })
@@ -66,16 +68,41 @@ impl Scaling {
     }
 }
 
-/// Builds the table. `factors` is `rope_freqs.weight`, one divisor per pair.
+/// Divisors of the frequencies, one per pair.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Factors {
+    /// `rope_freqs.weight` or `rope_factors_short.weight`.
+    pub usual: Option<Vec<f32>>,
+    /// `rope_factors_long.weight`, and the tokens of context above which it holds.
+    pub long: Option<(usize, Vec<f32>)>,
+}
+
+/// Builds the table. `magnitude` is `rope.scaling.attn_factor`, 1 where the file has none.
 pub(crate) fn table(
     style: RopeStyle,
     n_rot: usize,
     theta: f64,
-    scaling: Scaling,
-    factors: Option<&[f32]>,
+    (scaling, magnitude): (Scaling, f64),
+    factors: &Factors,
 ) -> RopeTable {
-    let mut magnitude = 1.0;
-    let inv_freq = (0..n_rot / 2).map(|i| {
+    let of = |factors: Option<&[f32]>| frequencies(n_rot, theta, scaling, factors);
+    let temperature = match scaling {
+        Scaling::Yarn { factor, .. } => 1.0 + 0.1 * factor.ln(),
+        _ => 1.0,
+    };
+    RopeTable {
+        style,
+        inv_freq: of(factors.usual.as_deref()),
+        magnitude: (magnitude * temperature) as f32,
+        long: factors
+            .long
+            .as_ref()
+            .map(|(above, factors)| LongRope { above: *above, inv_freq: of(Some(factors)) }),
+    }
+}
+
+fn frequencies(n_rot: usize, theta: f64, scaling: Scaling, factors: Option<&[f32]>) -> Vec<f64> {
+    let frequency = |i: usize| {
         let divisor = factors.map_or(1.0, |f| f64::from(f[i]));
         let base = theta.powf(-2.0 * i as f64 / n_rot as f64) / divisor;
         match scaling {
@@ -92,12 +119,8 @@ pub(crate) fn table(
                 base / factor * ramp + base * (1.0 - ramp)
             }
         }
-    });
-    let inv_freq: Vec<f64> = inv_freq.collect();
-    if let Scaling::Yarn { factor, magnitude: given, .. } = scaling {
-        magnitude = given * (1.0 + 0.1 * factor.ln());
-    }
-    RopeTable { style, inv_freq, magnitude: magnitude as f32 }
+    };
+    (0..n_rot / 2).map(frequency).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +128,8 @@ mod tests {
     use super::*;
 
     fn freqs(scaling: Scaling, factors: Option<&[f32]>) -> Vec<f64> {
-        table(RopeStyle::Halves, 8, 10_000.0, scaling, factors).inv_freq
+        let factors = Factors { usual: factors.map(<[f32]>::to_vec), long: None };
+        table(RopeStyle::Halves, 8, 10_000.0, (scaling, 1.0), &factors).inv_freq
     }
 
     #[test]
@@ -129,15 +153,31 @@ mod tests {
         let scaling = Scaling::Yarn {
             factor: 4.0,
             n_ctx_original: 4096.0,
-            magnitude: 1.0,
             beta_fast: BETA_FAST,
             beta_slow: BETA_SLOW,
         };
-        let table = table(RopeStyle::Halves, 64, 10_000.0, scaling, None);
+        let table = table(RopeStyle::Halves, 64, 10_000.0, (scaling, 1.0), &Factors::default());
         let plain = |i: i32| 10_000f64.powf(-2.0 * f64::from(i) / 64.0);
         assert_eq!(table.inv_freq[0], plain(0));
         assert!((table.inv_freq[31] - plain(31) / 4.0).abs() < 1e-18);
         assert!(table.inv_freq[15] < plain(15) && table.inv_freq[15] > plain(15) / 4.0);
         assert!((f64::from(table.magnitude) - (1.0 + 0.1 * 4f64.ln())).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_long_context_has_frequencies_of_its_own() {
+        let long = Some((4096, vec![4.0, 4.0, 8.0, 8.0]));
+        let factors = Factors { usual: Some(vec![1.0, 1.0, 2.0, 2.0]), long };
+        let table = table(RopeStyle::Halves, 8, 10_000.0, (Scaling::None, 1.19), &factors);
+        for (n_ctx, want) in
+            [(4096, [1.0, 0.1, 0.005, 0.0005]), (4097, [0.25, 0.025, 0.00125, 0.000125])]
+        {
+            let mut table = table.clone();
+            table.settle(n_ctx);
+            assert_eq!((table.long.as_ref(), table.magnitude), (None, 1.19), "{n_ctx}");
+            for (got, want) in table.inv_freq.iter().zip(want) {
+                assert!((got - want).abs() < 1e-15, "{n_ctx}: {got}");
+            }
+        }
     }
 }

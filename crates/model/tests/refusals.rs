@@ -165,7 +165,7 @@ fn unknown_architectures_are_named_and_harmless() {
         let error = file.build().unwrap_err();
         assert!(matches!(error, Error::Architecture { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains("llama, qwen2, qwen3, gemma3, bert, nomic-bert"), "{text}");
+        assert!(text.contains("llama, qwen2, qwen3, gemma3, phi3, bert, nomic-bert"), "{text}");
         assert!(!text.contains('\u{1b}') && text.len() < 200, "{text}");
     }
 }
@@ -173,7 +173,7 @@ fn unknown_architectures_are_named_and_harmless() {
 #[test]
 fn unsupported_features_are_refused() {
     let experts = File::tiny().set("llama.expert_count", Value::U32(8));
-    let scaling = File::tiny().set("llama.rope.scaling.type", Value::String("longrope".into()));
+    let scaling = File::tiny().set("llama.rope.scaling.type", Value::String("spiral".into()));
     let values = File::tiny().set("llama.attention.value_length", Value::U32(8));
     for file in [experts, scaling, values] {
         let error = file.build().unwrap_err();

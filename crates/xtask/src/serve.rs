@@ -144,9 +144,11 @@ fn file_reply(site: &Site, request: &Request) -> Result<Reply, u16> {
 fn find(site: &Site, url: &str) -> Option<PathBuf> {
     let path = decode(url.split(['?', '#']).next()?)?;
     let path = path.strip_prefix('/')?;
-    if let Some(name) = path.strip_prefix("models/") {
-        let model = site.model.as_ref()?;
-        return (model.file_name()?.to_str()? == name).then(|| model.clone());
+    // The page has a model of its own there, too.
+    if let (Some(name), Some(model)) = (path.strip_prefix("models/"), &site.model)
+        && model.file_name().and_then(|own| own.to_str()) == Some(name)
+    {
+        return Some(model.clone());
     }
     let is_inside = |part: &str| part != ".." && !part.contains(['\\', ':', '\0']);
     if !path.split('/').all(is_inside) {

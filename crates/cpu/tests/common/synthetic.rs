@@ -77,7 +77,7 @@ pub fn plan(dims: Dims, types: &[TensorType], window: Option<usize>) -> Plan {
     let norm = b.norm(dims.dim);
     ops.push(Op::Head { norm, w: Linear { w: table, bias: None } });
     let inv_freq = (0..dims.head_dim / 2).map(|i| 10_000f64.powf(-(i as f64) / 16.0)).collect();
-    let rope = RopeTable { style: RopeStyle::Halves, inv_freq, magnitude: 1.0 };
+    let rope = RopeTable { style: RopeStyle::Halves, inv_freq, magnitude: 1.0, long: None };
     Plan { dims: b.dims, weights: b.weights, ropes: vec![rope], ops, n_kv_layers: dims.n_layers }
 }
 

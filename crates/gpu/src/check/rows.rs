@@ -184,7 +184,7 @@ fn expected_head(
 /// Cosines and sines of the usual frequencies for all positions.
 fn angles_of(style: RopeStyle, n_pairs: usize, n_ctx: usize) -> Vec<f32> {
     let inv_freq = (0..n_pairs).map(|i| 10000f64.powf(-(i as f64) / n_pairs as f64)).collect();
-    let table = RopeTable { style, inv_freq, magnitude: 1.25 };
+    let table = RopeTable { style, inv_freq, magnitude: 1.25, long: None };
     let mut angles = vec![0.0; n_ctx * 2 * n_pairs];
     for (p, out) in angles.chunks_exact_mut(2 * n_pairs).enumerate() {
         table.cos_sin(p, out);

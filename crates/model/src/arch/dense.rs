@@ -15,6 +15,14 @@ pub(crate) struct Dense {
     pub head_norms: bool,
     /// Positions a query sees; all if none.
     pub window: Option<usize>,
+    /// Whether the feed-forward block's gate and up are one tensor.
+    pub is_fused: bool,
+}
+
+impl Dense {
+    /// What most files have.
+    pub const PLAIN: Dense =
+        Dense { rope: RopeStyle::Halves, head_norms: false, window: None, is_fused: false };
 }
 
 /// Appends the whole decoder.
@@ -40,7 +48,10 @@ pub(crate) fn build(b: &mut Builder<'_>, dense: Dense) -> Result<(), Error> {
         b.push(Op::RopeKv { kv, heads, q_norm, k_norm, rope: Some(rope) });
         b.push(Op::Attention { kv, heads, scale, mask });
         b.output(i, None, None)?;
-        b.feed_forward(i, Activation::Silu, None)?;
+        match dense.is_fused {
+            true => b.fused_feed_forward(i, Activation::Silu)?,
+            false => b.feed_forward(i, Activation::Silu, None)?,
+        }
     }
     b.head(embedding)
 }

@@ -14,5 +14,5 @@ pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
         return Err(Error::Unsupported { what: format!("a mixture of {n} experts") });
     }
     let window = b.hyper.sliding_window;
-    dense::build(b, Dense { rope: RopeStyle::Interleaved, head_norms: false, window })
+    dense::build(b, Dense { rope: RopeStyle::Interleaved, window, ..Dense::PLAIN })
 }

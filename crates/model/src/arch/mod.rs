@@ -6,6 +6,7 @@ mod encoder;
 mod gemma3;
 mod llama;
 mod nomic_bert;
+mod phi3;
 mod qwen2;
 mod qwen3;
 
@@ -44,6 +45,7 @@ pub const TABLE: &[Architecture] = &[
     Architecture::decoder("qwen2", qwen2::build),
     Architecture::decoder("qwen3", qwen3::build),
     Architecture::decoder("gemma3", gemma3::build),
+    Architecture::decoder("phi3", phi3::build),
     Architecture::encoder("bert", bert::build),
     Architecture::encoder("nomic-bert", nomic_bert::build),
 ];

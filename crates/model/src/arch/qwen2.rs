@@ -2,12 +2,10 @@
 //!
 //! Source: Yang et al. 2024 (arXiv:2407.10671).
 
-use kernels::RopeStyle;
-
 use super::dense::{self, Dense};
 use crate::Error;
 use crate::builder::Builder;
 
 pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
-    dense::build(b, Dense { rope: RopeStyle::Halves, head_norms: false, window: None })
+    dense::build(b, Dense::PLAIN)
 }

@@ -2,12 +2,10 @@
 //!
 //! Source: Yang et al. 2025 (arXiv:2505.09388).
 
-use kernels::RopeStyle;
-
 use super::dense::{self, Dense};
 use crate::Error;
 use crate::builder::Builder;
 
 pub(crate) fn build(b: &mut Builder<'_>) -> Result<(), Error> {
-    dense::build(b, Dense { rope: RopeStyle::Halves, head_norms: true, window: None })
+    dense::build(b, Dense { head_norms: true, ..Dense::PLAIN })
 }
