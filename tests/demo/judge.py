@@ -1,4 +1,4 @@
-"""Asks the demo model 40 questions it was not trained on, through a running `ingle serve`.
+"""Asks the demo model 48 questions it was not trained on, through a running `ingle serve`.
 
     python tests/demo/judge.py --model demo [--host http://127.0.0.1:11434] [--json FILE]
 

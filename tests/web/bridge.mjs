@@ -204,7 +204,8 @@ cases["both clients can end an answer, and the model is free again"] = async () 
     for await (const _ of stream) if (++n === 3) stream.controller.abort();
     const counts = [n];
     n = 0;
-    const parts = await ollama.generate({ ...endless, options: { num_predict: 100000, temperature: 0 } });
+    const unending = { num_predict: 100000, temperature: 0 };
+    const parts = await ollama.generate({ ...endless, options: unending });
     try {
       for await (const _ of parts) if (++n === 3) parts.abort();
     } catch (error) {
@@ -212,7 +213,11 @@ cases["both clients can end an answer, and the model is free again"] = async () 
     }
     counts.push(n);
     const short = () =>
-      ollama.generate({ model: "llama-tied", prompt: "A", options: { num_predict: 2, temperature: 0 } });
+      ollama.generate({
+        model: "llama-tied",
+        prompt: "A",
+        options: { num_predict: 2, temperature: 0 },
+      });
     const after = await Promise.all([short(), short(), short()]);
     return { counts, after: after.map(({ eval_count }) => eval_count) };
   });

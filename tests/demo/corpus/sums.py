@@ -3,8 +3,14 @@
 import random
 
 ASK = [
-    "What is {e}?", "{e} = ?", "How much is {e}?", "Calculate {e}.", "{e}", "Please work out {e}.",
-    "Can you tell me what {e} is?", "{e} is what?",
+    "What is {e}?",
+    "{e} = ?",
+    "How much is {e}?",
+    "Calculate {e}.",
+    "{e}",
+    "Please work out {e}.",
+    "Can you tell me what {e} is?",
+    "{e} is what?",
 ]
 SAY = ["{e} = {r}.", "{e} = {r}.", "{e} = {r}.", "The answer is {r}: {e} = {r}."]
 WORDS = {"+": "plus", "-": "minus", "*": "times"}

@@ -7,13 +7,23 @@ from .words import COUNTS, KINDS, OPPOSITES, ORDERED
 SUBJECTS = "dog cat bird king girl boy train ship tree farmer baker teacher river clock".split()
 ADJECTIVES = "old small red quiet happy tired tall clever green heavy warm slow".split()
 VERBS = [
-    ("sleeps", "in the garden"), ("waits", "at the door"), ("sings", "in the morning"),
-    ("stands", "behind the house"), ("looks", "at the moon"), ("rests", "under the bridge"),
-    ("works", "on the roof"), ("walks", "through the rain"), ("hides", "behind the wall"),
+    ("sleeps", "in the garden"),
+    ("waits", "at the door"),
+    ("sings", "in the morning"),
+    ("stands", "behind the house"),
+    ("looks", "at the moon"),
+    ("rests", "under the bridge"),
+    ("works", "on the roof"),
+    ("walks", "through the rain"),
+    ("hides", "behind the wall"),
 ]
 EXTRAS = [
-    "because it is late", "while the others are asleep", "as it does every single day",
-    "although nobody has asked for it", "and thinks about the summer", "without any hurry at all",
+    "because it is late",
+    "while the others are asleep",
+    "as it does every single day",
+    "although nobody has asked for it",
+    "and thinks about the summer",
+    "without any hurry at all",
 ]
 
 
@@ -21,10 +31,15 @@ def phrase(rng: random.Random) -> str:
     """Three to six words."""
     subject, adjective = rng.choice(SUBJECTS), rng.choice(ADJECTIVES)
     verb, place = rng.choice(VERBS)
-    return rng.choice([
-        f"the {adjective} {subject}", f"the {subject} {verb}", f"the {adjective} {subject} {verb}",
-        f"{adjective} {subject} {adjective}", f"the {subject} {verb} {place}",
-    ])
+    return rng.choice(
+        [
+            f"the {adjective} {subject}",
+            f"the {subject} {verb}",
+            f"the {adjective} {subject} {verb}",
+            f"{adjective} {subject} {adjective}",
+            f"the {subject} {verb} {place}",
+        ]
+    )
 
 
 def repeat(rng):
@@ -49,10 +64,15 @@ def listing(rng):
         chosen = words[:count]
     else:
         chosen = rng.sample(words, count)
-    ask = rng.choice([
-        "List {n} {k}.", "Name {n} {k}.", "Give me {n} {k}.", "Can you list {n} {k}?",
-        "Tell me {n} {k}.",
-    ])
+    ask = rng.choice(
+        [
+            "List {n} {k}.",
+            "Name {n} {k}.",
+            "Give me {n} {k}.",
+            "Can you list {n} {k}?",
+            "Tell me {n} {k}.",
+        ]
+    )
     shown = COUNTS[count] if rng.random() < 0.7 else str(count)
     lines = "\n".join(f"{i}. {word}" for i, word in enumerate(chosen, 1))
     return ask.format(n=shown, k=kind), lines
@@ -61,10 +81,14 @@ def listing(rng):
 def opposite(rng):
     pair = list(rng.choice(OPPOSITES))
     rng.shuffle(pair)
-    ask = rng.choice([
-        "What is the opposite of {a}?", "The opposite of {a}?", "Give me the opposite of {a}.",
-        "Opposite of {a}, please.",
-    ])
+    ask = rng.choice(
+        [
+            "What is the opposite of {a}?",
+            "The opposite of {a}?",
+            "Give me the opposite of {a}.",
+            "Opposite of {a}, please.",
+        ]
+    )
     return ask.format(a=pair[0]), f"The opposite of {pair[0]} is {pair[1]}."
 
 
@@ -94,7 +118,18 @@ def following(rng):
     return question, f"{said[0].upper()}{said[1:]} comes {word} {words[at]}."
 
 
-KINDS_OF_TASK = [repeat, repeat, shorten, shorten, listing, listing, opposite, word_of, order, following]
+KINDS_OF_TASK = [
+    repeat,
+    repeat,
+    shorten,
+    shorten,
+    listing,
+    listing,
+    opposite,
+    word_of,
+    order,
+    following,
+]
 
 
 def example(rng: random.Random) -> tuple[str, str]:
