@@ -80,7 +80,8 @@ pub fn open(path: &Path) -> Result<Gguf, Failure> {
     Gguf::open(Box::new(view)).map_err(|error| failed(error.to_string()))
 }
 
-fn open_files(files: Vec<Named>) -> Result<Vec<File>, Failure> {
+/// Opens the files of a model in another form, for their reader.
+pub fn open_files(files: Vec<Named>) -> Result<Vec<File>, Failure> {
     let open = |(name, path): Named| {
         let bytes = source::open_regular(&path);
         let bytes = bytes.map_err(|reason| Failure::File { path, reason })?;

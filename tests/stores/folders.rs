@@ -24,8 +24,18 @@ fn create(
     model: &str,
     modelfile: &str,
 ) -> (Option<i32>, String) {
+    create_in(server, scratch, model, modelfile, &[])
+}
+
+fn create_in(
+    server: &Serve,
+    scratch: &Scratch,
+    model: &str,
+    modelfile: &str,
+    more: &[&str],
+) -> (Option<i32>, String) {
     let file = scratch.write("Modelfile", modelfile.as_bytes());
-    let run = server.ingle(&["create", model, "-f", file.to_str().unwrap()]);
+    let run = server.ingle(&[&["create", model, "-f", file.to_str().unwrap()], more].concat());
     (run.code, run.stderr)
 }
 
@@ -41,6 +51,13 @@ fn layers(root: &Path, model: &str) -> Vec<String> {
     let (store, name) = (models::open(root), model.parse().unwrap());
     let stored = pollster::block_on(store.get(&name)).unwrap();
     stored.manifest.layers().iter().map(|layer| layer.media_type.clone()).collect()
+}
+
+/// Blobs of the store that are GGUF files.
+fn ggufs(root: &Path) -> usize {
+    let blobs = std::fs::read_dir(root.join("blobs")).unwrap().flatten();
+    let is_gguf = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"GGUF"));
+    blobs.filter(|entry| is_gguf(&entry.path())).count()
 }
 
 #[test]
@@ -76,6 +93,16 @@ fn folders_become_models_and_adapters_change_them() {
     assert!(!said(&server, "quantized").is_empty());
     let adapter = "application/vnd.ollama.image.adapter";
     assert!(layers(&root, "changed").iter().any(|kind| kind == adapter));
+    // Converted and rounded in one go: no file of floats is left beside it.
+    for (name, text) in [("small", "FROM ./weights"), ("small-file", "FROM ./tiny.gguf")] {
+        let done = create_in(&server, &scratch, name, text, &["-q", "Q8_0"]);
+        assert_eq!(done.0, Some(0), "{name}: {}", done.1);
+    }
+    assert_eq!(said(&server, "small"), said(&server, "small-file"));
+    for name in ["folder", "weights", "both", "small-file", "file", "changed", "quantized"] {
+        assert_eq!(server.ingle(&["rm", name]).code, Some(0), "{name}");
+    }
+    assert_eq!(ggufs(&root), 1);
     for (text, want) in [
         ("FROM ./tiny.gguf\nADAPTER ./tiny.gguf", "\"adapter\" and \"lora\" are"),
         ("FROM ./tiny.gguf\nADAPTER ./other", "the adapter does not fit the model"),

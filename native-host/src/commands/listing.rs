@@ -31,6 +31,11 @@ pub fn print_list(listed: Listed, args: &ListArgs) -> Result<(), Failure> {
     if args.format == Format::Json {
         return json(models);
     }
+    if models.is_empty() && prefix.is_empty() && term::out_is_terminal() {
+        term::note(
+            "No models yet: `ingle run demo` answers at once, `ingle pull` gets larger ones.",
+        );
+    }
     let now = Utc::now();
     let mut rows = vec![["NAME", "ID", "SIZE", "MODIFIED"].map(str::to_owned).to_vec()];
     rows.extend(models.into_iter().map(|(model, _)| {

@@ -11,7 +11,7 @@ use store::{BlobIo, Clock, Digest, Fetch, Layer, Manifest, ModelConfig, Name, me
 
 use super::errors::{invalid, library_error, parse_name};
 use super::report::Reporter;
-use super::workshop::Order;
+use super::workshop::{Form, Order};
 use super::{StoreLibrary, parse_digest};
 
 #[cfg(feature = "convert")]
@@ -37,9 +37,13 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     ) -> Result<(), LibraryError> {
         check(request)?;
         let asked = [&request.quantize, &request.quantization].into_iter().find(|q| !q.is_empty());
-        let file_type = asked.map(|asked| self.workshop.file_type(asked)).transpose()?;
+        let mut file_type = asked.map(|asked| self.workshop.file_type(asked)).transpose()?;
         let name = parse_name(request.model.name())?;
         let mut base = match request.from.is_empty() {
+            // Made in the type that is wanted: the whole file is never written in another.
+            true if files::are_of_folder(&request.files) => {
+                self.base_of_folder(&request.files, file_type.take(), say).await?
+            }
             true => self.base_of_files(&request.files, say).await?,
             false => self.base_of_model(&request.from, say).await?,
         };
@@ -84,8 +88,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     ) -> Result<Base, LibraryError> {
         let is_weights = |layer: &Layer| layer.media_type == media::MODEL;
         let files = base.layers.iter().filter(|layer| is_weights(layer));
-        let files = files.map(|layer| layer.digest).collect();
-        let order = Order { files, file_type: file_type.clone() };
+        let files = files.map(|layer| (layer.digest.to_string(), layer.digest)).collect();
+        let order = Order { files, form: Form::Gguf, file_type: Some(file_type.clone()) };
         let Some(new) = self.make(order, say).await? else { return Ok(base) };
         let place = base.layers.iter().position(is_weights).unwrap_or(0);
         base.layers.retain(|layer| !is_weights(layer));

@@ -5,6 +5,7 @@
 //! changes (it is named by its digest), so a description is made once and kept: a list of a
 //! hundred models opens a hundred headers the first time and none later.
 
+mod bundled;
 mod cache;
 mod create;
 mod describe;
@@ -26,6 +27,7 @@ use futures_util::StreamExt;
 use gguf::ByteSource;
 use store::{BlobIo, Client, Clock, Digest, Error, Fetch, FetchError, RegistryAccess, Store};
 
+pub use self::bundled::Bundled;
 use self::cache::Cache;
 pub use self::errors::{invalid, library_error, parse_name};
 pub use self::file::FileModel;
@@ -33,7 +35,7 @@ use self::header::Facts;
 pub use self::report::{Reporter, reports};
 pub use self::transfer::{file_address, is_at_hugging_face};
 use self::workshop::NoWorkshop;
-pub use self::workshop::{Making, Order, Proof, Workshop};
+pub use self::workshop::{Form, Making, Order, Proof, Workshop};
 
 /// Descriptions that are kept: more models than people store, of a few KiB each (a template).
 const DESCRIPTIONS: usize = 512;
@@ -46,6 +48,7 @@ pub struct StoreLibrary<I: BlobIo, F: Fetch, C: Clock> {
     client: Client<I, F, C>,
     access: AccessOf,
     workshop: Rc<dyn Workshop>,
+    bundled: &'static [Bundled],
     /// By manifest; without name and date.
     described: Rc<RefCell<Cache<Digest, Model>>>,
     /// By the files with the weights, in order.
@@ -58,6 +61,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Clone for StoreLibrary<I, F, C> {
             client: self.client.clone(),
             access: self.access,
             workshop: Rc::clone(&self.workshop),
+            bundled: self.bundled,
             described: Rc::clone(&self.described),
             facts: Rc::clone(&self.facts),
         }
@@ -69,7 +73,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
     pub fn new(client: Client<I, F, C>, access: AccessOf) -> StoreLibrary<I, F, C> {
         let described = Rc::new(RefCell::new(Cache::new(DESCRIPTIONS)));
         let facts = Rc::new(RefCell::new(Cache::new(DESCRIPTIONS)));
-        StoreLibrary { client, access, workshop: Rc::new(NoWorkshop), described, facts }
+        let workshop = Rc::new(NoWorkshop);
+        StoreLibrary { client, access, workshop, bundled: &[], described, facts }
     }
 
     /// What fetches and sends models.

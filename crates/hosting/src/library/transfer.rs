@@ -30,6 +30,9 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
             }
             None => {
                 let name = parse_name(model)?;
+                if self.unpack(&name, say).await? {
+                    return Ok(());
+                }
                 let pulled = self.client.pull(&name, (self.access)(request), report).await;
                 pulled.map(drop).map_err(library_error)
             }

@@ -17,12 +17,24 @@ use super::errors::library_error;
 use super::report::Reporter;
 
 /// What is to be made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Order {
-    /// Stored files it is made of, in order.
-    pub files: Vec<Digest>,
-    /// The type of the new weights; a name that [`Workshop::file_type`] gave.
-    pub file_type: String,
+    /// Stored files it is made of, with their names; of GGUF in order.
+    pub files: Vec<(String, Digest)>,
+    /// What they are.
+    pub form: Form,
+    /// The type of the new weights, a name that [`Workshop::file_type`] gave; without one they keep
+    /// theirs.
+    pub file_type: Option<String>,
+}
+
+/// The form of a model's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One GGUF file, or the parts of one.
+    Gguf,
+    /// Files of a folder with a `config.json`: safetensors or PyTorch.
+    Folder,
 }
 
 /// Reads a stored file again and says whether it is what was made.
@@ -78,7 +90,12 @@ impl Workshop for NoWorkshop {
     }
 
     fn make(&self, _: Order) -> LocalBoxStream<'static, Making> {
-        futures_util::stream::empty().boxed_local()
+        let refusal = LibraryError::Invalid(
+            "models are not converted here: make a GGUF file with `ingle create` or `ingle \
+             quantize`, and use that"
+                .to_owned(),
+        );
+        futures_util::stream::iter([Making::Failed(refusal)]).boxed_local()
     }
 }
 

@@ -4,6 +4,7 @@
 //! by which sockets they come, and as whom it asks a registry.
 
 mod access;
+mod demo;
 mod key;
 mod place;
 mod workshop;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use api::host::LibraryError;
+pub use demo::DEMO;
 use hosting::library::StoreLibrary;
 use store::{Client, FsIo, Manifest, RegistryAccess, Store, StorePath, media};
 
@@ -51,6 +53,7 @@ pub fn in_folder(folder: impl Into<PathBuf>) -> NativeLibrary {
     let workshop = Rc::new(workshop::Threads::new(store.io().clone()));
     StoreLibrary::new(Client::new(store, HttpFetch::default()), access::access)
         .with_workshop(workshop)
+        .with_bundled(&[DEMO])
 }
 
 /// The models of this machine: in the folder `OLLAMA_MODELS` names, else in Ollama's own.

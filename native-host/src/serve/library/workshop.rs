@@ -1,4 +1,6 @@
-//! Weights made of weights, on a thread: what `create` with `quantize` asks this machine for.
+//! Weights made of weights, on a thread: what `create` asks this machine for where a model is to be
+//! quantized, or comes in another form than GGUF. Both at once is one pass: rows are converted when
+//! they are read.
 //!
 //! The thread gives its bytes to the server through a channel that holds a few. Whoever drops the
 //! request drops the channel, which ends the thread. Ollama's words are kept, and its refusal of
@@ -8,15 +10,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use api::host::LibraryError;
+use convert::GgufView;
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, LocalBoxStream, StreamExt};
-use hosting::library::{Making, Order, Proof, Workshop, invalid};
+use gguf::ByteSource;
+use hosting::library::{Form, Making, Order, Proof, Workshop, invalid};
 use quant::TensorType;
 use quantize::{Error, FileType, GgufSource, Options, Plan, Resources, Source, Written};
 use store::{Digest, FsIo, StorePath};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::source;
+use crate::{import, source};
 
 /// Bytes of a piece, and how many wait for the disk.
 const PIECE: usize = 1 << 20;
@@ -46,10 +50,12 @@ impl Workshop for Threads {
     }
 
     fn make(&self, order: Order) -> LocalBoxStream<'static, Making> {
-        let files = order.files.iter().map(|digest| self.place(digest)).collect();
+        let place = |(name, digest): &(String, Digest)| (name.clone(), self.place(digest));
+        let files = order.files.iter().map(place).collect();
         let (sender, receiver) = mpsc::channel(WAITING);
+        let file_type = order.file_type.as_deref().map(file_type).transpose();
         let begun =
-            file_type(&order.file_type).and_then(|ty| on_thread(move || work(files, ty, &sender)));
+            file_type.and_then(|ty| on_thread(move || work(files, order.form, ty, &sender)));
         let io = self.io.clone();
         match begun {
             Ok(()) => stream::unfold((receiver, io), next).boxed_local(),
@@ -72,7 +78,7 @@ async fn next((mut receiver, io): Line) -> Option<(Making, Line)> {
 }
 
 /// Reads the stored file on a thread of its own.
-fn proof(io: FsIo, made: Box<(Plan, Written)>) -> Proof {
+fn proof(io: FsIo, made: Made) -> Proof {
     Box::new(move |digest| {
         async move {
             let path = io.place(&StorePath::blob(&digest));
@@ -97,6 +103,14 @@ fn file_type(asked: &str) -> Result<FileType, LibraryError> {
     })
 }
 
+/// What became of the weights, for the check at the end.
+enum Made {
+    /// Rounded, as planned.
+    Quantized(Box<(Plan, Written)>),
+    /// Put into a GGUF file in the type they had.
+    Converted,
+}
+
 /// What the thread says.
 enum Message {
     /// The work begins: in words, and in bytes of the old and the new tensors.
@@ -111,7 +125,7 @@ enum Message {
         done: u64,
     },
     /// All bytes were sent.
-    Done(Box<(Plan, Written)>),
+    Done(Made),
     /// There is nothing to do: the model has this type.
     Same,
     Failed(LibraryError),
@@ -128,9 +142,14 @@ fn on_thread(work: impl FnOnce() + Send + 'static) -> Result<(), LibraryError> {
 }
 
 /// The thread: plans, and sends what it writes.
-fn work(files: Vec<PathBuf>, file_type: FileType, sender: &mpsc::Sender<Message>) {
-    let end = match quantized(&files, file_type, sender) {
-        Ok(Some(written)) => Message::Done(Box::new(written)),
+fn work(
+    files: Vec<import::Named>,
+    form: Form,
+    file_type: Option<FileType>,
+    sender: &mpsc::Sender<Message>,
+) {
+    let end = match made(files, form, file_type, sender) {
+        Ok(Some(made)) => Message::Done(made),
         Ok(None) => Message::Same,
         Err(error) => Message::Failed(error),
     };
@@ -138,13 +157,66 @@ fn work(files: Vec<PathBuf>, file_type: FileType, sender: &mpsc::Sender<Message>
     sender.blocking_send(end).ok();
 }
 
+fn made(
+    files: Vec<import::Named>,
+    form: Form,
+    file_type: Option<FileType>,
+    sender: &mpsc::Sender<Message>,
+) -> Result<Option<Made>, LibraryError> {
+    let source = opened(files, form)?;
+    let rounded = match file_type {
+        Some(file_type) => quantized(&*source, file_type, sender)?,
+        None => None,
+    };
+    match (rounded, form) {
+        (Some(made), _) => Ok(Some(Made::Quantized(Box::new(made)))),
+        (None, Form::Gguf) => Ok(None),
+        (None, Form::Folder) => converted(source, sender).map(Some),
+    }
+}
+
+fn opened(files: Vec<import::Named>, form: Form) -> Result<Box<dyn Source>, LibraryError> {
+    match form {
+        Form::Gguf => {
+            let paths: Vec<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
+            let gguf = source::open_files(&paths, Path::new("the model"));
+            Ok(Box::new(GgufSource::new(gguf.map_err(|error| invalid(error.to_string()))?)))
+        }
+        Form::Folder => {
+            let refuse = |error: String| invalid(format!("the model cannot be converted: {error}"));
+            let files = import::open_files(files).map_err(|error| refuse(error.to_string()))?;
+            convert::open("model", files).map_err(|error| refuse(error.to_string()))
+        }
+    }
+}
+
+/// Sends the GGUF file that the source is seen as.
+fn converted(
+    source: Box<dyn Source>,
+    sender: &mpsc::Sender<Message>,
+) -> Result<Made, LibraryError> {
+    let view = GgufView::new(source).map_err(|error| invalid(error.to_string()))?;
+    let (status, total) = ("converting model".to_owned(), view.len());
+    let begin = Message::Begin { status, total, size: total };
+    sender.blocking_send(begin).map_err(|_| lost())?;
+    let mut done = 0;
+    while done < total {
+        let n = (total - done).min(PIECE as u64);
+        let mut bytes = vec![0; n as usize];
+        let read = view.read_at(done, &mut bytes);
+        read.map_err(|error| LibraryError::Failed(error.to_string()))?;
+        done += n;
+        sender.blocking_send(Message::Bytes { bytes, done }).map_err(|_| lost())?;
+    }
+    Ok(Made::Converted)
+}
+
+/// Sends the file with its weights in this type; `None` if they have it.
 fn quantized(
-    files: &[PathBuf],
+    source: &dyn Source,
     file_type: FileType,
     sender: &mpsc::Sender<Message>,
 ) -> Result<Option<(Plan, Written)>, LibraryError> {
-    let gguf = source::open_files(files, Path::new("the model"));
-    let source = GgufSource::new(gguf.map_err(|error| invalid(error.to_string()))?);
     let plan = Plan::new(source.metadata(), source.tensors(), &options(file_type), None);
     let plan = plan.map_err(refusal)?;
     if let Some(step) = plan.steps.iter().find(|step| step.from.block_len() > 1) {
@@ -168,7 +240,7 @@ fn quantized(
         done.set(progress.done);
         !sender.is_closed()
     };
-    let written = quantize::write(&source, &plan, None, resources, out, &mut watch);
+    let written = quantize::write(source, &plan, None, resources, out, &mut watch);
     let (_, written) = written.map_err(refusal)?;
     Ok(Some((plan, written)))
 }
@@ -193,9 +265,11 @@ fn main_type(plan: &Plan) -> TensorType {
 }
 
 /// The stored file as it is read by everybody.
-fn check(path: &Path, (plan, written): &(Plan, Written)) -> Result<(), LibraryError> {
+fn check(path: &Path, made: &Made) -> Result<(), LibraryError> {
     let failed = |error: String| LibraryError::Failed(error);
     let gguf = source::open_files(&[path.to_owned()], path).map_err(|e| failed(e.to_string()))?;
+    let Made::Quantized(made) = made else { return Ok(()) };
+    let (plan, written) = &**made;
     quantize::verify(&gguf, plan, written, &mut |_| true).map_err(|e| failed(e.to_string()))
 }
 

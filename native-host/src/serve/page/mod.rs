@@ -14,9 +14,15 @@ use std::path::PathBuf;
 use api::http::{Body, Headers, Method, Request, Response};
 use percent_encoding::percent_decode_str;
 
+use store::Digest;
+
 use super::files;
+use super::library::DEMO;
 pub use folder::PageError;
 use packed::Packed;
+
+/// Where the page expects the demo model.
+const DEMO_ADDRESS: &str = "/models/demo.gguf";
 
 /// What a browser is told at `/` by a program that was built without the page.
 const NO_PAGE: &str = "Ollama is running, and this ingle was built without its chat page: \
@@ -35,14 +41,23 @@ enum File {
     Disk(PathBuf, u64),
     /// In this program.
     Packed(Packed),
+    /// In this program, as it is: a model file, which gzip would not make smaller.
+    Plain { bytes: &'static [u8], etag: String },
     /// HTML, which says that a server sent it.
     Html { bytes: Vec<u8>, etag: String },
 }
 
 impl Page {
-    /// The page in this program.
+    /// The page in this program, and the demo model beside it, which the page gets at the first
+    /// visit.
     pub fn of_program() -> Page {
-        Page::of_table(include!(concat!(env!("OUT_DIR"), "/page.rs")))
+        let mut page = Page::of_table(include!(concat!(env!("OUT_DIR"), "/page.rs")));
+        if !page.files.is_empty() {
+            let bytes = DEMO.bytes;
+            let etag = format!("\"{}\"", Digest::of(bytes));
+            page.files.insert(DEMO_ADDRESS.to_owned(), File::Plain { bytes, etag });
+        }
+        page
     }
 
     /// A page of addresses and packed files; what is not gzip is left out.
@@ -102,7 +117,7 @@ impl File {
             // A file on disk may be another one by now, and its name tells as much as a tag.
             File::Disk(..) => None,
             File::Packed(packed) => Some(packed.etag()),
-            File::Html { etag, .. } => Some(etag.clone()),
+            File::Html { etag, .. } | File::Plain { etag, .. } => Some(etag.clone()),
         };
         let mut response = match &etag {
             Some(etag) if is_known(headers, etag) => Response::empty(304),
@@ -131,6 +146,7 @@ impl File {
                 Some(bytes) => (Body::Bytes(bytes), packed.len(), None),
                 None => return Response::text(500, "the file could not be unpacked"),
             },
+            File::Plain { bytes, .. } => (Body::Bytes(bytes.to_vec()), bytes.len() as u64, None),
             File::Html { bytes, .. } => (Body::Bytes(bytes.clone()), bytes.len() as u64, None),
         };
         let mut response = Response { body, ..Response::empty(200) };

@@ -140,3 +140,20 @@ fn a_program_without_a_page_says_how_to_get_one() {
     assert!(ask(&page, Method::Get, "/", &[("accept", "*/*")]).is_none());
     assert!(ask(&page, Method::Get, "/index.html", &[]).is_none());
 }
+
+#[test]
+fn the_demo_model_is_beside_a_page_of_the_program() {
+    let page = Page::of_program();
+    let Some(got) = ask(&page, Method::Get, "/models/demo.gguf", &[]) else {
+        // Built without a page, the program has no place for a page's model either.
+        assert!(ask(&page, Method::Get, "/index.html", &[]).is_none());
+        return;
+    };
+    let etag = got.headers.get("etag").map(str::to_owned).unwrap_or_default();
+    assert_eq!(got.headers.get("content-encoding"), None);
+    let len: usize = got.headers.get("content-length").unwrap_or_default().parse().unwrap_or(0);
+    let content = pollster::block_on(got.body.collect(16 << 20)).unwrap_or_default();
+    assert_eq!((content.len(), content.starts_with(b"GGUF")), (len, true));
+    let again = ask(&page, Method::Get, "/models/demo.gguf", &[("if-none-match", &etag)]);
+    assert_eq!(again.map(|response| response.status), Some(304));
+}

@@ -1,5 +1,6 @@
 // Packs the built page for the native program, whose build.rs puts it in: every file as gzip. What
-// has not changed is not written, so that cargo does not compile for nothing.
+// has not changed is not written, so that cargo does not compile for nothing. The demo model is in
+// the program already.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +11,8 @@ const to = fileURLToPath(new URL("../../../../native-host/page/", import.meta.ur
 
 // Outside of the repository (the package alone) there is no program to pack for.
 if (existsSync(to)) {
-  const packed = new Set(files(from).map((name) => `${name}.gz`));
+  const names = files(from).filter((name) => path.extname(name) !== ".gguf");
+  const packed = new Set(names.map((name) => `${name}.gz`));
   for (const name of files(to)) {
     if (name.endsWith(".gz") && !packed.has(name)) rmSync(path.join(to, name));
   }

@@ -8,6 +8,7 @@ use store::{BlobIo, Clock, Digest, Fetch, Layer, ModelConfig, media};
 
 use super::super::errors::{invalid, library_error};
 use super::super::report::Reporter;
+use super::super::workshop::{Form, Order};
 use super::{Base, StoreLibrary, parse_digest};
 
 /// One uploaded file.
@@ -35,9 +36,6 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         files: &BTreeMap<String, String>,
         say: &Reporter,
     ) -> Result<Base, LibraryError> {
-        if files.keys().any(|name| is_other_form(name)) {
-            return self.base_of_other_form(files, say).await;
-        }
         say.step("parsing GGUF");
         let mut found = Vec::new();
         for (name, digest) in files {
@@ -55,6 +53,25 @@ impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
         let models: Vec<&Layer> = found.iter().filter(is_model).map(|file| &file.layer).collect();
         let config = self.config_of(&models, found.len() - models.len()).await?;
         Ok(Base { config, layers: found.into_iter().map(|file| file.layer).collect() })
+    }
+
+    /// A model of the uploaded files of a folder: one GGUF file is made of them.
+    pub(super) async fn base_of_folder(
+        &self,
+        files: &BTreeMap<String, String>,
+        file_type: Option<String>,
+        say: &Reporter,
+    ) -> Result<Base, LibraryError> {
+        say.step("converting model");
+        let mut named = Vec::new();
+        for (name, digest) in files {
+            named.push((name.clone(), self.blob(digest).await?.0));
+        }
+        let order = Order { files: named, form: Form::Folder, file_type };
+        let made = self.make(order, say).await?;
+        let layer = made.ok_or_else(|| LibraryError::Failed("no model was made".to_owned()))?;
+        let config = self.config_of(&[&layer], 0).await?;
+        Ok(Base { config, layers: vec![layer] })
     }
 
     pub(super) async fn config_of(
@@ -122,10 +139,10 @@ fn part_number(name: &str) -> u32 {
     SplitName::parse(file).map_or(0, |split| split.no)
 }
 
-/// Whether a file of this name makes the model one that has to be converted.
-fn is_other_form(name: &str) -> bool {
-    let ends = [".safetensors", ".pth", ".pt"].iter().any(|end| name.ends_with(end));
-    ends || name == "config.json"
+/// Whether these are files that have to be converted.
+pub(super) fn are_of_folder(files: &BTreeMap<String, String>) -> bool {
+    let ends = [".safetensors", ".pth", ".pt"];
+    files.keys().any(|name| name == "config.json" || ends.iter().any(|end| name.ends_with(end)))
 }
 
 /// Why a file that is no GGUF file is refused.

@@ -1,32 +1,16 @@
-//! Models in other forms than GGUF: one GGUF file is made of them.
+//! Files in other forms than GGUF: one GGUF file is made of them.
 //!
 //! Behind the feature `convert`: in a page its readers would be a tenth of the module.
 
 use std::collections::BTreeMap;
 
 use api::host::LibraryError;
-use store::{BlobIo, Clock, Fetch, Layer, media};
+use store::{BlobIo, Clock, Fetch, Layer};
 
 use super::super::errors::{invalid, library_error};
-use super::super::report::Reporter;
-use super::{Base, StoreLibrary};
+use super::StoreLibrary;
 
 impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
-    /// A model of uploaded files in another form: one GGUF file is made of them.
-    pub(super) async fn base_of_other_form(
-        &self,
-        files: &BTreeMap<String, String>,
-        say: &Reporter,
-    ) -> Result<Base, LibraryError> {
-        say.step("converting model");
-        let files = self.opened(files).await?;
-        let refuse = |error: String| invalid(format!("the model cannot be converted: {error}"));
-        let source = convert::open("model", files).map_err(|error| refuse(error.to_string()))?;
-        let layer = self.put_view(source, media::MODEL).await?;
-        let config = self.config_of(&[&layer], 0).await?;
-        Ok(Base { config, layers: vec![layer] })
-    }
-
     /// Uploaded files by their names.
     pub(super) async fn opened(
         &self,

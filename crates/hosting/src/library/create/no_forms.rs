@@ -1,4 +1,4 @@
-//! Other forms of models, and adapters, on hosts that were built without their readers.
+//! Adapters on hosts that were built without their readers.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,9 @@ use store::{BlobIo, Clock, Fetch, Layer};
 
 use super::super::errors::invalid;
 use super::super::report::Reporter;
-use super::{Base, StoreLibrary};
+use super::StoreLibrary;
 
 impl<I: BlobIo, F: Fetch, C: Clock> StoreLibrary<I, F, C> {
-    pub(super) async fn base_of_other_form(
-        &self,
-        _: &BTreeMap<String, String>,
-        _: &Reporter,
-    ) -> Result<Base, LibraryError> {
-        Err(invalid(
-            "models are not converted here: make a GGUF file with `ingle create` or `ingle \
-             quantize`, and use that",
-        ))
-    }
-
     pub(super) async fn add_adapters(
         &self,
         files: &BTreeMap<String, String>,

@@ -225,3 +225,22 @@ fn a_hundred_models_are_listed_at_once() {
         assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
     });
 }
+
+#[test]
+fn the_demo_comes_from_the_program_and_is_a_model_like_any_other() {
+    let (_folder, library) = library();
+    run(async {
+        for name in ["demo", "demo:latest", "library/demo"] {
+            let lines = succeed(library.pull(request(json!({"model": name})))).await;
+            assert_eq!(lines.last().unwrap().status, "success", "{name}");
+        }
+        let models = library.list().await.unwrap();
+        let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, ["demo:latest"]);
+        assert_eq!(models[0].details.quantization_level, "Q4_K_M");
+        assert_eq!(models[0].files, [Digest::of(super::super::DEMO.bytes).to_string()]);
+        library.copy("demo", "mine").await.unwrap();
+        library.delete("demo").await.unwrap();
+        assert!(library.get("mine").await.is_ok());
+    });
+}
