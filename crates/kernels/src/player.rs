@@ -162,7 +162,8 @@ pub trait Loader {
         Ok(false)
     }
 
-    /// Ready when the device has taken what was written, so that staging memory stays bounded.
+    /// Ready when the device has taken what was written before the last call of this, at most, so
+    /// that memory on the way to it stays bounded: two batches.
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
 
     /// All weights are written.

@@ -35,5 +35,5 @@ pub use cancel::CancelFlag;
 pub use doctor::examine_graphics;
 pub use edge::WasmEngine;
 pub use shaders::{check_kernels, shader_texts};
-pub use store::{StoredFile, WasmStore};
+pub use store::{StoredFile, WasmHasher, WasmStore};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

@@ -70,7 +70,7 @@ export class Session {
       notices.push({ code: "gpu.missing", message });
     }
     if (tuning !== "off") await recall(engine, notices);
-    const store = await ModelStore.open(module.glue, engine, (notice) => notices.push(notice));
+    const store = await ModelStore.open(module, engine, (notice) => notices.push(notice));
     return new Session(engine, module, store, tuning, notices);
   }
 
