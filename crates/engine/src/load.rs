@@ -77,6 +77,8 @@ pub async fn stream(
             }
         }
     }
+    // The last batch, and all of it.
+    flush(&mut *loader).await?;
     flush(&mut *loader).await?;
     Ok(loader.finish()?)
 }

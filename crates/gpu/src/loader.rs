@@ -3,7 +3,8 @@
 //! Rows are regrouped into planes (see `kernels::shader::layout`) in one scratch buffer of the size
 //! of a piece and handed to the queue; a format that needs no regrouping goes straight through.
 //! Nothing is kept: [`Loader::poll_flushed`] is ready when the device has taken what was written
-//! before the last call of it, so that the device takes one batch while the next one is read.
+//! before the last call of it, so that the device takes one batch while the next one is read; and
+//! if nothing was written since, when everything is taken.
 
 use std::task::{Context, Poll};
 
@@ -210,7 +211,7 @@ impl Loader for GpuLoader {
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
         if !self.dirty {
-            return Poll::Ready(self.gpu.health.check());
+            return self.last.poll(cx).map(|_| self.gpu.health.check());
         }
         if !self.waiting {
             self.gpu.queue.submit([]);

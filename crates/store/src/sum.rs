@@ -35,7 +35,12 @@ impl Hasher {
 /// The digest of a file from its first byte on, as far as it was added.
 #[allow(async_fn_in_trait, reason = "one thread runs them")]
 pub trait Summing<F> {
-    /// Adds the next bytes of the file, at most [`COPY_BYTES`] of them; returns when they are read.
+    /// Most bytes to add at once.
+    fn step(&self) -> u64 {
+        COPY_BYTES as u64
+    }
+
+    /// Adds the next bytes of the file, at most [`Summing::step`]; returns when they are read.
     ///
     /// # Errors
     /// What the host says of a failed read.
@@ -80,7 +85,7 @@ pub(crate) async fn add_range<F>(
 ) -> Result<(), SourceError> {
     let mut at = range.start;
     while at < range.end {
-        let end = range.end.min(at + COPY_BYTES as u64);
+        let end = range.end.min(at.saturating_add(sum.step()));
         sum.add(file, at..end).await?;
         at = end;
         progress(at);

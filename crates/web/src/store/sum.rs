@@ -20,8 +20,11 @@ use super::io::PageFile;
 
 /// Below this a worker takes longer to start than the digest: some 40 ms.
 const BESIDE_BYTES: u64 = 16 << 20;
-/// Buffers of [`COPY_BYTES`] that are read or on their way: the worker has one, one waits there.
-const MAX_BUFFERS: usize = 3;
+/// Bytes that go at once: a message costs as much as 100 KB.
+const BUFFER_BYTES: u32 = 2 << 20;
+/// Buffers that are read or on their way: the worker has one, and others wait there, so that it has
+/// work while this thread is busy.
+const MAX_BUFFERS: usize = 4;
 
 #[wasm_bindgen]
 extern "C" {
@@ -103,7 +106,7 @@ impl Beside {
     async fn buffer(&mut self) -> Result<Uint8Array, Stop> {
         if self.n_buffers < MAX_BUFFERS {
             self.n_buffers += 1;
-            return Ok(Uint8Array::new_with_length(COPY_BYTES as u32));
+            return Ok(Uint8Array::new_with_length(BUFFER_BYTES));
         }
         self.returned().await
     }
@@ -144,17 +147,24 @@ impl PageSum {
 }
 
 impl Summing<PageFile> for PageSum {
+    fn step(&self) -> u64 {
+        match self.place {
+            Place::Here(_) => COPY_BYTES as u64,
+            Place::Beside(_) => u64::from(BUFFER_BYTES),
+        }
+    }
+
     async fn add(&mut self, file: &PageFile, range: Range<u64>) -> Result<(), SourceError> {
-        let at = match &mut self.place {
+        let end = range.end;
+        match &mut self.place {
             Place::Here(sum) => return sum.add(file, range).await,
-            Place::Beside(sum) => match sum.add(file, range.clone()).await {
+            Place::Beside(sum) => match sum.add(file, range).await {
                 Ok(()) => return Ok(()),
                 Err(Stop::Read(error)) => return Err(error),
-                Err(Stop::Lost) => sum.at,
+                Err(Stop::Lost) => {}
             },
-        };
-        let mut sum = self.begin_anew(file, at).await?;
-        sum.add(file, range).await?;
+        }
+        let sum = self.begin_anew(file, end).await?;
         self.place = Place::Here(sum);
         Ok(())
     }
