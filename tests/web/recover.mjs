@@ -217,6 +217,22 @@ cases["the graphics process crashes while an answer is written"] = async () => {
   await page.close();
 };
 
+cases["a chip that never answers again counts as lost after its time of silence"] = async () => {
+  const page = await fresh({ device: "gpu" });
+  await page.evaluate(() => load());
+  const wanted = await page.evaluate((one) => answer(one), settings(4));
+  // A chip that is emulated has twenty minutes, which are made short.
+  const got = await disturbed(page, settings(4), 10, () =>
+    worker(page).evaluate(() => {
+      faults.isMute = true;
+      faults.hurry(1000);
+    }),
+  );
+  same(got, wanted, "after the silence");
+  assert.deepEqual(got.resumed, ["gpu"]);
+  await page.close();
+};
+
 cases["no memory on the chip: a second try on a fresh device, then a sentence with numbers"] =
   async () => {
     const once = await fresh({ device: "gpu" });

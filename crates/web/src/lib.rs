@@ -30,7 +30,7 @@ mod store;
 mod threads;
 mod tuning;
 
-pub use api::ApiResponse;
+pub use api::{ApiResponse, tape::Tape};
 pub use cancel::CancelFlag;
 pub use doctor::examine_graphics;
 pub use edge::WasmEngine;

@@ -8,7 +8,7 @@ const TRAP = new WebAssembly.Module(new Uint8Array([
   10, 5, 1, 3, 0, 0, 11,
 ]));
 const { trap } = new WebAssembly.Instance(TRAP).exports;
-const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0 };
+const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0, isMute: false };
 globalThis.faults = faults;
 
 // Every call out of the module may be one in which it traps: the trap unwinds through it.
@@ -56,10 +56,27 @@ if (globalThis.GPUAdapter) {
     faults.devices.push(device);
     return device;
   };
+  // A chip that takes work and never says that it is done.
+  const mute = (prototype, name) => {
+    const original = prototype[name];
+    prototype[name] = function (...args) {
+      const done = original.apply(this, args);
+      return faults.isMute ? new Promise(() => undefined) : done;
+    };
+  };
+  mute(GPUBuffer.prototype, "mapAsync");
+  mute(GPUQueue.prototype, "onSubmittedWorkDone");
   watch(GPUQueue.prototype, "writeBuffer");
   watch(GPUQueue.prototype, "submit");
   watch(GPUDevice.prototype, "createBuffer");
 }
+
+/** From now on a second passes in a millisecond or two, for all but animations. */
+faults.hurry = (factor) => {
+  const [now, later, start] = [performance.now.bind(performance), setTimeout, performance.now()];
+  performance.now = () => start + (now() - start) * factor;
+  globalThis.setTimeout = (run, ms = 0, ...rest) => later(run, ms / factor, ...rest);
+};
 
 // At a number of tokens of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
 // tokens in the time a test needs to say so, hence from within; or slowly, for the rest.

@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::request::request;
+use super::tape::Tape;
 use crate::cancel::CancelFlag;
 use crate::edge::WasmEngine;
 use crate::error::EdgeError;
@@ -25,21 +26,29 @@ pub struct ApiResponse {
     /// Nothing after the end.
     body: Rc<RefCell<Option<ChunkStream>>>,
     cancel: CancelFlag,
+    tape: Tape,
 }
 
 #[wasm_bindgen]
 impl WasmEngine {
     /// Answers `{ method, path, query, headers }`, where headers are pairs. `body` is nothing,
     /// bytes, or a function that gives promises of bytes. Resolves to an `ApiResponse`; setting
-    /// `cancel` at any time ends the work behind it.
-    pub fn fetch(&self, head: JsValue, body: JsValue, cancel: &CancelFlag) -> Promise {
-        let (inner, cancel) = (Rc::clone(&self.0), cancel.clone());
+    /// `cancel` at any time ends the work behind it. With the `tape` of an earlier answer to this
+    /// request it is the same answer, from its beginning.
+    pub fn fetch(
+        &self,
+        head: JsValue,
+        body: JsValue,
+        cancel: &CancelFlag,
+        tape: &Tape,
+    ) -> Promise {
+        let (inner, cancel, tape) = (Rc::clone(&self.0), cancel.clone(), tape.clone());
         future_to_promise(async move {
             let router = inner.page().router.clone();
-            let answer = pin!(router.handle(request(head, body)?));
+            let answer = pin!(tape.clone().within(router.handle(request(head, body)?)));
             match select(answer, pin!(cancel.wait())).await {
                 Either::Left((response, _)) => {
-                    Ok(ApiResponse::new(response, cancel.clone()).into())
+                    Ok(ApiResponse::new(response, cancel.clone(), tape).into())
                 }
                 Either::Right(_) => {
                     Err(EdgeError::new("aborted", "the request was cancelled").into())
@@ -70,11 +79,12 @@ impl ApiResponse {
     #[wasm_bindgen]
     pub fn next(&self) -> Promise {
         let (body, cancel) = (Rc::clone(&self.body), self.cancel.clone());
+        let tape = self.tape.clone();
         future_to_promise(async move {
             let Some(mut chunks) = body.borrow_mut().take() else {
                 return Ok(JsValue::UNDEFINED);
             };
-            let next = match select(chunks.next(), pin!(cancel.wait())).await {
+            let next = match select(pin!(tape.within(chunks.next())), pin!(cancel.wait())).await {
                 Either::Left((next, _)) => next,
                 Either::Right(_) => None,
             };
@@ -87,7 +97,7 @@ impl ApiResponse {
 }
 
 impl ApiResponse {
-    fn new(response: Response, cancel: CancelFlag) -> ApiResponse {
+    fn new(response: Response, cancel: CancelFlag, tape: Tape) -> ApiResponse {
         let headers = response.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let body = match response.body {
@@ -100,6 +110,7 @@ impl ApiResponse {
             headers: headers.collect(),
             body: Rc::new(RefCell::new(body)),
             cancel,
+            tape,
         }
     }
 }

@@ -114,7 +114,10 @@ export class Client {
     }
     try {
       this.#link?.post({ type: call.type, id, ...call.body(held?.actual ?? null) } as never);
-      call.sent(this.#lastLoss);
+      const link = this.#link;
+      call.sent(this.#lastLoss, (n) => {
+        if (link === this.#link && this.#calls.has(id)) link?.post({ type: "more", id, n });
+      });
     } catch (error) {
       call.fail(unsendable(error));
     }
@@ -129,9 +132,13 @@ export class Client {
       return this.#send(reply.id, call);
     }
     if (reply.type === "error") return call.fail(EngineError.fromBody(reply.error));
+    if (call.isBroken) return;
     const isProgress = reply.type === "result" ? !call.isOwn : call.take(reply);
     if (isProgress) this.#streak = 0;
     if (reply.type === "result") call.end(reply.value);
+    if (!call.isBroken) return;
+    this.#link?.post({ type: "cancel", id: reply.id });
+    call.interrupt({ reason: this.#lastLoss, detail: "the answer could not be made again" });
   }
 
   /** Another tab loaded another model meanwhile: this one is loaded again, once. */
