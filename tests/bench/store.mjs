@@ -4,8 +4,8 @@
 //   node tests/bench/store.mjs MODEL.gguf [RESULT.json]
 //
 // ROUNDS=3 says how often, PARTS="pull load" what is measured. The load is timed to when the device has
-// taken the last byte, as the copying is, and kernels are made ready; then it is called off, because
-// the first job of a large model takes minutes on an emulated chip.
+// taken the last byte, as the copying is, and kernels are made ready; then the engine is ended,
+// because the first job of a large model takes minutes on an emulated chip.
 //
 // Everything in one run, on loopback, alternating, so that the machine's mood is the same for both.
 import { readFileSync, writeFileSync } from "node:fs";
@@ -147,18 +147,16 @@ for (let round = 0; PARTS.includes("load") && round < ROUNDS; round += 1) {
   say("raw copy", copied.at(-1));
   await start({ device: "gpu", tuning: "off" });
   const { ms, peakWasmBytes } = await page.evaluate(async () => {
-    const stop = new AbortController();
-    let [first, last] = [null, null];
-    const onProgress = ({ phase }) => {
-      const now = performance.now();
-      if (phase === "load") first ??= now;
-      if (phase !== "prepare" || first === null) return;
-      last ??= now;
-      stop.abort();
-    };
-    const load = { onProgress, contextLength: 512, signal: stop.signal };
-    await engine.load({ name: "model" }, load).catch(() => undefined);
-    return { ms: last - first, peakWasmBytes: (await engine.info()).peakWasmBytes };
+    let first = null;
+    const ms = await new Promise((resolve, reject) => {
+      const onProgress = ({ phase }) => {
+        const now = performance.now();
+        if (phase === "load") first ??= now;
+        if (phase === "prepare" && first !== null) resolve(now - first);
+      };
+      engine.load({ name: "model" }, { onProgress, contextLength: 512 }).catch(reject);
+    });
+    return { ms, peakWasmBytes: (await engine.info()).peakWasmBytes };
   });
   loaded.push(ms);
   peaks.push(peakWasmBytes);

@@ -78,15 +78,15 @@ faults.hurry = (factor) => {
   globalThis.setTimeout = (run, ms = 0, ...rest) => later(run, ms / factor, ...rest);
 };
 
-// At a number of tokens of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
+// At a number of tokens (or parts of a body) of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
 // tokens in the time a test needs to say so, hence from within; or slowly, for the rest.
 const { postMessage } = globalThis;
 globalThis.postMessage = (message, ...rest) => {
   postMessage(message, ...rest);
-  if (message.type !== "piece") return;
+  if (message.type !== "piece" && message.type !== "chunk") return;
   for (const end = performance.now() + faults.slowMs; performance.now() < end; );
   const { tokens } = faults;
-  if (!tokens || (tokens.n -= message.piece.tokens.length) > 0) return;
+  if (!tokens || (tokens.n -= message.piece?.tokens.length ?? 1) > 0) return;
   faults.tokens = null;
   if (tokens.what === "trap") faults.trapAfter = tokens.trapAfter ?? 0;
   else if (tokens.what === "kill") close();

@@ -15,7 +15,7 @@ use wasm_bindgen_futures::future_to_promise;
 use super::request::request;
 use super::tape::Tape;
 use crate::cancel::CancelFlag;
-use crate::edge::WasmEngine;
+use crate::edge::{Inner, WasmEngine};
 use crate::error::EdgeError;
 
 /// One answer: its head, and its body as it is asked for.
@@ -27,6 +27,7 @@ pub struct ApiResponse {
     body: Rc<RefCell<Option<ChunkStream>>>,
     cancel: CancelFlag,
     tape: Tape,
+    inner: Rc<Inner>,
 }
 
 #[wasm_bindgen]
@@ -48,13 +49,22 @@ impl WasmEngine {
             let answer = pin!(tape.clone().within(router.handle(request(head, body)?)));
             match select(answer, pin!(cancel.wait())).await {
                 Either::Left((response, _)) => {
-                    Ok(ApiResponse::new(response, cancel.clone(), tape).into())
+                    inner.check_device(&response)?;
+                    let cancel = cancel.clone();
+                    Ok(ApiResponse::new(response, cancel, tape, Rc::clone(&inner)).into())
                 }
                 Either::Right(_) => {
                     Err(EdgeError::new("aborted", "the request was cancelled").into())
                 }
             }
         })
+    }
+}
+
+impl Inner {
+    /// A device that is gone is no answer to a client: the page gets another engine and asks it.
+    fn check_device(&self, response: &Response) -> Result<(), EdgeError> {
+        if response.status >= 500 { Ok(self.device.check()?) } else { Ok(()) }
     }
 }
 
@@ -75,11 +85,12 @@ impl ApiResponse {
         self.headers.iter().map(pair).collect()
     }
 
-    /// Resolves to the next bytes, and to nothing at the end or after a cancel.
+    /// Resolves to the next bytes, and to nothing at the end or after a cancel. Fails if the device
+    /// is gone: what the router says of that is no part of an answer.
     #[wasm_bindgen]
     pub fn next(&self) -> Promise {
         let (body, cancel) = (Rc::clone(&self.body), self.cancel.clone());
-        let tape = self.tape.clone();
+        let (tape, inner) = (self.tape.clone(), Rc::clone(&self.inner));
         future_to_promise(async move {
             let Some(mut chunks) = body.borrow_mut().take() else {
                 return Ok(JsValue::UNDEFINED);
@@ -90,6 +101,7 @@ impl ApiResponse {
             };
             // The streams of responses never fail, and a cancelled one is dropped here.
             let Some(Ok(bytes)) = next else { return Ok(JsValue::UNDEFINED) };
+            inner.device.check().map_err(EdgeError::from)?;
             body.replace(Some(chunks));
             Ok(Uint8Array::from(bytes.as_slice()).into())
         })
@@ -97,7 +109,7 @@ impl ApiResponse {
 }
 
 impl ApiResponse {
-    fn new(response: Response, cancel: CancelFlag, tape: Tape) -> ApiResponse {
+    fn new(response: Response, cancel: CancelFlag, tape: Tape, inner: Rc<Inner>) -> ApiResponse {
         let headers = response.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let body = match response.body {
@@ -111,6 +123,7 @@ impl ApiResponse {
             body: Rc::new(RefCell::new(body)),
             cancel,
             tape,
+            inner,
         }
     }
 }
