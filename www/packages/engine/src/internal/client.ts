@@ -27,6 +27,8 @@ export class Client {
   /** Engines that died since anything was last got from one. */
   #streak = 0;
   #lastLoss: LossReason = "crash";
+  /** The page's model is loaded again, after a loss. */
+  #restoring: Promise<void> | null = null;
   #gone: EngineError | null = null;
   onNotice: ((notice: Notice) => void) | null = null;
   onGone: ((error: EngineError) => void) | null = null;
@@ -103,10 +105,12 @@ export class Client {
   }
 
   #send(id: number, call: OngoingCall): void {
+    const again = () => this.#calls.has(id) && this.#link && this.#send(id, call);
+    // A request names its model: the router would load it, and the page's own load take its place.
+    if (call.type === "fetch" && this.#restoring) return void this.#restoring.then(again);
     const held = call.model === null ? null : this.#models.find(call.model);
     if (call.model !== null && !held) return call.fail(unloaded());
     if (held && held.actual === null) {
-      const again = () => this.#calls.has(id) && this.#link && this.#send(id, call);
       void this.#ensure(held).then(again, (error: unknown) => {
         if (error !== LOST) call.fail(EngineError.from(error));
       });
@@ -198,9 +202,14 @@ export class Client {
     const link = await this.#openAgain();
     if (!link || link !== this.#link) return;
     const { current } = this.#models;
-    for (const [id, call] of [...this.#calls]) this.#send(id, call);
     // A model that cannot be loaded any more is told to whoever asks it.
-    if (current && !this.#isLoading()) await this.#ensure(current).catch(() => undefined);
+    const loaded = current && !this.#isLoading() ? this.#ensure(current).catch(() => undefined) : null;
+    const restoring = loaded?.then(() => {
+      if (this.#restoring === restoring) this.#restoring = null;
+    });
+    this.#restoring = restoring ?? null;
+    for (const [id, call] of [...this.#calls]) if (!call.isSent) this.#send(id, call);
+    await restoring;
     if (link === this.#link) this.onState?.(settled("ready", loss.reason));
   }
 
