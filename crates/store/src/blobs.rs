@@ -135,8 +135,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     /// [`Error::Gguf`] when it cannot be read.
     pub async fn digest_of(&self, source: &impl ByteSource) -> Result<(Digest, u64), Error> {
         let hashed = hash(self.clock(), SumHere::default(), source, |_| ()).await;
-        let unread =
-            |error: SourceError| Error::Gguf { what: "the file".into(), reason: error.0 };
+        let unread = |error: SourceError| Error::Gguf { what: "the file".into(), reason: error.0 };
         Ok((hashed.map_err(unread)?, source.len()))
     }
 

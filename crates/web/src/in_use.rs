@@ -100,7 +100,7 @@ impl InUse {
             _ => Memory { host: total, device: 0 },
         };
         let (num_ctx, n_vocab) = (session.n_ctx(), session.model_info().dims.n_vocab);
-        let info = RunnerInfo { memory, num_ctx, n_vocab };
+        let info = RunnerInfo { memory, num_ctx, n_vocab, n_slots: session.n_slots() };
         let (line, port) = line();
         let (over, ended) = oneshot::channel();
         let jobs = Jobs::default();

@@ -26,8 +26,8 @@ use futures_util::{StreamExt, stream};
 pub use calls::FormCheck;
 use calls::{call_grammar, grammar_of};
 pub use post::{Asked, EnginePort, GO_AT, HOLD_AT, Line, line};
-use tape::taped;
 pub use tape::Tape;
+use tape::taped;
 pub use text::{Prepared, TextHost, TextSide};
 
 /// Where work is done that may take a while, so that nobody waits behind it.

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use crate::limits::{
-    CONNECTIONS, LEAST_PER_REQUEST, PIECE_BYTES, PIECES, PIECES_PER_REQUEST,
-};
+use crate::limits::{CONNECTIONS, LEAST_PER_REQUEST, PIECE_BYTES, PIECES, PIECES_PER_REQUEST};
 
 /// How a download is cut up. The defaults are the limits' numbers; tests cut small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,13 +36,7 @@ impl WasmEngine {
     /// bytes, or a function that gives promises of bytes. Resolves to an `ApiResponse`; setting
     /// `cancel` at any time ends the work behind it. With the `tape` of an earlier answer to this
     /// request it is the same answer, from its beginning.
-    pub fn fetch(
-        &self,
-        head: JsValue,
-        body: JsValue,
-        cancel: &CancelFlag,
-        tape: &Tape,
-    ) -> Promise {
+    pub fn fetch(&self, head: JsValue, body: JsValue, cancel: &CancelFlag, tape: &Tape) -> Promise {
         let (inner, cancel, tape) = (Rc::clone(&self.0), cancel.clone(), tape.clone());
         future_to_promise(async move {
             let router = inner.page().router.clone();

@@ -37,10 +37,10 @@ use failure::explain;
 pub use fetch::PageFetch;
 pub use files::StoredFile;
 pub use io::PageIo;
-pub use sum::WasmHasher;
 use progress::Teller;
 use records::{Shown, Stored, Verified};
 use sum::Sums;
+pub use sum::WasmHasher;
 use until::unless_aborted;
 
 type PageStore = Store<PageIo, PageClock>;

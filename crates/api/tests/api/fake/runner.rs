@@ -121,7 +121,7 @@ impl FakeRunner {
 
 impl Runner for FakeRunner {
     fn info(&self) -> RunnerInfo {
-        RunnerInfo { memory: self.memory, num_ctx: self.num_ctx, n_vocab: 257 }
+        RunnerInfo { memory: self.memory, num_ctx: self.num_ctx, n_vocab: 257, n_slots: 0 }
     }
 
     async fn render(&self, request: &RenderRequest) -> Result<Rendered, RunError> {
