@@ -3,9 +3,9 @@
 //
 //   node tests/bench/store.mjs MODEL.gguf [RESULT.json]
 //
-// ROUNDS=3 says how often, PARTS="pull load" what is measured. The load is timed to when the device has
-// taken the last byte, as the copying is, and kernels are made ready; then the engine is ended,
-// because the first job of a large model takes minutes on an emulated chip.
+// ROUNDS=3 says how often, PARTS="pull load" what is measured. The load is timed to when the
+// device has taken the last byte, as the copying is, and kernels are made ready; then the engine is
+// ended, because the first job of a large model takes minutes on an emulated chip.
 //
 // Everything in one run, on loopback, alternating, so that the machine's mood is the same for both.
 import { readFileSync, writeFileSync } from "node:fs";

@@ -96,7 +96,10 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
     console.error(`${engine}: first token after ${Math.round(times.at(-1).firstMs)} ms`);
   }
 }
-const middle = (times) => times.map((time) => time.firstMs).sort((a, b) => a - b)[times.length >> 1];
+const middle = (times) => {
+  const sorted = times.map(({ firstMs }) => firstMs).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+};
 const out = {
   command: `node tests/bench/warm.mjs ${path.basename(file)} --threads ${threads}`,
   bytes: bytes.length,

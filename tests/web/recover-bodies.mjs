@@ -24,7 +24,14 @@ const STREAMS = [
   {
     path: "/v1/completions",
     // Two answers, one after the other, each with a seed of its own that nobody said.
-    body: { prompt: "hello", stream: true, n: 2, max_tokens: N_TOKENS, temperature: 0.9, logprobs: 2 },
+    body: {
+      prompt: "hello",
+      stream: true,
+      n: 2,
+      max_tokens: N_TOKENS,
+      temperature: 0.9,
+      logprobs: 2,
+    },
     text: ({ choices: [one] }) => one?.text ?? "",
     isFree: true,
   },

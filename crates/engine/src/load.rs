@@ -24,8 +24,8 @@ use crate::error::Error;
 /// (65 536 columns of F32; the widest models have 53 248 of F16); larger pieces were not faster.
 pub const STAGING_BYTES: usize = 16 << 20;
 
-/// Bytes of a batch: after it the loader must report the batch before taken. So twice this is on its
-/// way at most, and reading overlaps with the device taking. Larger ones were not faster.
+/// Bytes of a batch: after it the loader must report the batch before taken. So a few times this is
+/// on its way at most, and reading overlaps with the device taking.
 pub const BATCH_BYTES: usize = STAGING_BYTES;
 
 /// One tensor of the Plan, found in the file.

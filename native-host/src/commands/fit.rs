@@ -65,8 +65,8 @@ pub fn run(file: &Path, context: Option<usize>, format: Format) -> Result<(), Fa
     }
 }
 
-/// The sentence for a model that is about to be fetched to this machine: `None` if it is here, or if
-/// its header cannot be read (then the fetch says what is wrong).
+/// The sentence for a model that is about to be fetched to this machine: `None` if it is here, or
+/// if its header cannot be read (then the fetch says what is wrong).
 pub async fn before_pull(name: &str) -> Option<String> {
     let store = library::store_of_machine().ok()?;
     let is_here = match name.parse::<Name>() {

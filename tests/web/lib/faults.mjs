@@ -8,7 +8,8 @@ const TRAP = new WebAssembly.Module(new Uint8Array([
   10, 5, 1, 3, 0, 0, 11,
 ]));
 const { trap } = new WebAssembly.Instance(TRAP).exports;
-const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0, isMute: false };
+const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0 };
+faults.isMute = false;
 globalThis.faults = faults;
 
 // Every call out of the module may be one in which it traps: the trap unwinds through it.
@@ -78,8 +79,9 @@ faults.hurry = (factor) => {
   globalThis.setTimeout = (run, ms = 0, ...rest) => later(run, ms / factor, ...rest);
 };
 
-// At a number of tokens (or parts of a body) of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
-// tokens in the time a test needs to say so, hence from within; or slowly, for the rest.
+// At a number of tokens (or parts of a body) of the next answer: { n, what, trapAfter }. A tiny
+// model writes hundreds of tokens in the time a test needs to say so, hence from within; or slowly,
+// for the rest.
 const { postMessage } = globalThis;
 globalThis.postMessage = (message, ...rest) => {
   postMessage(message, ...rest);

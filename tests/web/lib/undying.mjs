@@ -1,5 +1,5 @@
-// Pages whose engines are made to go away: a server with models and the faulty worker, a browser that
-// survives crashes, and a page with what every test of it asks.
+// Pages whose engines are made to go away: a server with models and the faulty worker, a browser
+// that survives crashes, and a page with what every test of it asks.
 import { launch } from "./browser.mjs";
 import { FAULTY, faultyWorker } from "./faults.mjs";
 import { enginePage, serveEngine } from "./page.mjs";

@@ -2,8 +2,8 @@
 //!
 //! XXH3 and not SHA-256: a piece is compared with a record that lies beside it, so all that can
 //! have changed it is chance (a kill, a power cut, a disk), and this costs a twentieth. Who could
-//! write a piece of his own could write the record too. The digest of the whole file decides anyway,
-//! for what was resumed as for everything else.
+//! write a piece could write the record too. The digest of the whole file decides anyway, for what
+//! was resumed as for everything else.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! Tapes of requests, kept by the page: a body that was begun by an engine that is gone is written
 //! once more, the same to the byte, by the next one (see `hosting::runner::Tape`).
 //!
-//! Who draws a number or generates is called from deep inside of the router, which knows nothing of
-//! tapes. But it works only while its future is polled, and every request has one of its own; so the
-//! tape in use is whose request is being polled.
+//! Who draws a number or generates is called from deep inside of the router, which knows nothing
+//! of tapes. But it works only while its future is polled, and every request has one of its own; so
+//! the tape in use is whose request is being polled.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -203,7 +203,8 @@ export class Client {
     if (!link || link !== this.#link) return;
     const { current } = this.#models;
     // A model that cannot be loaded any more is told to whoever asks it.
-    const loaded = current && !this.#isLoading() ? this.#ensure(current).catch(() => undefined) : null;
+    const due = this.#isLoading() ? null : current;
+    const loaded = due && this.#ensure(due).catch(() => undefined);
     const restoring = loaded?.then(() => {
       if (this.#restoring === restoring) this.#restoring = null;
     });

@@ -85,8 +85,8 @@ export interface Calls extends StoreCalls {
   };
   unload: { body: { readonly model: number }; result: null };
   /**
-   * Answers with `head`, then with `chunk`s as far as `more` lets it, then with the result. With the
-   * tape of an earlier answer it is that answer, from its beginning.
+   * Answers with `head`, then with `chunk`s as far as `more` lets it, then with the result. With
+   * the tape of an earlier answer it is that answer, from its beginning.
    */
   fetch: {
     body: {

@@ -33,8 +33,8 @@ type Settled = Extract<Reply, { type: "result" | "error" }>;
 
 /**
  * Calls that are not asked twice: `bench`, whose rows would not belong together, and what changes
- * the store and may have done so. A `fetch` is as long as nothing of its body was given, and then if
- * it is an answer of a model, which its tape makes again.
+ * the store and may have done so. A `fetch` is as long as nothing of its body was given, and then
+ * if it is an answer of a model, which its tape makes again.
  */
 const ONCE: ReadonlySet<CallName> = new Set(["bench", "models.rm"]);
 
