@@ -1,35 +1,17 @@
 // Engines that go away: lost devices, traps, killed workers, frozen pages. What was asked goes on
 // in the next engine and ends as if nothing had happened; what cannot go on is a typed error.
 // Long form: INGLE_LOSSES=50 INGLE_TRAPS=100 INGLE_TURNS=500.
-import { launch } from "./lib/browser.mjs";
-import { FAULTY, faultyWorker, freeze } from "./lib/faults.mjs";
-import { enginePage, serveEngine } from "./lib/page.mjs";
-import { assert, run, skip } from "./lib/report.mjs";
-import { seeded, seededFolder } from "./lib/seeded.mjs";
+import { FAULTY, freeze } from "./lib/faults.mjs";
+import { assert, run } from "./lib/report.mjs";
+import { seeded } from "./lib/seeded.mjs";
+import { undying } from "./lib/undying.mjs";
 
 const LOSSES = Number(process.env.INGLE_LOSSES ?? 6);
 const TRAPS = Number(process.env.INGLE_TRAPS ?? 6);
 const TURNS = Number(process.env.INGLE_TURNS ?? 60);
-const MODEL = "/models/llama-tied.gguf";
 const N_TOKENS = 40;
 
-/** While it is set, files of `/held/` come to their middle. */
-let isHeld = false;
-
-const server = await serveEngine({
-  "/models/": seededFolder() ?? "",
-  "/held/llama-tied.gguf": (_, response) => {
-    const { bytes } = seeded("llama-tied");
-    const middle = bytes.length >> 1;
-    response.setHeader("content-length", bytes.length);
-    response.write(bytes.subarray(0, middle));
-    const goOn = () => (isHeld ? setTimeout(goOn, 20) : response.end(bytes.subarray(middle)));
-    goOn();
-  },
-  ...faultyWorker,
-});
-// Chromium ends altogether after a few crashes of its graphics process, unless told not to.
-const browser = await launch({ args: ["--disable-gpu-process-crash-limit"] });
+const { server, browser, fresh, worker, held } = await undying();
 
 /** Repeatable chance: a run that fails can be run again. */
 let state = 20261129;
@@ -37,43 +19,6 @@ const random = (n) => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return Math.floor((state / 2 ** 32) * n);
 };
-
-/** A page with an engine, its model, and a table of what the engine said. */
-async function fresh(start, query = "") {
-  if (!seededFolder()) skip("the seeded models are not built");
-  const page = await enginePage(browser, server);
-  await page.evaluate(
-    async ({ start, url, workerUrl }) => {
-      globalThis.states = [];
-      globalThis.engine = await Engine.start({ ...start, workerUrl });
-      engine.onState = ({ state, reason }) => states.push(`${state} ${reason}`);
-      engine.onNotice = ({ code }) => states.push(code);
-      globalThis.load = async () => (globalThis.model = await engine.load({ url }));
-      /** An answer; \`onToken(n)\` is called when it has n tokens. */
-      globalThis.answer = async (settings, onToken = () => {}) => {
-        const out = { text: "", tokens: [], resumed: [], last: null, error: null, gap: 0 };
-        let lost = null;
-        try {
-          for await (const piece of model.generate(settings)) {
-            if (piece.resumed) out.resumed.push(piece.resumed);
-            if (piece.tokens.length > 0 && out.resumed.length > 0) {
-              out.gap ||= performance.now() - lost;
-            }
-            out.text += piece.text;
-            out.tokens.push(...piece.tokens);
-            out.last = piece;
-            if (piece.tokens.length > 0 && onToken(out.tokens.length)) lost ??= performance.now();
-          }
-        } catch ({ code, message }) {
-          out.error = { code, message };
-        }
-        return out;
-      };
-    },
-    { start, url: MODEL, workerUrl: FAULTY + query },
-  );
-  return page;
-}
 
 const settings = (i) => ({
   prompt: `hello ${i} and ${i * 7}`,
@@ -104,9 +49,6 @@ function same(got, want, what) {
   assert.equal(got.last.reason, want.last.reason, what);
   assert.equal(got.last.timings.outputTokens, want.tokens.length, what);
 }
-
-/** The page's only worker that is an engine. */
-const worker = (page) => page.workers().find((one) => one.url().includes(FAULTY));
 
 const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
@@ -217,6 +159,22 @@ cases["the graphics process crashes while an answer is written"] = async () => {
   await page.close();
 };
 
+cases["a chip that never answers again counts as lost after its time of silence"] = async () => {
+  const page = await fresh({ device: "gpu" });
+  await page.evaluate(() => load());
+  const wanted = await page.evaluate((one) => answer(one), settings(4));
+  // A chip that is emulated has twenty minutes, which are made short.
+  const got = await disturbed(page, settings(4), 10, () =>
+    worker(page).evaluate(() => {
+      faults.isMute = true;
+      faults.hurry(1000);
+    }),
+  );
+  same(got, wanted, "after the silence");
+  assert.deepEqual(got.resumed, ["gpu"]);
+  await page.close();
+};
+
 cases["no memory on the chip: a second try on a fresh device, then a sentence with numbers"] =
   async () => {
     const once = await fresh({ device: "gpu" });
@@ -268,7 +226,7 @@ cases["a worker killed in between: the next answer comes, with the same handle"]
 
 cases["a worker killed while a file comes: the next one brings it"] = async () => {
   const page = await fresh({ device: "cpu" });
-  isHeld = true;
+  held.is = true;
   const progress = page.evaluate(
     () =>
       new Promise((resolve) => {
@@ -279,7 +237,7 @@ cases["a worker killed while a file comes: the next one brings it"] = async () =
   );
   await progress;
   await worker(page).evaluate(() => self.close());
-  isHeld = false;
+  held.is = false;
   const info = await page.evaluate(async () => (globalThis.model = await loading).info);
   assert.equal(info.fileBytes, seeded("llama-tied").bytes.length);
   const { tokens } = await page.evaluate((one) => answer(one), settings(0));

@@ -469,7 +469,9 @@ cases["B18: bytes behind 4 GiB"] = async () => {
   await page.close();
 };
 
+// Long forms take their time: a page is loaded in a second, on a busy machine in three.
 await run(cases, {
+  limitMs: 240_000 + 5_000 * RELOADS,
   after: async () => {
     await browser.close();
     await server.close();

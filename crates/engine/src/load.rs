@@ -24,9 +24,9 @@ use crate::error::Error;
 /// (65 536 columns of F32; the widest models have 53 248 of F16); larger pieces were not faster.
 pub const STAGING_BYTES: usize = 16 << 20;
 
-/// Bytes given to the loader before it must report them taken: two pieces, so that reading the
-/// next one overlaps with the device taking the last.
-pub const IN_FLIGHT_BYTES: usize = 2 * STAGING_BYTES;
+/// Bytes of a batch: after it the loader must report the batch before taken. So a few times this is
+/// on its way at most, and reading overlaps with the device taking.
+pub const BATCH_BYTES: usize = STAGING_BYTES;
 
 /// One tensor of the Plan, found in the file.
 struct Source<'a> {
@@ -67,7 +67,7 @@ pub async fn stream(
             }
             done += n_bytes as u64;
             in_flight += n_bytes;
-            if in_flight + STAGING_BYTES > IN_FLIGHT_BYTES {
+            if in_flight >= BATCH_BYTES {
                 flush(&mut *loader).await?;
                 in_flight = 0;
                 env.yield_now().await;
@@ -77,6 +77,8 @@ pub async fn stream(
             }
         }
     }
+    // The last batch, and all of it.
+    flush(&mut *loader).await?;
     flush(&mut *loader).await?;
     Ok(loader.finish()?)
 }

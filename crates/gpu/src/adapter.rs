@@ -177,6 +177,14 @@ impl Gpu {
         self.summary.label()
     }
 
+    /// Whether the device is of use.
+    ///
+    /// # Errors
+    /// The first thing that went wrong since it was opened: it is lost, or had no memory.
+    pub fn check(&self) -> Result<(), PlayerError> {
+        self.health.check()
+    }
+
     /// Prepares the memory of a model; its weights are written to the result.
     ///
     /// # Errors

@@ -159,10 +159,15 @@ impl GpuPlayer {
         let Some(running) = self.flight.queue.front() else {
             return Poll::Ready(self.gpu.health.check());
         };
-        let lost = |reason| PlayerError::DeviceLost { reason };
+        // Kept, so that those hear of it who did not wait for this job.
+        let health = self.gpu.health.clone();
+        let lost = |reason| {
+            health.fail(PlayerError::DeviceLost { reason });
+            health.check()
+        };
         if let Err(reason) = platform::wait(&self.gpu.device, running.submit.clone()) {
             self.flight.queue.clear();
-            return Poll::Ready(Err(lost(reason)));
+            return Poll::Ready(lost(reason));
         }
         let times = self.profile.as_mut().map_or(Poll::Ready(Ok(())), |p| p.poll(cx));
         let outcome = match (self.flight.signal(running.outcome).poll(cx), times) {
@@ -173,7 +178,7 @@ impl GpuPlayer {
             return Poll::Ready(Ok(()));
         };
         if let Err(reason) = outcome {
-            return Poll::Ready(Err(self.gpu.health.check().err().unwrap_or_else(|| lost(reason))));
+            return Poll::Ready(lost(reason));
         }
         let received = self.receive(running.outcome);
         self.adapt(running.n_rows, self.now_ms() - running.started_ms);

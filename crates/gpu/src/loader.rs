@@ -2,8 +2,9 @@
 //!
 //! Rows are regrouped into planes (see `kernels::shader::layout`) in one scratch buffer of the size
 //! of a piece and handed to the queue; a format that needs no regrouping goes straight through.
-//! Nothing is kept: [`Loader::poll_flushed`] is ready when the device has taken what was written,
-//! so at most one piece is in flight.
+//! Nothing is kept: [`Loader::poll_flushed`] is ready when the device has taken what was written
+//! before the last call of it, so that the device takes one batch while the next one is read; and
+//! if nothing was written since, when everything is taken.
 
 use std::task::{Context, Poll};
 
@@ -32,7 +33,10 @@ pub struct GpuLoader {
     scratch: Vec<u8>,
     /// All vectors, padded; written at the end.
     vectors: Vec<f32>,
-    flushed: Signal,
+    /// Of the batch before the last one.
+    before: Signal,
+    /// Of the last batch.
+    last: Signal,
     /// Something was written since the last flush.
     dirty: bool,
     waiting: bool,
@@ -58,7 +62,8 @@ impl GpuLoader {
             store,
             scratch: Vec::new(),
             vectors,
-            flushed: Signal::default(),
+            before: raised(),
+            last: raised(),
             dirty: false,
             waiting: false,
         })
@@ -120,6 +125,14 @@ impl GpuLoader {
             }
         }
     }
+}
+
+/// The signal of a batch that nobody has to wait for.
+fn raised() -> Signal {
+    let signal = Signal::default();
+    let ticket = signal.reset();
+    signal.raise(ticket, Ok(()));
+    signal
 }
 
 /// Capacity of the partial results of attention, over all layers.
@@ -198,19 +211,20 @@ impl Loader for GpuLoader {
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>> {
         if !self.dirty {
-            return Poll::Ready(self.gpu.health.check());
+            return self.last.poll(cx).map(|_| self.gpu.health.check());
         }
         if !self.waiting {
             self.gpu.queue.submit([]);
-            let ticket = self.flushed.reset();
-            let signal = self.flushed.clone();
+            let done = Signal::default();
+            let (ticket, signal) = (done.reset(), done.clone());
             self.gpu.queue.on_submitted_work_done(move || signal.raise(ticket, Ok(())));
+            self.before = std::mem::replace(&mut self.last, done);
             self.waiting = true;
         }
         if let Err(reason) = platform::wait(&self.gpu.device, None) {
             return Poll::Ready(Err(PlayerError::DeviceLost { reason }));
         }
-        self.flushed.poll(cx).map(|_| {
+        self.before.poll(cx).map(|_| {
             (self.dirty, self.waiting) = (false, false);
             self.gpu.health.check()
         })

@@ -162,7 +162,9 @@ pub trait Loader {
         Ok(false)
     }
 
-    /// Ready when the device has taken what was written, so that staging memory stays bounded.
+    /// Ready when the device has taken what was written before the last call of this, at most, so
+    /// that memory on the way to it stays bounded: two batches. Where nothing was written since
+    /// then, ready when all is taken.
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PlayerError>>;
 
     /// All weights are written.

@@ -1,15 +1,16 @@
 //! Writing blobs: hash while writing, name when durable.
 
-use gguf::ByteSource;
+use gguf::{ByteSource, SourceError};
 
 use crate::clock::Clock;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::fetch::{Body, FetchError};
 use crate::io::{BlobFile, BlobIo, IoError};
 use crate::limits::{BLOB_BYTES, COPY_BYTES};
 use crate::path::StorePath;
 use crate::store::{Store, Temp, read_error};
+use crate::sum::{Hasher, SumHere, Summing, add_range};
 
 /// A blob that is being written and has no name yet. Dropping it drops the blob.
 pub struct BlobWriter<I: BlobIo, C: Clock> {
@@ -121,7 +122,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             }
             Err(error) => return Err(self.explain(error, 0).await),
         }
-        let digest = hash_file(self.clock(), &file, &temp.path, progress).await?;
+        let digest = self.hash_file(&file, &temp.path, progress).await?;
         file.sync().await?;
         let len = file.len();
         drop(file);
@@ -133,11 +134,20 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
     /// # Errors
     /// [`Error::Gguf`] when it cannot be read.
     pub async fn digest_of(&self, source: &impl ByteSource) -> Result<(Digest, u64), Error> {
-        let path = StorePath::temps();
-        let hashed = hash_file(self.clock(), source, &path, |_| ()).await;
-        let unread =
-            |error: Error| Error::Gguf { what: "the file".into(), reason: error.to_string() };
+        let hashed = hash(self.clock(), SumHere::default(), source, |_| ()).await;
+        let unread = |error: SourceError| Error::Gguf { what: "the file".into(), reason: error.0 };
         Ok((hashed.map_err(unread)?, source.len()))
+    }
+
+    /// The digest of a whole file of the store; `progress` hears how many bytes are done.
+    pub(crate) async fn hash_file(
+        &self,
+        file: &I::File,
+        path: &StorePath,
+        progress: impl FnMut(u64),
+    ) -> Result<Digest, Error> {
+        let hashed = hash(self.clock(), self.io().sum(file.len()), file, progress).await;
+        Ok(hashed.map_err(|error| read_error(path, &error))?)
     }
 
     /// Gives a complete blob its name.
@@ -245,25 +255,12 @@ fn upload_error(error: FetchError) -> Error {
     Error::Network { host: "the upload broke off".into(), error }
 }
 
-/// The digest of a whole file; `progress` hears how many bytes are done.
-pub(crate) async fn hash_file(
+async fn hash<F: ByteSource>(
     clock: &impl Clock,
-    file: &impl ByteSource,
-    path: &StorePath,
-    mut progress: impl FnMut(u64),
-) -> Result<Digest, Error> {
-    let len = file.len();
-    let mut hasher = Hasher::default();
-    let mut buffer = vec![0; COPY_BYTES];
-    let mut at = 0;
-    while at < len {
-        let n = usize::try_from(len - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
-        let piece = buffer.get_mut(..n).unwrap_or_default();
-        file.read_at(at, piece).map_err(|error| read_error(path, &error))?;
-        hasher.update(piece);
-        at += n as u64;
-        progress(at);
-        clock.breathe().await;
-    }
-    Ok(hasher.finish())
+    mut sum: impl Summing<F>,
+    file: &F,
+    progress: impl FnMut(u64),
+) -> Result<Digest, SourceError> {
+    add_range(clock, &mut sum, file, 0..file.len(), progress).await?;
+    sum.finish(file).await
 }

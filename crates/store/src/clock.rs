@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,37 @@ pub(crate) async fn within<C: Clock, T>(
     match select(pin!(work), pin!(clock.sleep_ms(ms))).await {
         Either::Left((done, _)) => Some(done),
         Either::Right(_) => None,
+    }
+}
+
+/// Waits for many things, each for at most so many milliseconds, with one alarm for all of them: a
+/// download waits for thousands of parts, and an alarm for each costs more than the wait.
+pub(crate) struct Patience<'a, C> {
+    clock: &'a C,
+    ms: u64,
+    alarm: Pin<Box<dyn Future<Output = ()> + 'a>>,
+}
+
+impl<'a, C: Clock> Patience<'a, C> {
+    pub(crate) fn new(clock: &'a C, ms: u64) -> Self {
+        Patience { clock, ms, alarm: Box::pin(clock.sleep_ms(ms)) }
+    }
+
+    /// As [`within`].
+    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let end = self.clock.now_ms().saturating_add(self.ms);
+        loop {
+            if let Either::Left((done, _)) = select(work.as_mut(), self.alarm.as_mut()).await {
+                return Some(done);
+            }
+            // It was set for an earlier wait.
+            let left = end.saturating_sub(self.clock.now_ms());
+            self.alarm = Box::pin(self.clock.sleep_ms(if left == 0 { self.ms } else { left }));
+            if left == 0 {
+                return None;
+            }
+        }
     }
 }
 
@@ -143,6 +174,21 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patience_is_for_each_wait() {
+        let clock = ManualClock::default();
+        clock.run(async {
+            let mut patience = Patience::new(&clock, 100);
+            for _ in 0..5 {
+                assert_eq!(patience.wait(clock.sleep_ms(70)).await, Some(()));
+            }
+            assert_eq!(patience.wait(clock.sleep_ms(500)).await, None);
+            assert_eq!(clock.now_ms(), 5 * 70 + 100);
+            assert_eq!(patience.wait(clock.sleep_ms(99)).await, Some(()));
+            assert_eq!(patience.wait(clock.sleep_ms(101)).await, None);
+        });
+    }
 
     #[test]
     fn time_jumps_to_the_next_alarm() {

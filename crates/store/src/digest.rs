@@ -110,20 +110,6 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// SHA-256 of a stream.
-#[derive(Clone, Default)]
-pub(crate) struct Hasher(Sha256);
-
-impl Hasher {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(crate) fn finish(self) -> Digest {
-        Digest(self.0.finalize().into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -9,6 +9,7 @@
 use gguf::ByteSource;
 
 use crate::path::StorePath;
+use crate::sum::Summing;
 
 /// What kind of failure it was, where the store does something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub trait BlobFile: ByteSource + 'static {
 pub trait BlobIo: 'static {
     /// An open file.
     type File: BlobFile;
+    /// Digests of this store's files.
+    type Sum: Summing<Self::File>;
     /// A held lock; dropping it, or the end of the process, releases it.
     type Lock: 'static;
 
@@ -159,6 +162,9 @@ pub trait BlobIo: 'static {
     /// # Errors
     /// What the host says.
     async fn try_lock(&self, path: &StorePath) -> Result<Option<Self::Lock>, IoError>;
+
+    /// Begins the digest of a file with this many bytes.
+    fn sum(&self, len: u64) -> Self::Sum;
 
     /// True where names may not contain a `:`.
     fn escapes_names(&self) -> bool {

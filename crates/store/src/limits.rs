@@ -60,6 +60,9 @@ pub const PIECES: u64 = 1 << 16;
 /// connection from working alone for long.
 pub const PIECES_PER_REQUEST: u64 = 32;
 
+/// Pieces of the smallest requests, at a file's end: 8 MiB are worth a question.
+pub const LEAST_PER_REQUEST: u64 = 4;
+
 /// A connection without a byte for this long is given up and asked for again, milliseconds.
 pub const STALL_MS: u64 = 30_000;
 

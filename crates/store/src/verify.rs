@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::blobs::hash_file;
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -107,7 +106,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         };
         let path = StorePath::blob(&digest);
         let report = |done| progress(Progress::blob("verifying", digest, size, done));
-        Ok(match hash_file(self.clock(), &file, &path, report).await {
+        Ok(match self.hash_file(&file, &path, report).await {
             Ok(got) if got == digest => Verdict::Good,
             Ok(got) => Verdict::Changed { got },
             Err(error) => Verdict::Unreadable(error.to_string()),

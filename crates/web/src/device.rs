@@ -33,6 +33,14 @@ impl Device {
         }
     }
 
+    /// Whether the graphics chip is still there.
+    ///
+    /// # Errors
+    /// What happened to it: nothing of this worker can be computed there any more.
+    pub fn check(&self) -> Result<(), PlayerError> {
+        self.gpu().map_or(Ok(()), gpu::Gpu::check)
+    }
+
     /// The graphics chip, unless it was found to compute wrong in every form.
     pub fn trusted_gpu(&self) -> Option<&gpu::Gpu> {
         self.gpu().filter(|gpu| gpu.trusts(gpu::Part::Device))

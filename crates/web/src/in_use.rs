@@ -16,17 +16,18 @@ use engine::{Opened, Session};
 use futures_channel::oneshot;
 use futures_util::future::LocalBoxFuture;
 use hosting::runner::{
-    Aside, EnginePort, EngineRunner, FormCheck, Loaded, TextHost, TextSide, line,
+    Aside, EnginePort, EngineRunner, FormCheck, Loaded, Tape, TextHost, TextSide, line,
 };
 use js_sys::Function;
 use tokenizer::Tokenizer;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::api::tape;
 use crate::error::EdgeError;
 use crate::host;
 
 /// The text side's clock and chance.
-const TEXT_HOST: TextHost = TextHost { now_local: host::now_local, entropy: host::entropy };
+const TEXT_HOST: TextHost = TextHost { now_local: host::now_local, entropy: tape::entropy };
 
 /// A worker has one thread: what would go aside is done at once.
 pub struct AtOnce;
@@ -36,6 +37,10 @@ impl Aside for AtOnce {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
         Ok(work())
+    }
+
+    fn tape() -> Option<Rc<dyn Tape>> {
+        tape::in_use()
     }
 }
 
@@ -95,7 +100,7 @@ impl InUse {
             _ => Memory { host: total, device: 0 },
         };
         let (num_ctx, n_vocab) = (session.n_ctx(), session.model_info().dims.n_vocab);
-        let info = RunnerInfo { memory, num_ctx, n_vocab };
+        let info = RunnerInfo { memory, num_ctx, n_vocab, n_slots: session.n_slots() };
         let (line, port) = line();
         let (over, ended) = oneshot::channel();
         let jobs = Jobs::default();

@@ -30,10 +30,10 @@ mod store;
 mod threads;
 mod tuning;
 
-pub use api::ApiResponse;
+pub use api::{ApiResponse, tape::Tape};
 pub use cancel::CancelFlag;
 pub use doctor::examine_graphics;
 pub use edge::WasmEngine;
 pub use shaders::{check_kernels, shader_texts};
-pub use store::{StoredFile, WasmStore};
+pub use store::{StoredFile, WasmHasher, WasmStore};
 pub use threads::{enter_thread, serve_thread, thread_trapped};

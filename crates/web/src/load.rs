@@ -3,6 +3,7 @@
 //! One load at a time, and one model: memory that WebAssembly took is never given back, so the old
 //! model goes before the new one comes.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ use crate::host;
 use crate::in_use::{InUse, TextParts};
 use crate::tuning::Wish;
 
+/// Progress is told after so many bytes.
+const TOLD_BYTES: u64 = 4 << 20;
 /// Enough rows for a prompt's kernels.
 const WARM_UP_ROWS: usize = 16;
 /// Sequences at a time, if nothing is said: two conversations, or one and an editor beside it.
@@ -63,14 +66,20 @@ impl Inner {
         let opened = engine::open(gguf)?;
         let parts = TextParts::of(&opened)?;
         self.drop_model().await;
-        let config = player_config(&opened, &wish);
+        let n_ctx = wish.n_ctx.unwrap_or(opened.default_n_ctx()).max(MIN_N_CTX);
+        let config = player_config(&opened.model.plan, n_ctx, wish.n_slots, wish.kv);
         let prepare = || tell("prepare", 0, None);
         self.examine(&opened.model.plan, config, wish.tuning, prepare).await?;
         self.tune(&opened.model.plan, wish.tuning, prepare).await?;
         let stopped = || if cancel.is_set() { Err(engine::Error::LoadCancelled) } else { Ok(()) };
         stopped()?;
+        let told = Cell::new(0);
         let progress = |done: u64, total: u64| {
-            tell("load", done, Some(total));
+            // A model of small tensors has hundreds of pieces, and a message costs as much as one.
+            if told.get() == 0 || done >= told.get() + TOLD_BYTES || done == total {
+                told.set(done);
+                tell("load", done, Some(total));
+            }
             if cancel.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let make = |plan: &Plan, config| self.device.loader(plan, config);
@@ -99,13 +108,17 @@ impl Inner {
     }
 }
 
-fn player_config(opened: &engine::Opened, wish: &LoadWish) -> PlayerConfig {
-    let plan = &opened.model.plan;
-    let n_ctx = wish.n_ctx.unwrap_or(opened.default_n_ctx()).max(MIN_N_CTX);
-    let cache = plan.position_bytes(wish.kv).saturating_mul(n_ctx as u64);
-    let n_slots = wish.n_slots.unwrap_or(DEFAULT_SLOTS);
-    let n_slots = if wish.n_slots.is_none() && cache > SMALL_CACHE_BYTES { 1 } else { n_slots };
-    PlayerConfig { n_ctx, n_slots: n_slots.clamp(1, kernels::MAX_SLOTS), kv: wish.kv, n_threads: 0 }
+/// What a model is loaded with: as many slots as are wished, or two where that is cheap.
+pub fn player_config(
+    plan: &Plan,
+    n_ctx: usize,
+    n_slots: Option<usize>,
+    kv: KvType,
+) -> PlayerConfig {
+    let cache = plan.position_bytes(kv).saturating_mul(n_ctx as u64);
+    let usual = if cache > SMALL_CACHE_BYTES { 1 } else { DEFAULT_SLOTS };
+    let n_slots = n_slots.unwrap_or(usual).clamp(1, kernels::MAX_SLOTS);
+    PlayerConfig { n_ctx, n_slots, kv, n_threads: 0 }
 }
 
 /// Runs one job of a single row and one of several, because browsers compile a shader when it is

@@ -16,6 +16,7 @@ use super::{print_json, target};
 use crate::args::Format;
 use crate::client;
 use crate::failure::Failure;
+use crate::serve::Settings;
 use crate::serve::library::{self, NativeStore};
 use crate::{source, term};
 
@@ -64,6 +65,25 @@ pub fn run(file: &Path, context: Option<usize>, format: Format) -> Result<(), Fa
     }
 }
 
+/// The sentence for a model that is about to be fetched to this machine: `None` if it is here, or
+/// if its header cannot be read (then the fetch says what is wrong).
+pub async fn before_pull(name: &str) -> Option<String> {
+    let store = library::store_of_machine().ok()?;
+    let is_here = match name.parse::<Name>() {
+        Ok(name) => store.resolve(&name).await.ok()?.is_some(),
+        Err(_) => false,
+    };
+    if is_here {
+        return None;
+    }
+    let header = remote(name, &store).await.ok()?;
+    let found = plan(&header, None, store.io().free_space().await).ok()?;
+    Some(match found.nearest {
+        Some(nearest) => format!("{} {nearest}", found.sentence),
+        None => found.sentence,
+    })
+}
+
 async fn header(file: &Path, store: &NativeStore) -> Result<Header, Failure> {
     let Some(text) = target::stored_name(file).filter(|text| file_address(text).is_none()) else {
         return match file.to_str().and_then(file_address) {
@@ -105,9 +125,11 @@ fn plan(
 ) -> Result<Fit<KvType>, Failure> {
     let opened = &header.opened;
     let plan = &opened.model.plan;
+    // As a server of this machine would load it.
+    let n_slots = Settings::from_env().map_or(1, |settings| settings.num_parallel);
     let needs = |_, context: u64, kv| {
         let n_ctx = usize::try_from(context).unwrap_or(usize::MAX);
-        let takes = plan.footprint(&PlayerConfig { n_ctx, n_slots: 1, kv, n_threads: 0 });
+        let takes = plan.footprint(&PlayerConfig { n_ctx, n_slots, kv, n_threads: 0 });
         let (weights, context, scratch) = (takes.weights, takes.cache, takes.scratch);
         Needs { weights, context, scratch, largest: takes.largest }
     };

@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::bars::Bars;
+use super::fit;
 use super::run::SPAWN;
 use crate::args::{PullArgs, PushArgs};
 use crate::client::{self, Client, ClientError, Progress};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::term;
 
 /// `ingle pull`. Fetching needs no server that goes on afterwards, so where none runs, one does
 /// this and ends: a container fills its store by it before it starts.
@@ -15,6 +17,12 @@ pub fn pull_command(args: &PullArgs) -> Result<(), Failure> {
     interrupt::listen();
     client::block_on(async {
         let client = client::connect_or_spawn(SPAWN).await?;
+        // Of another machine nobody here knows what fits it.
+        if client.is_default()
+            && let Some(sentence) = fit::before_pull(&args.model).await
+        {
+            term::note(&sentence);
+        }
         pull(&client, &args.model, args.insecure).await
     })
 }

@@ -9,6 +9,7 @@ const TRAP = new WebAssembly.Module(new Uint8Array([
 ]));
 const { trap } = new WebAssembly.Instance(TRAP).exports;
 const faults = { trapAfter: Infinity, devices: [], at: null, tokens: null, slowMs: 0 };
+faults.isMute = false;
 globalThis.faults = faults;
 
 // Every call out of the module may be one in which it traps: the trap unwinds through it.
@@ -56,20 +57,38 @@ if (globalThis.GPUAdapter) {
     faults.devices.push(device);
     return device;
   };
+  // A chip that takes work and never says that it is done.
+  const mute = (prototype, name) => {
+    const original = prototype[name];
+    prototype[name] = function (...args) {
+      const done = original.apply(this, args);
+      return faults.isMute ? new Promise(() => undefined) : done;
+    };
+  };
+  mute(GPUBuffer.prototype, "mapAsync");
+  mute(GPUQueue.prototype, "onSubmittedWorkDone");
   watch(GPUQueue.prototype, "writeBuffer");
   watch(GPUQueue.prototype, "submit");
   watch(GPUDevice.prototype, "createBuffer");
 }
 
-// At a number of tokens of the next answer: { n, what, trapAfter }. A tiny model writes hundreds of
-// tokens in the time a test needs to say so, hence from within; or slowly, for the rest.
+/** From now on a second passes in a millisecond or two, for all but animations. */
+faults.hurry = (factor) => {
+  const [now, later, start] = [performance.now.bind(performance), setTimeout, performance.now()];
+  performance.now = () => start + (now() - start) * factor;
+  globalThis.setTimeout = (run, ms = 0, ...rest) => later(run, ms / factor, ...rest);
+};
+
+// At a number of tokens (or parts of a body) of the next answer: { n, what, trapAfter }. A tiny
+// model writes hundreds of tokens in the time a test needs to say so, hence from within; or slowly,
+// for the rest.
 const { postMessage } = globalThis;
 globalThis.postMessage = (message, ...rest) => {
   postMessage(message, ...rest);
-  if (message.type !== "piece") return;
+  if (message.type !== "piece" && message.type !== "chunk") return;
   for (const end = performance.now() + faults.slowMs; performance.now() < end; );
   const { tokens } = faults;
-  if (!tokens || (tokens.n -= message.piece.tokens.length) > 0) return;
+  if (!tokens || (tokens.n -= message.piece?.tokens.length ?? 1) > 0) return;
   faults.tokens = null;
   if (tokens.what === "trap") faults.trapAfter = tokens.trapAfter ?? 0;
   else if (tokens.what === "kill") close();

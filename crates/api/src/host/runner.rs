@@ -19,6 +19,8 @@ pub struct RunnerInfo {
     pub num_ctx: usize,
     /// Tokens in its vocabulary.
     pub n_vocab: usize,
+    /// Requests that it can serve at a time; 0: as many as it was to be loaded for.
+    pub n_slots: usize,
 }
 
 /// Why a request could not be served. One sentence each.
@@ -205,7 +207,7 @@ pub struct ParserRequest {
     pub template: Option<String>,
 }
 
-/// A loaded model. At most [`LoadSpec::slots`](super::LoadSpec::slots) requests run at a time; the
+/// A loaded model. At most [`RunnerInfo::n_slots`] requests run at a time; the
 /// scheduler sees to it.
 #[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
 pub trait Runner: 'static {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::entry::{Entry, State, expiry};
 use super::plan::Decision;
 use super::{SchedulerError, SchedulerSettings};
-use crate::host::{LoadError, LoadSpec, Memory};
+use crate::host::{LoadError, LoadSpec, Memory, RunnerInfo};
 use crate::types::KeepAlive;
 
 /// What is to be done.
@@ -161,17 +161,19 @@ impl<R> Core<R> {
     pub fn loaded(
         &mut self,
         id: u64,
-        result: Result<(Rc<R>, Memory, usize), LoadError>,
+        result: Result<(Rc<R>, RunnerInfo), LoadError>,
         now: Duration,
     ) -> Vec<Action<R>> {
         let Some(at) = self.entries.iter().position(|entry| entry.id == id) else {
             return Vec::new();
         };
         let error = match result {
-            Ok((runner, need, num_ctx)) => {
+            Ok((runner, info)) => {
                 let entry = &mut self.entries[at];
-                entry.state = State::Ready { runner, num_ctx };
-                (entry.need, entry.last_used) = (need, now);
+                let RunnerInfo { memory, num_ctx, n_slots, .. } = info;
+                let asked = if n_slots == 0 { entry.spec.slots } else { n_slots };
+                entry.state = State::Ready { runner, num_ctx, n_slots: asked.max(1) };
+                (entry.need, entry.last_used) = (memory, now);
                 entry.expires = expiry(entry.keep_alive, now);
                 self.retried.remove(&entry.key);
                 return Vec::new();

@@ -22,7 +22,7 @@ pub(super) struct Entry<R> {
 
 pub(super) enum State<R> {
     Loading,
-    Ready { runner: Rc<R>, num_ctx: usize },
+    Ready { runner: Rc<R>, num_ctx: usize, n_slots: usize },
     Unloading,
 }
 

@@ -81,10 +81,10 @@ impl<R> Core<R> {
     pub(super) fn decide(&self, waiting: &Waiting, budget: Memory, may_load: bool) -> Decision {
         if let Some(at) = self.entries.iter().position(|entry| entry.key == waiting.key) {
             let entry = &self.entries[at];
-            let State::Ready { num_ctx, .. } = entry.state else { return Decision::Wait };
+            let State::Ready { num_ctx, n_slots, .. } = entry.state else { return Decision::Wait };
             return match entry.must_reload(num_ctx, &waiting.spec) {
                 true if entry.in_use == 0 => Decision::Evict(at),
-                false if entry.in_use < entry.spec.slots.max(1) => Decision::Grant(at),
+                false if entry.in_use < n_slots => Decision::Grant(at),
                 _ => Decision::Wait,
             };
         }

@@ -185,7 +185,7 @@ impl<B: Backend, E: Env> Shared<B, E> {
     async fn load(self: Rc<Self>, id: u64, spec: LoadSpec) {
         let result = self.backend.load(&spec).await.map(|runner| {
             let info = runner.info();
-            (Rc::new(runner), info.memory, info.num_ctx)
+            (Rc::new(runner), info)
         });
         let actions = self.core.borrow_mut().loaded(id, result, self.env.monotonic());
         self.act(actions);

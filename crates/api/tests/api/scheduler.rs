@@ -329,3 +329,16 @@ fn a_busy_server_says_when_to_come_back() {
     let error = format!("\"message\":\"{text}\",\"type\":\"api_error\"");
     assert!(openai.body.contains(&error), "{}", openai.body);
 }
+
+/// A host may load with more or fewer slots than it was asked for: what it says counts.
+#[test]
+fn a_model_is_lent_as_often_as_it_says() {
+    for (n_slots, wants) in [(0, ["1:ok load a", "", ""]), (2, ["1:ok load a", "2:ok", ""])] {
+        let mut world = World::new(SchedulerSettings::default());
+        world.server.backend.n_slots.set(n_slots);
+        for want in wants {
+            world.step("ask a");
+            assert_eq!(world.look(), want, "{n_slots} slots");
+        }
+    }
+}

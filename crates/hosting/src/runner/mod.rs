@@ -5,6 +5,7 @@
 
 mod calls;
 mod post;
+mod tape;
 mod text;
 
 use std::cell::Cell;
@@ -25,6 +26,8 @@ use futures_util::{StreamExt, stream};
 pub use calls::FormCheck;
 use calls::{call_grammar, grammar_of};
 pub use post::{Asked, EnginePort, GO_AT, HOLD_AT, Line, line};
+pub use tape::Tape;
+use tape::taped;
 pub use text::{Prepared, TextHost, TextSide};
 
 /// Where work is done that may take a while, so that nobody waits behind it.
@@ -33,6 +36,11 @@ pub trait Aside: 'static {
     #[allow(async_fn_in_trait, reason = "without Send on purpose: a worker's futures are not")]
     async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     -> Result<T, String>;
+
+    /// The tape of the request that is being answered, where the host keeps tapes.
+    fn tape() -> Option<Rc<dyn Tape>> {
+        None
+    }
 }
 
 /// A model whose engine serves.
@@ -137,6 +145,17 @@ impl<A: Aside> EngineRunner<A> {
             ..Request::new(Prompt::Tokens(request.prompt))
         })
     }
+
+    /// Has the engine write, on from `resume`, which it wrote before.
+    fn write(&self, request: GenerateRequest, resume: Vec<u32>) -> EventStream {
+        let request = match self.request(request) {
+            Ok(request) => Request { resume, ..request },
+            Err(error) => return stream::iter([Err(error)]).boxed_local(),
+        };
+        let stops = request.stop.clone();
+        let asked = self.line.ask(|id| Command::Generate { id, request });
+        stream::unfold(Some(Running { asked, stops }), next_event).boxed_local()
+    }
 }
 
 impl<A: Aside> Runner for EngineRunner<A> {
@@ -159,13 +178,10 @@ impl<A: Aside> Runner for EngineRunner<A> {
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream {
-        let request = match self.request(request) {
-            Ok(request) => request,
-            Err(error) => return stream::iter([Err(error)]).boxed_local(),
-        };
-        let stops = request.stop.clone();
-        let asked = self.line.ask(|id| Command::Generate { id, request });
-        stream::unfold(Some(Running { asked, stops }), next_event).boxed_local()
+        match A::tape() {
+            Some(tape) => taped(tape, request, |request, resume| self.write(request, resume)),
+            None => self.write(request, Vec::new()),
+        }
     }
 
     async fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<TokenLogprobs>, RunError> {

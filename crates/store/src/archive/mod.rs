@@ -102,7 +102,7 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
             return Err(Error::BlobMissing { digest: *digest });
         }
         let file = self.open_blob(digest).await?;
-        let mut hasher = crate::digest::Hasher::default();
+        let mut hasher = crate::sum::Hasher::default();
         let mut buffer = vec![0; COPY_BYTES];
         let mut at = 0;
         while at < size {

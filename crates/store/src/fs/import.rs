@@ -9,7 +9,7 @@ use std::sync::Arc;
 use gguf::{ByteSource, Gguf, split_names};
 
 use super::{FsFile, FsIo, io_error};
-use crate::blobs::{Sealed, hash_file};
+use crate::blobs::Sealed;
 use crate::clock::Clock;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -79,7 +79,7 @@ impl<C: Clock> Store<FsIo, C> {
         // What is hashed is what lies in the store now, whatever happened to the original.
         let access = if is_linked { Access::Read } else { Access::Write };
         let file = self.io().open(&temp.path, access).await?;
-        let digest = hash_file(self.clock(), &file, &temp.path, |_| ()).await?;
+        let digest = self.hash_file(&file, &temp.path, |_| ()).await?;
         match file.sync().await {
             // Windows syncs only what may be written; the original is as durable as it was.
             Err(error) if is_linked && error.kind == IoKind::Denied => {}

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::address::validator;
 use super::job::Download;
-use crate::clock::{Clock, within};
-use crate::digest::Hasher;
+use super::piece_sum::PieceHasher;
+use crate::clock::{Clock, Patience};
 use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method, Response};
 use crate::io::{BlobFile, BlobIo};
@@ -24,7 +24,7 @@ struct Cursor {
     /// Bytes that came and are not written yet; they end at `at`.
     buffer: Vec<u8>,
     /// Of the piece that is being received.
-    hasher: Hasher,
+    hasher: PieceHasher,
 }
 
 /// What to do with a reply.
@@ -43,7 +43,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
         loop {
             let Some(run) = self.pieces.borrow_mut().take() else { break };
             let at = self.pieces.borrow().range(run.start).start;
-            let cursor = Cursor { run, at, buffer: Vec::new(), hasher: Hasher::default() };
+            let cursor = Cursor { run, at, buffer: Vec::new(), hasher: PieceHasher::default() };
             if !self.fetch_run(cursor).await? {
                 break;
             }
@@ -171,6 +171,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
     ) -> Result<bool, Error> {
         let (start, host) = (position, self.job.origin.host());
         let network = |error| Error::Network { host: host.clone(), error };
+        let mut patience = Patience::new(self.store.clock(), STALL_MS);
         loop {
             let end = self.end_of(cursor);
             if cursor.at == end && !(goes_on && self.extend(cursor)) {
@@ -178,7 +179,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
             }
             let want = if goes_on { self.job.size } else { end } - start;
             let cut = FetchError::Cut { got: position - start, want };
-            let bytes = match within(self.store.clock(), STALL_MS, body.next()).await {
+            let bytes = match patience.wait(body.next()).await {
                 Some(Some(bytes)) => bytes.map_err(network)?,
                 Some(None) => return Err(network(cut)),
                 None => return Err(network(FetchError::Stalled(STALL_MS / 1000))),
@@ -195,7 +196,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
         }
         // A file that goes on behind its size is another file.
         if position == self.job.size {
-            let rest = within(self.store.clock(), STALL_MS, body.next()).await;
+            let rest = patience.wait(body.next()).await;
             if matches!(rest, Some(Some(Ok(bytes))) if !bytes.is_empty()) {
                 let reason = format!("the file has more than its {} bytes", self.job.size);
                 return Err(Error::protocol(&host, reason));
@@ -253,8 +254,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
                 self.flush(cursor).await?;
             }
             if is_end {
-                let digest = std::mem::take(&mut cursor.hasher).finish();
-                self.record(index, &digest).await?;
+                let sum = cursor.hasher.take();
+                self.record(index, sum).await?;
             }
         }
         Ok(())

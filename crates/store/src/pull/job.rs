@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -14,17 +13,19 @@ use futures_util::future::{try_join, try_join_all};
 use gguf::ByteSource;
 use url::Url;
 
-use super::journal::{Journal, WHOLE, lines_in};
+use super::journal::{Claim, Journal, lines_in};
+use super::piece_sum::{PieceSum, sum_of};
 use super::pieces::{Pieces, Tuning};
 use crate::clock::Clock;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::io::{Access, BlobFile, BlobIo, IoKind};
-use crate::limits::{COPY_BYTES, LOCK_POLL_MS};
+use crate::limits::LOCK_POLL_MS;
 use crate::path::{PartKey, StorePath};
 use crate::registry::origin::Origin;
 use crate::store::{Store, read_error};
+use crate::sum::{Summing, add_range};
 
 /// What is to be downloaded, and from where.
 pub(crate) struct Job<F, C> {
@@ -149,9 +150,8 @@ async fn came_before<I: BlobIo, F, C: Clock>(
     let piece = Pieces::new(job.size, &job.tuning).piece_bytes();
     let record = store.io().open(&path, Access::Write).await?;
     let (_, claims) = Journal::open(record, job.size, piece, &job.validator)?;
-    let Some((_, digest)) = claims.into_iter().find(|(index, _)| *index == WHOLE) else {
-        return Ok(None);
-    };
+    let whole = claims.iter().find_map(Claim::whole);
+    let Some(digest) = whole else { return Ok(None) };
     Ok(store.has_blob(&digest, job.size).await?.then_some(digest))
 }
 
@@ -187,10 +187,10 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
         Err(error) => return Err(store.explain(error, job.size).await),
     };
     let mut verified = 0;
-    for (index, claimed) in claims {
+    for (index, claimed) in claims.iter().filter_map(Claim::piece) {
         let range = pieces.range(index);
         let is_new = index < pieces.len() && !pieces.is_done(index);
-        if is_new && piece_digest(store.clock(), &file, range.clone()).await == Some(claimed) {
+        if is_new && sum_of(store.clock(), &file, range.clone()).await == Some(claimed) {
             pieces.set_done(index);
             verified += range.end - range.start;
             meter.at_least(verified);
@@ -200,37 +200,6 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
     let (pieces, journal) = (RefCell::new(pieces), RefCell::new(journal));
     let (n_active, is_resumed, bell) = (Cell::new(0), verified > 0, Bell::default());
     Ok(Download { store, job, meter, part, file, pieces, journal, n_active, is_resumed, bell })
-}
-
-/// `None` for bytes that cannot be read: they are not there.
-async fn piece_digest(
-    clock: &impl Clock,
-    file: &impl ByteSource,
-    range: Range<u64>,
-) -> Option<Digest> {
-    let mut hasher = Hasher::default();
-    read_pieces(clock, file, range, |bytes| hasher.update(bytes)).await.ok()?;
-    Some(hasher.finish())
-}
-
-async fn read_pieces(
-    clock: &impl Clock,
-    file: &impl ByteSource,
-    Range { start, end }: Range<u64>,
-    mut take: impl FnMut(&[u8]),
-) -> Result<(), gguf::SourceError> {
-    let longest = usize::try_from(end - start).unwrap_or(COPY_BYTES).min(COPY_BYTES);
-    let mut buffer = vec![0; longest];
-    let mut at = start;
-    while at < end {
-        let n = usize::try_from(end - at).unwrap_or(longest).min(longest);
-        let bytes = buffer.get_mut(..n).unwrap_or_default();
-        file.read_at(at, bytes)?;
-        take(bytes);
-        at += n as u64;
-        clock.breathe().await;
-    }
-    Ok(())
 }
 
 impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
@@ -275,23 +244,23 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
 
     /// The digest of the whole, following the pieces as they are done.
     async fn hash_in_order(&self) -> Result<Digest, Error> {
-        let mut hasher = Hasher::default();
+        let mut sum = self.store.io().sum(self.job.size);
         let n_pieces = self.pieces.borrow().len();
+        let failed = |error| read_error(&self.part, &error);
         for index in 0..n_pieces {
             while !self.pieces.borrow().is_done(index) {
                 self.bell.wait().await;
             }
             let range = self.pieces.borrow().range(index);
             let clock = self.store.clock();
-            let read = read_pieces(clock, &self.file, range, |bytes| hasher.update(bytes));
-            read.await.map_err(|error| read_error(&self.part, &error))?;
+            add_range(clock, &mut sum, &self.file, range, |_| ()).await.map_err(failed)?;
         }
-        Ok(hasher.finish())
+        Ok(sum.finish(&self.file).await.map_err(failed)?)
     }
 
     /// Records a piece whose bytes are written.
-    pub(crate) async fn record(&self, index: u64, digest: &Digest) -> Result<(), Error> {
-        let appended = self.journal.borrow_mut().append(index, digest);
+    pub(crate) async fn record(&self, index: u64, sum: PieceSum) -> Result<(), Error> {
+        let appended = self.journal.borrow_mut().append(&Claim::Piece(index, sum));
         if let Err(error) = appended {
             return Err(self.full(error).await);
         }

@@ -1,30 +1,67 @@
-//! The record of an unfinished download: which pieces were written, with their digests.
+//! The record of an unfinished download: which pieces were written, with their sums.
 //!
 //! A file that only grows: one line per piece, each with a check of its own, so a kill in the
 //! middle of a line costs that line. What stands in it is a claim, not a fact: a resumed download
-//! reads every piece again and compares digests, which is why no sync is needed while it runs (a
+//! reads every piece again and compares sums, which is why no sync is needed while it runs (a
 //! power cut may take pieces away, and they are then fetched again).
 
 use gguf::ByteSource;
 
+use super::piece_sum::PieceSum;
 use crate::digest::Digest;
 use crate::io::{BlobFile, IoError};
 use crate::limits::PIECES;
 
-const MAGIC: [u8; 16] = *b"ingle pieces 1\n\n";
+const MAGIC: [u8; 16] = *b"ingle pieces 2\n\n";
 
 /// Magic, size of the file, bytes of a piece, digest of the validator.
 const HEAD: usize = 16 + 8 + 8 + 32;
 
-/// Number of the piece, its digest, the first bytes of a digest of both.
+/// Number of the piece, its sum, the first bytes of a digest of both.
 const LINE: usize = 8 + 32 + CHECK;
 const CHECK: usize = 8;
 
 /// The number that stands for all pieces together.
-pub(crate) const WHOLE: u64 = u64::MAX;
+const WHOLE: u64 = u64::MAX;
 
-/// A piece and its digest, as a record claims it.
-pub(crate) type Claim = (u64, Digest);
+/// What a line of a record claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// A piece is written, and this is its sum.
+    Piece(u64, PieceSum),
+    /// All pieces together are the blob with this digest.
+    Whole(Digest),
+}
+
+impl Claim {
+    pub(crate) fn piece(&self) -> Option<(u64, PieceSum)> {
+        if let Claim::Piece(index, sum) = self { Some((*index, *sum)) } else { None }
+    }
+
+    pub(crate) fn whole(&self) -> Option<Digest> {
+        if let Claim::Whole(digest) = self { Some(*digest) } else { None }
+    }
+
+    /// The number, and the sum in the first of its bytes.
+    fn parts(&self) -> (u64, [u8; 32]) {
+        match self {
+            Claim::Whole(digest) => (WHOLE, *digest.bytes()),
+            Claim::Piece(index, PieceSum(sum)) => {
+                let mut value = [0; 32];
+                value.iter_mut().zip(sum).for_each(|(to, from)| *to = *from);
+                (*index, value)
+            }
+        }
+    }
+
+    fn of(index: u64, value: [u8; 32]) -> Option<Claim> {
+        if index == WHOLE {
+            return Some(Claim::Whole(Digest::from_bytes(value)));
+        }
+        let (sum, _) = value.split_first_chunk::<16>()?;
+        Some(Claim::Piece(index, PieceSum(*sum)))
+    }
+}
 
 /// An open record.
 pub(crate) struct Journal<T> {
@@ -69,12 +106,12 @@ impl<T: BlobFile> Journal<T> {
     pub(crate) fn close(mut self, digest: &Digest) -> Result<(), IoError> {
         self.file.set_len(HEAD as u64)?;
         self.end = HEAD as u64;
-        self.append(WHOLE, digest)
+        self.append(&Claim::Whole(*digest))
     }
 
-    /// Records a piece.
-    pub(crate) fn append(&mut self, index: u64, digest: &Digest) -> Result<(), IoError> {
-        self.file.write_at(self.end, &line(index, digest))?;
+    /// Adds a line.
+    pub(crate) fn append(&mut self, claim: &Claim) -> Result<(), IoError> {
+        self.file.write_at(self.end, &line(claim))?;
         self.end += LINE as u64;
         Ok(())
     }
@@ -99,9 +136,10 @@ fn head(size: u64, piece: u64, validator: &str) -> Vec<u8> {
     head
 }
 
-fn line(index: u64, digest: &Digest) -> Vec<u8> {
+fn line(claim: &Claim) -> Vec<u8> {
+    let (index, value) = claim.parts();
     let mut line = index.to_le_bytes().to_vec();
-    line.extend(digest.bytes());
+    line.extend(value);
     let check = Digest::of(&line);
     line.extend(check.bytes().iter().take(CHECK));
     line
@@ -109,9 +147,9 @@ fn line(index: u64, digest: &Digest) -> Vec<u8> {
 
 fn read_line(raw: &[u8]) -> Option<Claim> {
     let (index, rest) = raw.split_first_chunk::<8>()?;
-    let (digest, _) = rest.split_first_chunk::<32>()?;
-    let (index, digest) = (u64::from_le_bytes(*index), Digest::from_bytes(*digest));
-    (line(index, &digest) == raw).then_some((index, digest))
+    let (value, _) = rest.split_first_chunk::<32>()?;
+    let claim = Claim::of(u64::from_le_bytes(*index), *value)?;
+    (line(&claim) == raw).then_some(claim)
 }
 
 #[cfg(test)]
@@ -132,9 +170,10 @@ mod tests {
         let io = MemoryIo::default();
         let (mut journal, none) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
         assert_eq!(none, []);
-        let lines: Vec<_> = (0..n).map(|i| (i * 7, Digest::of(&[i as u8]))).collect();
-        for (index, digest) in &lines {
-            journal.append(*index, digest).unwrap();
+        let piece = |i| Claim::Piece(i * 7, PieceSum([i as u8; 16]));
+        let lines: Vec<_> = (0..n).map(piece).collect();
+        for claim in &lines {
+            journal.append(claim).unwrap();
         }
         (io, lines)
     }
@@ -157,9 +196,10 @@ mod tests {
             let (mut journal, found) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
             prop_assert_eq!(found.len() as u64, lines_in(len.min(cut)));
             prop_assert_eq!(&found[..], &lines[..found.len()]);
-            journal.append(99, &Digest::of(b"x")).unwrap();
+            let whole = Claim::Whole(Digest::of(b"x"));
+            journal.append(&whole).unwrap();
             let (_, again) = Journal::open(file(&io), 1 << 30, 9, "v").unwrap();
-            prop_assert_eq!(again.last(), Some(&(99, Digest::of(b"x"))));
+            prop_assert_eq!(again.last(), Some(&whole));
         }
 
         #[test]

@@ -9,6 +9,7 @@ mod connection;
 mod header;
 mod job;
 mod journal;
+mod piece_sum;
 mod pieces;
 mod reference;
 mod shared;

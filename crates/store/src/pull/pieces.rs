@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::limits::{CONNECTIONS, PIECE_BYTES, PIECES, PIECES_PER_REQUEST};
+use crate::limits::{CONNECTIONS, LEAST_PER_REQUEST, PIECE_BYTES, PIECES, PIECES_PER_REQUEST};
 
 /// How a download is cut up. The defaults are the limits' numbers; tests cut small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(crate) struct Pieces {
     size: u64,
     piece: u64,
     per_request: u64,
+    connections: u64,
+    missing: u64,
     pieces: Vec<Piece>,
 }
 
@@ -59,7 +61,9 @@ impl Pieces {
         let piece = piece_bytes(size, tuning);
         let n = usize::try_from(size.div_ceil(piece)).unwrap_or(0);
         let per_request = tuning.pieces_per_request.max(1);
-        Pieces { size, piece, per_request, pieces: vec![Piece::Missing; n] }
+        let (connections, missing) = (tuning.connections.max(1) as u64, n as u64);
+        let pieces = vec![Piece::Missing; n];
+        Pieces { size, piece, per_request, connections, missing, pieces }
     }
 
     /// Bytes of a piece.
@@ -88,6 +92,8 @@ impl Pieces {
 
     fn set(&mut self, index: u64, piece: Piece) {
         if let Some(place) = usize::try_from(index).ok().and_then(|i| self.pieces.get_mut(i)) {
+            self.missing += u64::from(piece == Piece::Missing);
+            self.missing -= u64::from(*place == Piece::Missing);
             *place = piece;
         }
     }
@@ -106,10 +112,17 @@ impl Pieces {
         self.take_from(first)
     }
 
+    /// Pieces of the next request: fewer as the end comes near, so that connections end together,
+    /// and the digest, which follows the pieces in order, does not begin with the last of them.
+    fn run_len(&self) -> u64 {
+        let share = self.missing.div_ceil(2 * self.connections);
+        share.max(LEAST_PER_REQUEST).min(self.per_request)
+    }
+
     /// Takes missing pieces from this one on; `None` if it is not missing.
     pub(crate) fn take_from(&mut self, first: u64) -> Option<Range<u64>> {
-        let mut end = first;
-        while end < first + self.per_request && self.get(end) == Some(Piece::Missing) {
+        let (mut end, most) = (first, first + self.run_len());
+        while end < most && self.get(end) == Some(Piece::Missing) {
             self.set(end, Piece::Taken);
             end += 1;
         }

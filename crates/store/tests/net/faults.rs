@@ -190,7 +190,12 @@ struct Blind(MemoryIo);
 
 impl store::BlobIo for Blind {
     type File = store::MemoryFile;
+    type Sum = store::SumHere;
     type Lock = store::MemoryLock;
+
+    fn sum(&self, len: u64) -> store::SumHere {
+        self.0.sum(len)
+    }
 
     async fn open(
         &self,

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use ::api::host::Env;
 use ::api::types::Timestamp;
-use js_sys::{Date, Function, Promise};
+use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::tape;
 use crate::host;
 
 /// Longest timer of a browser; longer ones fire at once.
@@ -25,7 +26,7 @@ pub struct PageEnv;
 
 impl Env for PageEnv {
     fn now(&self) -> Timestamp {
-        Timestamp(millis(Date::now()))
+        Timestamp(millis(tape::now_ms()))
     }
 
     fn monotonic(&self) -> Duration {
@@ -37,7 +38,7 @@ impl Env for PageEnv {
     }
 
     fn entropy(&self) -> u64 {
-        host::entropy()
+        tape::entropy()
     }
 }
 

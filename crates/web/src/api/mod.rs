@@ -7,6 +7,7 @@ mod library;
 mod request;
 mod response;
 mod stored;
+pub mod tape;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -14,7 +14,7 @@ use web_sys::{File, FileSystemDirectoryHandle, FileSystemHandle};
 use super::PageStore;
 use super::add::name_of_file;
 use super::chosen::ChosenFile;
-use super::io::PageIo;
+use super::io::Place;
 use super::opfs::{self, OpfsIo};
 use crate::error::EdgeError;
 
@@ -23,7 +23,7 @@ const PART: &str = ".part";
 
 /// Takes over what is there; the names of the models it became.
 pub async fn adopt(store: &PageStore) -> Result<Vec<String>, EdgeError> {
-    let PageIo::Opfs(io) = store.io() else { return Ok(Vec::new()) };
+    let Place::Opfs(io) = &store.io().place else { return Ok(Vec::new()) };
     let Ok(top) = opfs::top().await else { return Ok(Vec::new()) };
     let Ok(folder) = opfs::folder_in(&top, FOLDER, false).await else { return Ok(Vec::new()) };
     let mut models: BTreeMap<Name, Vec<std::rc::Rc<FileSystemHandle>>> = BTreeMap::new();

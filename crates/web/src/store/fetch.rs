@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{IteratorNext, Uint8Array};
 use store::{Body, Fetch, FetchError, Request, Response};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -149,12 +149,12 @@ impl Body for PageBody {
             Ok(read) => read,
             Err(error) => return Some(Err(error)),
         };
-        let value = Reflect::get(&read, &"value".into()).unwrap_or_default();
-        if value.is_undefined() {
+        let read: IteratorNext = read.unchecked_into();
+        if read.done() {
             self.reader = None;
             return None;
         }
-        let bytes = value.unchecked_into::<Uint8Array>().to_vec();
+        let bytes = read.value().unchecked_into::<Uint8Array>().to_vec();
         self.made.borrow_mut().bytes += bytes.len() as u64;
         Some(Ok(bytes))
     }

@@ -6,7 +6,7 @@
 
 use gguf::{ByteSource, Gguf};
 use js_sys::{Array, Promise, Reflect};
-use kernels::{KvType, PlayerConfig};
+use kernels::KvType;
 use serde::{Deserialize, Serialize};
 use store::Name;
 use store::fit::{self, Host, Limits, Needs, Place};
@@ -23,6 +23,7 @@ use crate::convert::to_js;
 use crate::device::Device;
 use crate::edge::{WasmEngine, promise};
 use crate::error::EdgeError;
+use crate::load::player_config;
 use hosting::library::file_address;
 
 /// Memory of a machine whose browser does not say: of the smallest that is still in use.
@@ -181,7 +182,8 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
     };
     let context = wishes.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     let needs = |_, context: u64, kv| {
-        let config = PlayerConfig { n_ctx: context as usize, n_slots: 1, kv, n_threads: 0 };
+        // What a load would take that says nothing of slots.
+        let config = player_config(plan, context as usize, None, kv);
         let takes = plan.footprint(&config);
         let (weights, context, scratch) = (takes.weights, takes.cache, takes.scratch);
         Needs { weights, context, scratch, largest: takes.largest }

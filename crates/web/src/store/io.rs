@@ -1,20 +1,28 @@
 //! Where a page keeps its models: the best that its browser has.
 
 use gguf::{ByteSource, SourceError};
+use js_sys::Uint8Array;
 use store::{Access, BlobFile, BlobIo, Entry, IoError, IoKind, Stat, StorePath};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, StorageEstimate};
 
 use super::chunks::{ChunkFile, ChunkIo};
-use super::clock::PageClock;
 use super::locks::{PageLock, try_lock};
 use super::opfs::{OpfsFile, OpfsIo};
 use super::scope::{self, words_of};
+use super::sum::{PageSum, Sums};
+
+/// Files, and who computes their digests.
+#[derive(Clone)]
+pub struct PageIo {
+    pub place: Place,
+    sums: Sums,
+}
 
 /// A place for files.
 #[derive(Clone)]
-pub enum PageIo {
+pub enum Place {
     /// Private file storage.
     Opfs(OpfsIo),
     /// Blobs, in IndexedDB or in memory.
@@ -30,30 +38,36 @@ pub enum PageFile {
 
 impl PageIo {
     /// The first of private storage, IndexedDB and memory that works here.
-    pub async fn open(clock: &PageClock) -> PageIo {
-        if let Ok(io) = OpfsIo::open(clock).await {
-            return PageIo::Opfs(io);
-        }
-        match ChunkIo::indexed_db().await {
-            Ok(io) => PageIo::Chunks(io),
-            Err(_) => PageIo::Chunks(ChunkIo::memory()),
-        }
+    pub async fn open(sums: Sums) -> PageIo {
+        let place = match OpfsIo::open(&sums.clock).await {
+            Ok(io) => Place::Opfs(io),
+            Err(_) => match ChunkIo::indexed_db().await {
+                Ok(io) => Place::Chunks(io),
+                Err(_) => Place::Chunks(ChunkIo::memory()),
+            },
+        };
+        PageIo { place, sums }
+    }
+
+    /// Files that go with the tab.
+    pub fn in_memory(sums: Sums) -> PageIo {
+        PageIo { place: Place::Chunks(ChunkIo::memory()), sums }
     }
 
     /// "opfs", "indexeddb", "memory".
     pub fn kind(&self) -> &'static str {
-        match self {
-            PageIo::Opfs(_) => "opfs",
-            PageIo::Chunks(io) if io.is_kept() => "indexeddb",
-            PageIo::Chunks(_) => "memory",
+        match &self.place {
+            Place::Opfs(_) => "opfs",
+            Place::Chunks(io) if io.is_kept() => "indexeddb",
+            Place::Chunks(_) => "memory",
         }
     }
 
     /// A stored file as the browser's own, for handing out. No byte is copied.
     pub async fn blob(&self, path: &StorePath) -> Result<Blob, IoError> {
-        match self {
-            PageIo::Opfs(io) => Ok(io.file(path).await?.into()),
-            PageIo::Chunks(io) => {
+        match &self.place {
+            Place::Opfs(io) => Ok(io.file(path).await?.into()),
+            Place::Chunks(io) => {
                 let file = io.open_file(path, Access::Read).await?;
                 file.blob().map_err(|error| scope::io_error("open", path, &error))
             }
@@ -62,9 +76,19 @@ impl PageIo {
 
     /// Fills an empty file with a person's, where that takes no copy.
     pub fn place(&self, path: &StorePath, blob: &Blob) -> Result<bool, JsValue> {
+        match &self.place {
+            Place::Opfs(_) => Ok(false),
+            Place::Chunks(io) => io.place(path, blob),
+        }
+    }
+}
+
+impl PageFile {
+    /// Fills an array of the script.
+    pub fn read_into(&self, offset: u64, into: &Uint8Array) -> Result<(), SourceError> {
         match self {
-            PageIo::Opfs(_) => Ok(false),
-            PageIo::Chunks(io) => io.place(path, blob),
+            PageFile::Opfs(file) => file.0.fill(offset, into),
+            PageFile::Chunks(file) => file.fill(offset, into),
         }
     }
 }
@@ -78,40 +102,45 @@ pub async fn estimate() -> Option<(u64, u64)> {
 
 impl BlobIo for PageIo {
     type File = PageFile;
+    type Sum = PageSum;
     type Lock = PageLock;
 
+    fn sum(&self, len: u64) -> PageSum {
+        self.sums.begin(len)
+    }
+
     async fn open(&self, path: &StorePath, access: Access) -> Result<PageFile, IoError> {
-        Ok(match self {
-            PageIo::Opfs(io) => PageFile::Opfs(io.open_file(path, access).await?),
-            PageIo::Chunks(io) => PageFile::Chunks(io.open_file(path, access).await?),
+        Ok(match &self.place {
+            Place::Opfs(io) => PageFile::Opfs(io.open_file(path, access).await?),
+            Place::Chunks(io) => PageFile::Chunks(io.open_file(path, access).await?),
         })
     }
 
     async fn stat(&self, path: &StorePath) -> Result<Option<Stat>, IoError> {
-        match self {
-            PageIo::Opfs(io) => io.stat(path).await,
-            PageIo::Chunks(io) => io.stat(path).await,
+        match &self.place {
+            Place::Opfs(io) => io.stat(path).await,
+            Place::Chunks(io) => io.stat(path).await,
         }
     }
 
     async fn list(&self, folder: &StorePath) -> Result<Vec<Entry>, IoError> {
-        match self {
-            PageIo::Opfs(io) => io.list(folder).await,
-            PageIo::Chunks(io) => io.list(folder).await,
+        match &self.place {
+            Place::Opfs(io) => io.list(folder).await,
+            Place::Chunks(io) => io.list(folder).await,
         }
     }
 
     async fn rename(&self, from: &StorePath, to: &StorePath) -> Result<(), IoError> {
-        match self {
-            PageIo::Opfs(io) => io.rename(from, to).await,
-            PageIo::Chunks(io) => io.rename(from, to).await,
+        match &self.place {
+            Place::Opfs(io) => io.rename(from, to).await,
+            Place::Chunks(io) => io.rename(from, to).await,
         }
     }
 
     async fn remove(&self, path: &StorePath) -> Result<bool, IoError> {
-        match self {
-            PageIo::Opfs(io) => io.remove(path).await,
-            PageIo::Chunks(io) => io.remove(path).await,
+        match &self.place {
+            Place::Opfs(io) => io.remove(path).await,
+            Place::Chunks(io) => io.remove(path).await,
         }
     }
 
@@ -124,10 +153,10 @@ impl BlobIo for PageIo {
     }
 
     async fn remove_folder(&self, folder: &StorePath) -> Result<bool, IoError> {
-        match self {
-            PageIo::Opfs(io) => io.remove_folder(folder).await,
+        match &self.place {
+            Place::Opfs(io) => io.remove_folder(folder).await,
             // Rows of a table know no folders.
-            PageIo::Chunks(_) => Ok(false),
+            Place::Chunks(_) => Ok(false),
         }
     }
 

@@ -19,6 +19,7 @@ mod opfs;
 mod progress;
 mod records;
 mod scope;
+mod sum;
 mod until;
 
 use ::store::{Client, Digest, Name, RegistryAccess, Store, StorePath, Wish};
@@ -31,7 +32,6 @@ use web_sys::AbortSignal;
 use crate::convert::to_js;
 use crate::edge::promise;
 use crate::error::EdgeError;
-use chunks::ChunkIo;
 pub use clock::PageClock;
 use failure::explain;
 pub use fetch::PageFetch;
@@ -39,6 +39,8 @@ pub use files::StoredFile;
 pub use io::PageIo;
 use progress::Teller;
 use records::{Shown, Stored, Verified};
+use sum::Sums;
+pub use sum::WasmHasher;
 use until::unless_aborted;
 
 type PageStore = Store<PageIo, PageClock>;
@@ -65,10 +67,12 @@ struct PullSettings {
 
 #[wasm_bindgen]
 impl WasmStore {
-    /// Opens the best place this browser has. `next_task` is the pause.
-    pub async fn open(next_task: Function) -> WasmStore {
+    /// Opens the best place this browser has. `next_task` is the pause, `begin_sum` starts a worker
+    /// that sums.
+    pub async fn open(next_task: Function, begin_sum: Function) -> WasmStore {
         let clock = PageClock { next_task };
-        let io = PageIo::open(&clock).await;
+        let sums = Sums { begin: Some(begin_sum), clock: clock.clone() };
+        let io = PageIo::open(sums).await;
         WasmStore(PageClient::new(io, clock))
     }
 
@@ -243,7 +247,9 @@ impl PageClient {
 
     /// A store that goes with the tab.
     pub fn in_memory(next_task: Function) -> PageClient {
-        PageClient::new(PageIo::Chunks(ChunkIo::memory()), PageClock { next_task })
+        let clock = PageClock { next_task };
+        let sums = Sums { begin: None, clock: clock.clone() };
+        PageClient::new(PageIo::in_memory(sums), clock)
     }
 
     fn store(&self) -> &PageStore {

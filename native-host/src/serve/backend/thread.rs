@@ -190,6 +190,7 @@ fn load_model(job: &Job, signal: &Signal) -> Result<Parts, LoadError> {
         memory: memory_of(&session, job.place, &estimate),
         num_ctx: session.n_ctx(),
         n_vocab: session.model_info().dims.n_vocab,
+        n_slots: session.n_slots(),
     };
     Ok((session, Arc::new(text), info))
 }

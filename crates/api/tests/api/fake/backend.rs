@@ -29,6 +29,8 @@ pub struct FakeBackend {
     pub pieces: Rc<RefCell<Vec<String>>>,
     /// Answers stop after a piece until they are let.
     pub paused: Rc<Cell<bool>>,
+    /// Requests that models serve at a time; 0: what they were loaded for.
+    pub n_slots: Cell<usize>,
     /// Generations that have not been dropped.
     pub running: Rc<Cell<usize>>,
     /// What the runner was last asked.
@@ -47,6 +49,7 @@ impl FakeBackend {
             log: RefCell::default(),
             pieces: Rc::new(RefCell::new(vec!["Hel".into(), "lo".into(), "!".into()])),
             paused: Rc::default(),
+            n_slots: Cell::default(),
             running: Rc::default(),
             last_request: Rc::default(),
         }
@@ -111,6 +114,7 @@ impl Backend for FakeBackend {
             file: file.clone(),
             memory,
             num_ctx: spec.num_ctx.unwrap_or(4096) as usize,
+            n_slots: self.n_slots.get(),
             pieces: Rc::clone(&self.pieces),
             paused: Rc::clone(&self.paused),
             running: Rc::clone(&self.running),

@@ -23,6 +23,7 @@ pub struct FakeRunner {
     pub file: String,
     pub memory: Memory,
     pub num_ctx: usize,
+    pub n_slots: usize,
     pub pieces: Rc<RefCell<Vec<String>>>,
     pub paused: Rc<Cell<bool>>,
     pub running: Rc<Cell<usize>>,
@@ -121,7 +122,12 @@ impl FakeRunner {
 
 impl Runner for FakeRunner {
     fn info(&self) -> RunnerInfo {
-        RunnerInfo { memory: self.memory, num_ctx: self.num_ctx, n_vocab: 257 }
+        RunnerInfo {
+            memory: self.memory,
+            num_ctx: self.num_ctx,
+            n_vocab: 257,
+            n_slots: self.n_slots,
+        }
     }
 
     async fn render(&self, request: &RenderRequest) -> Result<Rendered, RunError> {

@@ -79,20 +79,42 @@ impl Content {
 
     /// Reads all of `buf`.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
-        let end = offset.saturating_add(buf.len() as u64);
+        let mut rest = buf;
+        self.read(offset, rest.len(), |bytes| {
+            let (now, later) = std::mem::take(&mut rest).split_at_mut(bytes.length() as usize);
+            bytes.copy_to(now);
+            rest = later;
+        })
+    }
+
+    /// Fills an array of the script.
+    pub fn fill(&self, offset: u64, into: &Uint8Array) -> Result<(), SourceError> {
+        let mut done = 0;
+        self.read(offset, into.length() as usize, |bytes| {
+            into.set(bytes, done);
+            done += bytes.length();
+        })
+    }
+
+    /// Reads `len` bytes, and gives them in parts.
+    fn read(
+        &self,
+        offset: u64,
+        len: usize,
+        mut take: impl FnMut(&Uint8Array),
+    ) -> Result<(), SourceError> {
+        let end = offset.saturating_add(len as u64);
         if end > self.len() {
             let len = self.len();
             return Err(SourceError::new(format!("nothing to read at byte {len} of {len}")));
         }
-        let (mut at, mut rest) = (offset, buf);
-        while !rest.is_empty() {
+        let mut at = offset;
+        while at < end {
             let (index, from) = (at / CHUNK_BYTES, at % CHUNK_BYTES);
-            let n = rest.len().min((CHUNK_BYTES - from) as usize);
-            let (now, later) = rest.split_at_mut(n);
-            let bytes = self.read_chunk(index as usize, from, n);
-            bytes.map_err(|error| SourceError::new(words_of(&error)))?.copy_to(now);
-            rest = later;
-            at += n as u64;
+            let n = (end - at).min(CHUNK_BYTES - from);
+            let bytes = self.read_chunk(index as usize, from, n as usize);
+            take(&bytes.map_err(|error| SourceError::new(words_of(&error)))?);
+            at += n;
         }
         Ok(())
     }

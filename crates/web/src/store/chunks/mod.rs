@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use gguf::{ByteSource, SourceError};
+use js_sys::Uint8Array;
 use store::{Access, Entry, IoError, IoKind, Stat, StorePath};
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
@@ -214,6 +215,11 @@ impl ChunkFile {
             Some(saved) => saved.settle(&self.path).await,
             None => Ok(()),
         }
+    }
+
+    /// Fills an array of the script.
+    pub fn fill(&self, offset: u64, into: &Uint8Array) -> Result<(), SourceError> {
+        self.content.fill(offset, into)
     }
 
     /// The whole file as one blob.

@@ -141,6 +141,23 @@ impl Handle {
         self.inner.read_with_js_u8_array_and_options(into, &at(offset))
     }
 
+    /// Fills an array of the script.
+    pub fn fill(&self, offset: u64, into: &js_sys::Uint8Array) -> Result<(), SourceError> {
+        let (mut done, len) = (0, into.length());
+        while done < len {
+            let at = offset + u64::from(done);
+            let read = self.read_into(at, &into.subarray(done, len));
+            match read.map_err(|error| SourceError::new(words_of(&error)))? {
+                n if n > 0.0 => done += n as u32,
+                _ => {
+                    let len = self.len();
+                    return Err(SourceError::new(format!("nothing to read at byte {at} of {len}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes all of `bytes`. A browser may take fewer at once.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), IoError> {
         let mut done = 0;

@@ -1,5 +1,6 @@
 import { EngineError } from "../public/errors.js";
-import type { Answer, Asked, Who } from "./messages.js";
+import { Credit } from "../internal/credit.js";
+import type { Answer, Asked, Cancel, More, Who } from "./messages.js";
 
 /** What answers: an `Engine`, or anything that fetches like one. */
 export interface Answering {
@@ -143,7 +144,11 @@ async function announce(worker: ServiceWorker): Promise<() => Promise<void>> {
 async function serve(engine: Answering, asked: Asked, port: MessagePort): Promise<void> {
   const say = (answer: Answer, transfer: Transferable[] = []) => port.postMessage(answer, transfer);
   const stop = new AbortController();
-  port.onmessage = () => stop.abort();
+  const credit = asked.window === undefined ? null : new Credit(asked.window);
+  port.onmessage = ({ data }: MessageEvent<Cancel | More>) => {
+    if (data === "cancel") stop.abort();
+    else credit?.give(data.more);
+  };
   try {
     const { method, path, headers, payload } = asked;
     const response = await engine.fetch(path, {
@@ -156,6 +161,7 @@ async function serve(engine: Answering, asked: Asked, port: MessagePort): Promis
     const reader = response.body?.getReader();
     for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
       const chunk = part.value as Uint8Array<ArrayBuffer>;
+      await credit?.take(stop.signal);
       say({ type: "chunk", chunk }, [chunk.buffer]);
     }
     say({ type: "end" });

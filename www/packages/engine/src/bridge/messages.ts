@@ -8,6 +8,11 @@ export interface Asked {
   readonly path: string;
   readonly headers: [string, string][];
   readonly payload: Blob | null;
+  /**
+   * So many chunks may come unread; a service worker of an earlier version, which says nothing of
+   * it, takes all.
+   */
+  readonly window?: number;
 }
 
 /** Over the port, from the page: one `head`, any number of `chunk`s, one `end` or `error`. */
@@ -19,6 +24,11 @@ export type Answer =
 
 /** Over the port, to the page: nobody reads the answer any more. */
 export type Cancel = "cancel";
+
+/** Over the port, to the page: so many chunks were taken. */
+export interface More {
+  readonly more: number;
+}
 
 /** A page asks the service worker for its own id, over a port. */
 export interface Who {

@@ -11,6 +11,7 @@
   type Answer = import("./messages.js").Answer;
   type Asked = import("./messages.js").Asked;
   type Cancel = import("./messages.js").Cancel;
+  type More = import("./messages.js").More;
 
   interface Page {
     readonly id: string;
@@ -32,6 +33,8 @@
 
   /** Locks of pages with an engine: this and the page's id. */
   const LOCK = "ingle-bridge ";
+  /** Chunks of an answer that may lie here unread. */
+  const WINDOW = 32;
   const scope = globalThis as unknown as Scope;
 
   scope.addEventListener<Waiting>("install", (event) => event.waitUntil(scope.skipWaiting()));
@@ -69,6 +72,7 @@
       path,
       headers: [...request.headers],
       payload: hasBody ? await request.blob() : null,
+      window: WINDOW,
     };
     return new Promise((resolve) => relay(page, asked, request.signal, resolve));
   }
@@ -95,6 +99,7 @@
     const { port1: port, port2 } = new MessageChannel();
     const over = new AbortController();
     let sink: Sink | null = null;
+    let [nCame, nTold] = [0, 0];
     const end = (finish: (sink: Sink) => void) => {
       if (over.signal.aborted) return;
       over.abort();
@@ -112,12 +117,23 @@
     };
     signal.addEventListener("abort", cancel, { once: true, signal: over.signal });
     port.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if (data.type === "chunk") return sink?.enqueue(data.chunk);
+      if (data.type === "chunk") {
+        nCame += 1;
+        return sink?.enqueue(data.chunk);
+      }
       if (data.type === "end") return end((sink) => sink.close());
       if (data.type === "error") return fail(data.message);
       const { status, headers } = data;
       const start = (controller: Sink) => void (sink = controller);
-      const body = new ReadableStream<Uint8Array>({ start, cancel });
+      const pull = (controller: Sink) => {
+        const nQueued = WINDOW - (controller.desiredSize ?? WINDOW);
+        const more = nCame - nQueued - nTold;
+        if (more <= 0 || (more < WINDOW / 2 && nQueued > 0)) return;
+        nTold += more;
+        port.postMessage({ more } satisfies More);
+      };
+      const queue = { highWaterMark: WINDOW };
+      const body = new ReadableStream<Uint8Array>({ start, pull, cancel }, queue);
       const isBodiless = status === 204 || status === 304 || asked.method === "HEAD";
       resolve(new Response(isBodiless ? null : body, { status, headers }));
     };

@@ -27,6 +27,8 @@ export class Client {
   /** Engines that died since anything was last got from one. */
   #streak = 0;
   #lastLoss: LossReason = "crash";
+  /** The page's model is loaded again, after a loss. */
+  #restoring: Promise<void> | null = null;
   #gone: EngineError | null = null;
   onNotice: ((notice: Notice) => void) | null = null;
   onGone: ((error: EngineError) => void) | null = null;
@@ -103,10 +105,12 @@ export class Client {
   }
 
   #send(id: number, call: OngoingCall): void {
+    const again = () => this.#calls.has(id) && this.#link && this.#send(id, call);
+    // A request names its model: the router would load it, and the page's own load take its place.
+    if (call.type === "fetch" && this.#restoring) return void this.#restoring.then(again);
     const held = call.model === null ? null : this.#models.find(call.model);
     if (call.model !== null && !held) return call.fail(unloaded());
     if (held && held.actual === null) {
-      const again = () => this.#calls.has(id) && this.#link && this.#send(id, call);
       void this.#ensure(held).then(again, (error: unknown) => {
         if (error !== LOST) call.fail(EngineError.from(error));
       });
@@ -114,7 +118,10 @@ export class Client {
     }
     try {
       this.#link?.post({ type: call.type, id, ...call.body(held?.actual ?? null) } as never);
-      call.sent(this.#lastLoss);
+      const link = this.#link;
+      call.sent(this.#lastLoss, (n) => {
+        if (link === this.#link && this.#calls.has(id)) link?.post({ type: "more", id, n });
+      });
     } catch (error) {
       call.fail(unsendable(error));
     }
@@ -129,9 +136,13 @@ export class Client {
       return this.#send(reply.id, call);
     }
     if (reply.type === "error") return call.fail(EngineError.fromBody(reply.error));
+    if (call.isBroken) return;
     const isProgress = reply.type === "result" ? !call.isOwn : call.take(reply);
     if (isProgress) this.#streak = 0;
     if (reply.type === "result") call.end(reply.value);
+    if (!call.isBroken) return;
+    this.#link?.post({ type: "cancel", id: reply.id });
+    call.interrupt({ reason: this.#lastLoss, detail: "the answer could not be made again" });
   }
 
   /** Another tab loaded another model meanwhile: this one is loaded again, once. */
@@ -191,9 +202,15 @@ export class Client {
     const link = await this.#openAgain();
     if (!link || link !== this.#link) return;
     const { current } = this.#models;
-    for (const [id, call] of [...this.#calls]) this.#send(id, call);
     // A model that cannot be loaded any more is told to whoever asks it.
-    if (current && !this.#isLoading()) await this.#ensure(current).catch(() => undefined);
+    const due = this.#isLoading() ? null : current;
+    const loaded = due && this.#ensure(due).catch(() => undefined);
+    const restoring = loaded?.then(() => {
+      if (this.#restoring === restoring) this.#restoring = null;
+    });
+    this.#restoring = restoring ?? null;
+    for (const [id, call] of [...this.#calls]) if (!call.isSent) this.#send(id, call);
+    await restoring;
     if (link === this.#link) this.onState?.(settled("ready", loss.reason));
   }
 

@@ -55,7 +55,10 @@ export function requireBrowser(): void {
 
 interface Adapter {
   readonly features: ReadonlySet<string>;
+  /** As older browsers say it. */
+  readonly isFallbackAdapter?: boolean;
   readonly info?: {
+    readonly isFallbackAdapter?: boolean;
     readonly vendor: string;
     readonly architecture: string;
     readonly description: string;
@@ -67,7 +70,12 @@ export interface Graphics {
   readonly name: string;
   /** Subgroup operations can be used; every device request asks for them from now on. */
   readonly subgroups: boolean;
+  /** It is a program on the processor. */
+  readonly emulated: boolean;
 }
+
+/** Names of chips that are programs, where the browser does not say it otherwise. */
+const EMULATED = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 interface DeviceRequest {
   requiredFeatures?: string[];
@@ -100,6 +108,9 @@ export async function openGraphics(): Promise<Graphics | null> {
     return device;
   };
   const { vendor = "", architecture = "", description = "" } = adapter.info ?? {};
+  const says = `${vendor} ${architecture} ${description}`;
+  const emulated =
+    (adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false) || EMULATED.test(says);
   const words = description || [vendor, architecture].filter(Boolean).join(" ");
-  return { name: words || "unnamed graphics chip", subgroups };
+  return { name: words || "unnamed graphics chip", subgroups, emulated };
 }

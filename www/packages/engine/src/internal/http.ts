@@ -1,7 +1,9 @@
 import { EngineError } from "../public/errors.js";
 import { aborted } from "./aborted.js";
 import type { Client } from "./client.js";
-import type { RequestHead, ResponseHead } from "./protocol.js";
+import { Intake } from "./credit.js";
+import type { RequestHead } from "./protocol.js";
+import type { CallHooks } from "./recover-call.js";
 
 /** Statuses whose answers have no body; a `Response` with one cannot even be made. */
 const BODILESS = new Set([101, 103, 204, 205, 304]);
@@ -44,32 +46,40 @@ function answer(
   const forward = () => stop.abort();
   signal.addEventListener("abort", forward, { once: true });
   if (signal.aborted) stop.abort();
-  let sink: ReadableStreamDefaultController<Uint8Array> | null = null;
+  let more: (n: number) => void = () => undefined;
   let isOver = false;
-  const onHead = ({ status, headers }: ResponseHead) => {
-    const stream = new ReadableStream<Uint8Array>({
-      start: (controller) => void (sink = controller),
-      cancel: () => {
-        isOver = true;
-        stop.abort();
-      },
-    });
-    const isBodiless = BODILESS.has(status) || body.head.method === "HEAD";
-    resolve(new Response(isBodiless ? null : stream, { status, headers }));
-  };
-  const onChunk = (chunk: Uint8Array) => {
-    if (!isOver) sink?.enqueue(chunk);
-  };
-  const end = (finish: (sink: ReadableStreamDefaultController<Uint8Array>) => void) => {
+  const intake = new Intake(
+    (n) => more(n),
+    () => {
+      isOver = true;
+      stop.abort();
+    },
+  );
+  const end = (finish: () => void) => {
     signal.removeEventListener("abort", forward);
-    if (sink && !isOver) finish(sink);
+    if (!isOver) finish();
     isOver = true;
   };
-  client.call("fetch", body, { onHead, onChunk, signal: stop.signal }).then(
-    () => end((sink) => sink.close()),
+  const hooks: CallHooks = {
+    signal: stop.signal,
+    onSent: (tell) => {
+      more = tell;
+      intake.restart();
+    },
+    onHead: ({ status, headers }) => {
+      const isBodiless = BODILESS.has(status) || body.head.method === "HEAD";
+      resolve(new Response(isBodiless ? null : intake.stream, { status, headers }));
+    },
+    onChunk: (chunk) => {
+      if (!isOver) intake.push(chunk);
+    },
+    onKnown: () => intake.skip(),
+  };
+  client.call("fetch", body, hooks).then(
+    () => end(() => intake.close()),
     (error: unknown) => {
       const reason = EngineError.from(error);
-      end((sink) => sink.error(reason));
+      end(() => intake.fail(reason));
       reject(reason); // does nothing once the head was there
     },
   );

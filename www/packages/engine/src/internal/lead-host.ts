@@ -111,6 +111,7 @@ export class Host implements Way {
   #post(seat: Seat, message: Request): void {
     if (!this.#seats.has(seat)) return;
     if (message.type === "cancel") return this.#cancel({ seat, id: message.id });
+    if (message.type === "more") return this.#passOn(seat, message);
     if (message.type === "load" && this.#shares(seat, message)) return;
     if (message.type === "unload" && !this.#loads.drop(seat)) {
       return seat.events.onReply({ type: "result", id: message.id, value: null });
@@ -119,6 +120,12 @@ export class Host implements Way {
     this.#worker?.post({ ...message, id });
     this.#asked.set(id, { seat, id: message.id, type: message.type });
     if (message.type === "load") this.#loads.begin(id, { seat, id: message.id }, message);
+  }
+
+  #passOn(seat: Seat, message: Extract<Request, { type: "more" }>): void {
+    for (const [id, asked] of this.#asked) {
+      if (asked.seat === seat && asked.id === message.id) this.#worker?.post({ ...message, id });
+    }
   }
 
   /** True if what is to be loaded is there or on its way. */

@@ -71,7 +71,7 @@ export class EngineWorker {
 
   #receive(reply: Reply): void {
     if (this.#isOver) return;
-    if (reply.type === "crash") return this.#lose({ reason: "crash", detail: reply.detail });
+    if (reply.type === "crash") return this.#lose({ reason: reply.reason, detail: reply.detail });
     if (!this.#started || !("id" in reply) || reply.id !== START_ID) return this.onReply(reply);
     if (reply.type === "result") this.#started.resolve(reply.value as EngineInfo);
     if (reply.type === "error") this.#refuse(EngineError.fromBody(reply.error));

@@ -21,6 +21,8 @@ export interface LoadedModule {
   readonly name: string;
   readonly glue: Glue;
   readonly memory: WebAssembly.Memory;
+  /** For further workers. */
+  readonly module: WebAssembly.Module;
 }
 
 /** More threads than this share one memory bus without gain. */
@@ -57,7 +59,7 @@ export async function loadModule(wishes: ModuleWishes, forGpu: boolean): Promise
     const [glue, module] = await Promise.all([build.load(), compile(build.file)]);
     const { memory } = await glue.default({ module_or_path: module });
     if (name.endsWith("-threads")) await startThreads(name, module, memory, threads - 1);
-    return { name, glue, memory };
+    return { name, glue, memory, module };
   } catch (error) {
     const file = build.file.pathname.split("/").pop() ?? name;
     throw new EngineError(

@@ -4,7 +4,7 @@
  *
  * Every request has an `id`; its answers carry the same one. A request ends with exactly one
  * `result` or `error`; `progress`, `piece`, `bench`, `head` and `chunk` may come before. `cancel`
- * names the request it ends and has no answer of its own.
+ * and `more` name the request they are about and have no answer of their own.
  */
 
 import type {
@@ -84,10 +84,26 @@ export interface Calls extends StoreCalls {
     result: Float32Array;
   };
   unload: { body: { readonly model: number }; result: null };
-  /** Answers with `head`, then with `chunk`s, then with the result. */
-  fetch: { body: { readonly head: RequestHead; readonly payload: Blob | null }; result: null };
+  /**
+   * Answers with `head`, then with `chunk`s as far as `more` lets it, then with the result. With
+   * the tape of an earlier answer it is that answer, from its beginning.
+   */
+  fetch: {
+    body: {
+      readonly head: RequestHead;
+      readonly payload: Blob | null;
+      readonly tape?: readonly TapeEntry[];
+    };
+    result: null;
+  };
   info: { body: object; result: EngineInfo };
 }
+
+/**
+ * What an answer was made of that is not in the request: draws, times, what the model said. The
+ * module's own; a page keeps it for the next engine.
+ */
+export type TapeEntry = { readonly [kind: string]: unknown };
 
 export type CallName = keyof Calls;
 
@@ -102,7 +118,9 @@ export type BenchEvent = { readonly progress: BenchProgress } | { readonly row: 
 
 export type Request =
   | { [K in CallName]: { readonly type: K; readonly id: number } & Calls[K]["body"] }[CallName]
-  | { readonly type: "cancel"; readonly id: number };
+  | { readonly type: "cancel"; readonly id: number }
+  /** The reader of a `fetch` took so many chunks. */
+  | { readonly type: "more"; readonly id: number; readonly n: number };
 
 export interface ErrorBody {
   readonly code: string;
@@ -117,7 +135,16 @@ export type Reply =
   | { readonly type: "piece"; readonly id: number; readonly piece: Piece }
   | { readonly type: "bench"; readonly id: number; readonly event: BenchEvent }
   | { readonly type: "head"; readonly id: number; readonly head: ResponseHead }
-  | { readonly type: "chunk"; readonly id: number; readonly chunk: Uint8Array<ArrayBuffer> }
+  | {
+      readonly type: "chunk";
+      readonly id: number;
+      readonly chunk: Uint8Array<ArrayBuffer>;
+      /** What it was made of, since the chunk before. */
+      readonly tape: readonly TapeEntry[];
+    }
   | { readonly type: "notice"; readonly notice: Notice }
-  /** The WebAssembly module trapped: nothing of this worker can be used any more. */
-  | { readonly type: "crash"; readonly detail: string };
+  /**
+   * The WebAssembly module trapped, or (`gpu`) the graphics chip does not answer: nothing of this
+   * worker can be used any more.
+   */
+  | { readonly type: "crash"; readonly reason: "crash" | "gpu"; readonly detail: string };

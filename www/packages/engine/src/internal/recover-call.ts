@@ -7,7 +7,8 @@ import { EngineError } from "../public/errors.js";
 import type { GenerateSettings, LossReason, Piece, Progress } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import type { Loss } from "./lead-link.js";
-import type { BenchEvent, CallName, Calls, Reply, ResponseHead } from "./protocol.js";
+import type { BenchEvent, CallName, Calls, Reply, ResponseHead, TapeEntry } from "./protocol.js";
+import { GivenBody } from "./recover-body.js";
 
 /** Engines that may die over one call without a new token: so that nothing goes in circles. */
 export const MAX_TRIES = 3;
@@ -20,6 +21,10 @@ export interface CallHooks {
   readonly onBench?: ((event: BenchEvent) => void) | undefined;
   readonly onHead?: ((head: ResponseHead) => void) | undefined;
   readonly onChunk?: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
+  /** A chunk came again that was given before. */
+  readonly onKnown?: (() => void) | undefined;
+  /** An engine has the call: `more` tells it that chunks were taken. */
+  readonly onSent?: ((more: (n: number) => void) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,7 +33,8 @@ type Settled = Extract<Reply, { type: "result" | "error" }>;
 
 /**
  * Calls that are not asked twice: `bench`, whose rows would not belong together, and what changes
- * the store and may have done so. A `fetch` is, as long as nothing of its body was given.
+ * the store and may have done so. A `fetch` is as long as nothing of its body was given, and then
+ * if it is an answer of a model, which its tape makes again.
  */
 const ONCE: ReadonlySet<CallName> = new Set(["bench", "models.rm"]);
 
@@ -41,9 +47,12 @@ export class OngoingCall {
   readonly #tokens: number[] = [];
   /** Text behind the last token was given: an engine that writes it again says nothing new. */
   #hasEnding = false;
-  /** The head of its answer was given, and parts of the body. */
+  /** The head of its answer was given, and so much of the body, made of this. */
   #hasHead = false;
-  #hasBody = false;
+  readonly #given = new GivenBody();
+  readonly #tape: TapeEntry[] = [];
+  /** Another engine gives another body. */
+  isBroken = false;
   #tries = 0;
   /** An engine has it. */
   isSent = false;
@@ -75,13 +84,16 @@ export class OngoingCall {
   /** What is asked, with the tokens that are written already; `model` is the engine's number. */
   body(model: number | null): Body {
     const body = model === null ? this.#body : { ...this.#body, model };
+    if (this.type === "fetch") return { ...body, tape: this.#tape } as Body;
     if (this.type !== "generate" || this.#tokens.length === 0) return body;
     const { settings } = body as Calls["generate"]["body"];
     return { ...body, settings: { ...settings, resume: this.#tokens } } as Body;
   }
 
   /** Says that it goes on, if an engine died over it. */
-  sent(reason: LossReason): void {
+  sent(reason: LossReason, more: (n: number) => void): void {
+    this.#given.restart();
+    this.#hooks.onSent?.(more);
     if (this.#wasLost && this.type === "generate") {
       this.#hooks.onPiece?.({ done: false, text: "", tokens: [], resumed: reason });
     }
@@ -93,11 +105,7 @@ export class OngoingCall {
     if (reply.type === "progress") this.#hooks.onProgress?.(reply.progress);
     if (reply.type === "bench") this.#hooks.onBench?.(reply.event);
     if (reply.type === "head") this.#head(reply.head);
-    if (reply.type === "chunk") {
-      this.#hasBody = true;
-      this.#hooks.onChunk?.(reply.chunk);
-      return true;
-    }
+    if (reply.type === "chunk") return this.#chunk(reply.chunk, reply.tape);
     if (reply.type !== "piece") return false;
     const { piece } = reply;
     const isEnding = !piece.done && piece.text !== "" && piece.tokens.length === 0;
@@ -107,6 +115,29 @@ export class OngoingCall {
     if (piece.tokens.length > 0) this.#tries = 0;
     this.#hooks.onPiece?.(piece);
     return piece.tokens.length > 0;
+  }
+
+  #chunk(chunk: Uint8Array<ArrayBuffer>, tape: readonly TapeEntry[]): boolean {
+    this.#tape.push(...tape);
+    const fresh = this.#given.take(chunk);
+    this.isBroken = fresh === null;
+    if (!fresh || fresh.length === 0) {
+      this.#hooks.onKnown?.();
+      return false;
+    }
+    this.#tries = 0;
+    this.#hooks.onChunk?.(fresh);
+    return true;
+  }
+
+  /** True if another engine can go on with it. */
+  get #isRepeatable(): boolean {
+    return this.#given.isEmpty || this.#tape.some((entry) => "Started" in entry);
+  }
+
+  /** Ends it because what was given cannot be gone on with. */
+  interrupt(loss: Loss): void {
+    this.fail(interrupted(loss));
   }
 
   #head(head: ResponseHead): void {
@@ -149,7 +180,7 @@ export class OngoingCall {
     if (this.isOwn) this.fail(lossError(loss));
     else if (this.isCancelled) this.cancel();
     else if (this.type === "unload") this.end(null); // there is nothing left to unload
-    else if (ONCE.has(this.type) || this.#hasBody) this.fail(interrupted(loss));
+    else if (ONCE.has(this.type) || !this.#isRepeatable) this.interrupt(loss);
     else if (!this.#mayTry(loss, isCulprit)) this.fail(lossError(loss));
     else return true;
     return false;

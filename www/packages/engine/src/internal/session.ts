@@ -19,10 +19,16 @@ import {
   type ModuleWishes,
   type WasmEngine,
 } from "./module.js";
-import type { Calls, Loaded, ResponseHead } from "./protocol.js";
+import type { Calls, Loaded, ResponseHead, TapeEntry } from "./protocol.js";
 import { pieces } from "./payload.js";
 import { ModelStore } from "./store.js";
 import { keepRecord, recallRecord } from "./record.js";
+import {
+  MAX_SILENT_EMULATED_MS,
+  MAX_SILENT_MS,
+  SilenceWatch,
+  watchWaits,
+} from "./silence.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
 
@@ -31,6 +37,14 @@ const USELESS = new Set(["model.damaged", "model.unsupported"]);
 
 /** What the module answers about its device; the rest of `EngineInfo` is known on this side. */
 type ModuleInfo = Pick<EngineInfo, "device" | "adapter" | "features" | "kernels" | "tuned">;
+
+/** Who reads an answer to a request, at a pace of its own. */
+interface BodyReader {
+  head(head: ResponseHead): void;
+  chunk(chunk: Uint8Array<ArrayBuffer>, tape: readonly TapeEntry[]): void;
+  /** Returns when another chunk may come. */
+  ready(): Promise<void>;
+}
 
 /** Everything behind one worker: the module, its device, the stored files and the model in use. */
 export class Session {
@@ -46,12 +60,22 @@ export class Session {
     private readonly notices: Notice[],
   ) {}
 
-  static async open(device: Device, wishes: ModuleWishes, tuning: Tuning): Promise<Session> {
+  /** `onSilent` hears of a graphics chip that does not answer any more. */
+  static async open(
+    device: Device,
+    wishes: ModuleWishes,
+    tuning: Tuning,
+    onSilent: (ms: number) => void,
+  ): Promise<Session> {
     const notices: Notice[] = [];
     const graphics = device === "cpu" ? null : await openGraphics();
     const forGpu = device === "gpu" || graphics !== null;
     const first = await loadModule(wishes, forGpu);
     const { name = "", subgroups = false } = graphics ?? {};
+    if (graphics) {
+      const maxMs = graphics.emulated ? MAX_SILENT_EMULATED_MS : MAX_SILENT_MS;
+      watchWaits(new SilenceWatch(maxMs, onSilent));
+    }
     let module = first;
     const browser = navigator.userAgent;
     let engine = await module.glue.WasmEngine.open(device, name, browser, subgroups, nextTask);
@@ -70,7 +94,7 @@ export class Session {
       notices.push({ code: "gpu.missing", message });
     }
     if (tuning !== "off") await recall(engine, notices);
-    const store = await ModelStore.open(module.glue, engine, (notice) => notices.push(notice));
+    const store = await ModelStore.open(module, engine, (notice) => notices.push(notice));
     return new Session(engine, module, store, tuning, notices);
   }
 
@@ -170,21 +194,25 @@ export class Session {
   async fetch(
     body: Calls["fetch"]["body"],
     signal: AbortSignal,
-    to: { head(head: ResponseHead): void; chunk(chunk: Uint8Array<ArrayBuffer>): void },
+    to: BodyReader,
   ): Promise<null> {
     const payload = body.payload ? pieces(body.payload) : undefined;
     await this.#withFlag(signal, async (flag) => {
-      const response = (await this.engine.fetch(body.head, payload, flag)) as ApiResponse;
+      const tape = new this.module.glue.Tape(body.tape ?? []);
+      let response: ApiResponse | null = null;
       try {
+        response = (await this.engine.fetch(body.head, payload, flag, tape)) as ApiResponse;
         const headers = response.headers as ResponseHead["headers"];
         to.head({ status: response.status, headers });
         for (;;) {
+          await to.ready();
           const chunk = (await response.next()) as Uint8Array<ArrayBuffer> | undefined;
           if (!chunk) break;
-          to.chunk(chunk);
+          to.chunk(chunk, tape.take() as TapeEntry[]);
         }
       } finally {
-        response.free();
+        response?.free();
+        tape.free();
       }
     });
     if (signal.aborted) throw aborted();

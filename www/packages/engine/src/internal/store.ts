@@ -7,9 +7,10 @@ import type { Notice, Progress } from "../public/types.js";
 import type { StoredModel } from "../public/models.js";
 import { aborted } from "./aborted.js";
 import type { SyncFile } from "./files.js";
-import type { Glue, WasmEngine, WasmStore } from "./module.js";
+import type { LoadedModule, WasmEngine, WasmStore } from "./module.js";
 import type { SourceBody } from "./protocol.js";
 import type { StoreCall, StoreCallName, StoreCalls, StoreKind } from "./store-calls.js";
+import { Sum } from "./sums.js";
 import { nextTask } from "./task.js";
 
 /** A stored model, open for loading. */
@@ -35,11 +36,12 @@ export class ModelStore {
   }
 
   static async open(
-    glue: Glue,
+    { glue, name, module: compiled }: LoadedModule,
     engine: WasmEngine,
     onNotice: (notice: Notice) => void,
   ): Promise<ModelStore> {
-    const module = await glue.WasmStore.open(nextTask);
+    const beginSum = () => Sum.begin({ name, module: compiled });
+    const module = await glue.WasmStore.open(nextTask, beginSum);
     engine.useStore(module);
     const store = new ModelStore(module, engine, onNotice);
     if (store.kind === "memory") {

@@ -7,10 +7,20 @@
 import { EngineError } from "../public/errors.js";
 import type { Piece } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { BenchEvent, CallName, Calls, ErrorBody, Reply, Request } from "./protocol.js";
+import { Credit } from "./credit.js";
+import type {
+  BenchEvent,
+  CallName,
+  Calls,
+  ErrorBody,
+  Reply,
+  Request,
+  ResponseHead,
+  TapeEntry,
+} from "./protocol.js";
 import { Session } from "./session.js";
 
-type Call = Exclude<Request, { type: "cancel" }>;
+type Call = Exclude<Request, { type: "cancel" | "more" }>;
 
 interface Scope {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
@@ -24,6 +34,8 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 const running = new Map<number, AbortController>();
+/** What may still be sent of bodies. */
+const credits = new Map<number, Credit>();
 let session: Session | null = null;
 /** The last of those that run one after another; the others wait for the start only. */
 let last: Promise<void> = Promise.resolve();
@@ -34,6 +46,10 @@ const IN_ORDER: ReadonlySet<CallName> = new Set(["load", "unload"]);
 scope.onmessage = ({ data }) => {
   if (data.type === "cancel") {
     running.get(data.id)?.abort();
+    return;
+  }
+  if (data.type === "more") {
+    credits.get(data.id)?.give(data.n);
     return;
   }
   const stop = new AbortController();
@@ -63,7 +79,7 @@ async function answer(call: Call, signal: AbortSignal): Promise<void> {
 async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["result"]> {
   if (call.type === "start") {
     holdLock(call.lock);
-    session = await Session.open(call.device, call.wishes, call.tuning);
+    session = await Session.open(call.device, call.wishes, call.tuning, silent);
     return session.info();
   }
   if (!session) throw new EngineError("engine.start", "The engine was not started.");
@@ -87,11 +103,17 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
       return session.logits(call);
     case "unload":
       return session.unload(call);
-    case "fetch":
-      return session.fetch(call, signal, {
-        head: (head) => scope.postMessage({ type: "head", id, head }),
-        chunk: (chunk) => scope.postMessage({ type: "chunk", id, chunk }, [chunk.buffer]),
-      });
+    case "fetch": {
+      const credit = new Credit();
+      credits.set(id, credit);
+      const reader = {
+        head: (head: ResponseHead) => scope.postMessage({ type: "head", id, head }),
+        chunk: (chunk: Uint8Array<ArrayBuffer>, tape: readonly TapeEntry[]) =>
+          scope.postMessage({ type: "chunk", id, chunk, tape }, [chunk.buffer]),
+        ready: () => credit.take(signal),
+      };
+      return session.fetch(call, signal, reader).finally(() => credits.delete(id));
+    }
     case "info":
       return session.info();
   }
@@ -109,7 +131,13 @@ function holdLock(name: string): void {
 function crash(reason: unknown): void {
   const detail =
     reason instanceof Error ? `${reason.message}\n${reason.stack ?? ""}` : String(reason);
-  scope.postMessage({ type: "crash", detail });
+  scope.postMessage({ type: "crash", reason: "crash", detail });
+}
+
+/** A wait that never ends is a device that is gone, though nobody says so. */
+function silent(ms: number): void {
+  const detail = `the graphics chip did not answer for ${Math.round(ms / 1000)} s`;
+  scope.postMessage({ type: "crash", reason: "gpu", detail });
 }
 
 /** The module throws plain `{ code, message, detail }`; all else is an error of this package. */
