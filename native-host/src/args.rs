@@ -12,12 +12,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod doctor;
+mod measure;
 mod models;
 mod quantize;
 mod run;
 pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
 pub use doctor::DoctorArgs;
+pub use measure::{DEFAULT_CTX, ImatrixArgs, ImatrixFormat, PerplexityArgs};
 pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
     RmArgs, SaveArgs, StopArgs, VerifyArgs,
@@ -68,6 +70,10 @@ pub enum Command {
     Create(CreateArgs),
     /// Make a smaller file of a model
     Quantize(QuantizeArgs),
+    /// Measure how well a model foresees a text, and how far it is from another one
+    Perplexity(PerplexityArgs),
+    /// Measure which weights matter on a text, for better small files
+    Imatrix(ImatrixArgs),
     /// Write a stored model to one file
     Save(SaveArgs),
     /// Store a model from a file of `save`
@@ -130,7 +136,7 @@ pub struct LoadArgs {
     #[arg(long, short = 't', value_name = "N")]
     pub threads: Option<usize>,
     /// Context in tokens [default: the model's own, at most 4096]
-    #[arg(long, value_name = "N")]
+    #[arg(long, short = 'c', value_name = "N")]
     pub ctx: Option<usize>,
     /// Number format of the key/value cache
     #[arg(long, value_enum, default_value_t)]
@@ -253,6 +259,11 @@ mod tests {
             "bench a.gguf b.gguf -p 128,512 -n 32 -n 64 -d 0,2048 -r 3 -b 64,128 -ub 32 -t 1,2 \
              --device cpu,gpu --kv f16,q8_0 --gpu-layers 0,8 -pg 512,128 -pg 64,16 --profile \
              --warmup 0 --no-peaks --min-tok-s 20 --format html -o out.html",
+            "perplexity m.gguf -f t.txt -c 512 --chunks 4 --stride 128 --device cpu -t 2",
+            "perplexity m.gguf -f t.txt --kl-divergence-base b.kld",
+            "perplexity m.gguf --kl-divergence --kl-divergence-base b.kld --format json",
+            "imatrix m.gguf -f t.txt -o m.imatrix.gguf --chunks 8 --process-output --no-ppl",
+            "imatrix -o all.dat --in-file a.gguf --in-file b.gguf --output-format dat",
             "devices --format json",
             "doctor --format json",
         ] {

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use engine::Session;
 
 use crate::softmax::Row;
-use crate::{Error, Estimate, Windows};
+use crate::{Divergence, Error, Estimate, Windows};
 
 /// The host's side of a measurement.
 pub trait Watch {
@@ -13,8 +13,13 @@ pub trait Watch {
     /// [`ControlFlow::Break`] ends the measurement with [`Error::Cancelled`].
     fn pulse(&mut self, done: f64, n_windows: usize) -> ControlFlow<()>;
 
-    /// Window `i` is done; what all so far say.
+    /// Window `i` is done; what all so far say, of the model alone.
     fn window(&mut self, _i: usize, _so_far: &Estimate) {}
+
+    /// As [`Watch::window`], of a model that is compared with another.
+    fn compared(&mut self, i: usize, so_far: &Divergence) {
+        self.window(i, &so_far.model);
+    }
 }
 
 /// Reads the ids of a window up to `rows.end`, and gives `row` the logits of `rows` in order, each

@@ -19,7 +19,7 @@ use engine::Session;
 use crate::read::{Watch, scored};
 use crate::{Error, Estimate, Windows};
 
-pub(crate) use row::{Coded, Other};
+use row::Coded;
 
 /// Measures the perplexity, and keeps the log-probabilities of all scored rows for [`compare`].
 ///
@@ -70,7 +70,7 @@ pub async fn compare(
             Ok(())
         })
         .await?;
-        watch.window(i, &all.model);
+        watch.compared(i, &all);
     }
     Ok(all)
 }
