@@ -28,6 +28,7 @@ mod stored;
 mod target;
 mod tokenize;
 mod transfer;
+mod validate;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -52,6 +53,7 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Rm(args) => manage::rm(&args),
         Command::Create(args) => create::run(&args),
         Command::Quantize(args) => quantize::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
         Command::Imatrix(args) => imatrix::run(&args),
         Command::Save(args) => archive::save(&args),

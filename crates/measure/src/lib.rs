@@ -17,6 +17,7 @@ mod kl;
 mod read;
 mod softmax;
 mod text;
+pub mod validate;
 
 pub use error::Error;
 pub use estimate::{Estimate, Value};
@@ -24,3 +25,4 @@ pub use importance::{Collected, Settings as ImportanceSettings, collect};
 pub use kl::{Base, BaseWriter, Divergence, Percentiles, base_bytes, compare, write_base};
 pub use read::{Watch, perplexity};
 pub use text::{Cut, Windows};
+pub use validate::validate;

@@ -22,7 +22,7 @@ const EDGES: [(&str, u8, &[&str]); 20] = [
     ("quantize", 3, &["gguf", "quant"]),
     ("store", 3, &["gguf"]),
     ("convert", 4, &["gguf", "quant", "quantize"]),
-    ("measure", 4, &["engine", "gguf", "kernels", "quantize", "tokenizer"]),
+    ("measure", 4, &["engine", "gguf", "kernels", "quant", "quantize", "tokenizer"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
     ("hosting", 5, HOSTING),
     ("web", 6, HOST),

@@ -12,7 +12,7 @@ use super::quantize::part::PartFile;
 use crate::args::{DEFAULT_CTX, Format, PerplexityArgs};
 use crate::failure::Failure;
 use crate::{interrupt, source};
-pub use report::value;
+pub use report::{comparison, value};
 use report::Run;
 
 pub fn run(args: &PerplexityArgs) -> Result<(), Failure> {
