@@ -46,9 +46,7 @@ pub enum Error {
     OtherTokens,
 
     /// A player without a tap.
-    #[error(
-        "what matrices are multiplied with cannot be seen on the {device}: use --device cpu"
-    )]
+    #[error("what matrices are multiplied with cannot be seen on the {device}: use --device cpu")]
     NoTap { device: String },
 
     /// Numbers that would make no importance matrix.

@@ -98,12 +98,7 @@ fn measure(
 }
 
 /// Refuses to go on with another text or other windows.
-fn check_same(
-    own: &ImatrixSums,
-    dataset: &str,
-    n_ctx: usize,
-    path: &Path,
-) -> Result<(), Failure> {
+fn check_same(own: &ImatrixSums, dataset: &str, n_ctx: usize, path: &Path) -> Result<(), Failure> {
     let refuse = |reason: String| Err(Failure::File { path: path.to_owned(), reason });
     match own.datasets.as_slice() {
         [one] if one == dataset => {}

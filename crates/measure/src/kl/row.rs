@@ -148,8 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_no_row_is_seen() {
-        for (scale, min) in
-            [(f32::NAN, -1.0), (-1.0, -1.0), (1e-4, f32::NEG_INFINITY), (1.0, 0.0)]
+        for (scale, min) in [(f32::NAN, -1.0), (-1.0, -1.0), (1e-4, f32::NEG_INFINITY), (1.0, 0.0)]
         {
             let mut coded = Coded::new(2);
             coded.bytes_mut()[..4].copy_from_slice(&f32::to_le_bytes(scale));

@@ -5,9 +5,9 @@
 //! the covariance is subtracted.
 
 use super::row::Other;
+use crate::Estimate;
 use crate::estimate::{Sums, Value};
 use crate::softmax::Row;
-use crate::Estimate;
 
 /// What the base finds less probable than `exp` of this is left out of the sum: it adds nothing,
 /// and the file does not tell it apart.

@@ -93,8 +93,7 @@ fn summary(models: &[&Compared], about: &About) -> String {
             format!("{:.2} %", 100.0 * all.rms_delta().value),
         ]
     }));
-    let head =
-        ["Model", "Weights", "Perplexity", "Ratio", "Mean KL", "Same top", "RMS Δp"];
+    let head = ["Model", "Weights", "Perplexity", "Ratio", "Mean KL", "Same top", "RMS Δp"];
     card("In numbers", &head, &lines)
 }
 

@@ -6,8 +6,8 @@ use std::io::Write;
 use gguf::{ByteSource, Gguf, Metadata, TensorInfo, WriteError, Writer};
 use quant::TensorType;
 
-use super::sums::{ImatrixSums, InputSums};
 use super::refuse;
+use super::sums::{ImatrixSums, InputSums};
 use crate::Error;
 
 const SUMS: &str = ".in_sum2";

@@ -47,15 +47,7 @@ impl Progress {
         });
         let prints = prints && !io::stdout().is_terminal();
         let now = Instant::now();
-        Progress {
-            work,
-            start: now,
-            said: now,
-            bar,
-            prints,
-            running: Vec::new(),
-            failure: None,
-        }
+        Progress { work, start: now, said: now, bar, prints, running: Vec::new(), failure: None }
     }
 
     /// Seconds since it began.

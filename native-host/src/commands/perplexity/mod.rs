@@ -12,8 +12,8 @@ use super::quantize::part::PartFile;
 use crate::args::{DEFAULT_CTX, Format, PerplexityArgs};
 use crate::failure::Failure;
 use crate::{interrupt, source};
-pub use report::{comparison, value};
 use report::Run;
+pub use report::{comparison, value};
 
 pub fn run(args: &PerplexityArgs) -> Result<(), Failure> {
     interrupt::listen();
@@ -44,9 +44,7 @@ fn score(args: &PerplexityArgs, base: Option<&Path>) -> Result<(), Failure> {
     let (mut session, _) = measured::load(opened, &args.load, windows.n_ctx())?;
     let mut progress = Progress::new("measuring", args.format == Format::Text);
     let estimate = match &part {
-        None => {
-            pollster::block_on(measure::perplexity(&mut session, &windows, &mut progress))?
-        }
+        None => pollster::block_on(measure::perplexity(&mut session, &windows, &mut progress))?,
         Some(part) => {
             let need = measure::base_bytes(n_vocab, &windows);
             let write = measure::write_base(&mut session, &windows, part.writer()?, &mut progress);

@@ -107,9 +107,9 @@ pub fn divergence(
 /// All that is known about two models, as an object.
 pub fn comparison(all: &Divergence) -> Json {
     let percentiles = |values: Percentiles| {
-        let named = SHARES.iter().map(|(share, name)| {
-            (name.trim().trim_end_matches('%').to_owned(), values.at(*share))
-        });
+        let named = SHARES
+            .iter()
+            .map(|(share, name)| (name.trim().trim_end_matches('%').to_owned(), values.at(*share)));
         let ends = [("max", 1.0), ("median", 0.5), ("min", 0.0)];
         let ends = ends.map(|(name, share)| (name.to_owned(), values.at(share)));
         ends.into_iter().chain(named).map(|(name, value)| (name, json!(value))).collect::<Json>()
@@ -140,11 +140,8 @@ fn lines(all: &Divergence) -> String {
     let mut out = "====== Perplexity statistics ======\n".to_owned();
     out += &line("Mean PPL(Q)", all.model.perplexity());
     out += &line("Mean PPL(base)", all.base.perplexity());
-    out += &format!(
-        "{:30}: {:6.2}%\n",
-        "Cor(ln(PPL(Q)), ln(PPL(base)))",
-        100.0 * all.correlation()
-    );
+    out +=
+        &format!("{:30}: {:6.2}%\n", "Cor(ln(PPL(Q)), ln(PPL(base)))", 100.0 * all.correlation());
     out += &line("Mean ln(PPL(Q)/PPL(base))", all.log_ratio());
     out += &line("Mean PPL(Q)/PPL(base)", all.ratio());
     out += &line("Mean PPL(Q)-PPL(base)", all.difference());

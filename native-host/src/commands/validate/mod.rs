@@ -53,11 +53,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
     drop(text);
     let baseline = Baseline::of(&args.baseline, &opened, &windows, text_name);
     let (mut base, base_plan) = measured::load(opened, &load, windows.n_ctx())?;
-    let limits = Limits {
-        kl: args.threshold,
-        ratio: args.max_ratio,
-        same_top: args.min_same_top,
-    };
+    let limits = Limits { kl: args.threshold, ratio: args.max_ratio, same_top: args.min_same_top };
     let mut all: Vec<(Compared, Vec<Check>)> = Vec::new();
     for ((path, other), tensors) in judged.iter().zip(others).zip(tensors) {
         let (mut session, plan) = measured::load(other, &load, windows.n_ctx())?;
@@ -100,11 +96,7 @@ fn check_tokens(other: &Opened, text: &str, windows: &Windows) -> Result<(), Fai
     if is_same { Ok(()) } else { Err(measure::Error::OtherTokens.into()) }
 }
 
-fn weights(
-    base: &Gguf,
-    other: &Gguf,
-    path: &Path,
-) -> Result<Vec<validate::TensorError>, Failure> {
+fn weights(base: &Gguf, other: &Gguf, path: &Path) -> Result<Vec<validate::TensorError>, Failure> {
     let mut bars = Bars::new();
     let watch = |done, total| {
         bars.update(&client::Progress {
