@@ -167,7 +167,7 @@ fn what_cannot_be_measured_is_one_sentence() {
     let (model, text) = (name(&lab.model), name(&lab.text));
     let nothing = lab.scratch.write("empty.txt", b"");
     let bytes = lab.scratch.write("bytes.txt", &[0xff; 9]);
-    let bert = lab.scratch.write("bert.gguf", &Spec::tiny("bert").bytes());
+    let bert = lab.scratch.write("bert.gguf", &tests::encoders::tiny("bert").bytes());
     let other = Spec { vocabulary: tests::vocab::Vocabulary::Spm, ..Spec::tiny("llama") };
     let other = lab.scratch.write("spm.gguf", &other.bytes());
     let out = lab.path("out.gguf");

@@ -69,7 +69,8 @@ fn what_was_stopped_keeps_whole_windows() {
     let error = pollster::block_on(measure::perplexity(&mut session, &windows, &mut keeper));
     assert!(matches!(error, Err(Error::Cancelled)));
     // The session is as good as new.
-    let again = measure::perplexity(&mut session, &windows, &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let again = measure::perplexity(&mut session, &windows, &mut keeper);
     assert!(pollster::block_on(again).unwrap().n() > 0);
 }
 
@@ -79,20 +80,18 @@ fn other_models_and_devices_are_refused() {
     let mut other = sums.clone();
     other.entries.values_mut().for_each(|entry| drop(entry.squares.pop()));
     assert!(sums.add(&other).unwrap_err().to_string().contains("elsewhere"));
-    let bert = engine::open(gguf::Gguf::open(Box::new(tests_bert())).unwrap()).unwrap();
+    let bert = tests::encoders::tiny("bert").bytes();
+    let bert = engine::open(gguf::Gguf::open(Box::new(bert)).unwrap()).unwrap();
     let error = Windows::new(&bert.tokenizer, TEXT, cut(0, 1)).unwrap_err();
     assert!(matches!(error, Error::AddsEos), "{error}");
-}
-
-fn tests_bert() -> Vec<u8> {
-    Spec::tiny("bert").bytes()
 }
 
 #[test]
 fn damaged_files_of_base_logits_are_refused() {
     let (mut session, _) = session(Spec::tiny("llama").bytes(), 32, cpu::loader);
     let windows = Windows::new(session.tokenizer(), TEXT, cut(0, 2)).unwrap();
-    let write = measure::write_base(&mut session, &windows, Vec::new(), &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let write = measure::write_base(&mut session, &windows, Vec::new(), &mut keeper);
     let (estimate, good) = pollster::block_on(write).unwrap();
     let nats = Base::open(Box::new(good.clone())).unwrap().nats().unwrap();
     assert!((nats.value - estimate.nats().value).abs() < 2e-4);
@@ -121,7 +120,8 @@ fn damaged_files_of_base_logits_are_refused() {
     let bytes = put(first_row, f32::NAN.to_bits() as i32);
     assert_eq!(ByteSource::len(&bytes), good.len() as u64);
     let base = Base::open(Box::new(bytes)).unwrap();
-    let work = measure::compare(&mut session, &base, None, &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let work = measure::compare(&mut session, &base, None, &mut keeper);
     let error = pollster::block_on(work).unwrap_err();
     assert!(error.to_string().contains("row 0 of window 0"), "{error}");
 }

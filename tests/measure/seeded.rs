@@ -90,7 +90,9 @@ fn perplexities_and_importances_are_llama_cpp_s() {
                  importances by {worst:.1e} (allowed {allowed:.0e})"
             );
             println!("{said}");
-            if !(off < allowed && error_off < 10.0 * allowed && worst < 2.0 * allowed) {
+            // llama.cpp looks GELU up in a table of F16 numbers.
+            let inputs_allowed = if name.starts_with("gemma3") { 1e-3 } else { 2.0 * allowed };
+            if !(off < allowed && error_off < 10.0 * allowed && worst < inputs_allowed) {
                 failures.push(said);
             }
         }
@@ -108,13 +110,14 @@ fn divergences_are_what_their_definitions_give() {
             let (mut base, _) = session(name("base").bytes(), cut.n_positions(), make);
             let (mut model, _) = session(name("model").bytes(), cut.n_positions(), make);
             let windows = Windows::new(base.tokenizer(), validate::TEXT, cut).unwrap();
-            let write =
-                measure::write_base(&mut base, &windows, Vec::new(), &mut Keeper::default());
+            let mut keeper = Keeper::default();
+            let write = measure::write_base(&mut base, &windows, Vec::new(), &mut keeper);
             let (estimate, file) = pollster::block_on(write).unwrap();
             let n_vocab = base.model_info().dims.n_vocab;
             assert_eq!(file.len() as u64, measure::base_bytes(n_vocab, &windows));
             let file = measure::Base::open(Box::new(file)).unwrap();
-            let work = measure::compare(&mut model, &file, None, &mut Keeper::default());
+            let mut keeper = Keeper::default();
+            let work = measure::compare(&mut model, &file, None, &mut keeper);
             let all = pollster::block_on(work).unwrap();
             let kept = all.base.perplexity().value;
             assert!(relative(kept, estimate.perplexity().value) < 1e-4, "{kept}");
@@ -140,7 +143,7 @@ fn divergences_are_what_their_definitions_give() {
                 };
                 let off = (got - want).abs() / scale;
                 println!("{player} {key}: {got} (llama.cpp {want}), off by {off:.1e}");
-                assert!(off < (4.0 * allowed).max(1e-3), "{player} {key}: {got}, {want}");
+                assert!(off < 10.0 * allowed, "{player} {key}: {got}, {want}");
             }
         }
     }

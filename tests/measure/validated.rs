@@ -36,7 +36,8 @@ fn compared(base: &[u8], other: &[u8], name: &str) -> Compared {
     let windows = Windows::new(a.tokenizer(), validate::TEXT, cut).unwrap();
     let baseline = Loaded { session: &mut a, plan: &a_plan };
     let loaded = Loaded { session: &mut b, plan: &b_plan };
-    let work = validate::validate(baseline, loaded, &windows, &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let work = validate::validate(baseline, loaded, &windows, &mut keeper);
     let compared = pollster::block_on(work).unwrap();
     let tensors = validate::weights(&open(base), &open(other), |done, all| done <= all).unwrap();
     Compared { name: name.to_owned(), tensors, ..compared }

@@ -15,7 +15,7 @@ const BOTTOM: f64 = 190.0;
 const LABEL_X: f64 = 60.0;
 const LABEL_Y: f64 = 14.0;
 /// Characters that fit behind a line's end.
-const LABEL: usize = 20;
+const LABEL: usize = 18;
 
 /// Shares of the places, from the easiest to the hardest, at which divergences are drawn.
 const SHARES: [f64; 11] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999, 1.0];
@@ -106,16 +106,17 @@ fn card(title: &str, head: &[&str], lines: &[Vec<String>]) -> String {
 }
 
 fn tensors(model: &Compared) -> String {
-    if model.tensors.is_empty() {
-        return String::new();
-    }
     let line = |tensor: &super::TensorError| {
         let error = format!("{:.3} %", 100.0 * tensor.error);
         let types = format!("{} → {}", tensor.from, tensor.to);
         vec![tensor.name.clone(), types, error, format!("{:.6}", tensor.cosine)]
     };
-    let lines: Vec<Vec<String>> = model.tensors.iter().map(line).collect();
-    let title = format!("Weights of {}", escape(&model.name));
+    let changed = |tensor: &&super::TensorError| tensor.error > 0.0 || tensor.from != tensor.to;
+    let lines: Vec<Vec<String>> = model.tensors.iter().filter(changed).map(line).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let title = format!("Changed weights of {}", escape(&model.name));
     card(&title, &["Tensor", "Type", "Error", "Cosine"], &lines)
 }
 

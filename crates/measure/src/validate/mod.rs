@@ -118,7 +118,7 @@ pub async fn validate(
     let mut rows = vec![Coded::new(base); windows.scored().len()];
     for i in 0..windows.len() {
         let mut place = rows.iter_mut();
-        let mut half = Half { watch: &mut *watch, part: 0.0 };
+        let mut half = Half { watch: &mut *watch, window: i as f64, part: 0.0 };
         scored(a, windows, i, &mut half, |row, _| {
             if let Some(place) = place.next() {
                 place.encode(&row);
@@ -155,13 +155,14 @@ fn tapped(session: &mut Session, plan: &Plan) -> Result<Option<Streams>, Error> 
 /// Two models take turns at a window: each is half of the work.
 struct Half<'a> {
     watch: &'a mut dyn Watch,
+    window: f64,
     part: f64,
 }
 
 impl Watch for Half<'_> {
     fn pulse(&mut self, done: f64, n_windows: usize) -> std::ops::ControlFlow<()> {
-        let window = done.floor();
-        self.watch.pulse(window + self.part + 0.5 * (done - window), n_windows)
+        let share = self.part + 0.5 * (done - self.window);
+        self.watch.pulse(self.window + share, n_windows)
     }
 
     fn window(&mut self, _: usize, _: &Estimate) {}
