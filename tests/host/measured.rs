@@ -116,8 +116,9 @@ fn importances_are_measured_continued_and_used() {
     let (a, b) = (sums(&whole), sums(&parts));
     assert_eq!(a.entries.keys().collect::<Vec<_>>(), b.entries.keys().collect::<Vec<_>>());
     for (name, a) in &a.entries {
-        let off = a.means().iter().zip(b.entries[name].means()).map(|(a, b)| (a - b).abs() / a);
-        assert!(off.fold(0.0, f32::max) < 1e-5, "{name}");
+        let (a, b) = (a.means(), b.entries[name].means());
+        let off = a.iter().zip(&b).map(|(a, b)| (a - b).abs() / a).fold(0.0, f32::max);
+        assert!(off < 1e-5, "{name}: {off}");
     }
     // Two files add up, in the older format, too; a recipe reads either.
     let both = lab.path("both.dat");
@@ -171,6 +172,7 @@ fn what_cannot_be_measured_is_one_sentence() {
     let other = Spec { vocabulary: tests::vocab::Vocabulary::Spm, ..Spec::tiny("llama") };
     let other = lab.scratch.write("spm.gguf", &other.bytes());
     let out = lab.path("out.gguf");
+    let measure = ["imatrix", model, "-f", text, "-o", name(&out)];
     let validate = ["quantize", "--validate", "--baseline", model, "--quantized"];
     for (about, args) in [
         ("give one with -f", vec!["perplexity", model]),
@@ -180,7 +182,7 @@ fn what_cannot_be_measured_is_one_sentence() {
         ("at least 4", vec!["perplexity", model, "-f", text, "-c", "2"]),
         ("with a token of its own", vec!["perplexity", name(&bert), "-f", text]),
         ("--kl-divergence", vec!["perplexity", model, "--kl-divergence"]),
-        ("--gpu-layers", vec!["imatrix", model, "-f", text, "-o", name(&out), "--gpu-layers", "1"]),
+        ("--gpu-layers", [&measure[..], &["-c", "64", "--gpu-layers", "1"]].concat()),
         ("nothing to measure", vec!["imatrix", "-o", name(&out)]),
         ("what to write is not clear", [&validate[..], &[model, "-o", "report.pdf"]].concat()),
         ("different tokens", [&validate[..], &[name(&other)]].concat()),
