@@ -159,6 +159,7 @@ pub(crate) fn bos(tokenizer: &Tokenizer) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn windows(n: u32, bos: Option<u32>, cut: Cut) -> Result<Windows, Error> {
