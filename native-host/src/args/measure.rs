@@ -26,8 +26,8 @@ pub struct TextArgs {
 const PERPLEXITY_HELP: &str = "\
 The text is cut into windows of --ctx tokens (512 if nothing is said). Of each the second half is
 scored: how probable did the model find the token that stands there? Perplexity is exp of the mean
-surprise, and among how many tokens the model hesitates, as it were; lower is better. Compare it only
-between models with the same tokens, on the same text, with the same --ctx.
+surprise, and among how many tokens the model hesitates, as it were; lower is better. Compare it
+only between models with the same tokens, on the same text, with the same --ctx.
 
 --kl-divergence-base FILE writes the log-probabilities of all scored places, usually those of the
 F16 model (two bytes for each token of the vocabulary and place: 65 MB a window for Llama 3). With
@@ -74,8 +74,8 @@ pub enum ImatrixFormat {
 }
 
 const IMATRIX_HELP: &str = "\
-For each matrix of the model's layers: the squares of what it is multiplied with, summed by column over
-a text. `ingle quantize --imatrix FILE` then rounds those columns most carefully that matter most.
+For each matrix of the model's layers: the squares of what it is multiplied with, summed by column
+over a text. `ingle quantize --imatrix FILE` then rounds those columns most carefully that matter most.
 The text should be like what the model will be asked; some 100 windows are enough. Measure the F16
 model, or one with 8 bits. Models are measured on the CPU.
 

@@ -40,12 +40,12 @@ pub struct Collected {
     pub is_whole: bool,
 }
 
-/// Sums the squares of all matrices' inputs over a text. `plan` is the one the session plays. `keep`
-/// gets the sums so far every [`Settings::keep_every`] windows.
+/// Sums the squares of all matrices' inputs over a text. `plan` is the one the session plays.
+/// `keep` gets the sums so far every [`Settings::keep_every`] windows.
 ///
 /// # Errors
-/// [`Error::NoTap`] on a device that does not show its inputs, [`Error::Input`]; whatever the session
-/// or `keep` reports. To be stopped is none.
+/// [`Error::NoTap`] on a device that does not show its inputs, [`Error::Input`]; whatever the
+/// session or `keep` reports. To be stopped is none.
 pub async fn collect(
     session: &mut Session,
     plan: &Plan,

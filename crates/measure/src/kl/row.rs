@@ -1,8 +1,8 @@
 //! A row of log-probabilities in 16 bits each, as llama.cpp's file has them.
 //!
 //! Values stand evenly between the largest and 16 below it (or the smallest, if that is nearer);
-//! what is less probable than `exp(-16)` times the best is kept as if it were that. A row of 128 256
-//! tokens so takes 257 kB, and no log-probability is off by more than 0.00013.
+//! what is less probable than `exp(-16)` times the best is kept as if it were that. A row of
+//! 128 256 tokens so takes 257 kB, and no log-probability is off by more than 0.00013.
 //!
 //! ```text
 //! f32 scale, f32 min, u16 × n_vocab (rounded up to an even number): log p = min + scale · code

@@ -1,4 +1,4 @@
-//! Is a quantized model still the model it was made from? Both answer to one text, window by window.
+//! Is a quantized model still the model it was made from? Both read one text, window by window.
 //!
 //! Three views, from the outside in: what is said ([`Divergence`]), what is computed behind each
 //! layer ([`layers`]), and how far the weights themselves were moved ([`weights`]). Both models are
