@@ -15,14 +15,15 @@ use web_sys::AbortSignal;
 
 use super::add::in_order;
 use super::chosen::ChosenFile;
+use super::class::{PageClient, WasmStore, access_of};
 use super::failure::explain;
 use super::io::estimate;
 use super::until::unless_aborted;
-use super::{PageClient, PageStore, WasmStore, access_of, scope};
-use crate::convert::to_js;
+use super::{PageStore, scope};
 use crate::device::Device;
-use crate::edge::{WasmEngine, promise};
+use crate::edge::WasmEngine;
 use crate::error::EdgeError;
+use crate::js::{promise, to_js};
 use hosting::library::file_address;
 
 /// Memory of a machine whose browser does not say: of the smallest that is still in use.

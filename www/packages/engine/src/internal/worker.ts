@@ -7,7 +7,8 @@
 import { EngineError } from "../public/errors.js";
 import type { Piece } from "../public/types.js";
 import { aborted } from "./aborted.js";
-import type { BenchEvent, CallName, Calls, ErrorBody, Reply, Request } from "./protocol.js";
+import { errorBody } from "./error-body.js";
+import type { BenchEvent, CallName, Calls, Reply, Request } from "./protocol.js";
 import { Session } from "./session.js";
 
 type Call = Exclude<Request, { type: "cancel" }>;
@@ -110,14 +111,4 @@ function crash(reason: unknown): void {
   const detail =
     reason instanceof Error ? `${reason.message}\n${reason.stack ?? ""}` : String(reason);
   scope.postMessage({ type: "crash", detail });
-}
-
-/** The module throws plain `{ code, message, detail }`; all else is an error of this package. */
-function errorBody(error: unknown): ErrorBody {
-  const body = error as Partial<ErrorBody> | null;
-  if (typeof body?.code === "string" && typeof body.message === "string") {
-    return { code: body.code, message: body.message, detail: body.detail ?? "" };
-  }
-  const { code, message, detail } = EngineError.from(error);
-  return { code, message, detail };
 }
