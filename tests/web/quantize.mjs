@@ -348,7 +348,8 @@ for (const [name, patch, code, words] of [
      };
      const tell = globalThis.postMessage;
      globalThis.postMessage = (message, ...rest) => {
-       if (message.progress?.loaded === message.progress?.total) globalThis.lies = true;
+       const { loaded, total = -1 } = message.progress ?? {};
+       if (loaded === total) globalThis.lies = true;
        tell(message, ...rest);
      };`,
     "store.failed",

@@ -156,7 +156,7 @@ fn bits_per_weight(plan: &Plan) -> f64 {
 }
 
 /// Bytes of the whole file: its head, which is written to nowhere, and its tensors in their places.
-pub fn file_bytes(plan: &Plan) -> Result<u64, EdgeError> {
+fn file_bytes(plan: &Plan) -> Result<u64, EdgeError> {
     let failed = |error: gguf::WriteError| EdgeError::from(quantize::Error::Write(error));
     let mut writer = Writer::new(plan.metadata.clone());
     for step in &plan.steps {
@@ -164,10 +164,15 @@ pub fn file_bytes(plan: &Plan) -> Result<u64, EdgeError> {
     }
     let mut head = Counted(0);
     writer.start(&mut head).map_err(failed)?;
-    let alignment =
-        plan.metadata.u32(KEY_ALIGNMENT).ok().flatten().map_or(DEFAULT_ALIGNMENT, u64::from);
+    Ok(head.0 + placed_bytes(plan))
+}
+
+/// Bytes of the tensors in their places.
+pub fn placed_bytes(plan: &Plan) -> u64 {
+    let alignment = plan.metadata.u32(KEY_ALIGNMENT).ok().flatten();
+    let alignment = alignment.map_or(DEFAULT_ALIGNMENT, u64::from);
     let place = |bytes| align_up(bytes, alignment).unwrap_or(bytes);
-    Ok(head.0 + plan.steps.iter().map(|step| place(step.new_bytes)).sum::<u64>())
+    plan.steps.iter().map(|step| place(step.new_bytes)).sum()
 }
 
 /// A place that keeps nothing but a number of bytes.

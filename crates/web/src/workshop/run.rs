@@ -5,12 +5,13 @@
 //! takes away like that of a download.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::rc::Rc;
 
 use gguf::{ByteSource, Gguf};
 use js_sys::Function;
-use quantize::{Plan, Source, Steps, Verification, Written};
+use quantize::{GgufSource, Plan, Steps, Verification, Written};
 use serde::Serialize;
 use store::{BlobFile, BlobWriter, Clock, Layer, Model, ModelConfig, Name, media};
 use wasm_bindgen::prelude::*;
@@ -18,7 +19,7 @@ use web_sys::AbortSignal;
 
 use super::Bench;
 use super::order::{Order, Settings};
-use super::out::file_bytes;
+use super::out::placed_bytes;
 use crate::error::EdgeError;
 use crate::js::{performance_now, to_js};
 use crate::store::{PageClock, PageIo, PageLock, PageStore, cancelled, try_lock};
@@ -43,17 +44,17 @@ pub async fn quantize(
     on_progress: &Function,
     signal: &AbortSignal,
 ) -> Result<Name, EdgeError> {
-    let bench = Bench::open(store, source).await?;
-    let order = Order::new(settings, &bench.model.name)?;
-    let plan = order.plan(&bench.source)?;
+    let Bench { model, source } = Bench::open(store, source).await?;
+    let order = Order::new(settings, &model.name)?;
+    let plan = order.plan(&source)?;
+    let source = source.without_metadata();
     let _lock = reserve(store, &order).await?;
     let work = Work { store, plan: &plan, on_progress, signal };
-    let writer = store.write_blob(Some(file_bytes(&plan)?)).await?;
-    let (written, writer) = work.write(&bench, writer).await?;
+    let (written, writer) = work.write(source).await?;
     let writer = work.check(&written, writer).await?;
     let (digest, size) = writer.finish(None).await?;
     let new = Layer::new(media::MODEL, digest, size);
-    name_model(store, &bench.model, &order, new).await
+    name_model(store, &model, &order, new).await
 }
 
 /// Nobody else makes a model of this name, and there is none.
@@ -104,39 +105,30 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn write(
-        &self,
-        bench: &Bench,
-        mut writer: Writing,
-    ) -> Result<(Written, Writing), EdgeError> {
+    async fn write(&self, source: GgufSource) -> Result<(Written, Writing), EdgeError> {
         let out = Gathered::default();
-        let source: &dyn Source = &bench.source;
-        let steps = Steps::new(source, self.plan, None, MAX_MEMORY, out.clone());
-        let mut steps = match steps {
-            Ok(steps) => steps,
-            Err(error) => return dropped(writer, error.into()).await,
-        };
+        let mut steps = Steps::new(&source, self.plan, None, MAX_MEMORY, out.clone())?;
+        let size = out.len() + placed_bytes(self.plan);
+        let mut writer = self.store.write_blob(Some(size)).await?;
         let mut teller = Teller::new(self, "quantize");
-        let mut bytes = Vec::new();
         loop {
-            let progress = match self.unless_aborted(|| steps.step()) {
-                Ok(progress) => progress,
-                Err(error) => return dropped(writer, error).await,
-            };
-            if progress.is_none() || out.len() >= WRITE_BYTES {
-                out.swap(&mut bytes);
-                writer.write(&bytes).await?;
+            while let Some(piece) = out.full_piece() {
+                writer.write(&piece).await?;
             }
-            let Some(progress) = progress else { break };
-            teller.tell(progress);
+            match self.unless_aborted(|| steps.step()) {
+                Ok(Some(progress)) => teller.tell(progress),
+                Ok(None) => break,
+                Err(error) => return dropped(writer, error).await,
+            }
             self.store.clock().breathe().await;
         }
         let written = match steps.finish() {
             Ok((_, written)) => written,
             Err(error) => return dropped(writer, error.into()).await,
         };
-        out.swap(&mut bytes);
-        writer.write(&bytes).await?;
+        for piece in out.rest() {
+            writer.write(&piece).await?;
+        }
         Ok((written, writer))
     }
 
@@ -233,26 +225,40 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// Bytes between the library, which writes, and the store, which is written to.
+/// Bytes between the library, which writes, and the store, which is written to: in pieces, so that
+/// a header of megabytes is not moved about while it grows.
 #[derive(Clone, Default)]
-struct Gathered(Rc<RefCell<Vec<u8>>>);
+struct Gathered(Rc<RefCell<VecDeque<Vec<u8>>>>);
 
 impl Gathered {
-    fn len(&self) -> usize {
-        self.0.borrow().len()
+    fn len(&self) -> u64 {
+        self.0.borrow().iter().map(|piece| piece.len() as u64).sum()
     }
 
-    /// Takes them, and leaves the room of `bytes`.
-    fn swap(&self, bytes: &mut Vec<u8>) {
-        bytes.clear();
-        std::mem::swap(&mut *self.0.borrow_mut(), bytes);
+    /// The first piece, unless more comes into it.
+    fn full_piece(&self) -> Option<Vec<u8>> {
+        let mut pieces = self.0.borrow_mut();
+        let is_full = pieces.front().is_some_and(|piece| piece.len() == WRITE_BYTES);
+        if is_full { pieces.pop_front() } else { None }
+    }
+
+    fn rest(&self) -> VecDeque<Vec<u8>> {
+        self.0.take()
     }
 }
 
 impl Write for Gathered {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
+        let mut pieces = self.0.borrow_mut();
+        if pieces.back().is_none_or(|piece| piece.len() == WRITE_BYTES) {
+            pieces.push_back(Vec::with_capacity(WRITE_BYTES));
+        }
+        let room = pieces.back_mut().map_or(0, |piece| {
+            let room = bytes.len().min(WRITE_BYTES - piece.len());
+            piece.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            room
+        });
+        Ok(room)
     }
 
     fn flush(&mut self) -> io::Result<()> {
