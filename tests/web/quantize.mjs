@@ -242,9 +242,9 @@ cases["a split model becomes one file"] = async () => {
 for (const [name, model, type, options, code, words] of [
   ["a type that is none", "llama-F16", "Q9", {}, "request.invalid", /^Unsupported quant.*"Q9"/],
   ["a type nobody computes with", "llama-F16", "TQ1_0", {}, "request.invalid", /supported types/],
-  ["the type it has", "llama-F16", "F16", {}, "request.invalid", /^This model is F16 already; choose/],
+  ["the type it has", "llama-F16", "F16", {}, "request.invalid", /is F16 already; choose/],
   ["quantized already", "llama-Q8_0", "Q4_0", {}, "model.quantized", /only supported for F16/],
-  ["no importances", "llama-Q6_K", "Q2_K_S", { requantize: true }, "request.invalid", /importance/],
+  ["no matrix", "llama-Q6_K", "Q2_K_S", { requantize: true }, "request.invalid", /importance/],
   ["a name that is taken", "llama-F16", "Q4_0", { as: "llama-f16" }, "model.exists", /is here al/],
   ["no name", "llama-F16", "Q4_0", { as: "a b" }, "request.invalid", /a b/],
 ]) {

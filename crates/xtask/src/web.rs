@@ -5,11 +5,11 @@
 //! installed, and npm builds the two packages. wasm-pack is not used: it would download a second
 //! bindgen and hide the flags.
 //!
-//! Four modules of the engine, because a browser refuses a whole module for one instruction that it does not
-//! know, and shared memory for a page that is not isolated. The page takes one of them; which ones
-//! there are it reads in `builds.js`, which is written here. A fifth, the workshop, is made of the
-//! same crate with another feature and fetched by pages that make a model smaller. It needs no
-//! relaxed SIMD: what that offers rounds otherwise, and a quantized file has its exact bytes.
+//! Four modules of the engine, because a browser refuses a whole module for one instruction that
+//! it does not know, and shared memory for a page that is not isolated. The page takes one of them;
+//! which ones there are it reads in `builds.js`, which is written here. A fifth, the workshop, is
+//! made of the same crate with another feature and fetched by pages that make a model smaller. It
+//! needs no relaxed SIMD: what that offers rounds otherwise, and a quantized file has exact bytes.
 
 use std::env;
 use std::fs;

@@ -36,7 +36,7 @@ impl WasmWorkshop {
         let io = PageIo::open(&clock).await;
         if io.kind() == "memory" {
             let text = "this window keeps models in the memory of its engine, where nothing can \
-                be made of them; use a usual window, or make the model smaller with `ingle quantize`";
+                be made of them; use a usual window, or `ingle quantize`";
             return Err(EdgeError::new("store.memory", text).into());
         }
         Ok(WasmWorkshop { store: PageStore::new(io, clock) })

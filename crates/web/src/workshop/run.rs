@@ -75,7 +75,7 @@ async fn reserve(store: &PageStore, order: &Order) -> Result<PageLock, EdgeError
     Ok(lock)
 }
 
-/// The source's manifest with the new weights in place of its own: template, parameters, licence
+/// The source's manifest with the new weights in place of its own: template, parameters, license
 /// and everything else stay.
 async fn name_model(
     store: &PageStore,

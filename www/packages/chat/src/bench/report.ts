@@ -11,8 +11,12 @@ export interface Report {
   readonly headline: string;
   /** What to know before comparing, as sentences. */
   readonly problems: readonly string[];
+  /** How it compares with earlier ones, as sentences. */
+  readonly changes: readonly string[];
   /** ISO date and time. */
   readonly date: string;
+  /** The same in milliseconds since 1970; no two reports share one. */
+  readonly at: number;
 }
 
 const BAR_NOTE = "Bars are means, whiskers one standard deviation.";
@@ -21,14 +25,14 @@ const LIMIT_NOTE = " The dashed mark is what the speed of this device allows.";
 const barNote = (rows: readonly BenchRow[]): string =>
   rows.some((row) => row.limit_ts !== null) ? BAR_NOTE + LIMIT_NOTE : BAR_NOTE;
 
-const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
+export const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
   const parts = [n_prompt > 0 ? `read ${n_prompt}` : "", n_gen > 0 ? `write ${n_gen}` : ""];
   const after = n_depth > 0 ? ` after ${n_depth}` : "";
   return parts.filter(Boolean).join(", ") + after;
 };
 
 /** Plots of what there is, then every row. */
-export function reportNodes({ rows, problems }: Report): HTMLElement[] {
+export function reportNodes({ rows, problems, changes }: Report): HTMLElement[] {
   const good = measured(rows);
   const written = good.filter((row) => row.n_gen > 0 && row.n_prompt === 0);
   const read = good.filter((row) => row.n_prompt > 0 && row.n_gen === 0);
@@ -51,7 +55,7 @@ export function reportNodes({ rows, problems }: Report): HTMLElement[] {
     nodes.push(depthPlot("Writing speed as the conversation grows", note, written));
   }
   nodes.push(table(rows));
-  const notes = [...problems, ...rows.flatMap(remarks)];
+  const notes = [...problems, ...changes, ...rows.flatMap(remarks)];
   if (notes.length > 0)
     nodes.push(el("ul", { class: "remarks" }, ...notes.map((note) => el("li", {}, note))));
   return nodes;
@@ -92,7 +96,7 @@ function table(rows: readonly BenchRow[]): HTMLElement {
 }
 
 /** Aligned columns for a message or a note. */
-export function asText({ rows, headline, problems, date }: Report): string {
+export function asText({ rows, headline, problems, changes, date }: Report): string {
   const plain = (cell: string) => cell.replace(/\s/g, " ");
   const table = [HEAD, ...rows.map(cells)].map((row) => row.map(plain));
   const widths = HEAD.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
@@ -102,7 +106,7 @@ export function asText({ rows, headline, problems, date }: Report): string {
       .join("  ")
       .trimEnd(),
   );
-  const notes = [...problems, ...rows.flatMap(remarks)];
+  const notes = [...problems, ...changes, ...rows.flatMap(remarks)];
   return [`ingle bench, ${date}`, headline, "", ...lines, ...notes.map((n) => `* ${n}`), ""].join(
     "\n",
   );

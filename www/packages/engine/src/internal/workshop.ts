@@ -15,13 +15,17 @@ interface Hooks {
   readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
 }
 
-/** Where the worker's script is, for pages that moved the engine's. */
+/** The worker's script lies beside the engine's, for pages that moved that. */
 function start(engineWorker: string | URL | undefined): Worker {
-  const options = { type: "module", name: "ingle workshop" } as const;
-  if (engineWorker === undefined)
-    return new Worker(new URL("./workshop-worker.js", import.meta.url), options);
-  const beside = new URL(engineWorker, document.baseURI);
-  return new Worker(new URL("./workshop-worker.js", beside), options);
+  if (engineWorker !== undefined) {
+    const url = new URL("workshop-worker.js", new URL(engineWorker, document.baseURI));
+    return new Worker(url, { type: "module", name: "ingle workshop" });
+  }
+  // Written out, so that bundlers find it.
+  return new Worker(new URL("./workshop-worker.js", import.meta.url), {
+    type: "module",
+    name: "ingle workshop",
+  });
 }
 
 /**

@@ -80,6 +80,8 @@ export interface FitWishes {
   /** Tokens of context; default: what the model was made for, at most 4096. */
   readonly contextLength?: number | undefined;
   readonly kvType?: KvType | undefined;
+  /** As if its weights took so many bytes, which are to be stored: what `quantize` would make. */
+  readonly weightBytes?: number | undefined;
 }
 
 export interface FitOptions extends FitWishes {
