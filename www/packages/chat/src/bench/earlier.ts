@@ -33,7 +33,8 @@ export function earlierPart(show: (report: Report) => void, changed: () => void)
       },
       icon("trash"),
     );
-    const note = isComparable(report) ? [] : [el("small", {}, t("bench.incomparable"))];
+    const words = [el("br"), el("span", { class: "muted" }, t("bench.incomparable"))];
+    const note = isComparable(report) ? [] : words;
     return el(
       "tr",
       {},
