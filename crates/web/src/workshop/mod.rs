@@ -100,11 +100,11 @@ impl Bench {
 /// Every type that a player computes with, the smallest first.
 fn choices(bench: &Bench) -> Result<ChoicesOut, EdgeError> {
     let source = &bench.source;
-    let mut all = Vec::new();
+    let (mut all, mut head) = (Vec::new(), None);
     for file_type in FileType::ALL.iter().copied().filter(is_made_here) {
         let options = Options { allow_requantize: true, ..Options::new(file_type) };
         let plan = Plan::new(source.metadata(), source.tensors(), &options, None);
-        all.push(ChoiceOut::of(file_type, plan.map_err(EdgeError::from))?);
+        all.push(ChoiceOut::of(file_type, plan.map_err(EdgeError::from), &mut head)?);
     }
     Ok(ChoicesOut::new(&bench.model, source, all))
 }

@@ -101,7 +101,7 @@ impl PlanOut {
             file_type: order.file_type.name(),
             old_bytes: plan.old_bytes(),
             new_bytes: plan.new_bytes(),
-            file_bytes: file_bytes(plan)?,
+            file_bytes: head_bytes(plan)? + placed_bytes(plan),
             elements: plan.n_elements(),
             bits_per_weight: bits_per_weight(plan),
             fallbacks: plan.steps.iter().filter(|step| step.instead_of.is_some()).count(),
@@ -130,24 +130,32 @@ impl ChoicesOut {
 }
 
 impl ChoiceOut {
-    pub fn of(file_type: FileType, plan: Result<Plan, EdgeError>) -> Result<ChoiceOut, EdgeError> {
+    /// `head` is the length of the file's head, once it is known: the same for all types.
+    pub fn of(
+        file_type: FileType,
+        plan: Result<Plan, EdgeError>,
+        head: &mut Option<u64>,
+    ) -> Result<ChoiceOut, EdgeError> {
         let (name, about) = (file_type.name(), file_type.about());
-        Ok(match plan {
-            Ok(plan) => ChoiceOut {
-                file_type: name,
-                about,
-                file_bytes: Some(file_bytes(&plan)?),
-                bits_per_weight: Some(bits_per_weight(&plan)),
-                problem: None,
-            },
-            Err(error) => ChoiceOut {
-                file_type: name,
-                about,
-                file_bytes: None,
-                bits_per_weight: None,
-                problem: Some(error.sentence()),
-            },
-        })
+        let mut out = ChoiceOut {
+            file_type: name,
+            about,
+            file_bytes: None,
+            bits_per_weight: None,
+            problem: None,
+        };
+        match plan {
+            Ok(plan) => {
+                let head = match head {
+                    Some(head) => *head,
+                    None => *head.insert(head_bytes(&plan)?),
+                };
+                out.file_bytes = Some(head + placed_bytes(&plan));
+                out.bits_per_weight = Some(bits_per_weight(&plan));
+            }
+            Err(error) => out.problem = Some(error.sentence()),
+        }
+        Ok(out)
     }
 }
 
@@ -155,8 +163,8 @@ fn bits_per_weight(plan: &Plan) -> f64 {
     plan.new_bytes() as f64 * 8.0 / plan.n_elements().max(1) as f64
 }
 
-/// Bytes of the whole file: its head, which is written to nowhere, and its tensors in their places.
-fn file_bytes(plan: &Plan) -> Result<u64, EdgeError> {
+/// Bytes of the file before its tensors: they are written to nowhere.
+fn head_bytes(plan: &Plan) -> Result<u64, EdgeError> {
     let failed = |error: gguf::WriteError| EdgeError::from(quantize::Error::Write(error));
     let mut writer = Writer::new(plan.metadata.clone());
     for step in &plan.steps {
@@ -164,7 +172,7 @@ fn file_bytes(plan: &Plan) -> Result<u64, EdgeError> {
     }
     let mut head = Counted(0);
     writer.start(&mut head).map_err(failed)?;
-    Ok(head.0 + placed_bytes(plan))
+    Ok(head.0)
 }
 
 /// Bytes of the tensors in their places.

@@ -113,7 +113,7 @@ impl Work<'_> {
         let mut teller = Teller::new(self, "quantize");
         loop {
             while let Some(piece) = out.full_piece() {
-                writer.write(&piece).await?;
+                writer = put(writer, &piece).await?;
             }
             match self.unless_aborted(|| steps.step()) {
                 Ok(Some(progress)) => teller.tell(progress),
@@ -127,7 +127,7 @@ impl Work<'_> {
             Err(error) => return dropped(writer, error.into()).await,
         };
         for piece in out.rest() {
-            writer.write(&piece).await?;
+            writer = put(writer, &piece).await?;
         }
         Ok((written, writer))
     }
@@ -162,7 +162,15 @@ impl Work<'_> {
     }
 }
 
-/// Removes what was written, and fails.
+async fn put(mut writer: Writing, bytes: &[u8]) -> Result<Writing, EdgeError> {
+    match writer.write(bytes).await {
+        Ok(()) => Ok(writer),
+        Err(error) => dropped(writer, error.into()).await,
+    }
+}
+
+/// Removes what was written, and fails. The file is closed and gone when this returns: the worker
+/// ends then.
 async fn dropped<T>(writer: Writing, error: EdgeError) -> Result<T, EdgeError> {
     writer.abandon().await;
     Err(error)
