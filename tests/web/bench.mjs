@@ -203,6 +203,27 @@ cases["what was measured is kept: shown again after a reload, compared, deleted"
   });
 };
 
+cases["in German, down to the plots and the saved file"] = async () => {
+  await withBench({ ...DESKTOP, locale: "de-DE" }, async (page) => {
+    await page.click(ui("bench.run"));
+    await finished(page);
+    assert.match(await page.textContent("#bench-lead"), /^5 Läufe nach 1 zum Aufwärmen, Tab/);
+    // Remarks come from the engine, which speaks English.
+    const words = await page.evaluate(() =>
+      [...document.querySelectorAll("#bench :is(figure, section.plot, .do)")]
+        .map((node) => node.innerText)
+        .join("\n"),
+    );
+    assert.match(words, /Alle Zahlen, in Token je Sekunde[^]*schreibt 32/);
+    assert.ok(!/tokens|\bmodel\b|warm-up|limit|run/i.test(words), words);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.click(ui("bench.save")),
+    ]);
+    assert.match(readFileSync(await download.path(), "utf8"), /<html lang="de">/);
+  });
+};
+
 /** The saved file has the same rows, works without script, and asks for nothing. */
 async function checkSaved(browser, file, rows) {
   const text = readFileSync(file, "utf8");
