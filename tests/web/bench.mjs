@@ -160,6 +160,70 @@ cases["the page runs, shows rows, saves one HTML file and copies text"] = async 
   });
 };
 
+cases["what was measured is kept: shown again after a reload, compared, deleted"] = async () => {
+  await withBench(DESKTOP, async (page) => {
+    assert.equal(await page.locator(ui("bench.history")).count(), 0);
+    await page.click(ui("bench.run"));
+    await finished(page);
+    const rows = await page.locator("section.plot tbody tr").allTextContents();
+    assert.match(await page.textContent(ui("bench.verdict")), /can be compared|should not be comp/);
+    assert.match(await page.textContent("#bench .field"), /Took less than a minute before\./);
+    // As if it had been ten times as fast, and steady, the day before.
+    await page.evaluate(() => {
+      const [report] = JSON.parse(localStorage.getItem("ingle.bench"));
+      const faster = report.rows.map((row) => ({
+        ...{ ...row, is_steady: true, avg_ts: row.avg_ts * 10, model: "Faster" },
+      }));
+      const before = { ...report, problems: [], rows: faster, at: report.at - 86_400_000 };
+      const after = { ...report, rows: report.rows.map((row) => ({ ...row, is_steady: false })) };
+      localStorage.setItem("ingle.bench", JSON.stringify([after, before]));
+    });
+    await page.reload();
+    const earlier = page.locator(`${ui("bench.history")} tbody tr`);
+    await earlier.nth(1).waitFor();
+    assert.match(await earlier.nth(0).textContent(), /not to be compared/);
+    assert.match(await earlier.nth(1).textContent(), /Faster/);
+    await checkLooks(page);
+    await earlier.nth(0).getByRole("button", { name: /^Show the bench of/ }).click();
+    await page.waitForSelector(`${ui("bench.save")}:visible`);
+    assert.deepEqual(await page.locator("section.plot tbody tr").allTextContents(), rows);
+    await page.click(ui("bench.run"));
+    await earlier.nth(2).waitFor();
+    const steady = await page.evaluate(() => {
+      const [{ rows }] = JSON.parse(localStorage.getItem("ingle.bench"));
+      return rows.filter((row) => row.is_steady).length;
+    });
+    const slower = page.locator("#bench .remarks li", { hasText: "slower than before" });
+    assert.equal(await slower.count(), steady, "steady rows are compared with steady ones");
+    for (let n = 3; n > 0; n -= 1) {
+      await earlier.nth(0).getByRole("button", { name: /^Delete the bench of/ }).click();
+      await earlier.nth(n - 1).waitFor({ state: "detached" });
+    }
+    assert.equal(await page.evaluate(() => localStorage.getItem("ingle.bench")), "[]");
+  });
+};
+
+cases["in German, down to the plots and the saved file"] = async () => {
+  await withBench({ ...DESKTOP, locale: "de-DE" }, async (page) => {
+    await page.click(ui("bench.run"));
+    await finished(page);
+    assert.match(await page.textContent("#bench-lead"), /^5 Läufe nach 1 zum Aufwärmen, Tab/);
+    // Remarks come from the engine, which speaks English.
+    const words = await page.evaluate(() =>
+      [...document.querySelectorAll("#bench :is(figure, section.plot, .do)")]
+        .map((node) => node.innerText)
+        .join("\n"),
+    );
+    assert.match(words, /Alle Zahlen, in Token je Sekunde[^]*schreibt 32/);
+    assert.ok(!/tokens|\bmodel\b|warm-up|limit|run/i.test(words), words);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.click(ui("bench.save")),
+    ]);
+    assert.match(readFileSync(await download.path(), "utf8"), /<html lang="de">/);
+  });
+};
+
 /** The saved file has the same rows, works without script, and asks for nothing. */
 async function checkSaved(browser, file, rows) {
   const text = readFileSync(file, "utf8");

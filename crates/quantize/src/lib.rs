@@ -12,10 +12,10 @@ mod verify;
 
 pub use error::Error;
 pub use imatrix::{Imatrix, ImatrixSums, InputSums};
-pub use pipeline::{Progress, Resources, Written, write};
+pub use pipeline::{Progress, Resources, Steps, Written, write};
 pub use recipe::{
     Facts, FileType, Options, Plan, Role, Step, UnknownType, metadata_override, tensor_type,
     tensor_type_override,
 };
 pub use source::{GgufSource, Source, SourceError, Tensor};
-pub use verify::verify;
+pub use verify::{Verification, verify};

@@ -90,6 +90,13 @@ impl GgufSource {
         GgufSource { gguf, tensors }
     }
 
+    /// Lets go of the metadata, of which a plan has its own copy: rows are read without.
+    #[must_use]
+    pub fn without_metadata(mut self) -> Self {
+        self.gguf.metadata = Metadata::new();
+        self
+    }
+
     /// The file behind it.
     pub fn gguf(&self) -> &Gguf {
         &self.gguf

@@ -183,6 +183,11 @@ impl<I: BlobIo, C: Clock> BlobWriter<I, C> {
         self.len == 0
     }
 
+    /// What was written so far, to be read again before it gets its name.
+    pub fn file(&self) -> &I::File {
+        &self.file
+    }
+
     /// Appends bytes. After an error the blob is gone and the writer is of no more use.
     ///
     /// # Errors

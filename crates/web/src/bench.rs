@@ -12,9 +12,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use wasm_bindgen::JsValue;
 
 use crate::cancel::CancelFlag;
-use crate::convert::to_js;
 use crate::error::EdgeError;
-use crate::host::performance_now;
+use crate::js::{performance_now, to_js};
 
 /// `{ tests?, runs?, warmUps?, peaks?, profile? }`.
 #[derive(Debug, Default, serde::Deserialize)]

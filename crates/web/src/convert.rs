@@ -6,6 +6,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use crate::error::EdgeError;
+use crate::js::to_js;
 
 /// `EngineInfo` without what only the script knows.
 #[derive(Serialize)]
@@ -130,10 +131,4 @@ pub fn done(summary: &Summary) -> Result<JsValue, EdgeError> {
     };
     let reason = summary.finish_reason.map_or("stop", engine::FinishReason::name);
     to_js(&PieceOut { done: true, reason: Some(reason), timings: Some(timings), ..EMPTY })
-}
-
-/// Maps as plain objects, u64 as numbers (all of ours are below 2^53).
-pub fn to_js(value: &impl Serialize) -> Result<JsValue, EdgeError> {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    Ok(value.serialize(&serializer)?)
 }

@@ -2,7 +2,7 @@
 
 use kernels::{Loader, Plan, PlayerConfig, PlayerError};
 
-use crate::host;
+use crate::js::performance_now;
 
 /// One of the two.
 pub enum Device {
@@ -90,7 +90,7 @@ pub(crate) async fn open_gpu(
 ) -> Result<Box<gpu::Gpu>, PlayerError> {
     let allow_subgroups = Some(subgroups);
     // The page's clock keeps prompt chunks inside their time budget.
-    let clock_ms: Option<fn() -> f64> = Some(host::performance_now);
+    let clock_ms: Option<fn() -> f64> = Some(performance_now);
     let options =
         gpu::Options { allow_subgroups, allow_software, clock_ms, host, ..Default::default() };
     gpu::Gpu::open(&options).await.map(Box::new)

@@ -11,10 +11,10 @@ use kernels::{Plan, PlayerConfig};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::convert::to_js;
 use crate::device::open_gpu;
 use crate::edge::{Inner, WasmEngine};
 use crate::error::EdgeError;
+use crate::js::to_js;
 use crate::tuning::Wish;
 
 /// Most time of a load and of a page that looks, in milliseconds: a graphics chip needs a second,

@@ -18,7 +18,6 @@ use hosting::runner::FormCheck;
 use js_sys::{Array, Function, Promise, Uint32Array};
 use kernels::KvType;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::api::Page;
 use crate::bench;
@@ -26,8 +25,8 @@ use crate::cancel::CancelFlag;
 use crate::convert::{self, DeviceInfo, ModelInfo};
 use crate::device::Device;
 use crate::error::EdgeError;
-use crate::host;
 use crate::in_use::InUse;
+use crate::js::{performance_now, promise, to_js};
 use crate::load::{LoadWish, open_files};
 use crate::settings::{self, GenerateSettings, LoadSettings};
 use crate::source::{FileSource, SyncFile};
@@ -74,7 +73,7 @@ impl WasmEngine {
     ) -> Result<WasmEngine, JsValue> {
         console_error_panic_hook::set_once();
         // For the peaks of the bench and the times of each op.
-        cpu::set_clock(|| host::performance_now() / 1000.0);
+        cpu::set_clock(|| performance_now() / 1000.0);
         let host = format!("{adapter} in {browser}");
         let device = Device::open(&device, host, subgroups).await.map_err(EdgeError::from)?;
         Ok(WasmEngine(Rc::new(Inner {
@@ -102,7 +101,7 @@ impl WasmEngine {
         let tuned = inner.device.gpu().map_or_else(Vec::new, gpu::Gpu::tuned_forms);
         let (device, adapter) = (inner.device.kind(), inner.device.name(&inner.adapter));
         let kernels = kernels.unwrap_or_default();
-        Ok(convert::to_js(&DeviceInfo { device, adapter, features, kernels, tuned })?)
+        Ok(to_js(&DeviceInfo { device, adapter, features, kernels, tuned })?)
     }
 
     /// The store the router answers from; given before the first request.
@@ -220,10 +219,6 @@ impl Inner {
     }
 }
 
-pub(crate) fn promise(work: impl Future<Output = Result<JsValue, EdgeError>> + 'static) -> Promise {
-    future_to_promise(async move { work.await.map_err(JsValue::from) })
-}
-
 fn sources(files: Vec<SyncFile>) -> Result<Vec<Box<dyn ByteSource>>, EdgeError> {
     let mut sources: Vec<Box<dyn ByteSource>> = Vec::with_capacity(files.len());
     for file in files {
@@ -270,7 +265,7 @@ async fn load(
         model.is_held.set(true);
     }
     inner.show_in_router(shown);
-    convert::to_js(&info)
+    to_js(&info)
 }
 
 async fn generate(

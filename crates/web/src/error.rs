@@ -4,6 +4,7 @@
 //! are set here, because library errors are written to follow a prefix and the page has none.
 
 use js_sys::{Object, Reflect};
+#[cfg(feature = "engine")]
 use kernels::PlayerError;
 use wasm_bindgen::JsValue;
 
@@ -25,6 +26,11 @@ impl EdgeError {
         EdgeError { detail, ..self }
     }
 
+    /// The message as a sentence.
+    pub fn sentence(&self) -> String {
+        sentence(&self.message)
+    }
+
     /// No model, or one that was taken while it worked.
     pub fn no_model() -> EdgeError {
         EdgeError::new("model.unloaded", "no model is loaded; load one first")
@@ -37,6 +43,7 @@ impl std::fmt::Display for EdgeError {
     }
 }
 
+#[cfg(feature = "engine")]
 impl From<engine::Error> for EdgeError {
     fn from(error: engine::Error) -> EdgeError {
         let code = match &error {
@@ -50,10 +57,12 @@ impl From<engine::Error> for EdgeError {
 
 impl From<gguf::Error> for EdgeError {
     fn from(error: gguf::Error) -> EdgeError {
-        engine::Error::from(error).into()
+        let detail = format!("{error:?}");
+        EdgeError { code: "model.damaged", message: error.to_string(), detail }
     }
 }
 
+#[cfg(feature = "engine")]
 impl From<PlayerError> for EdgeError {
     fn from(error: PlayerError) -> EdgeError {
         engine::Error::from(error).into()
@@ -72,6 +81,7 @@ impl From<serde_wasm_bindgen::Error> for EdgeError {
     }
 }
 
+#[cfg(feature = "engine")]
 fn player_code(error: &PlayerError) -> &'static str {
     match error {
         PlayerError::Memory { device, .. } if device != "cpu" => "gpu.memory",
@@ -86,7 +96,7 @@ fn player_code(error: &PlayerError) -> &'static str {
 impl From<EdgeError> for JsValue {
     fn from(error: EdgeError) -> JsValue {
         let body = Object::new();
-        let message = sentence(&error.message);
+        let message = error.sentence();
         let fields = [("code", error.code), ("message", &message), ("detail", &error.detail)];
         for (name, value) in fields {
             // Setting a field of a fresh plain object cannot fail.

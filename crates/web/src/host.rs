@@ -5,12 +5,10 @@ use js_sys::{Date, Function, Promise, Uint32Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::js::performance_now;
+
 #[wasm_bindgen]
 extern "C" {
-    /// Monotonic milliseconds.
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    pub fn performance_now() -> f64;
-
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_random(words: &Uint32Array) -> Uint32Array;
 }

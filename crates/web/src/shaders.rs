@@ -6,8 +6,8 @@ use kernels::shader::all_variants;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::convert::to_js;
 use crate::error::EdgeError;
+use crate::js::to_js;
 
 #[derive(Serialize)]
 struct Text {

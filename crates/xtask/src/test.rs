@@ -185,8 +185,8 @@ fn clippy(_: &Built) -> Result<Tally> {
 }
 
 fn clippy_web(_: &Built) -> Result<Tally> {
-    // Both sets of instructions; shared memory changes no line of ours.
-    for features in ["", "relaxed-simd"] {
+    // Both sets of instructions, and the workshop; shared memory changes no line of ours.
+    for features in ["", "relaxed-simd", "workshop"] {
         let mut command = process::cargo();
         command.args(["clippy", "--quiet", "-p", "web", "--features", features]);
         command.args(["--target", WASM_TARGET, "--", "-D", "warnings"]).envs(web::wasm_envs(false));

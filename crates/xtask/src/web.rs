@@ -5,9 +5,11 @@
 //! installed, and npm builds the two packages. wasm-pack is not used: it would download a second
 //! bindgen and hide the flags.
 //!
-//! Four modules, because a browser refuses a whole module for one instruction that it does not
-//! know, and shared memory for a page that is not isolated. The page takes one of them; which ones
-//! there are it reads in `builds.js`, which is written here.
+//! Four modules of the engine, because a browser refuses a whole module for one instruction that
+//! it does not know, and shared memory for a page that is not isolated. The page takes one of them;
+//! which ones there are it reads in `builds.js`, which is written here. A fifth, the workshop, is
+//! made of the same crate with another feature and fetched by pages that make a model smaller. It
+//! needs no relaxed SIMD: what that offers rounds otherwise, and a quantized file has exact bytes.
 
 use std::env;
 use std::fs;
@@ -41,13 +43,17 @@ pub struct Module {
     threads: bool,
 }
 
-/// All modules; the first one runs everywhere.
+/// All modules of the engine; the first one runs everywhere.
 pub const MODULES: [Module; 4] = [
     Module { name: "simd", stem: "ingle", relaxed: false, threads: false },
     Module { name: "relaxed", stem: "ingle-relaxed", relaxed: true, threads: false },
     Module { name: "simd-threads", stem: "ingle-threads", relaxed: false, threads: true },
     Module { name: "relaxed-threads", stem: "ingle-relaxed-threads", relaxed: true, threads: true },
 ];
+
+/// The module that makes smaller models.
+pub const WORKSHOP: Module =
+    Module { name: "workshop", stem: "ingle-workshop", relaxed: false, threads: false };
 
 /// What rustc's wasm target uses. Named one by one: `--all-features` would let `wasm-opt` write
 /// instructions that browsers do not know.
@@ -70,10 +76,13 @@ const WASM_OPT_LIMIT: Duration = Duration::from_secs(300);
 /// The budget of a compressed module: a page on a slow line (10 Mbit/s) has it in 1.2 s.
 pub const WASM_BROTLI_BYTES_MAX: u64 = 1_500_000;
 
+/// The same for the workshop: a page that wants it is on its way to work of minutes.
+pub const WORKSHOP_BROTLI_BYTES_MAX: u64 = 300_000;
+
 /// How the browser module is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Compiles fast, keeps names for the browser's debugger; the first module only.
+    /// Compiles fast, keeps names for the browser's debugger; the first module and the workshop.
     Debug,
     /// What is published.
     Release,
@@ -104,11 +113,11 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     let (mut built, mut skipped) = (Vec::new(), Vec::new());
     let only = env::var(ONLY).ok();
     let is_wanted = |module: &Module| match (&only, form) {
-        (Some(name), _) => module.name == name,
-        (None, Form::Debug) => module.name == MODULES[0].name,
+        (Some(names), _) => names.split(',').any(|name| module.name == name),
+        (None, Form::Debug) => [MODULES[0], WORKSHOP].contains(module),
         (None, Form::Release) => true,
     };
-    for &module in MODULES.iter().filter(|module| is_wanted(module)) {
+    for &module in MODULES.iter().chain([&WORKSHOP]).filter(|module| is_wanted(module)) {
         if let (true, Some(reason)) = (module.threads, &no_threads) {
             skipped.push(format!("module {}: {reason:#}", module.name));
             continue;
@@ -121,11 +130,13 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
     }
     fs::write(folder.join("builds.js"), builds_script(&built))?;
     fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?;
+    fs::write(folder.join("workshop.js"), workshop_script(&built))?;
+    fs::write(folder.join("workshop.d.ts"), WORKSHOP_TYPES)?;
     skipped.iter().for_each(|what| println!("   NOTE: not built: {what}"));
     Ok(skipped)
 }
 
-/// Names the one module that is built, for whoever measures or tries only that.
+/// Names the modules that are built, for whoever measures or tries only those: `simd,workshop`.
 const ONLY: &str = "INGLE_WEB_MODULE";
 
 /// The types of what [`builds_script`] writes.
@@ -138,17 +149,38 @@ export const builds: {
 };
 ";
 
+/// The types of what [`workshop_script`] writes.
+const WORKSHOP_TYPES: &str = "\
+/** The module that makes smaller models; null in a build without it. */
+export const workshop: {
+  readonly load: () => Promise<typeof import(\"./ingle-workshop.js\")>;
+  readonly file: URL;
+} | null;
+";
+
 /// The modules as a table that bundlers understand: each address is written out.
 fn builds_script(modules: &[Module]) -> String {
     let mut text = "export const builds = {\n".to_string();
-    for Module { name, stem, .. } in modules {
-        text.push_str(&format!(
-            "  \"{name}\": {{\n    load: () => import(\"./{stem}.js\"),\n    \
-             file: new URL(\"./{stem}_bg.wasm\", import.meta.url),\n  }},\n"
-        ));
+    for module in modules.iter().filter(|module| **module != WORKSHOP) {
+        text.push_str(&format!("  \"{}\": {},\n", module.name, entry(*module)));
     }
     text.push_str("};\n");
     text
+}
+
+/// The workshop has a script of its own: a bundler puts all that a script names beside each worker
+/// that asks for it.
+fn workshop_script(modules: &[Module]) -> String {
+    let is_built = modules.contains(&WORKSHOP);
+    let workshop = if is_built { entry(WORKSHOP) } else { "null".to_string() };
+    format!("export const workshop = {workshop};\n")
+}
+
+fn entry(Module { stem, .. }: Module) -> String {
+    format!(
+        "{{\n    load: () => import(\"./{stem}.js\"),\n    \
+         file: new URL(\"./{stem}_bg.wasm\", import.meta.url),\n  }}"
+    )
 }
 
 fn file_of(module: Module) -> PathBuf {
@@ -188,6 +220,9 @@ pub fn wasm_envs(threads: bool) -> Vec<(&'static str, String)> {
 
 fn compile(module: Module, form: Form) -> Result<PathBuf> {
     let mut args = vec!["build", "-p", "web", "--target", WASM_TARGET, "--profile", profile(form)];
+    if module == WORKSHOP {
+        args.extend(["--no-default-features", "--features", "workshop"]);
+    }
     if module.relaxed {
         args.extend(["--features", "relaxed-simd"]);
     }
@@ -242,7 +277,7 @@ pub fn sizes() -> Result<Vec<Size>> {
     let script = "const { brotliCompressSync } = require('node:zlib'); \
         console.log(brotliCompressSync(require('node:fs').readFileSync(process.argv[1])).length)";
     let mut sizes = Vec::new();
-    for module in MODULES {
+    for module in MODULES.into_iter().chain([WORKSHOP]) {
         let Ok(metadata) = fs::metadata(file_of(module)) else { continue };
         let mut command = program("node");
         let text = process::stdout_of(command.arg("-e").arg(script).arg(file_of(module)))?;
@@ -255,9 +290,9 @@ pub fn sizes() -> Result<Vec<Size>> {
 
 /// Prints the sizes; an error if a compressed module is above its budget.
 pub fn check_sizes() -> Result<()> {
-    let max = WASM_BROTLI_BYTES_MAX;
     for Size { module, raw, brotli } in sizes()? {
-        let name = module.name;
+        let (name, is_workshop) = (module.name, module == WORKSHOP);
+        let max = if is_workshop { WORKSHOP_BROTLI_BYTES_MAX } else { WASM_BROTLI_BYTES_MAX };
         println!("   module {name}: {raw} bytes, {brotli} bytes with brotli (at most {max})");
         if brotli > max {
             bail!("the wasm module {name} has {brotli} bytes with brotli, above its {max}");
@@ -280,5 +315,13 @@ mod tests {
         let text = builds_script(&MODULES[..2]);
         assert!(text.contains(r#""relaxed": {"#) && text.contains("./ingle-relaxed_bg.wasm"));
         assert!(!text.contains("threads"));
+    }
+
+    #[test]
+    fn the_workshop_is_in_a_script_of_its_own() {
+        let all = [MODULES[0], WORKSHOP];
+        assert!(!builds_script(&all).contains("workshop"));
+        assert!(workshop_script(&all).contains("./ingle-workshop_bg.wasm"));
+        assert_eq!(workshop_script(&MODULES), "export const workshop = null;\n");
     }
 }

@@ -4,11 +4,12 @@
 //! shared. Pieces of rows go to threads that encode, and come back in any order; a handful is on
 //! the way at a time, so memory does not grow with the model. Rows do not know of each other, so
 //! the bytes do not depend on how many threads there are. With one thread nothing is started at
-//! all, which is how a browser runs this.
+//! all: [`Steps`] does a piece when it is asked, and a browser asks between its other tasks.
 
 mod chunk;
 mod encode;
 mod order;
+mod steps;
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
@@ -21,6 +22,7 @@ use crate::{Error, Imatrix, Plan, Source};
 use chunk::{Chunk, chunks};
 use encode::{Job, encode};
 use order::InOrder;
+pub use steps::Steps;
 
 /// Pieces on the way for each thread: one it works on, one that waits for it.
 const PER_THREAD: usize = 2;
@@ -67,45 +69,60 @@ pub fn write<W: Write>(
     out: W,
     watch: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<(W, Written), Error> {
-    let n_threads = resources.n_threads.max(1);
-    let in_flight = if n_threads == 1 { 1 } else { n_threads * PER_THREAD + 1 };
-    let chunks = chunks(plan, in_flight as u64, resources.max_memory)?;
-    let mut writer = Writer::new(plan.metadata.clone());
-    for step in &plan.steps {
-        writer.tensor(step.name.as_str(), step.to, &step.dims)?;
+    let (n_threads, max_memory) = (resources.n_threads.max(1), resources.max_memory);
+    if n_threads == 1 {
+        let mut steps = Steps::new(source, plan, imatrix, max_memory, out)?;
+        while let Some(progress) = steps.step()? {
+            go_on(watch(progress))?;
+        }
+        return steps.finish();
     }
-    let run = Run { source, plan, imatrix, chunks: &chunks };
-    let mut sink = Sink {
-        data: writer.start(out)?,
-        sums: vec![DefaultHasher::new(); plan.steps.len()],
-        progress: Progress { step: 0, done: 0, total: plan.old_bytes() },
-        watch,
-    };
-    match n_threads {
-        1 => run.alone(&mut sink)?,
-        n => run.together(n, in_flight, &mut sink)?,
-    }
-    let sums = sink.sums.iter().map(Hasher::finish).collect();
-    Ok((sink.data.finish()?, Written { sums }))
+    let in_flight = n_threads * PER_THREAD + 1;
+    let chunks = chunks(plan, in_flight as u64, max_memory)?;
+    let mut sink = Sink::new(plan, out)?;
+    Run { source, plan, imatrix }
+        .together(&chunks, n_threads, in_flight, &mut |job| go_on(watch(sink.take(job)?)))?;
+    sink.finish()
+}
+
+fn go_on(is_wanted: bool) -> Result<(), Error> {
+    if is_wanted { Ok(()) } else { Err(Error::Cancelled) }
 }
 
 /// Where finished pieces go.
-struct Sink<'a, W: Write> {
+struct Sink<W: Write> {
     data: DataWriter<W>,
     sums: Vec<DefaultHasher>,
     progress: Progress,
-    watch: &'a mut dyn FnMut(Progress) -> bool,
 }
 
-impl<W: Write> Sink<'_, W> {
-    fn take(&mut self, job: &Job) -> Result<(), Error> {
+impl<W: Write> Sink<W> {
+    /// Writes the file's head.
+    fn new(plan: &Plan, out: W) -> Result<Self, Error> {
+        let mut writer = Writer::new(plan.metadata.clone());
+        for step in &plan.steps {
+            writer.tensor(step.name.as_str(), step.to, &step.dims)?;
+        }
+        Ok(Sink {
+            data: writer.start(out)?,
+            sums: vec![DefaultHasher::new(); plan.steps.len()],
+            progress: Progress { step: 0, done: 0, total: plan.old_bytes() },
+        })
+    }
+
+    fn take(&mut self, job: &Job) -> Result<Progress, Error> {
         self.data.write(&job.new)?;
         if let Some(sum) = self.sums.get_mut(job.chunk.step) {
             sum.write(&job.new);
         }
         self.progress.step = job.chunk.step;
         self.progress.done = self.progress.done.saturating_add(job.chunk.old_bytes as u64);
-        if (self.watch)(self.progress) { Ok(()) } else { Err(Error::Cancelled) }
+        Ok(self.progress)
+    }
+
+    fn finish(self) -> Result<(W, Written), Error> {
+        let sums = self.sums.iter().map(Hasher::finish).collect();
+        Ok((self.data.finish()?, Written { sums }))
     }
 }
 
@@ -115,26 +132,15 @@ struct Run<'a> {
     source: &'a dyn Source,
     plan: &'a Plan,
     imatrix: Option<&'a Imatrix>,
-    chunks: &'a [Chunk],
 }
 
 impl Run<'_> {
-    fn alone<W: Write>(self, sink: &mut Sink<'_, W>) -> Result<(), Error> {
-        let (mut buffers, mut row) = ((Vec::new(), Vec::new()), Vec::new());
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            let mut job = self.read(number, *chunk, buffers)?;
-            work(self.plan, self.imatrix, &mut job, &mut row)?;
-            sink.take(&job)?;
-            buffers = (job.old, job.new);
-        }
-        Ok(())
-    }
-
-    fn together<W: Write>(
+    fn together(
         self,
+        chunks: &[Chunk],
         n_threads: usize,
         in_flight: usize,
-        sink: &mut Sink<'_, W>,
+        take: &mut dyn FnMut(&Job) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (to_threads, jobs) = channel::<Job>();
         let (to_us, done) = channel();
@@ -150,28 +156,28 @@ impl Run<'_> {
             let to_threads = to_threads;
             let mut order = InOrder::new();
             let mut buffers: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-            let mut finish = |sink: &mut Sink<'_, W>, buffers: &mut Vec<_>| {
+            let mut finish = |buffers: &mut Vec<_>| {
                 // Every sender is gone only if every thread is.
                 let (number, result) = done.recv().map_err(|_| Error::ThreadLost)?;
                 for job in order.push(number, result) {
                     let job = job?;
-                    sink.take(&job)?;
+                    take(&job)?;
                     buffers.push((job.old, job.new));
                 }
                 Ok::<usize, Error>(order.next())
             };
             let mut n_written = 0;
-            for (number, chunk) in self.chunks.iter().enumerate() {
+            for (number, chunk) in chunks.iter().enumerate() {
                 // By what is written, not by what came back: a slow thread must not let the others
                 // pile up what comes after its piece.
                 while number - n_written >= in_flight {
-                    n_written = finish(sink, &mut buffers)?;
+                    n_written = finish(&mut buffers)?;
                 }
                 let job = self.read(number, *chunk, buffers.pop().unwrap_or_default())?;
                 to_threads.send(job).map_err(|_| Error::ThreadLost)?;
             }
-            while n_written < self.chunks.len() {
-                n_written = finish(sink, &mut buffers)?;
+            while n_written < chunks.len() {
+                n_written = finish(&mut buffers)?;
             }
             Ok(())
         })

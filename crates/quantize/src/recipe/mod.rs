@@ -11,6 +11,7 @@ mod options;
 mod role;
 mod rules;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -71,9 +72,10 @@ impl Plan {
         options: &Options,
         imatrix: Option<&Imatrix>,
     ) -> Result<Plan, Error> {
-        let mut metadata = metadata.clone();
+        // A vocabulary is most of a page's memory here: copied only where something is set.
+        let mut metadata = Cow::Borrowed(metadata);
         for (key, value) in &options.metadata {
-            metadata.insert(key.as_str(), value.clone());
+            metadata.to_mut().insert(key.as_str(), value.clone());
         }
         let facts = Facts::of(&metadata);
         let numbers = renumbered(&facts, options)?;

@@ -10,6 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::tape;
 use crate::host;
+use crate::js::performance_now;
 
 /// Longest timer of a browser; longer ones fire at once.
 const MAX_TIMER_MS: f64 = 2_147_483_647.0;
@@ -30,7 +31,7 @@ impl Env for PageEnv {
     }
 
     fn monotonic(&self) -> Duration {
-        millis(host::performance_now())
+        millis(performance_now())
     }
 
     async fn sleep(&self, span: Duration) {

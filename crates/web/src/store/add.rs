@@ -3,14 +3,15 @@
 //! The header is read where the file lies, before a byte is copied. Then the bytes go to the store
 //! once; where the store itself is made of blobs in memory, not even that: the file is one.
 
-use gguf::{ByteSource, Gguf, SplitName};
+use gguf::{ByteSource, Gguf};
 use js_sys::Array;
-use store::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name, Source};
+use store::{Name, Source};
 use wasm_bindgen::prelude::*;
 use web_sys::File;
 
 use super::PageStore;
 use super::chosen::ChosenFile;
+use super::names::name_of_file;
 use super::progress::{Teller, Watched};
 use super::scope::io_error;
 use crate::error::EdgeError;
@@ -20,19 +21,6 @@ pub fn in_order(files: &Array) -> Vec<File> {
     let mut files: Vec<File> = files.iter().map(JsCast::unchecked_into).collect();
     files.sort_by_key(File::name);
     files
-}
-
-/// The name a model gets from its file's.
-pub fn name_of_file(file: &str) -> Result<Name, EdgeError> {
-    let stem = SplitName::parse(file).map_or_else(
-        || file.strip_suffix(".gguf").unwrap_or(file).to_owned(),
-        |split| split.prefix,
-    );
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '-' };
-    let stem: String = stem.chars().map(allowed).take(store::limits::PART_CHARS).collect();
-    let stem = stem.trim_start_matches(['-', '.']);
-    let stem = if stem.is_empty() { "model" } else { stem };
-    Ok(Name::from_parts(DEFAULT_HOST, DEFAULT_NAMESPACE, stem, DEFAULT_TAG)?)
 }
 
 /// Stores the files as a model, unless they are its files already; returns its name.

@@ -12,9 +12,9 @@ use wasm_bindgen::prelude::*;
 use web_sys::{File, FileSystemDirectoryHandle, FileSystemHandle};
 
 use super::PageStore;
-use super::add::name_of_file;
 use super::chosen::ChosenFile;
 use super::io::Place;
+use super::names::name_of_file;
 use super::opfs::{self, OpfsIo};
 use crate::error::EdgeError;
 

@@ -5,7 +5,7 @@ use store::Clock;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::host::performance_now;
+use crate::js::performance_now;
 
 #[wasm_bindgen]
 extern "C" {

@@ -15,14 +15,15 @@ use web_sys::AbortSignal;
 
 use super::add::in_order;
 use super::chosen::ChosenFile;
+use super::class::{PageClient, WasmStore, access_of};
 use super::failure::explain;
 use super::io::estimate;
 use super::until::unless_aborted;
-use super::{PageClient, PageStore, WasmStore, access_of, scope};
-use crate::convert::to_js;
+use super::{PageStore, scope};
 use crate::device::Device;
-use crate::edge::{WasmEngine, promise};
+use crate::edge::WasmEngine;
 use crate::error::EdgeError;
+use crate::js::{promise, to_js};
 use crate::load::player_config;
 use hosting::library::file_address;
 
@@ -33,12 +34,14 @@ const BUFFERS: u64 = 4;
 /// WebAssembly's memory ends at 4 GiB; what a module needs besides weights is taken off.
 const WASM_BYTES: u64 = (4 << 30) - (256 << 20);
 
-/// `{ contextLength?, kvType? }`.
+/// `{ contextLength?, kvType?, weightBytes? }`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Wishes {
     context_length: Option<u32>,
     kv_type: Option<String>,
+    /// Of a model that could be made of this one, and would have to be stored.
+    weight_bytes: Option<f64>,
 }
 
 /// `Fit`.
@@ -181,19 +184,25 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
         },
     };
     let context = wishes.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
+    let wished = wishes.weight_bytes.map(|bytes| bytes as u64);
+    let storage = wished.unwrap_or(header.storage);
     let needs = |_, context: u64, kv| {
         // What a load would take that says nothing of slots.
         let config = player_config(plan, context as usize, None, kv);
         let takes = plan.footprint(&config);
-        let (weights, context, scratch) = (takes.weights, takes.cache, takes.scratch);
-        Needs { weights, context, scratch, largest: takes.largest }
+        let (context, scratch) = (takes.cache, takes.scratch);
+        let weights = wished.unwrap_or(takes.weights);
+        // All tensors become smaller by about as much.
+        let ratio = weights as f64 / takes.weights.max(1) as f64;
+        let largest = (takes.largest as f64 * ratio) as u64;
+        Needs { weights, context, scratch, largest }
     };
     let model = fit::Model {
         needs: &needs,
         kv_types,
         context: context as u64,
         is_kv_fixed: wishes.kv_type.is_some(),
-        storage: header.storage,
+        storage,
         n_params: opened.info().n_params,
     };
     let nowhere = || EdgeError::new("engine.device", "there is nothing to run a model on");
@@ -213,7 +222,7 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
             context: found.needs.context,
             scratch: found.needs.scratch,
             total: found.needs.total(),
-            storage: header.storage,
+            storage,
         },
         has: HasOut {
             device: place(fit::Device::Gpu).and_then(|place| place.bytes),

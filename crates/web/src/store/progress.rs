@@ -9,8 +9,7 @@ use serde::Serialize;
 use store::Progress;
 use wasm_bindgen::JsValue;
 
-use crate::convert::to_js;
-use crate::host::performance_now;
+use crate::js::{performance_now, to_js};
 
 /// Between two reports, milliseconds: more would be too many on a fast disk.
 const TELL_MS: f64 = 50.0;

@@ -122,9 +122,9 @@ export class App {
     const { name, served } = lastModel();
     const { stored, served: list } = this.#shelf.choices;
     if (this.#host.isLoading || this.#host.current) return;
-    if (stored.some((model) => model.name === name)) void this.load({ name: name ?? "" });
+    if (stored.some((model) => model.name === name)) void this.load({ name: name ?? "" }, false);
     const found = list?.models?.find((model) => model.name === served);
-    if (found) void this.load({ served: found });
+    if (found) void this.load({ served: found }, false);
   }
 
   #notStarted(failure: EngineError): void {
@@ -136,10 +136,12 @@ export class App {
     );
   }
 
-  async load(source: AnySource): Promise<void> {
+  /** `isAsked`: a person wants it now; at the start the page that was opened stays. */
+  async load(source: AnySource, isAsked = true): Promise<void> {
     this.#desk.session.stop();
     this.#bench.stop();
-    if (this.#router.page !== null && this.#router.page !== "models") location.hash = "#/";
+    const { page } = this.#router;
+    if (isAsked && page !== null && page !== "models") location.hash = "#/";
     this.#desk.showStart();
     await this.#loader.load(source);
     await this.#shelf.listStored();

@@ -1,5 +1,7 @@
 import type { BenchRow, EngineInfo } from "@ingle/engine";
 
+import { t, tn } from "../i18n/index.js";
+
 /** What the numbers were measured under; each part is said only where the browser tells it. */
 
 interface Brands {
@@ -17,14 +19,14 @@ export function browserName(): string {
   const firefox = /Firefox\/(\d+)/.exec(agent)?.[1];
   if (firefox) return `Firefox ${firefox}`;
   const safari = /Version\/([\d.]+).*Safari/.exec(agent)?.[1];
-  return safari ? `Safari ${safari}` : "an unnamed browser";
+  return safari ? `Safari ${safari}` : t("bench.browser.unknown");
 }
 
-/** "mains power" or "battery", or null where the browser does not say. */
-export async function power(): Promise<string | null> {
+/** Null where the browser does not say. */
+export async function power(): Promise<"mains" | "battery" | null> {
   try {
     const battery = await (navigator as Brands).getBattery?.();
-    return battery ? (battery.charging ? "mains power" : "battery") : null;
+    return battery ? (battery.charging ? "mains" : "battery") : null;
   } catch {
     return null;
   }
@@ -33,8 +35,8 @@ export async function power(): Promise<string | null> {
 /** Watches what would make numbers useless: a tab that was hidden, power that changed. */
 export class Conditions {
   #hidden = document.hidden;
-  #before: string | null = null;
-  #after: string | null = null;
+  #before: Awaited<ReturnType<typeof power>> = null;
+  #after: Awaited<ReturnType<typeof power>> = null;
   readonly #onChange = () => {
     if (document.hidden) this.#hidden = true;
   };
@@ -53,17 +55,17 @@ export class Conditions {
 
   /** "tab in front, mains power". */
   get words(): string {
-    const tab = this.#hidden ? "tab hidden for a while" : "tab in front";
+    const tab = t(this.#hidden ? "bench.tab.hidden" : "bench.tab.front");
     if (this.#before === null) return tab;
-    return `${tab}, ${this.#before === this.#after ? this.#before : "power changed"}`;
+    const power = this.#before === this.#after ? this.#before : "changed";
+    return `${tab}, ${t(`bench.power.${power}`)}`;
   }
 
   /** Why these numbers should not be compared with others. */
   get problems(): string[] {
     const problems: string[] = [];
-    if (this.#hidden)
-      problems.push("The tab was hidden during the bench, and browsers slow hidden tabs down.");
-    if (this.#before !== this.#after) problems.push("The power source changed during the bench.");
+    if (this.#hidden) problems.push(t("bench.problem.hidden"));
+    if (this.#before !== this.#after) problems.push(t("bench.problem.power"));
     return problems;
   }
 }
@@ -79,8 +81,11 @@ export function headline(
   const made = rows.map((row) => row.samples_ts.length).filter((n) => n > 0);
   const n = made.length > 0 ? Math.min(...made) : runs;
   const warm = rows[0]?.n_warmup ?? 1;
-  const times = n === 1 ? "1 run" : `${n} runs`;
-  const warmUps = `${warm} warm-up${warm === 1 ? "" : "s"}`;
-  const device = info ? info.adapter : "unknown device";
-  return `${times} after ${warmUps}, ${conditions.words}. ${device}, ${browserName()}.`;
+  return t("bench.headline", {
+    runs: tn("bench.headline.runs", n),
+    warm: tn("bench.headline.warm", warm),
+    state: conditions.words,
+    device: info ? info.adapter : t("bench.device.unknown"),
+    browser: browserName(),
+  });
 }

@@ -5,8 +5,12 @@ import { errorCard } from "../cards.js";
 import { byId, el } from "../dom.js";
 import { bytes, percent, timeLeft } from "../format.js";
 import type { Host } from "../host.js";
+import { type Key, t, tn } from "../i18n/index.js";
 import { Conditions, headline } from "./conditions.js";
-import { asHtml, asText, type Report, reportNodes } from "./report.js";
+import { earlierPart } from "./earlier.js";
+import { changes, isComparable, keepReport, secondsOf } from "./history.js";
+import { label } from "./plots.js";
+import { asHtml, asText, type Report, reportNodes, what } from "./report.js";
 import "./plots.css";
 
 /** Timed runs of each test; the engine adds one warm-up. */
@@ -14,20 +18,22 @@ const RUNS = 5;
 
 /** What can be measured; the longer one shows how speed changes in a long conversation. */
 interface Plan {
-  readonly label: string;
-  readonly what: string;
+  readonly label: Key;
+  readonly what: Key;
   readonly tests: readonly BenchTest[];
 }
 
+const SHORT: Plan = {
+  label: "bench.short",
+  what: "bench.short.text",
+  tests: [{ prompt: 128 }, { output: 32 }],
+};
+
 const PLANS: Readonly<Record<string, Plan>> = {
-  short: {
-    label: "Short, 2 tests",
-    what: "Reads 128 tokens, and writes 32.",
-    tests: [{ prompt: 128 }, { output: 32 }],
-  },
+  short: SHORT,
   long: {
-    label: "Long, 5 tests",
-    what: "Reads 128 and 512 tokens, and writes 32: at the start, after 512 and after 2,048.",
+    label: "bench.long",
+    what: "bench.long.text",
     tests: [
       { prompt: 128 },
       { prompt: 512 },
@@ -38,14 +44,10 @@ const PLANS: Readonly<Record<string, Plan>> = {
   },
 };
 
-const LEAD =
-  "Measures how fast models read and write on this device. Keep this tab in front. The device " +
-  "will get warm.";
-
 /** The page at `#/bench`: choose, run, look, save. One bench runs at a time. */
 export class BenchPage {
   readonly #host: Host;
-  readonly #lead = el("p", { class: "lead num", id: "bench-lead" }, LEAD);
+  readonly #lead = el("p", { class: "lead num", id: "bench-lead" }, t("bench.lead"));
   readonly #models = el("fieldset", { class: "choices" });
   readonly #plan = el("select", { id: "bench-plan" });
   readonly #run = el("button", { class: "b b-main", type: "button", "data-ui": "bench.run" });
@@ -54,16 +56,18 @@ export class BenchPage {
   readonly #bar = el("progress", { class: "bar bar-live", max: 1, value: 0 });
   readonly #status = el("p", { class: "facts num", "data-ui": "bench.status" });
   readonly #results = el("div", { id: "bench-results" });
+  readonly #earlier = el("section", { "aria-label": t("bench.history") });
+  readonly #says = el("small");
   #stop: AbortController | null = null;
   #report: Report | null = null;
 
   constructor(host: Host) {
     this.#host = host;
-    this.#save.textContent = "Save as HTML";
-    this.#copy.textContent = "Copy as text";
-    this.#bar.setAttribute("aria-label", "Progress of the bench");
+    this.#save.textContent = t("bench.save");
+    this.#copy.textContent = t("bench.copy");
+    this.#bar.setAttribute("aria-label", t("bench.progress"));
     for (const [value, { label }] of Object.entries(PLANS))
-      this.#plan.append(el("option", { value }, label));
+      this.#plan.append(el("option", { value }, t(label)));
     this.#run.addEventListener("click", () => {
       if (this.#stop) this.stop();
       else void this.#start();
@@ -74,11 +78,11 @@ export class BenchPage {
       el(
         "div",
         { class: "col" },
-        el("h1", {}, "Bench"),
+        el("h1", {}, t("bench")),
         this.#lead,
         el(
           "section",
-          { class: "card", "aria-label": "What to measure" },
+          { class: "card", "aria-label": t("bench.what") },
           this.#models,
           this.#size(),
         ),
@@ -86,19 +90,36 @@ export class BenchPage {
         this.#bar,
         this.#status,
         this.#results,
+        this.#earlier,
       ),
     );
     this.#show();
+    this.#fillEarlier();
   }
 
   #size(): HTMLElement {
-    const what = el("small");
-    const say = () => {
-      what.textContent = `${PLANS[this.#plan.value]?.what ?? ""} Each test runs ${RUNS} times.`;
-    };
-    this.#plan.addEventListener("change", say);
-    say();
-    return el("label", { class: "field" }, "How much", this.#plan, what);
+    this.#plan.addEventListener("change", () => this.#say());
+    this.#models.addEventListener("change", () => this.#say());
+    return el("label", { class: "field" }, t("bench.size"), this.#plan, this.#says);
+  }
+
+  /** What the plan does, and how long it took before, where these models were measured here. */
+  #say(): void {
+    const { what, tests } = this.#chosenPlan();
+    const names = tests.map(nameOf);
+    const files = this.#chosen();
+    const seconds = files.length > 0 ? secondsOf(files, names, RUNS) : null;
+    const time = seconds === null ? "" : t("bench.takes", { time: spoken(seconds) });
+    this.#says.textContent = [t(what), t("bench.runs", { n: RUNS }), time].join(" ").trim();
+  }
+
+  #chosenPlan(): Plan {
+    return PLANS[this.#plan.value] ?? SHORT;
+  }
+
+  #fillEarlier(): void {
+    const changed = () => this.#fillEarlier();
+    this.#earlier.replaceChildren(...earlierPart((report) => this.#draw(report), changed));
   }
 
   get isRunning(): boolean {
@@ -114,9 +135,9 @@ export class BenchPage {
     const chosen = new Set(this.#chosen());
     const inUse = this.#host.model?.info.name;
     if (chosen.size === 0) chosen.add(inUse ?? models[0]?.name ?? "");
-    const legend = el("legend", {}, "Models");
-    const none = el("p", { class: "facts" }, "There is no model in this browser yet. ");
-    none.append(el("a", { href: "#/" }, "Bring one"), " first.");
+    const legend = el("legend", {}, t("bench.models"));
+    const none = el("p", { class: "facts" }, `${t("bench.models.none")} `);
+    none.append(el("a", { href: "#/models" }, t("bench.models.bring")));
     const rows = models.map(({ name, size: n }) =>
       el(
         "label",
@@ -127,6 +148,7 @@ export class BenchPage {
     );
     this.#models.replaceChildren(legend, ...(rows.length > 0 ? rows : [none]));
     this.#show();
+    this.#say();
   }
 
   #chosen(): string[] {
@@ -138,7 +160,7 @@ export class BenchPage {
   #show(status = ""): void {
     const running = this.isRunning;
     const hasModels = this.#models.querySelector("input") !== null;
-    this.#run.textContent = running ? "Stop" : this.#report ? "Run again" : "Run";
+    this.#run.textContent = t(running ? "bench.stop" : this.#report ? "bench.again" : "bench.run");
     this.#run.hidden = !hasModels && !running;
     this.#bar.hidden = !running;
     this.#status.hidden = status === "";
@@ -150,13 +172,13 @@ export class BenchPage {
 
   async #start(): Promise<void> {
     const names = this.#chosen();
-    if (names.length === 0) return this.#show("Choose at least one model.");
+    if (names.length === 0) return this.#show(t("bench.choose"));
     const stop = new AbortController();
     this.#stop = stop;
     this.#results.replaceChildren();
-    this.#lead.textContent = LEAD;
-    this.#show("Starting");
-    announce("The bench has started.");
+    this.#lead.textContent = t("bench.lead");
+    this.#show(t("bench.starting"));
+    announce(t("bench.started"));
     const before = this.#host.model?.info.name ?? null;
     const answering = this.#host.current;
     const conditions = await Conditions.start();
@@ -167,7 +189,7 @@ export class BenchPage {
         if (stop.signal.aborted) break;
         await this.#one(name, i / names.length, 1 / names.length, stop.signal, (row) => {
           rows.push(row);
-          this.#draw(rows, conditions);
+          this.#draw(this.#reported(rows, conditions));
         });
       }
     } catch (error) {
@@ -177,11 +199,11 @@ export class BenchPage {
     await this.#restore(before);
     if (answering?.where.kind !== "tab") this.#host.current = answering;
     this.#stop = null;
-    if (rows.length > 0) this.#draw(rows, conditions);
-    this.#show(stop.signal.aborted ? "Stopped. What was measured until then is kept." : "");
+    if (rows.length > 0) this.#finish(this.#reported(rows, conditions));
+    this.#show(stop.signal.aborted ? t("bench.stopped.kept") : "");
     if (failure && failure.code !== "aborted")
-      this.#results.prepend(errorCard(failure, "The bench could not be run", []));
-    else announce(stop.signal.aborted ? "The bench was stopped." : "The bench is done.");
+      this.#results.prepend(errorCard(failure, t("bench.failed"), []));
+    else announce(t(stop.signal.aborted ? "bench.stopped" : "bench.done"));
   }
 
   /** Measures one model; `from` and `share` are its part of the bar. */
@@ -197,12 +219,17 @@ export class BenchPage {
       const cancel = () => this.#host.cancelLoad();
       signal.addEventListener("abort", cancel, { once: true });
       await this.#host.load({ name }, ({ loaded, total }) =>
-        this.#show(`Loading ${title}: ${total === null ? bytes(loaded) : percent(loaded, total)}`),
+        this.#show(
+          t("bench.loading", {
+            name: title,
+            share: total === null ? bytes(loaded) : percent(loaded, total),
+          }),
+        ),
       );
       signal.removeEventListener("abort", cancel);
     }
     const engine = await this.#host.engine();
-    const { tests } = PLANS[this.#plan.value] ?? { tests: [] };
+    const { tests } = this.#chosenPlan();
     const onProgress = (progress: BenchProgress) => {
       this.#bar.value = from + share * done(progress);
       this.#show(`${title}: ${words(progress)}`);
@@ -213,21 +240,42 @@ export class BenchPage {
   /** The model that was in use is in use again. */
   async #restore(name: string | null): Promise<void> {
     if (name === null || this.#host.model?.info.name === name) return;
-    this.#show(`Loading ${name} again`);
+    this.#show(t("bench.restoring", { name }));
     // A model that cannot be loaded again is missing in the header; nothing else depends on it.
     await this.#host.load({ name }, () => undefined).catch(() => undefined);
   }
 
-  #draw(rows: readonly BenchRow[], conditions: Conditions): void {
-    const { info } = this.#host;
-    this.#report = {
+  #reported(rows: readonly BenchRow[], conditions: Conditions): Report {
+    const now = new Date();
+    return {
       rows: [...rows],
-      headline: headline(rows, RUNS, conditions, info),
+      headline: headline(rows, RUNS, conditions, this.#host.info),
       problems: conditions.problems,
-      date: new Date().toISOString().slice(0, 16).replace("T", " "),
+      changes: changes(rows).map(({ row, ratio }) => {
+        const share = Math.round(Math.abs(ratio - 1) * 100);
+        const values = { name: label(row), test: what(row), share };
+        return t(ratio > 1 ? "bench.faster" : "bench.slower", values);
+      }),
+      date: now.toISOString().slice(0, 16).replace("T", " "),
+      at: now.getTime(),
     };
-    this.#lead.textContent = this.#report.headline;
-    this.#results.replaceChildren(el("h2", {}, "Results"), ...reportNodes(this.#report));
+  }
+
+  /** A bench that has ended is kept. */
+  #finish(report: Report): void {
+    this.#draw(report);
+    keepReport(report);
+    this.#fillEarlier();
+    this.#say();
+  }
+
+  #draw(report: Report): void {
+    this.#report = report;
+    this.#lead.textContent = report.headline;
+    const verdict = t(isComparable(report) ? "bench.comparable" : "bench.disturbed");
+    const said = el("p", { class: "facts", "data-ui": "bench.verdict" }, verdict);
+    this.#results.replaceChildren(el("h2", {}, t("bench.results")), said, ...reportNodes(report));
+    if (!this.isRunning) this.#show();
   }
 
   #download(): void {
@@ -237,7 +285,7 @@ export class BenchPage {
     el("a", { href: address, download: name }).click();
     // The browser has taken the address by the next task; a second is generous.
     setTimeout(() => URL.revokeObjectURL(address), 1000);
-    announce("Saved.");
+    announce(t("bench.saved"));
   }
 
   async #toClipboard(): Promise<void> {
@@ -246,7 +294,7 @@ export class BenchPage {
       () => true,
       () => false,
     );
-    const words = copied ? "Copied." : "The browser did not allow copying. Save as HTML instead.";
+    const words = t(copied ? "bench.copied" : "bench.copy.failed");
     this.#show(words);
     announce(words);
   }
@@ -257,16 +305,20 @@ function done({ index, nTests, run, nRuns }: BenchProgress): number {
   return (index + Math.max(0, run - 1) / Math.max(1, nRuns)) / Math.max(1, nTests);
 }
 
-const STEPS: Readonly<Record<BenchProgress["step"], string>> = {
-  fill: "filling the context",
-  "warm-up": "warming up",
-  peaks: "measuring the device itself",
-  run: "run",
-  profile: "timing each kernel",
-};
+/** "pp128", "tg32@d512": as the engine names a test. */
+function nameOf({ prompt = 0, output = 0, depth = 0 }: BenchTest): string {
+  const name = prompt > 0 ? `pp${prompt}` : `tg${output}`;
+  return depth > 0 ? `${name}@d${depth}` : name;
+}
+
+/** "about 2 minutes". */
+function spoken(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  return minutes > 0 ? tn("smaller.time.minutes", minutes) : t("smaller.time.short");
+}
 
 function words({ test, step, run, nRuns, secondsLeft }: BenchProgress): string {
-  const where = step === "run" ? `run ${run} of ${nRuns}` : STEPS[step];
+  const where = t(`bench.step.${step}`, { n: run, m: nRuns });
   const left = secondsLeft === null ? "" : ` · ${timeLeft(secondsLeft)}`;
   return `${test}, ${where}${left}`;
 }

@@ -2,6 +2,7 @@ import type { BenchRow } from "@ingle/engine";
 
 import { el } from "../dom.js";
 import { count } from "../format.js";
+import { t } from "../i18n/index.js";
 import { line, svg, text, ticks } from "./svg.js";
 
 /**
@@ -65,9 +66,17 @@ export function barPlot(
       parts.push(line("limit", x(row.limit_ts), y - 4, x(row.limit_ts), y + 26));
   });
   parts.push(line("axis", left, top, left, bottom));
-  const words = sorted.map((row) => `${name(row)}: ${rate(row.avg_ts ?? 0)} tokens per second`);
+  const words = sorted.map((row) =>
+    t("bench.speed.of", { name: name(row), n: rate(row.avg_ts ?? 0) }),
+  );
   const table = figures(
-    ["Model", "Mean", "± sd", "Limit", "Of limit"],
+    [
+      t("bench.col.model"),
+      t("bench.col.mean"),
+      t("bench.col.sd"),
+      t("bench.col.limit"),
+      t("bench.col.share"),
+    ],
     sorted.map((row) => [
       name(row),
       rate(row.avg_ts ?? 0),
@@ -97,7 +106,7 @@ export function depthPlot(title: string, note: string, rows: readonly BenchRow[]
     text(left - 8, y(mark) + 4, count(mark), "end"),
   ]);
   for (const depth of depths) parts.push(text(x(depth), bottom + 18, count(depth), "mid"));
-  parts.push(text(left, bottom + 34, "tokens already in the context, log scale"));
+  parts.push(text(left, bottom + 34, t("bench.plot.axis")));
   const ends: { y: number; words: string }[] = [];
   models.forEach((model, i) => {
     const series = (i % N_SERIES) + 1;
@@ -119,14 +128,17 @@ export function depthPlot(title: string, note: string, rows: readonly BenchRow[]
     return row?.avg_ts == null ? "–" : rate(row.avg_ts);
   };
   const said = models.map(
-    (model) => `${model}: ${depths.map((d) => `${at(model, d)} at ${count(d)}`).join(", ")}`,
+    (model) => `${model}: ${depths.map((d) => speedAt(at(model, d), d)).join(", ")}`,
   );
   const table = figures(
-    ["Model", ...depths.map((depth) => `at ${count(depth)}`)],
+    [t("bench.col.model"), ...depths.map((depth) => t("bench.col.at", { n: count(depth) }))],
     models.map((model) => [model, ...depths.map((depth) => at(model, depth))]),
   );
   return figure(title, note, `${said.join("; ")}.`, bottom + 42, parts, table);
 }
+
+const speedAt = (n: string, depth: number): string =>
+  t("bench.speed.at", { n, depth: count(depth) });
 
 function figure(
   title: string,
@@ -149,12 +161,12 @@ function figure(
     { class: "card plot" },
     el("figcaption", {}, title),
     el("p", {}, note),
-    el("div", { ...scroll, "aria-label": `Chart, scrolls sideways: ${title}` }, image),
+    el("div", { ...scroll, "aria-label": t("bench.plot.scroll", { title }) }, image),
     el(
       "details",
       {},
-      el("summary", {}, "Same figures as a table"),
-      el("div", { ...scroll, "aria-label": `Table, scrolls sideways: ${title}` }, table),
+      el("summary", {}, t("bench.table.same")),
+      el("div", { ...scroll, "aria-label": t("bench.table.scroll", { title }) }, table),
     ),
   );
 }

@@ -1,6 +1,7 @@
 import type { BenchRow } from "@ingle/engine";
 
 import { el } from "../dom.js";
+import { type Key, language, t } from "../i18n/index.js";
 import { barPlot, depthPlot, figures, label, measured, rate } from "./plots.js";
 import plotStyle from "./plots.css?raw";
 import savedStyle from "./saved.css?raw";
@@ -11,47 +12,52 @@ export interface Report {
   readonly headline: string;
   /** What to know before comparing, as sentences. */
   readonly problems: readonly string[];
+  /** How it compares with earlier ones, as sentences. */
+  readonly changes: readonly string[];
   /** ISO date and time. */
   readonly date: string;
+  /** The same in milliseconds since 1970; no two reports share one. */
+  readonly at: number;
 }
 
-const BAR_NOTE = "Bars are means, whiskers one standard deviation.";
-const LIMIT_NOTE = " The dashed mark is what the speed of this device allows.";
+function barNote(rows: readonly BenchRow[]): string {
+  const hasLimit = rows.some((row) => row.limit_ts !== null);
+  return t("bench.note.bars") + (hasLimit ? ` ${t("bench.note.limit")}` : "");
+}
 
-const barNote = (rows: readonly BenchRow[]): string =>
-  rows.some((row) => row.limit_ts !== null) ? BAR_NOTE + LIMIT_NOTE : BAR_NOTE;
-
-const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
-  const parts = [n_prompt > 0 ? `read ${n_prompt}` : "", n_gen > 0 ? `write ${n_gen}` : ""];
-  const after = n_depth > 0 ? ` after ${n_depth}` : "";
-  return parts.filter(Boolean).join(", ") + after;
+export const what = ({ n_prompt, n_gen, n_depth }: BenchRow): string => {
+  const parts = [
+    n_prompt > 0 ? t("bench.test.read", { n: n_prompt }) : "",
+    n_gen > 0 ? t("bench.test.write", { n: n_gen }) : "",
+  ];
+  const test = parts.filter(Boolean).join(", ");
+  return n_depth > 0 ? t("bench.test.after", { test, n: n_depth }) : test;
 };
 
 /** Plots of what there is, then every row. */
-export function reportNodes({ rows, problems }: Report): HTMLElement[] {
+export function reportNodes({ rows, problems, changes }: Report): HTMLElement[] {
   const good = measured(rows);
   const written = good.filter((row) => row.n_gen > 0 && row.n_prompt === 0);
   const read = good.filter((row) => row.n_prompt > 0 && row.n_gen === 0);
   const models = new Set(good.map(label)).size;
-  const withTest = (row: BenchRow) => (models > 1 ? label(row) : `${row.n_prompt} tokens`);
+  const withTest = (row: BenchRow) => 
+    models > 1 ? label(row) : t("bench.tokens", { n: row.n_prompt });
   const nodes: HTMLElement[] = [];
   const start = written.filter((row) => row.n_depth === 0);
   if (start.length > 0)
-    nodes.push(barPlot("Writing speed, tokens per second", barNote(start), start, label));
+    nodes.push(barPlot(t("bench.plot.write"), barNote(start), start, label));
   // One length of prompt when models are compared, all lengths of a single one.
   const longest = Math.max(...read.map((row) => row.n_prompt));
   const shown = models > 1 ? read.filter((row) => row.n_prompt === longest) : read;
   if (shown.length > 0) {
-    const size = models > 1 ? ` of ${longest} tokens` : ", by its length";
-    const title = `Reading speed of a prompt${size}, tokens per second`;
+    const title = models > 1 ? t("bench.plot.read.of", { n: longest }) : t("bench.plot.read");
     nodes.push(barPlot(title, barNote(shown), shown, withTest));
   }
   if (new Set(written.map((row) => row.n_depth)).size > 1) {
-    const note = "Tokens per second. A longer conversation means more to read back for every word.";
-    nodes.push(depthPlot("Writing speed as the conversation grows", note, written));
+    nodes.push(depthPlot(t("bench.plot.depth"), t("bench.note.depth"), written));
   }
   nodes.push(table(rows));
-  const notes = [...problems, ...rows.flatMap(remarks)];
+  const notes = [...problems, ...changes, ...rows.flatMap(remarks)];
   if (notes.length > 0)
     nodes.push(el("ul", { class: "remarks" }, ...notes.map((note) => el("li", {}, note))));
   return nodes;
@@ -62,7 +68,8 @@ function remarks(row: BenchRow): string[] {
   return all.map((note) => `${label(row)}, ${what(row)}: ${note}`);
 }
 
-const HEAD = ["Model", "Test", "Mean", "± sd", "Median", "First word", "Limit", "Of limit"];
+const HEAD = ["model", "test", "mean", "sd", "median", "first", "limit", "share"] as const;
+const heads = (): string[] => HEAD.map((name) => t(`bench.col.${name}` satisfies Key));
 
 function cells(row: BenchRow): string[] {
   const number = (value: number | null) => (value === null ? "–" : rate(value));
@@ -82,19 +89,19 @@ function table(rows: readonly BenchRow[]): HTMLElement {
   return el(
     "section",
     { class: "card plot", "aria-labelledby": "all-rows" },
-    el("h3", { id: "all-rows" }, "All figures, in tokens per second"),
+    el("h3", { id: "all-rows" }, t("bench.table.all")),
     el(
       "div",
-      { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table, scrolls sideways" },
-      figures(HEAD, rows.map(cells)),
+      { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "all-rows" },
+      figures(heads(), rows.map(cells)),
     ),
   );
 }
 
 /** Aligned columns for a message or a note. */
-export function asText({ rows, headline, problems, date }: Report): string {
+export function asText({ rows, headline, problems, changes, date }: Report): string {
   const plain = (cell: string) => cell.replace(/\s/g, " ");
-  const table = [HEAD, ...rows.map(cells)].map((row) => row.map(plain));
+  const table = [heads(), ...rows.map(cells)].map((row) => row.map(plain));
   const widths = HEAD.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
   const lines = table.map((row) =>
     row
@@ -102,7 +109,7 @@ export function asText({ rows, headline, problems, date }: Report): string {
       .join("  ")
       .trimEnd(),
   );
-  const notes = [...problems, ...rows.flatMap(remarks)];
+  const notes = [...problems, ...changes, ...rows.flatMap(remarks)];
   return [`ingle bench, ${date}`, headline, "", ...lines, ...notes.map((n) => `* ${n}`), ""].join(
     "\n",
   );
@@ -132,20 +139,20 @@ export function asHtml(report: Report): string {
   const main = el(
     "main",
     {},
-    el("h1", {}, "Bench"),
+    el("h1", {}, t("bench")),
     el("p", { class: "lead" }, report.headline),
     ...nodes,
-    el("p", {}, `Measured by ingle in this browser, ${report.date}.`),
+    el("p", {}, t("bench.measured", { date: report.date })),
   );
   const dark = `@media screen and (prefers-color-scheme:dark){${tokens("dark")}}`;
   // The frame is text: this page's policy refuses a style element, even for another document.
   // What comes from a model file is in the nodes, where it was set as text.
   return `<!doctype html>
-<html lang="en">
+<html lang="${language()}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Bench – ingle</title>
+<title>${t("bench")} – ingle</title>
 <style>
 :root{color-scheme:light dark}
 ${tokens("light")}

@@ -1,7 +1,8 @@
 import { chatEn } from "./en-chat.js";
 import { pagesEn } from "./en-pages.js";
+import { toolsEn } from "./en-tools.js";
 
 /** The English words: the table that says which words there are. */
-export const en = { ...chatEn, ...pagesEn };
+export const en = { ...chatEn, ...pagesEn, ...toolsEn };
 
 export type Key = keyof typeof en;

@@ -24,6 +24,8 @@ const SEALED_POLICY = [
 
 const scope = new URL(self.registration.scope);
 const isModule = (file) => file.endsWith(".wasm");
+/** The module that makes smaller models: kept when it was wanted once. */
+const isWorkshop = (file) => isModule(file) && file.includes("workshop");
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
@@ -103,6 +105,10 @@ async function stored(name, request) {
   const isShut = await isSealed();
   const cache = await caches.open(SHELL);
   const copy = await cache.match(new URL(name, scope));
+  if (!isShut && !copy && isWorkshop(name)) {
+    await cache.add(request.url).catch(() => undefined);
+    return (await cache.match(request.url)) ?? fetch(request);
+  }
   if (!isShut) return copy ?? fetch(request);
   return copy ? withSeal(copy, name) : Response.error();
 }

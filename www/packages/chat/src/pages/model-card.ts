@@ -9,6 +9,8 @@ import { menuButton, type MenuItem } from "../menu.js";
 interface CardActions {
   chat(model: StoredModel): void;
   remove(model: StoredModel): void;
+  /** Asks how much smaller a copy shall be. */
+  smaller(model: StoredModel, library: Models): void;
   /** Gets a damaged model again. */
   repair(model: StoredModel): void;
 }
@@ -77,6 +79,7 @@ function items(
 ): MenuItem[] {
   return [
     { label: t("details"), run: () => void showDetails(model, library) },
+    { label: t("smaller"), run: () => actions.smaller(model, library) },
     { label: t("model.check"), run: () => void check(model, library, state, actions) },
     { label: t("model.save"), run: () => void save(model, library, state) },
   ];

@@ -12,6 +12,8 @@ import { showRequests } from "../privacy.js";
 import type { Page } from "../router.js";
 import { ServedSection } from "../server/section.js";
 import type { Shelf } from "../shelf.js";
+import { openSmaller } from "../smaller/dialog.js";
+import { Makings } from "../smaller/makings.js";
 import { fitPart } from "./fit-card.js";
 import { modelCard } from "./model-card.js";
 import { PullCard } from "./pull-card.js";
@@ -30,6 +32,7 @@ export class ModelsPage implements Page {
   readonly #none = el("p", { class: "facts" }, t("models.none"));
   readonly #asked = el("div", { id: "asked" });
   readonly #cards = new Map<string, PullCard>();
+  readonly #makings: Makings;
   #library: Models | null = null;
   #asking: AbortController | null = null;
 
@@ -38,6 +41,10 @@ export class ModelsPage implements Page {
     this.#shelf = shelf;
     this.#actions = actions;
     this.#served = host.server ? new ServedSection(host.server, shelf) : null;
+    this.#makings = new Makings(() => host.library(), {
+      made: () => void this.#shelf.listStored(),
+      chat: (name) => this.#use({ name }),
+    });
     this.pulls = new Pulls(() => host.library());
     this.pulls.onChange = (model) => {
       if (model) void this.#shelf.listStored();
@@ -58,6 +65,7 @@ export class ModelsPage implements Page {
         el("h1", {}, t("models")),
         this.#lead,
         this.#coming,
+        this.#makings.node,
         el("h2", {}, t("models.stored")),
         this.#stored,
         this.#none,
@@ -98,6 +106,8 @@ export class ModelsPage implements Page {
         modelCard(model, keyOfFile(model.name) === current, this.#library, {
           chat: ({ name }) => this.#use({ name }),
           remove: (model) => confirmDelete(model, this.#actions),
+          smaller: (model, library) =>
+            void openSmaller(model, library, this.#makings, () => this.#focusAddress()),
           repair: ({ sources }) => void this.pulls.start(sources?.[0] ?? ""),
         }),
       ),
@@ -134,6 +144,10 @@ export class ModelsPage implements Page {
       el("p", { class: "facts" }, t("model.bring.text")),
       ...addModelForm(actions, { names: true }),
     );
+  }
+
+  #focusAddress(): void {
+    document.querySelector<HTMLElement>('#models [data-ui="model.address"]')?.focus();
   }
 
   /** Looks at a model's header, says whether it fits, and offers it only if it does. */

@@ -1,6 +1,7 @@
 import { builds } from "../wasm/builds.js";
 
 import { EngineError } from "../public/errors.js";
+import { compile } from "./compile.js";
 import { hasRelaxedSimd, hasThreads } from "./features.js";
 import { startThreads } from "./threads.js";
 
@@ -69,14 +70,4 @@ export async function loadModule(wishes: ModuleWishes, forGpu: boolean): Promise
       String(error),
     );
   }
-}
-
-/** Compiles while the bytes arrive; a server that does not know the type is no reason to fail. */
-async function compile(file: URL): Promise<WebAssembly.Module> {
-  const response = await fetch(file);
-  if (!response.ok) throw new Error(`${file.pathname}: status ${response.status}`);
-  if (response.headers.get("content-type")?.startsWith("application/wasm")) {
-    return WebAssembly.compileStreaming(response);
-  }
-  return WebAssembly.compile(await response.arrayBuffer());
 }

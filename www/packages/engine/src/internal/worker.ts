@@ -8,11 +8,11 @@ import { EngineError } from "../public/errors.js";
 import type { Piece } from "../public/types.js";
 import { aborted } from "./aborted.js";
 import { Credit } from "./credit.js";
+import { errorBody } from "./error-body.js";
 import type {
   BenchEvent,
   CallName,
   Calls,
-  ErrorBody,
   Reply,
   Request,
   ResponseHead,
@@ -138,14 +138,4 @@ function crash(reason: unknown): void {
 function silent(ms: number): void {
   const detail = `the graphics chip did not answer for ${Math.round(ms / 1000)} s`;
   scope.postMessage({ type: "crash", reason: "gpu", detail });
-}
-
-/** The module throws plain `{ code, message, detail }`; all else is an error of this package. */
-function errorBody(error: unknown): ErrorBody {
-  const body = error as Partial<ErrorBody> | null;
-  if (typeof body?.code === "string" && typeof body.message === "string") {
-    return { code: body.code, message: body.message, detail: body.detail ?? "" };
-  }
-  const { code, message, detail } = EngineError.from(error);
-  return { code, message, detail };
 }

@@ -10,4 +10,5 @@ export { Embeddings } from "./embeddings.js";
 export { Stream } from "./stream.js";
 export type * from "./openai.js";
 export type * from "./models.js";
+export type * from "./quantize.js";
 export type * from "./types.js";

@@ -1,5 +1,12 @@
 import type { Client } from "../internal/client.js";
+import { atWorkshop } from "../internal/workshop.js";
 import { EngineError } from "./errors.js";
+import type {
+  QuantizeChoices,
+  QuantizeOptions,
+  QuantizePlan,
+  QuantizePlanOptions,
+} from "./quantize.js";
 import type { KvType, Progress } from "./types.js";
 
 /** A model kept in this browser. */
@@ -73,6 +80,8 @@ export interface FitWishes {
   /** Tokens of context; default: what the model was made for, at most 4096. */
   readonly contextLength?: number | undefined;
   readonly kvType?: KvType | undefined;
+  /** As if its weights took so many bytes, which are to be stored: what `quantize` would make. */
+  readonly weightBytes?: number | undefined;
 }
 
 export interface FitOptions extends FitWishes {
@@ -119,11 +128,13 @@ export interface StorageInfo {
 /** The models kept in this browser. */
 export class Models {
   readonly #client: Client;
+  readonly #workerUrl: string | URL | undefined;
   #asked = false;
 
   /** @internal */
-  constructor(client: Client) {
+  constructor(client: Client, workerUrl: string | URL | undefined) {
     this.#client = client;
+    this.#workerUrl = workerUrl;
   }
 
   /**
@@ -191,6 +202,40 @@ export class Models {
     const { signal, ...wishes } = options;
     const source = typeof what === "string" ? what : what instanceof File ? [what] : what;
     return this.#client.call("models.fit", { source, wishes }, { signal });
+  }
+
+  /**
+   * Makes a smaller model of a stored one: "Q4_K_M", or another of llama.cpp's types, with the same
+   * bytes as `ingle quantize`. It runs in a worker of its own, in a module that is fetched for it;
+   * rows pass through a few megabytes of memory. The source stays as it is, and nothing gets a name
+   * before all of it was written and read again; template, parameters and license are the source's.
+   */
+  async quantize(
+    name: string,
+    type: string,
+    options: QuantizeOptions = {},
+  ): Promise<StoredModel> {
+    const { onProgress, signal, ...rest } = options;
+    this.askToPersist();
+    const body = { name, settings: { type, ...rest } };
+    const made = await atWorkshop(this.#workerUrl, "quantize", body, { signal, onProgress });
+    const found = (await this.list()).find((model) => model.name === made);
+    if (found) return found;
+    throw new EngineError("model.missing", `${made} was made, and deleted at once elsewhere.`);
+  }
+
+  /** What `quantize` would make, with its size. Only the model's header is read. */
+  quantizePlan(
+    name: string,
+    type: string,
+    options: QuantizePlanOptions = {},
+  ): Promise<QuantizePlan> {
+    return atWorkshop(this.#workerUrl, "plan", { name, settings: { type, ...options } });
+  }
+
+  /** The size that each type would give, for a person to choose from. */
+  quantizeChoices(name: string): Promise<QuantizeChoices> {
+    return atWorkshop(this.#workerUrl, "choices", { name });
   }
 
   /** Where models are kept, and how much room there is. */

@@ -1,0 +1,9 @@
+/** Compiles while the bytes arrive; a server that does not know the type is no reason to fail. */
+export async function compile(file: URL): Promise<WebAssembly.Module> {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file.pathname}: status ${response.status}`);
+  if (response.headers.get("content-type")?.startsWith("application/wasm")) {
+    return WebAssembly.compileStreaming(response);
+  }
+  return WebAssembly.compile(await response.arrayBuffer());
+}
