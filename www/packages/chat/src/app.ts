@@ -2,7 +2,8 @@ import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
-import { type Action, errorCard, noteCard } from "./cards.js";
+import { errorCard, noteCard } from "./cards.js";
+import { commands, runTyped } from "./commands.js";
 import { ChatDesk } from "./desk.js";
 import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
@@ -11,7 +12,7 @@ import { type AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
 import { GONE, Loader } from "./loader.js";
-import type { ChatModel } from "./model.js";
+import { type ChatModel, TabModel } from "./model.js";
 import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
 import { watchUpdates } from "./offline/register.js";
 import { KeysPage } from "./pages/keys.js";
@@ -20,10 +21,11 @@ import { PrivacyPage } from "./pages/privacy.js";
 import { SettingsPage } from "./pages/settings.js";
 import { type Command, openPalette } from "./palette.js";
 import { countRequests, openLedger } from "./privacy.js";
+import { Recovery } from "./recovery.js";
 import { Router } from "./router.js";
-import { askForToken } from "./server/list.js";
 import { lastModel } from "./settings.js";
 import { Shelf } from "./shelf.js";
+import { Ways } from "./ways.js";
 
 /** Joins the parts of the page: its engine and its server, its chats, its pages. */
 export class App {
@@ -35,7 +37,7 @@ export class App {
     reload: (contextLength) => void this.#loader.reload(contextLength),
     start: () => this.#startView(),
     busy: () => this.#bench.isRunning,
-    command: (line) => this.#command(line),
+    command: (line) => runTyped(line, this.#parts),
     changed: () => this.#showChat(),
   });
   readonly #bench = new BenchPage(this.#host);
@@ -46,6 +48,7 @@ export class App {
   readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#offer(models));
   readonly #loader = new Loader(this.#host, {
     addCard: (card) => this.#desk.addCard(card),
+    removeCard: (card) => this.#desk.removeCard(card),
     waitLine: (text) => this.#desk.session.waitLine(text),
     loaded: (model) => this.#loaded(model),
     ended: () => this.#loadEnded(),
@@ -67,15 +70,48 @@ export class App {
     },
     (id) => void this.#openChat(id),
   );
+  readonly #recovery = this.#makeRecovery();
+  readonly #ways = new Ways({
+    host: this.#host,
+    desk: this.#desk,
+    loader: this.#loader,
+    load: (name) => this.load({ name }),
+    openSwitcher: () => this.#shelf.openSwitcher(),
+  });
+  readonly #parts = {
+    desk: this.#desk,
+    shelf: this.#shelf,
+    newChat: () => this.newChat(),
+  };
   #noted = false;
 
   start(): void {
     this.#host.onGone = (error) => this.#engineGone(error);
+    this.#host.onState = (state) => this.#recovery.take(state);
+    this.#host.onNotice = ({ code }) => {
+      if (code === "gpu.lost")
+        this.#desk.addCard(noteCard(t("title.gpu.lost"), t("gpu.given.up")));
+    };
     acceptDrops(this.#actions, this.#desk);
     acceptPicks(this.#actions);
     this.#listen();
     this.#desk.newChat();
     void this.#begin();
+  }
+
+  #makeRecovery(): Recovery {
+    const [host, desk] = [this.#host, this.#desk];
+    return new Recovery({
+      get isWriting() {
+        return desk.session.isWriting;
+      },
+      addCard: (card) => desk.addCard(card),
+      removeCard: (card) => desk.removeCard(card),
+      line: (text) => desk.session.line(text),
+      status: showStatus,
+      ready: () => void host.again().then(() => this.#showFigures()),
+      loadMs: () => (host.current instanceof TabModel ? host.current.loadMs : null),
+    });
   }
 
   async #begin(): Promise<void> {
@@ -172,35 +208,13 @@ export class App {
   }
 
   #answerFailed(error: EngineError): void {
-    if (GONE.has(error.code)) return; // #engineGone says it
-    this.#desk.addCard(errorCard(error, t("answer.failed"), this.#waysOn(error)));
-  }
-
-  #waysOn({ code }: EngineError): Action[] {
-    const name = this.#host.lastName;
-    const other: Action = { label: t("other.model"), run: () => this.#shelf.openSwitcher() };
-    if (code.startsWith("server.")) {
-      const again = () => this.#desk.again();
-      const { server } = this.#host;
-      const token = {
-        label: t("server.token.give"),
-        run: () => server && askForToken(server, again),
-      };
-      return [code === "server.token" ? token : { label: t("again"), run: again }, other];
-    }
-    if (code === "ctx.full") return this.#desk.overflowChoices();
-    if (code === "gpu.lost" && name !== null) {
-      const again = () => void this.#host.reset().then(() => this.load({ name }));
-      return [{ label: t("load.again"), run: again }];
-    }
-    return [other];
+    if (GONE.has(error.code) && this.#host.isGone) return; // #engineGone says it
+    this.#desk.addCard(this.#ways.answerFailed(error));
   }
 
   #engineGone(error: EngineError): void {
-    const name = this.#host.lastName;
     showStatus("");
-    const again = { label: t("load.again"), run: () => void this.load({ name: name ?? "" }) };
-    this.#desk.addCard(errorCard(error, t("model.stopped"), name === null ? [] : [again]));
+    this.#desk.addCard(this.#ways.engineGone(error));
   }
 
   async #remove(model: StoredModel): Promise<void> {
@@ -263,24 +277,6 @@ export class App {
     if (matchMedia("(pointer:fine)").matches) this.#desk.composer.focus();
   }
 
-  #commands(): Command[] {
-    const go = (page: string) => () => {
-      location.hash = `#/${page}`;
-    };
-    const { desk } = { desk: this.#desk };
-    return [
-      { label: t("chat.new"), keys: "Ctrl Shift O", icon: "plus", run: () => this.newChat() },
-      { label: t("model.choose"), icon: "cube", run: () => this.#shelf.openSwitcher() },
-      { label: t("setup.title"), icon: "tune", run: () => desk.openSetup() },
-      { label: t("copy.last"), icon: "copy", run: () => desk.copyLast() },
-      { label: t("models"), icon: "cube", run: go("models") },
-      { label: t("bench"), icon: "bars", run: go("bench") },
-      { label: t("privacy"), icon: "safe", run: go("privacy") },
-      { label: t("settings"), icon: "gear", run: go("settings") },
-      { label: t("keys"), keys: "Ctrl /", icon: "tune", run: go("keys") },
-    ];
-  }
-
   openSearch(): void {
     const { stored, served } = this.#shelf.choices;
     const use = (label: string, source: AnySource): Command => ({
@@ -290,7 +286,7 @@ export class App {
     });
     openPalette({
       history: this.#desk.history,
-      commands: this.#commands(),
+      commands: commands(this.#parts),
       models: [
         ...stored.map(({ name }) => use(name, { name })),
         ...(served?.models ?? []).map((model) => use(model.name, { served: model })),
@@ -304,21 +300,6 @@ export class App {
     history.pushState(null, "", `#/c/${chat}`);
     this.#router.route();
     if (message !== null) this.#desk.toMessage(message);
-  }
-
-  /** The box's own commands, with the names of the command line. */
-  #command(line: string): boolean {
-    const commands: Readonly<Record<string, () => void>> = {
-      "/new": () => this.newChat(),
-      "/bye": () => this.newChat(),
-      "/model": () => this.#shelf.openSwitcher(),
-      "/set": () => this.#desk.openSetup(),
-      "/save": () => void this.#desk.saveCurrent("markdown"),
-      "/?": () => (location.hash = "#/keys"),
-    };
-    const run = commands[line.split(/\s/, 1)[0] ?? ""];
-    run?.();
-    return run !== undefined;
   }
 
   #listen(): void {

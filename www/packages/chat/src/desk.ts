@@ -2,11 +2,12 @@ import type { EngineError, StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { type Action, choiceCard, noteCard } from "./cards.js";
+import { chatItems } from "./chat-menu.js";
 import { Composer, type Outgoing } from "./composer.js";
 import { Context } from "./context.js";
 import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
-import { asMarkdown, saveChat, saveFile } from "./exporting.js";
+import { saveChat, saveFile } from "./exporting.js";
 import { openSplit, showGauge } from "./gauge.js";
 import { showStatus } from "./header.js";
 import { History } from "./history/history.js";
@@ -79,21 +80,22 @@ export class ChatDesk {
     save: (chat, form) => void saveChat(this.history, chat, form),
   });
   readonly #tooLong: TooLong;
-  /** A version by another model is wanted: written when that model is ready. */
-  #wanted: string | null = null;
+  /** What is to be written when a model is ready: a version by another, or the rest of an answer. */
+  #wanted: { readonly id: string; readonly way: "version" | "goOn" } | null = null;
 
   constructor(host: Host, events: DeskEvents) {
     this.#host = host;
     this.#events = events;
     this.#tooLong = new TooLong(host, this.session, this.context, {
       again: () => this.again(),
+      goOn: (id) => this.#actions.goOn(id),
       reload: (n) => this.#events.reload(n),
       begin: (instructions) => this.#begin(instructions),
     });
     this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
     this.history.onElsewhere = () => void this.session.refresh();
     this.history.onFull = () => this.#full();
-    byId("chat-more").append(menuButton(t("chat.actions"), () => this.#chatItems(), false));
+    byId("chat-more").append(menuButton(t("chat.actions"), () => chatItems(this), false));
     byId("gauge").addEventListener("click", () => void this.#openSplit());
   }
 
@@ -118,6 +120,10 @@ export class ChatDesk {
 
   addCard(card: HTMLElement): void {
     this.view.addCard(card);
+  }
+
+  removeCard(card: HTMLElement): void {
+    this.view.removeCard(card);
   }
 
   /** Shows the page of a new chat, if the chat is new. */
@@ -151,8 +157,23 @@ export class ChatDesk {
     const wanted = this.#wanted;
     this.#wanted = null;
     if (this.session.isWaiting) void this.session.answer(model);
-    else if (wanted !== null) void this.session.newVersion(model, wanted, "again");
+    else if (wanted?.way === "version")
+      void this.session.newVersion(model, wanted.id, "again");
+    else if (wanted) void this.session.goOn(model, wanted.id);
     else void this.#countDraft();
+  }
+
+  /** The answer that is not whole goes on as soon as a model is loaded. */
+  goOnWhenReady(): void {
+    const id = this.session.unfinished;
+    if (id !== null) this.#wanted = { id, way: "goOn" };
+  }
+
+  /** Writes the answer on that is not whole, or begins the one that has no word yet. */
+  goOnLast(): void {
+    const id = this.session.unfinished;
+    if (id === null) this.again();
+    else this.#actions.goOn(id);
   }
 
   /** Answers what was said last once more. */
@@ -253,7 +274,7 @@ export class ChatDesk {
   #newVersion(id: string, way: Way): void {
     if (way !== "model")
       return this.#withModel((model) => void this.session.newVersion(model, id, way));
-    this.#wanted = id;
+    this.#wanted = { id, way: "version" };
     this.#events.openSwitcher();
   }
 
@@ -270,20 +291,6 @@ export class ChatDesk {
   #rename(chat: Chat, title: string): void {
     if (this.session.chat?.id === chat.id) this.session.edits.rename(title);
     else void this.history.commit([{ op: "chat", chat: { ...chat, title } }]);
-  }
-
-  #chatItems() {
-    const { chat, path } = this.session;
-    const setup = { label: t("setup.title"), run: () => this.openSetup() };
-    if (!chat) return [setup];
-    const copy = () => void navigator.clipboard.writeText(asMarkdown(chat, path));
-    return [
-      { label: t("chat.copy"), run: copy },
-      { label: t("chat.save.md"), run: () => void saveChat(this.history, chat, "markdown") },
-      { label: t("chat.save.json"), run: () => void saveChat(this.history, chat, "json") },
-      setup,
-      { label: t("chat.delete"), run: () => this.removeChat(chat), danger: true },
-    ];
   }
 
   #changed(): void {

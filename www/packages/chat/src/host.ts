@@ -2,8 +2,10 @@ import {
   Engine,
   EngineError,
   type EngineInfo,
+  type EngineState,
   type Model,
   type Models,
+  type Notice,
   type Progress,
   type Source,
   type StoredModel,
@@ -25,8 +27,9 @@ interface LoadWishes {
 }
 
 /**
- * Where models come from: the engine in this tab, and the server that sent the page, if one did. An
- * engine lasts from its start to its end; after a crash the next call starts a new one.
+ * Where models come from: the engine, which all tabs of the app share, and the server that sent the
+ * page, if one did. An engine lasts from its start to its end, over what it recovers from by itself;
+ * when it has given up the next call starts a new one.
  */
 export class Host {
   readonly server = Server.ofPage();
@@ -39,11 +42,21 @@ export class Host {
   /** File of the model that was in use last; it can be loaded again after a crash. */
   lastName: string | null = null;
   info: EngineInfo | null = null;
-  /** The worker ended by itself: crashed, or killed by the browser. */
+  /** It was lost too often to be started again. */
   onGone: (error: EngineError) => void = () => undefined;
+  /** It is lost, or back, or another tab has it. */
+  onState: (state: EngineState) => void = () => undefined;
+  onNotice: (notice: Notice) => void = () => undefined;
+  /** Where it shall compute. */
+  device: "auto" | "cpu" | "gpu" = wantedDevice();
 
   /** The page has begun and may still load the model that was used last. */
   isStarting = true;
+
+  /** There is no engine now, and none on its way. */
+  get isGone(): boolean {
+    return this.#engine === null;
+  }
 
   get isLoading(): boolean {
     return this.#loading !== null;
@@ -56,11 +69,10 @@ export class Host {
   }
 
   async #start(): Promise<Engine> {
-    const params = new URLSearchParams(location.search);
-    const wanted = params.get("device");
-    const device = wanted === "cpu" || wanted === "gpu" ? wanted : "auto";
     try {
-      const engine = await Engine.start({ device });
+      const engine = await Engine.start({ device: this.device, share: "tabs" });
+      engine.onState = (state) => this.onState(state);
+      engine.onNotice = (notice) => this.onNotice(notice);
       engine.onGone = (error) => {
         this.#engine = null;
         this.#forget();
@@ -177,6 +189,18 @@ export class Host {
     this.info = await (await this.engine()).info();
     return this.info;
   }
+
+  /** The engine was started again: what is known of it is asked again. */
+  async again(): Promise<void> {
+    const info = await this.refresh();
+    if (info && this.current instanceof TabModel) this.current.moved(info);
+  }
+}
+
+/** What `?device=` in the address says. */
+function wantedDevice(): "auto" | "cpu" | "gpu" {
+  const wanted = new URLSearchParams(location.search).get("device");
+  return wanted === "cpu" || wanted === "gpu" ? wanted : "auto";
 }
 
 export { EngineError };
