@@ -1,5 +1,6 @@
 // Packs the built page for the native program, whose build.rs puts it in: every file as gzip. What
-// has not changed is not written, so that cargo does not compile for nothing.
+// has not changed is not written, so that cargo does not compile for nothing. The demo model stays
+// out: who runs the program has the server's models, and it would be as large as the rest.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,5 +28,6 @@ if (existsSync(to)) {
 function files(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .filter((name) => !name.startsWith("models"));
 }

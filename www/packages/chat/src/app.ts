@@ -5,6 +5,7 @@ import { BenchPage } from "./bench/page.js";
 import { errorCard, noteCard } from "./cards.js";
 import { commands, runTyped } from "./commands.js";
 import { ChatDesk } from "./desk.js";
+import { isDemo, keepDemoAway } from "./demo.js";
 import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
 import { showDevice, showModel, showStatus } from "./header.js";
@@ -13,17 +14,16 @@ import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
 import { GONE, Loader } from "./loader.js";
 import { type ChatModel, TabModel } from "./model.js";
-import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
-import { watchUpdates } from "./offline/register.js";
+import { acceptDrops, acceptPicks } from "./models.js";
+import { Opening } from "./opening.js";
 import { KeysPage } from "./pages/keys.js";
 import { ModelsPage } from "./pages/models.js";
 import { PrivacyPage } from "./pages/privacy.js";
 import { SettingsPage } from "./pages/settings.js";
 import { type Command, openPalette } from "./palette.js";
-import { countRequests, openLedger } from "./privacy.js";
+import { openLedger } from "./privacy.js";
 import { Recovery } from "./recovery.js";
 import { Router } from "./router.js";
-import { lastModel } from "./settings.js";
 import { Shelf } from "./shelf.js";
 import { Ways } from "./ways.js";
 
@@ -35,10 +35,12 @@ export class App {
     openSwitcher: () => this.#shelf.openSwitcher(),
     openChat: (id) => this.#goTo(id),
     reload: (contextLength) => void this.#loader.reload(contextLength),
-    start: () => this.#startView(),
+    start: () => this.#opening.startView(),
     busy: () => this.#bench.isRunning,
     command: (line) => runTyped(line, this.#parts),
     changed: () => this.#showChat(),
+    answered: () => this.#opening.answered(),
+    comes: () => this.#opening.comes(),
   });
   readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
@@ -83,6 +85,17 @@ export class App {
     shelf: this.#shelf,
     newChat: () => this.newChat(),
   };
+  readonly #opening = new Opening({
+    host: this.#host,
+    desk: this.#desk,
+    shelf: this.#shelf,
+    router: this.#router,
+    pulls: this.#models.pulls,
+    actions: this.#actions,
+    load: (source) => this.load(source),
+    loaded: (model) => this.#loaded(model),
+    showFigures: () => this.#showFigures(),
+  });
   #noted = false;
 
   start(): void {
@@ -96,7 +109,7 @@ export class App {
     acceptPicks(this.#actions);
     this.#listen();
     this.#desk.newChat();
-    void this.#begin();
+    void this.#opening.begin();
   }
 
   #makeRecovery(): Recovery {
@@ -112,64 +125,6 @@ export class App {
       ready: () => void host.again().then(() => this.#showFigures()),
       loadMs: () => (host.current instanceof TabModel ? host.current.loadMs : null),
     });
-  }
-
-  async #begin(): Promise<void> {
-    showStatus(t("starting"));
-    // Chats first: they need no engine, and are there when it fails.
-    const opened = await this.#desk.open();
-    this.#router.route();
-    const [failure] = await Promise.all([this.#startEngine(), this.#shelf.listServed()]);
-    // Loading ingle itself is not counted: what comes after its start is.
-    countRequests(this.#host.server?.client ?? null);
-    this.#showFigures();
-    await this.#shelf.listStored();
-    this.#desk.sayOpened(opened, this.#shelf.choices.stored);
-    watchUpdates(() => this.#host.info?.module ?? null);
-    if (failure) {
-      this.#loadLast(); // a server's model needs no engine here
-      this.#started();
-      return this.#notStarted(failure);
-    }
-    this.#models.pulls.resume();
-    const address = new URLSearchParams(location.search).get("model");
-    if (address !== null) void this.load({ url: address });
-    else this.#loadLast();
-    this.#started();
-  }
-
-  /** Whatever waits for a model by now has one on its way, or gets none. */
-  #started(): void {
-    this.#host.isStarting = false;
-    if (!this.#host.isLoading && !this.#host.current)
-      this.#desk.session.stopWaiting(t("wait.cancelled"));
-  }
-
-  /** Why this browser cannot run models; the server's can be used all the same. */
-  async #startEngine(): Promise<EngineError | null> {
-    return this.#host.engine().then(
-      () => null,
-      (error: unknown) => EngineError.from(error),
-    );
-  }
-
-  /** The model that worked last, if it is still here; a message can be sent meanwhile. */
-  #loadLast(): void {
-    const { name, served } = lastModel();
-    const { stored, served: list } = this.#shelf.choices;
-    if (this.#host.isLoading || this.#host.current) return;
-    if (stored.some((model) => model.name === name)) void this.load({ name: name ?? "" });
-    const found = list?.models?.find((model) => model.name === served);
-    if (found) void this.load({ served: found });
-  }
-
-  #notStarted(failure: EngineError): void {
-    const again = { label: t("reload"), run: () => location.reload() };
-    this.#desk.addCard(
-      failure.code === "engine.insecure" && this.#host.server
-        ? noteCard(t("server.only"), failure.message)
-        : errorCard(failure, t("start.failed"), [again]),
-    );
   }
 
   async load(source: AnySource): Promise<void> {
@@ -199,14 +154,6 @@ export class App {
     this.#bench.offer(models);
   }
 
-  /** What is on the page of a new chat: with a model things to try, else ways to bring one. */
-  #startView(): HTMLElement {
-    const { current } = this.#host;
-    return current
-      ? readyView(current, (text) => this.#desk.composer.sendText(text))
-      : noModelView(this.#shelf.choices, this.#actions);
-  }
-
   #answerFailed(error: EngineError): void {
     if (GONE.has(error.code) && this.#host.isGone) return; // #engineGone says it
     this.#desk.addCard(this.#ways.answerFailed(error));
@@ -220,6 +167,7 @@ export class App {
   async #remove(model: StoredModel): Promise<void> {
     try {
       await this.#host.remove(model.name);
+      if (isDemo(model.name)) keepDemoAway();
       announce(t("say.removed", { name: model.name }));
     } catch (error) {
       this.#desk.addCard(errorCard(EngineError.from(error), t("remove.failed"), []));

@@ -19,7 +19,6 @@ import { menuButton } from "./menu.js";
 import { iconButton, type MessageActions, type Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
-import { lastModel } from "./settings.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
 import { tallyLoss } from "./tally.js";
@@ -38,6 +37,10 @@ export interface DeskEvents {
   busy(): boolean;
   command(line: string): boolean;
   changed(): void;
+  /** An answer was written to its end. */
+  answered(): void;
+  /** A line for a message that waits, if a model can be got for it; else null. */
+  comes(): string | null;
 }
 
 /** Everything around one conversation: its list, its box, its gauge, and what they do together. */
@@ -64,6 +67,7 @@ export class ChatDesk {
     figures: (used) => this.#showUsed(used),
     failed: (error) => this.#events.failed(error),
     overflow: (tokens) => this.#tooLong.say(tokens),
+    answered: () => this.#events.answered(),
   });
   readonly composer = new Composer({
     send: (message) => this.#send(message),
@@ -227,16 +231,15 @@ export class ChatDesk {
 
   /** Returns whether the message was taken. */
   #send({ text, files, counts }: Outgoing): boolean {
-    const { current: model, isLoading, isStarting } = this.#host;
-    const { name, served } = lastModel();
-    const comes = isLoading || (isStarting && Boolean(name || served));
+    const { current: model, isLoading } = this.#host;
     const refuse = (words: string) => {
       showStatus(words);
       announce(words, "urgent");
       return false;
     };
     if (this.#events.busy()) return refuse(t("bench.busy"));
-    if (!model && !comes) {
+    const comes = this.#events.comes();
+    if (!model && comes === null) {
       document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
       return refuse(t("model.first"));
     }
@@ -244,7 +247,7 @@ export class ChatDesk {
     this.session.say(text, files, counts);
     announce(t("say.sent"));
     if (model && !isLoading) void this.session.answer(model);
-    else this.session.wait(t("wait"));
+    else this.session.wait(comes ?? t("wait"));
     this.view.placeLast();
     return true;
   }

@@ -11,13 +11,21 @@ import {
   type StoredModel,
 } from "@ingle/engine";
 
+import { isDemo } from "./demo.js";
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
 import { saveLastModel } from "./settings.js";
 
 /** What can be loaded: a model for this tab, or one that the server has. */
-export type AnySource = Source | { readonly served: Served };
+export type AnySource = Source | Pulled | { readonly served: Served };
+
+/** An address whose file is stored under a name first, and must have this digest. */
+export interface Pulled {
+  readonly pull: string;
+  readonly name: string;
+  readonly digest: string;
+}
 
 interface LoadWishes {
   readonly onProgress: (progress: Progress) => void;
@@ -52,6 +60,11 @@ export class Host {
 
   /** The page has begun and may still load the model that was used last. */
   isStarting = true;
+
+  /** The demo model answers. */
+  get usesDemo(): boolean {
+    return this.current instanceof TabModel && isDemo(this.lastName ?? "");
+  }
 
   /** There is no engine now, and none on its way. */
   get isGone(): boolean {
@@ -121,14 +134,16 @@ export class Host {
   }
 
   async #load(
-    source: Source,
+    source: Source | Pulled,
     { onProgress, contextLength, signal }: LoadWishes,
   ): Promise<ChatModel> {
     const before = this.model;
     try {
       const engine = await this.engine();
+      const there =
+        "pull" in source ? await this.#bring(engine.models, source, onProgress, signal) : source;
       this.#forget();
-      this.model = await engine.load(source, {
+      this.model = await engine.load(there, {
         onProgress,
         signal,
         ...(contextLength === undefined ? {} : { contextLength }),
@@ -148,6 +163,27 @@ export class Host {
       }
       throw error;
     }
+  }
+
+  /** Stores it, unless it is here. Tabs that are opened together get it once. */
+  #bring(
+    models: Models,
+    { pull, name, digest }: Pulled,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<{ name: string }> {
+    const bring = async () => {
+      for (const model of await models.list()) {
+        if (!model.sources.includes(pull)) continue;
+        const { files } = await models.show(model.name);
+        if (files.every((file) => file.digest === digest)) return { name: model.name };
+      }
+      const stored = await models.pull(pull, { name, digest, onProgress, signal });
+      return { name: stored.name };
+    };
+    return navigator.locks.request(`ingle.bring.${name}`, { signal }, bring) as Promise<{
+      name: string;
+    }>;
   }
 
   /** The tab's model is gone; a server's stays in use. */

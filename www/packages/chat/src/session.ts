@@ -27,6 +27,8 @@ export interface SessionEvents {
   failed(error: EngineError): void;
   /** The chat is too long, by the model's count. */
   overflow(tokens: number): void;
+  /** An answer was written to its end. */
+  answered(): void;
 }
 
 /** The chat on the screen, what is sent for it, and the answer that is being written. */
@@ -225,6 +227,7 @@ export class Session {
     if (!error && done.state !== "stopped") view.announce();
     this.#events.writing(this.isWriting);
     if (error) this.#events.failed(error);
+    else if (done.state === "whole") this.#events.answered();
   }
 
   /** What the model gets for an answer. */

@@ -32,6 +32,25 @@ export const pagesDe: Record<keyof typeof pagesEn, string> = {
   "try.1": "Erzähl eine kurze Geschichte über einen Leuchtturm",
   "try.2": "Erklär einem Kind von zehn Jahren den Regenbogen",
   "try.3": "Schreib drei Namen für eine kleine Bäckerei",
+  "demo.try.1": "Tell me a story about a fox.",
+  "demo.try.2": "What is 37 + 25?",
+  "demo.try.3": "List four fruits.",
+  "demo.try.4": "What is ingle?",
+  "demo.title": "Du verwendest das Demo-Modell.",
+  "demo.text":
+    "Es ist winzig, für diese Seite gemacht und spricht nur Englisch. Es erzählt einfache " +
+    "Geschichten, rechnet mit kleinen Zahlen, folgt kurzen Anweisungen und irrt sich bei " +
+    "Fakten. Für echte Fragen hol einmal ein größeres Modell; danach geht auch das ohne Netz.",
+  "demo.getting": "Gleich bereit: {share}",
+  "demo.slow": "Lädt noch: {share} mit {rate}/s.",
+  "demo.wait": "Beginnt, sobald das Demo-Modell bereit ist: {share}",
+  "demo.asks": "Diese Verbindung ist auf Datensparen gestellt.",
+  "demo.asks.text": "Das Demo-Modell hat {size}. Es wird einmal geholt, und nur wenn du willst.",
+  "demo.failed": "Das Demo-Modell konnte nicht geholt werden",
+  "demo.better": "Lieber richtige Antworten?",
+  "demo.better.text":
+    "Ein größeres Modell weiß mehr. Du holst es einmal, und es bleibt in diesem Browser.",
+  "models.all": "Alle Modelle",
   "device.cpu": "Prozessor",
   "device.none": "In diesem Tab laufen keine Modelle",
   "held": "{size} belegt",
@@ -181,6 +200,7 @@ export const pagesDe: Record<keyof typeof pagesEn, string> = {
   "requests.sealed": "der Browser sperrt alle Anfragen",
   "requests.uncounted": "Anfragen nicht gezählt",
   "reason.model": "Modelldatei",
+  "reason.demo": "Demo-Modell",
   "reason.list": "Liste der Modelle",
   "reason.load": "Laden eines Modells",
   "reason.answer": "Antwort",
