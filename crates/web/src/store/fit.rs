@@ -15,6 +15,7 @@ use web_sys::AbortSignal;
 
 use super::add::in_order;
 use super::chosen::ChosenFile;
+use super::facts::Facts;
 use super::failure::explain;
 use super::io::estimate;
 use super::until::unless_aborted;
@@ -82,8 +83,8 @@ const KV_TYPES: [(KvType, &str); 3] =
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Whether a model (a stored one, a name or an address, or chosen files) fits this device.
-    /// Resolves to a `Fit`.
+    /// Whether a model (a stored one, a name or an address, chosen files, or the facts of one)
+    /// fits this device. Resolves to a `Fit`.
     pub fn fit(
         &self,
         store: &WasmStore,
@@ -94,8 +95,12 @@ impl WasmEngine {
         let (inner, client) = (self.0.clone(), store.0.clone());
         promise(async move {
             let wishes: Wishes = serde_wasm_bindgen::from_value(wishes)?;
+            if Reflect::has(&source, &"nLayers".into()).unwrap_or(false) {
+                let facts: Facts = serde_wasm_bindgen::from_value(source)?;
+                return of_facts(&facts, &wishes, &limits(&inner.device).await);
+            }
             let header = unless_aborted(&signal, header(&client, &source)).await?;
-            answer(&header, &wishes, &limits(&inner.device).await)
+            of_header(&header, &wishes, &limits(&inner.device).await)
         })
     }
 }
@@ -166,9 +171,47 @@ fn device_memory() -> Option<u64> {
     Some((gb * 500_000_000.0) as u64)
 }
 
-fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+/// What a page is told about a header that was read.
+fn of_header(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
     let opened = &header.opened;
     let plan = &opened.model.plan;
+    let needs = |_, context: u64, kv| {
+        let config = PlayerConfig { n_ctx: context as usize, n_slots: 1, kv, n_threads: 0 };
+        let takes = plan.footprint(&config);
+        let (weights, context, scratch) = (takes.weights, takes.cache, takes.scratch);
+        Needs { weights, context, scratch, largest: takes.largest }
+    };
+    let asked = Asked {
+        needs: &needs,
+        context: opened.default_n_ctx() as u64,
+        storage: header.storage,
+        n_params: opened.info().n_params,
+    };
+    answer(&asked, wishes, limits)
+}
+
+/// The same of a model of which only the facts are here.
+fn of_facts(facts: &Facts, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+    let needs = |_, context: u64, kv| facts.needs(context, kv);
+    let asked = Asked {
+        needs: &needs,
+        context: facts.context_length.min(engine::DEFAULT_N_CTX as u64),
+        storage: facts.bytes,
+        n_params: facts.n_params,
+    };
+    answer(&asked, wishes, limits)
+}
+
+/// A model as the planner is asked about it.
+struct Asked<'a> {
+    needs: &'a dyn Fn(fit::Device, u64, KvType) -> Needs,
+    /// Tokens, where no other number is wished for.
+    context: u64,
+    storage: u64,
+    n_params: u64,
+}
+
+fn answer(asked: &Asked<'_>, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
     let kv_types = match wishes.kv_type.as_deref() {
         None => &KV_TYPES[1..],
         Some(wish) => match KV_TYPES.iter().position(|(_, name)| *name == wish) {
@@ -179,20 +222,13 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
             }
         },
     };
-    let context = wishes.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
-    let needs = |_, context: u64, kv| {
-        let config = PlayerConfig { n_ctx: context as usize, n_slots: 1, kv, n_threads: 0 };
-        let takes = plan.footprint(&config);
-        let (weights, context, scratch) = (takes.weights, takes.cache, takes.scratch);
-        Needs { weights, context, scratch, largest: takes.largest }
-    };
     let model = fit::Model {
-        needs: &needs,
+        needs: asked.needs,
         kv_types,
-        context: context as u64,
+        context: wishes.context_length.map_or(asked.context, u64::from),
         is_kv_fixed: wishes.kv_type.is_some(),
-        storage: header.storage,
-        n_params: opened.info().n_params,
+        storage: asked.storage,
+        n_params: asked.n_params,
     };
     let nowhere = || EdgeError::new("engine.device", "there is nothing to run a model on");
     let found = fit::plan(&model, limits).ok_or_else(nowhere)?;
@@ -211,7 +247,7 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
             context: found.needs.context,
             scratch: found.needs.scratch,
             total: found.needs.total(),
-            storage: header.storage,
+            storage: asked.storage,
         },
         has: HasOut {
             device: place(fit::Device::Gpu).and_then(|place| place.bytes),

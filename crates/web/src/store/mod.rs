@@ -9,6 +9,7 @@ mod adopt;
 mod chosen;
 mod chunks;
 mod clock;
+mod facts;
 mod failure;
 mod fetch;
 mod files;

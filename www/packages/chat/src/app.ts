@@ -10,6 +10,7 @@ import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
 import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
+import { chooseHost } from "./hosts.js";
 import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
 import { GONE, Loader } from "./loader.js";
@@ -93,6 +94,7 @@ export class App {
     pulls: this.#models.pulls,
     actions: this.#actions,
     load: (source) => this.load(source),
+    get: (address) => this.#models.get(address),
     loaded: (model) => this.#loaded(model),
     showFigures: () => this.#showFigures(),
   });
@@ -128,6 +130,10 @@ export class App {
   }
 
   async load(source: AnySource): Promise<void> {
+    if ("url" in source) {
+      if (this.#models.mayNot(String(source.url))) return void (location.hash = "#/models");
+      chooseHost(String(source.url));
+    }
     this.#desk.session.stop();
     this.#bench.stop();
     if (this.#router.page !== null && this.#router.page !== "models") location.hash = "#/";

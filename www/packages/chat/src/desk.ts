@@ -1,7 +1,8 @@
 import type { EngineError, StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
-import { type Action, choiceCard, noteCard } from "./cards.js";
+import { sayFull, sayOpened } from "./bars.js";
+import type { Action } from "./cards.js";
 import { chatItems } from "./chat-menu.js";
 import { Composer, type Outgoing } from "./composer.js";
 import { Context } from "./context.js";
@@ -14,14 +15,13 @@ import { History } from "./history/history.js";
 import type { Opened } from "./history/protocol.js";
 import type { Chat, FileRef } from "./history/types.js";
 import type { Host } from "./host.js";
-import { t, tn } from "./i18n/index.js";
+import { t } from "./i18n/index.js";
 import { menuButton } from "./menu.js";
-import { iconButton, type MessageActions, type Way } from "./message.js";
+import type { MessageActions, Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
-import { tallyLoss } from "./tally.js";
 import { CONTEXTS, TooLong } from "./too-long.js";
 import { offerUndo } from "./undo.js";
 
@@ -110,12 +110,7 @@ export class ChatDesk {
 
   /** What there is to say about the chats that were found, and those that were not. */
   sayOpened(opened: Opened, models: readonly StoredModel[]): void {
-    if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
-    else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
-    else if (opened.kind === "memory")
-      this.#bar(noteCard(t("private.window"), t("private.text")));
-    const lost = tallyLoss(this.history.chats.length, models);
-    if (lost) this.#bar(noteCard(t("store.evicted"), lost));
+    sayOpened(opened, this.history.chats.length, models);
   }
 
   get isEmpty(): boolean {
@@ -336,17 +331,6 @@ export class ChatDesk {
   }
 
   #full(): void {
-    const save = { label: t("chat.save.md"), run: () => void this.saveCurrent("markdown") };
-    const free = { label: t("free.space"), run: () => (location.hash = "#/models") };
-    const card = choiceCard("store.chat", t("store.chat"), t("store.chat.text"), [free, save]);
-    byId("over").replaceChildren(card);
-  }
-
-  /** A note above the box that stays until it is closed. */
-  #bar(card: HTMLElement): void {
-    const close = iconButton("x", t("close"), () => card.remove());
-    close.classList.add("bar-close");
-    card.append(close);
-    byId("bars").append(card);
+    sayFull(() => void this.saveCurrent("markdown"));
   }
 }

@@ -13,6 +13,7 @@ import type {
 import { bytes } from "./format.js";
 import type { Begun, Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
+import { noteSpeed } from "./recommend.js";
 import { type Lines, linesOf, type Request } from "./server/client.js";
 import { chat } from "./server/model.js";
 import { Thoughts } from "./thoughts.js";
@@ -198,6 +199,13 @@ export class TabModel implements ChatModel {
     return ids.length;
   }
 
+  /** Keeps how fast it wrote, for what is recommended. */
+  #noteSpeed({ outputTokens, decodeMs }: Timings, nGiven: number): void {
+    const chosen = outputTokens - nGiven;
+    if (chosen < SPEED_TOKENS_MIN || decodeMs <= 0) return;
+    noteSpeed(this.#on.device, this.#model.info.fileBytes, ((chosen - 1) / decodeMs) * 1000);
+  }
+
   async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
     const { messages, setup, signal, begun = null } = asked;
     // Schemas are the router's business; it answers from this same model.
@@ -209,10 +217,14 @@ export class TabModel implements ChatModel {
       const { tokens: ids, text, ...rest } = piece;
       const parts = thoughts.split(text, piece.done);
       const { part, held } = thoughts;
+      if (piece.done) this.#noteSpeed(piece.timings, begun?.tokens.length ?? 0);
       yield { ...rest, ...parts, nTokens: ids.length, tokens: { ids, part, held } };
     }
   }
 }
+
+/** An answer with fewer new tokens says little about speed. */
+const SPEED_TOKENS_MIN = 16;
 
 /** The engine's own router, asked as the server is. Nothing leaves the tab. */
 function routerOf(engine: Engine): Lines {

@@ -1,17 +1,21 @@
 import { EngineError } from "@ingle/engine";
 
 import { errorCard, noteCard } from "./cards.js";
+import { addressOf } from "./catalogue.js";
 import { Demo, isDemo } from "./demo.js";
 import type { ChatDesk } from "./desk.js";
 import { el } from "./dom.js";
+import { bytes } from "./format.js";
 import { showStatus } from "./header.js";
 import type { AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
 import type { ChatModel } from "./model.js";
 import { type ModelActions, noModelView } from "./models.js";
 import { watchUpdates } from "./offline/register.js";
+import { fitLine } from "./pages/fit-card.js";
 import { countRequests, demoCame } from "./privacy.js";
 import type { Pulls } from "./pulls.js";
+import { offerFor } from "./recommend.js";
 import type { Router } from "./router.js";
 import { lastModel } from "./settings.js";
 import type { Shelf } from "./shelf.js";
@@ -33,6 +37,8 @@ interface Parts {
   readonly pulls: Pulls;
   readonly actions: ModelActions;
   load(source: AnySource): Promise<void>;
+  /** Gets a model of the catalogue. */
+  get(address: string): void;
   loaded(model: ChatModel): void;
   showFigures(): void;
 }
@@ -101,12 +107,33 @@ export class Opening {
   startView(): HTMLElement {
     const { host, desk, shelf, actions } = this.#parts;
     const send = (text: string) => desk.composer.sendText(text);
-    const better = el("div", { class: "do" }, ...otherWays());
-    if (host.usesDemo || this.#demo.state === "coming") return demoView(send, demoCard([better]));
+    if (host.usesDemo || this.#demo.state === "coming")
+      return demoView(send, demoCard(this.#better()));
     if (host.current) return readyView(host.current, send);
     if (this.#demo.state === "asks")
       return demoView(send, askCard(this.#demo.size, () => void this.#demo.get()));
     return noModelView(shelf.choices, actions);
+  }
+
+  /** The model that fits this device, as soon as that is known, and the ways besides. */
+  #better(): HTMLElement[] {
+    const verdict = el("div", { class: "verdict" });
+    const ways = el("div", { class: "do" }, ...otherWays());
+    void offerFor(this.#parts.host)
+      .then(({ best }) => {
+        if (!best) return;
+        const { entry, fit } = best;
+        verdict.append(...fitLine(entry.title, fit));
+        const label = t("catalogue.get", { name: entry.title, size: bytes(entry.facts.bytes) });
+        const onclick = () => {
+          location.hash = "#/models";
+          this.#parts.get(addressOf(entry));
+        };
+        const attributes = { class: "b b-main", type: "button", "data-ui": "demo.get", onclick };
+        ways.prepend(el("button", attributes, label));
+      })
+      .catch(() => undefined); // no engine: what it lacks is said elsewhere
+    return [verdict, ways];
   }
 
   /** Once, under the first answer of the demo model: that there is more. */

@@ -246,6 +246,24 @@ export const pagesDe: Record<keyof typeof pagesEn, string> = {
   "sealed.text":
     "Der Browser sperrt jede Anfrage dieser Seite an andere Hosts, und nur ihre " +
     "gespeicherten Dateien werden verwendet.",
+  "limit": "Hosts, die du gewählt hast",
+  "limit.on": "Nur diese Hosts erlauben",
+  "limit.off": "Jeden Host erlauben",
+  "limit.text":
+    "Modelle kommen von Hosts, die du wählst; sie stehen hier. Die Regeln, die diese Seite " +
+    "mitbringt, können sie nicht kennen und erlauben deshalb jeden. Du kannst den Browser alle " +
+    "anderen sperren lassen: Das braucht die gespeicherte Seite und ein Neuladen.",
+  "limit.text.on":
+    "Der Browser sperrt jede Anfrage dieser Seite an einen Host, der hier nicht steht und nicht " +
+    "ihr eigener ist. Ein weiterer lässt sich erlauben, wenn du ein Modell von dort holst.",
+  "limit.none": "Noch kein Modell kam von einem anderen Host.",
+  "limit.drop": "Entfernen",
+  "limit.drop.name": "{host} entfernen",
+  "limit.blocked": "Diese Seite darf {host} nicht erreichen",
+  "limit.blocked.text":
+    "Du hast nur Hosts erlaubt, die du gewählt hast. Um diesen zu erlauben, wird die Seite neu " +
+    "geladen; Chats und Geholtes bleiben.",
+  "limit.allow": "{host} erlauben und neu laden",
   "kept": "Hier gespeichert",
   "wipe": "Alles löschen",
   "wipe.type": "Zum Bestätigen „löschen“ eintippen",
@@ -361,6 +379,22 @@ export const pagesDe: Record<keyof typeof pagesEn, string> = {
     "Braucht {need}; dieser Browser erlaubt etwa {have}. Es würde nicht starten und wird " +
     "deshalb nicht angeboten.",
   "fit.nearest": "{nearest} würde passen.",
+  "fit.line": "{name} braucht {need} von etwa {have}.",
+  "catalogue": "Für dieses Gerät",
+  "catalogue.lead":
+    "Bekannte kleine Modelle. Was passt, wird hier aus ihren Größen errechnet; niemand wird gefragt.",
+  "catalogue.none":
+    "Kein Modell der Liste passt gut auf dieses Gerät. Das kleinste, das läuft, ist {name}.",
+  "catalogue.nothing": "Kein Modell der Liste passt auf dieses Gerät.",
+  "catalogue.best": "empfohlen",
+  "catalogue.get": "{name} holen, {size}",
+  "catalogue.page": "Über das Modell",
+  "catalogue.context": "bis {n} Tokens",
+  "quality.exact": "genau",
+  "quality.nearly": "fast genau",
+  "quality.good": "sehr gut",
+  "quality.balanced": "ausgewogen",
+  "quality.small": "klein",
   "fit.bar": "Braucht {need} von {have}",
   "pull.starting": "Beginnt",
   "pull.paused": "Angehalten. Was da ist, bleibt.",

@@ -233,6 +233,24 @@ export const pagesEn = {
   "sealed.text":
     "The browser blocks every request of this page to other hosts, and nothing but its " +
     "stored files is used.",
+  "limit": "Hosts you chose",
+  "limit.on": "Allow only these hosts",
+  "limit.off": "Allow any host",
+  "limit.text":
+    "Models come from hosts you choose; they are listed here. The policy that this page brings " +
+    "along cannot know them, so it allows any. You can have the browser block all others: that " +
+    "takes the page’s stored copy, and a reload.",
+  "limit.text.on":
+    "The browser blocks every request of this page to a host that is not listed here or its " +
+    "own. Another host can be allowed when you get a model from there.",
+  "limit.none": "No model was got from another host yet.",
+  "limit.drop": "Remove",
+  "limit.drop.name": "Remove {host}",
+  "limit.blocked": "This page may not contact {host}",
+  "limit.blocked.text":
+    "You allowed only the hosts you chose. To allow this one the page is loaded again; your " +
+    "chats and what was downloaded stay.",
+  "limit.allow": "Allow {host} and reload",
   "kept": "Stored here",
   "wipe": "Delete everything",
   "wipe.type": "Type “delete” to confirm",
@@ -345,6 +363,21 @@ export const pagesEn = {
     "Needs {need}; this browser allows about {have}. It would not start, so it is not " +
     "offered for download.",
   "fit.nearest": "{nearest} would fit.",
+  "fit.line": "{name} needs {need} of about {have}.",
+  "catalogue": "For this device",
+  "catalogue.lead":
+    "Known small models. What fits is worked out here from their sizes, and nobody is asked.",
+  "catalogue.none": "No model in the list fits this device well. The smallest one that runs is {name}.",
+  "catalogue.nothing": "No model in the list fits this device.",
+  "catalogue.best": "recommended",
+  "catalogue.get": "Get {name}, {size}",
+  "catalogue.page": "About it",
+  "catalogue.context": "up to {n} tokens",
+  "quality.exact": "exact",
+  "quality.nearly": "nearly exact",
+  "quality.good": "very good",
+  "quality.balanced": "balanced",
+  "quality.small": "small",
   "fit.bar": "Needs {need} of {have}",
   "pull.starting": "Starting",
   "pull.paused": "Paused. What has come is kept.",
