@@ -173,6 +173,64 @@ cases["the time left comes late, stays put, and is right for a steady download"]
   assert.ok(right.length / said.length >= 0.9, `${right.length} of ${said.length} are right`);
 };
 
+cases["a server that stalls is said at 10 s and at 30 s"] = async () => {
+  const road = {};
+  await withModels(async (page, { server }) => {
+    await look(page, `${server.origin}/files/stories.gguf`);
+    await page.locator(ui("model.pull")).waitFor();
+    road.holds = true;
+    await page.clock.install();
+    await page.locator(ui("model.pull")).click();
+    const words = (text) => page.locator(ui("pull.eta"), { hasText: text }).waitFor();
+    await words(/ of .*MB$/);
+    await page.clock.fastForward(11_000);
+    await words("Waiting for the server.");
+    await page.clock.fastForward(20_000);
+    await words("The server stopped answering. Trying again.");
+    assert.match(await page.textContent(ui("pull.eta")), /^[\d.]+ of [\d.]+/, "what is kept");
+    road.holds = false;
+    await page.locator(ui("model.card")).waitFor();
+  }, road);
+};
+
+cases["a flipped byte is found, the card says what is fetched again, and the model works"] =
+  async () => {
+    await withModels(async (page, { server }) => {
+      await look(page, `${server.origin}/files/stories.gguf`);
+      await page.click(ui("model.pull"));
+      const card = page.locator(ui("model.card"));
+      await card.waitFor();
+      await page.evaluate(async () => {
+        let folder = await navigator.storage.getDirectory();
+        for (const name of ["ingle", "blobs"]) folder = await folder.getDirectoryHandle(name);
+        let largest = null;
+        for await (const [name, handle] of folder) {
+          const { size } = await handle.getFile();
+          if (name.startsWith("sha256-") && size > (largest?.size ?? 0)) largest = { handle, size };
+        }
+        const position = largest.size - 1000;
+        const before = new Uint8Array(await (await largest.handle.getFile()).arrayBuffer());
+        const file = await largest.handle.createWritable({ keepExistingData: true });
+        const data = new Uint8Array([before[position] ^ 255]);
+        await file.write({ type: "write", position, data });
+        await file.close();
+      });
+      const more = card.getByRole("button", { name: /^More for/ });
+      await choose(page, more, "Check again");
+      await card.getByText(/^1 of \d files do not match\. .* has to be fetched again\./).waitFor();
+      await card.getByRole("button", { name: "Repair" }).click();
+      await page.waitForFunction(() => {
+        const rows = [...document.querySelectorAll("#stored li")];
+        const isComing = document.querySelector("[data-ui='pull.card']") !== null;
+        return !isComing && rows.length === 1 && !/do not match/.test(rows[0].textContent);
+      });
+      await choose(page, card.getByRole("button", { name: /^More for/ }), "Check again");
+      await card.getByText("checked against its fingerprint").waitFor();
+      await card.getByRole("button", { name: "Chat", exact: true }).click();
+      await page.waitForSelector(".try");
+    });
+  };
+
 /** Bytes in words: "1.28 GB". */
 const inBytes = (text) => {
   const [, n, unit] = /([\d.]+)\s([kMG]?)B/.exec(text.replace("\u00a0", " "));

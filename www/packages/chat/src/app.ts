@@ -93,7 +93,7 @@ export class App {
     router: this.#router,
     pulls: this.#models.pulls,
     actions: this.#actions,
-    load: (source) => this.load(source),
+    load: (source) => this.load(source, { stay: true }),
     get: (address) => this.#models.get(address),
     loaded: (model) => this.#loaded(model),
     showFigures: () => this.#showFigures(),
@@ -129,14 +129,17 @@ export class App {
     });
   }
 
-  async load(source: AnySource): Promise<void> {
+  /** Loads a model and shows the conversation; `stay` leaves the page that the address names. */
+  async load(source: AnySource, { stay = false } = {}): Promise<void> {
     if ("url" in source) {
       if (this.#models.mayNot(String(source.url))) return void (location.hash = "#/models");
       chooseHost(String(source.url));
     }
-    this.#desk.session.stop();
+    // A message that waits for a model is answered by this one.
+    if (!this.#desk.session.isWaiting) this.#desk.session.stop();
     this.#bench.stop();
-    if (this.#router.page !== null && this.#router.page !== "models") location.hash = "#/";
+    const { page } = this.#router;
+    if (!stay && page !== null && page !== "models") location.hash = "#/";
     this.#desk.showStart();
     await this.#loader.load(source);
     await this.#shelf.listStored();

@@ -132,6 +132,7 @@ export class Session {
     this.#waiting = message.id;
     this.#begin(message);
     this.waitLine(line);
+    this.#events.writing(true);
   }
 
   waitLine(line: string): void {
@@ -142,11 +143,14 @@ export class Session {
   stopWaiting(line: string): void {
     const message = this.#waiting === null ? null : this.#thread.tree.get(this.#waiting);
     this.#waiting = null;
-    if (message) this.#finish({ ...message, state: "stopped", line });
+    if (!message) return;
+    this.#finish({ ...message, state: "stopped", line });
+    this.#events.writing(this.isWriting);
   }
 
   stop(): void {
     const stop = this.#stop;
+    if (!stop && this.isWaiting) return this.stopWaiting(t("line.stopped.early"));
     if (!stop || stop.signal.aborted) return;
     stop.abort();
     const id = this.#thread.tree.leaf ?? "";

@@ -79,9 +79,8 @@ function offer(worker: ServiceWorker): void {
 
 /** Seals the page or opens it again, by reloading it. False where there is no service worker. */
 export async function seal(on: boolean): Promise<boolean> {
-  const controller = navigator.serviceWorker?.controller;
-  if (!controller || offline !== "ready") return false;
-  await ask(controller, { type: "seal", on });
+  if (offline !== "ready") return false;
+  await ask((await navigator.serviceWorker.ready).active, { type: "seal", on });
   location.reload();
   return true;
 }
@@ -91,9 +90,8 @@ export async function seal(on: boolean): Promise<boolean> {
  * start of a page on. False where there is no service worker.
  */
 export async function limit(hosts: readonly string[] | null): Promise<boolean> {
-  const controller = navigator.serviceWorker?.controller;
-  if (!controller || offline !== "ready") return false;
-  await ask(controller, { type: "limit", hosts });
+  if (offline !== "ready") return false;
+  await ask((await navigator.serviceWorker.ready).active, { type: "limit", hosts });
   location.reload();
   return true;
 }

@@ -1,4 +1,4 @@
-import { EngineError, type Fit, type Models } from "@ingle/engine";
+import { EngineError, type Fit, type Models, type StoredModel } from "@ingle/engine";
 
 import { choiceCard, errorCard } from "../cards.js";
 import { el } from "../dom.js";
@@ -130,12 +130,19 @@ export class ModelsPage implements Page {
         modelCard(model, keyOfFile(model.name) === current, this.#library, {
           chat: ({ name }) => this.#use({ name }),
           remove: (model) => confirmDelete(model, this.#actions),
-          repair: ({ sources }) => void this.pulls.start(sources?.[0] ?? ""),
+          repair: (model, ref) => void this.#repair(model, ref),
         }),
       ),
     );
     this.#none.hidden = stored.length > 0;
     this.#served?.fill((served) => this.#use({ served }));
+  }
+
+  /** What is damaged goes first: a pull leaves out what is here under its digest. */
+  async #repair(model: StoredModel, ref: string): Promise<void> {
+    if (this.mayNot(ref)) return;
+    await this.#actions.remove(model);
+    this.get(ref);
   }
 
   #use(source: AnySource): void {
