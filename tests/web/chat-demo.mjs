@@ -71,32 +71,33 @@ const storedNames = async (page) => {
   return page.locator("#stored li").evaluateAll((rows) => rows.map((row) => row.ariaLabel));
 };
 
-cases["the demo model comes by itself, an early message waits, and it is a model like any other"] =
-  async () => {
-    const road = { holds: true };
-    await firstVisit(
-      async (page) => {
-        await status(page, /Getting ready: [\d.]+ of [\d.]+\sMB/);
-        assert.equal(await page.locator(".try button").count(), 4);
-        assert.match(await page.textContent(ui("demo.card")), /You are using the demo model/);
-        await checkLooks(page);
-        await page.locator(".try button").first().click();
-        const line = page.locator(ui("turn.line")).last();
-        await line.getByText(/Will start when the demo model is ready: [\d.]+ of/).waitFor();
-        road.holds = false;
-        await finished(page);
-        const [asked, answer] = await shown(page);
-        assert.equal(asked, "Tell me a story about a fox.");
-        assert.ok(answer.length > 20, answer);
-        assert.match(await page.textContent("#requests"), /0 requests/, "it belongs to the start");
-        await page.click("#private");
-        assert.match(await page.textContent("dialog .ledger"), /localhost.*demo model/s);
-        await page.keyboard.press("Escape");
-        assert.deepEqual(await storedNames(page), ["demo"]);
-      },
-      { road },
-    );
-  };
+cases[
+  "the demo model comes by itself, an early message waits, and it is a model like any other"
+] = async () => {
+  const road = { holds: true };
+  await firstVisit(
+    async (page) => {
+      await status(page, /Getting ready: [\d.]+ of [\d.]+\sMB/);
+      assert.equal(await page.locator(".try button").count(), 4);
+      assert.match(await page.textContent(ui("demo.card")), /You are using the demo model/);
+      await checkLooks(page);
+      await page.locator(".try button").first().click();
+      const line = page.locator(ui("turn.line")).last();
+      await line.getByText(/Will start when the demo model is ready: [\d.]+ of/).waitFor();
+      road.holds = false;
+      await finished(page);
+      const [asked, answer] = await shown(page);
+      assert.equal(asked, "Tell me a story about a fox.");
+      assert.ok(answer.length > 20, answer);
+      assert.match(await page.textContent("#requests"), /0 requests/, "it belongs to the start");
+      await page.click("#private");
+      assert.match(await page.textContent("dialog .ledger"), /localhost.*demo model/s);
+      await page.keyboard.press("Escape");
+      assert.deepEqual(await storedNames(page), ["demo"]);
+    },
+    { road },
+  );
+};
 
 cases["a better model is offered once, under the first whole answer"] = async () => {
   await firstVisit(async (page, { server }) => {
@@ -140,7 +141,10 @@ cases["a line that saves data is asked first; a message is an answer"] = async (
   await firstVisit(
     async (page) => {
       await page.locator(ui("demo.asks")).waitFor();
-      assert.match(await page.textContent(ui("demo.asks")), /save data.*The demo model is [\d.]+\s/s);
+      assert.match(
+        await page.textContent(ui("demo.asks")),
+        /save data.*The demo model is [\d.]+\s/s,
+      );
       assert.equal(road.requests ?? 0, 0);
       await ask(page, "One day");
       await page.locator(ui("turn.line")).waitFor();
@@ -151,23 +155,24 @@ cases["a line that saves data is asked first; a message is an answer"] = async (
   );
 };
 
-cases["a demo model that does not come is a card, and a file is used all the same"] = async () => {
-  const road = { closed: true };
-  await firstVisit(
-    async (page) => {
-      const card = page.locator(".alert", { hasText: "The demo model could not be fetched" });
-      const titled = page.locator("[data-ui^='alert.net']");
-      await card.or(titled).first().waitFor();
-      await page.getByRole("button", { name: "Try again" }).waitFor();
-      await page.setInputFiles("#file", modelFile);
-      await ready(page);
-      await askAndWait(page, "One day");
-      assert.ok((await shown(page))[1].length > 20);
-      page.problems.length = 0; // the 404 itself is on the console
-    },
-    { road },
-  );
-};
+cases["a demo model that does not come is a card, and a file is used all the same"] =
+  async () => {
+    const road = { closed: true };
+    await firstVisit(
+      async (page) => {
+        const card = page.locator(".alert", { hasText: "The demo model could not be fetched" });
+        const titled = page.locator("[data-ui^='alert.net']");
+        await card.or(titled).first().waitFor();
+        await page.getByRole("button", { name: "Try again" }).waitFor();
+        await page.setInputFiles("#file", modelFile);
+        await ready(page);
+        await askAndWait(page, "One day");
+        assert.ok((await shown(page))[1].length > 20);
+        page.problems.length = 0; // the 404 itself is on the console
+      },
+      { road },
+    );
+  };
 
 cases["deleted, it does not come again; a file chosen meanwhile ends it"] = async () => {
   const road = { holds: true };
@@ -188,8 +193,14 @@ cases["deleted, it does not come again; a file chosen meanwhile ends it"] = asyn
     await ready(page);
     const before = road.requests;
     assert.deepEqual(await storedNames(page), ["demo"]);
-    await page.locator("#stored").getByRole("button", { name: /^Delete/ }).click();
-    await page.getByRole("button", { name: /^Delete, free/ }).last().click();
+    await page
+      .locator("#stored")
+      .getByRole("button", { name: /^Delete/ })
+      .click();
+    await page
+      .getByRole("button", { name: /^Delete, free/ })
+      .last()
+      .click();
     await page.waitForFunction(() => document.querySelectorAll("#stored li").length === 0);
     await page.goto(page.url().replace(/#.*/, "#/"));
     await page.reload();
@@ -221,7 +232,8 @@ cases["on a 4 Mbit/s line the first words of an answer come within a minute"] = 
     }
     const type = { ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
     response.setHeader("content-type", type[path.extname(name)] ?? "text/html");
-    if (/\.(svg|png|webmanifest)$/.test(name)) response.setHeader("content-type", "image/svg+xml");
+    if (/\.(svg|png|webmanifest)$/.test(name))
+      response.setHeader("content-type", "image/svg+xml");
     if (!name.endsWith(".gguf")) {
       body = gzipSync(body);
       response.setHeader("content-encoding", "gzip");

@@ -206,7 +206,8 @@ cases["a flipped byte is found, the card says what is fetched again, and the mod
         let largest = null;
         for await (const [name, handle] of folder) {
           const { size } = await handle.getFile();
-          if (name.startsWith("sha256-") && size > (largest?.size ?? 0)) largest = { handle, size };
+          if (name.startsWith("sha256-") && size > (largest?.size ?? 0))
+            largest = { handle, size };
         }
         const position = largest.size - 1000;
         const before = new Uint8Array(await (await largest.handle.getFile()).arrayBuffer());
@@ -217,7 +218,9 @@ cases["a flipped byte is found, the card says what is fetched again, and the mod
       });
       const more = card.getByRole("button", { name: /^More for/ });
       await choose(page, more, "Check again");
-      await card.getByText(/^1 of \d files do not match\. .* has to be fetched again\./).waitFor();
+      await card
+        .getByText(/^1 of \d files do not match\. .* has to be fetched again\./)
+        .waitFor();
       await card.getByRole("button", { name: "Repair" }).click();
       await page.waitForFunction(() => {
         const rows = [...document.querySelectorAll("#stored li")];
@@ -248,7 +251,11 @@ async function catalogueWith(gigabytes) {
     page.on("request", (request) => asked.push(request.url()));
     await page.goto(`${server.origin}/app/?device=cpu#/models`);
     await page.locator(ui("catalogue.card")).first().waitFor();
-    assert.deepEqual(asked.filter((url) => !url.startsWith(server.origin)), [], "nobody is asked");
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith(server.origin)),
+      [],
+      "nobody is asked",
+    );
     const cards = await page.locator(ui("catalogue.card")).evaluateAll((rows) =>
       rows.map((row) => ({
         name: row.ariaLabel,
@@ -268,33 +275,37 @@ async function catalogueWith(gigabytes) {
   }
 }
 
-cases["the recommended model fits well, with its sum, on five devices; what does not is no offer"] =
-  async () => {
-    const names = [];
-    for (const gigabytes of [0.5, 1, 2, 4, 8]) {
-      const { cards, lead } = await catalogueWith(gigabytes);
-      assert.equal(cards.length, 11);
-      for (const { verdict, get, name } of cards)
-        assert.equal(get !== null, /^(Fits well|Tight fit)$/.test(verdict), `${name}: ${verdict}`);
-      const best = cards.filter(({ isBest }) => isBest);
-      names.push(best[0]?.name ?? null);
-      if (best.length === 0) {
-        assert.match(lead, /No model in the list fits this device/);
-        continue;
-      }
-      const [{ verdict, sum, get }] = best;
-      assert.equal(cards[0].isBest && best.length, 1, "one, and at the top");
-      assert.equal(verdict, "Fits well");
-      const [, need, have] = /Needs ([\d.]+\s\w+) of ([\d.]+\s\w+):/.exec(sum);
-      assert.ok(inBytes(need) <= 0.71 * inBytes(have), sum);
-      assert.ok(inBytes(get) < inBytes(need), get);
-      const larger = cards.filter((card) => card.get && inBytes(card.get) > inBytes(get));
-      assert.ok(larger.every((card) => card.verdict !== "Fits well"), "the largest that does");
+cases[
+  "the recommended model fits well, with its sum, on five devices; what does not is no offer"
+] = async () => {
+  const names = [];
+  for (const gigabytes of [0.5, 1, 2, 4, 8]) {
+    const { cards, lead } = await catalogueWith(gigabytes);
+    assert.equal(cards.length, 11);
+    for (const { verdict, get, name } of cards)
+      assert.equal(get !== null, /^(Fits well|Tight fit)$/.test(verdict), `${name}: ${verdict}`);
+    const best = cards.filter(({ isBest }) => isBest);
+    names.push(best[0]?.name ?? null);
+    if (best.length === 0) {
+      assert.match(lead, /No model in the list fits this device/);
+      continue;
     }
-    console.log(`   note: recommended: ${names.join(", ")}`);
-    assert.equal(names[0], null);
-    assert.ok(new Set(names).size >= 4, "another one for each device");
-  };
+    const [{ verdict, sum, get }] = best;
+    assert.equal(cards[0].isBest && best.length, 1, "one, and at the top");
+    assert.equal(verdict, "Fits well");
+    const [, need, have] = /Needs ([\d.]+\s\w+) of ([\d.]+\s\w+):/.exec(sum);
+    assert.ok(inBytes(need) <= 0.71 * inBytes(have), sum);
+    assert.ok(inBytes(get) < inBytes(need), get);
+    const larger = cards.filter((card) => card.get && inBytes(card.get) > inBytes(get));
+    assert.ok(
+      larger.every((card) => card.verdict !== "Fits well"),
+      "the largest that does",
+    );
+  }
+  console.log(`   note: recommended: ${names.join(", ")}`);
+  assert.equal(names[0], null);
+  assert.ok(new Set(names).size >= 4, "another one for each device");
+};
 
 cases["a model that does not fit is not offered, with its sum and what would fit"] = async () => {
   if (!bytes) skip("no fixtures and no seeded model");
@@ -311,7 +322,10 @@ cases["a model that does not fit is not offered, with its sum and what would fit
     await look(page, `${server.origin}/files/stories.gguf`);
     await page.locator(`#asked ${ui("model.verdict")}`).waitFor();
     assert.equal(await page.textContent(`#asked ${ui("model.verdict")}`), "Does not fit");
-    assert.match(await page.textContent("#asked .facts"), /^Needs .*this browser allows about 100/);
+    assert.match(
+      await page.textContent("#asked .facts"),
+      /^Needs .*this browser allows about 100/,
+    );
     assert.equal(await page.locator("#asked button").count(), 0);
     assert.equal(await page.locator(ui("catalogue.get")).count(), 0);
     assert.deepEqual(page.problems, []);

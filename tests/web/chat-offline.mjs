@@ -205,13 +205,22 @@ cases["limited to chosen hosts, the browser blocks all others, and one more take
     };
     const [chosen, other] = [await serve(answers), await serve(answers)];
     const ask = (target, { origin }) =>
-      target.evaluate((url) => fetch(url).then(() => "answered", () => "blocked"), origin);
+      target.evaluate(
+        (url) =>
+          fetch(url).then(
+            () => "answered",
+            () => "blocked",
+          ),
+        origin,
+      );
     try {
       await withApp(async (page) => {
         await loadFile(page);
         await kept(page);
-        await page.evaluate((host) => localStorage.setItem("ingle.hosts", JSON.stringify([host])),
-          new URL(chosen.origin).host);
+        await page.evaluate(
+          (host) => localStorage.setItem("ingle.hosts", JSON.stringify([host])),
+          new URL(chosen.origin).host,
+        );
         await page.click('#pages a[href="#/privacy"]');
         await page.getByRole("button", { name: "Allow only these hosts" }).click();
         await page.getByRole("button", { name: "Allow any host" }).waitFor();

@@ -1,5 +1,5 @@
-// The chat page and its one engine: several tabs share it, it is lost and found again, and an answer
-// that was stopped, or whose tab has ended, goes on exactly where it was.
+// The chat page and its one engine: several tabs share it, it is lost and found again, and an
+// answer that was stopped, or whose tab has ended, goes on exactly where it was.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -92,8 +92,7 @@ const longer = (page, n) =>
     return body && body.textContent.trim().length > n;
   }, n);
 
-const same = async (page, want, what) =>
-  assert.equal((await shown(page)).at(-1), want, what);
+const same = async (page, want, what) => assert.equal((await shown(page)).at(-1), want, what);
 
 cases["two tabs have one engine, the second says so, and it takes over when the first closes"] =
   async () => {
@@ -137,7 +136,10 @@ cases["a killed engine comes back: a card says so, the answer is the undisturbed
       assert.match(card, /The browser ended the model\.Your chat is safe\./);
       assert.match(card, /from the last word\. This takes about \d+ seconds?\.$/);
       assert.equal(await page.locator(ui("alert.recovering")).count(), 0, "and then it is gone");
-      assert.match(await line(page).textContent(), /Went on after the browser ended the model\.$/);
+      assert.match(
+        await line(page).textContent(),
+        /Went on after the browser ended the model\.$/,
+      );
       assert.match(await page.textContent("#status"), /Processor/);
     });
   };

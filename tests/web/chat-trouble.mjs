@@ -1,12 +1,21 @@
-// What is said when something goes wrong, by its code, and what stays usable meanwhile: Stop in every
-// phase, keys while an answer is written into a long chat, a megabyte that is pasted.
+// What is said when something goes wrong, by its code, and what stays usable meanwhile: Stop in
+// every phase, keys while an answer is written into a long chat, a megabyte that is pasted.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
 import { bundle } from "./lib/bundle.mjs";
-import { ask, DESKTOP, finished, importText, shown, started, ui, withScripted } from "./lib/chat.mjs";
+import {
+  ask,
+  DESKTOP,
+  finished,
+  importText,
+  shown,
+  started,
+  ui,
+  withScripted,
+} from "./lib/chat.mjs";
 import { faultyApp, faultyWorkerOf } from "./lib/faults.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
@@ -79,7 +88,9 @@ const WAYS = {
 
 /** A page with modules of the app and the two announcers, and nothing else. */
 async function modules(sources, body) {
-  const files = await Promise.all(sources.map(async (name) => [name, await bundle(`${name}.ts`)]));
+  const files = await Promise.all(
+    sources.map(async (name) => [name, await bundle(`${name}.ts`)]),
+  );
   const answer = (type, text) => (_, response) => {
     response.setHeader("content-type", type);
     response.end(text);
@@ -224,7 +235,9 @@ cases["Stop works while a model loads, while it reads and while it writes; the t
       },
     });
     const server = await serve({ "/app/": chatDist });
-    const page = await browser.page(`${server.origin}/app/?device=cpu&model=${road.origin}/slow.gguf`);
+    const page = await browser.page(
+      `${server.origin}/app/?device=cpu&model=${road.origin}/slow.gguf`,
+    );
     try {
       await started(page);
       await page.locator(ui("model.progress")).waitFor();
@@ -261,7 +274,14 @@ cases["keys become letters while an answer is written under 500 messages"] = asy
   await withScripted(
     browser,
     async (page) => {
-      const chat = { id: "c", title: "Long", createdAt: 1, updatedAt: 1, leaf: "m499", setup: {} };
+      const chat = {
+        id: "c",
+        title: "Long",
+        createdAt: 1,
+        updatedAt: 1,
+        leaf: "m499",
+        setup: {},
+      };
       const messages = Array.from({ length: 500 }, (_, i) => ({
         id: `m${i}`,
         chat: "c",
@@ -274,11 +294,16 @@ cases["keys become letters while an answer is written under 500 messages"] = asy
         files: [],
       }));
       const files = [];
-      await importText(page, JSON.stringify({ ingle: "chats", version: 1, chats: [chat], messages, files }));
+      await importText(
+        page,
+        JSON.stringify({ ingle: "chats", version: 1, chats: [chat], messages, files }),
+      );
       await page.locator("#chats a").click();
       await page.locator(".msg", { hasText: "Message 499" }).waitFor();
       await ask(page, "And on");
-      await page.waitForFunction(() => /word 3/.test(document.querySelector("[aria-busy]")?.textContent));
+      await page.waitForFunction(() =>
+        /word 3/.test(document.querySelector("[aria-busy]")?.textContent),
+      );
       const delays = await keys(page, "while it is written ".repeat(2));
       assert.equal(await page.inputValue("#ask"), "while it is written ".repeat(2));
       assert.ok(await page.locator("[aria-busy]").count(), "it is still written");
@@ -303,7 +328,11 @@ cases["a megabyte that is pasted becomes a file, and typing goes on"] = async ()
       }).observe({ type: "longtask" });
       const data = new DataTransfer();
       data.setData("text/plain", text);
-      const paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+      const paste = new ClipboardEvent("paste", {
+        clipboardData: data,
+        bubbles: true,
+        cancelable: true,
+      });
       document.querySelector("#ask").dispatchEvent(paste);
     }, text);
     const delays = await keys(page, "typed at once");
@@ -311,9 +340,8 @@ cases["a megabyte that is pasted becomes a file, and typing goes on"] = async ()
     await page.locator("#files", { hasText: "Pasted text" }).waitFor();
     await page.locator("#files", { hasText: /[\d,]{6,} tokens/ }).waitFor({ timeout: 120_000 });
     const longest = await page.evaluate(() => longest);
-    console.log(
-      `   note: longest task ${Math.round(longest)} ms, longest key ${Math.round(delays.at(-1))} ms`,
-    );
+    const [task, key] = [longest, delays.at(-1)].map(Math.round);
+    console.log(`   note: longest task ${task} ms, longest key ${key} ms`);
   });
 };
 

@@ -273,14 +273,14 @@ cases["model-sha256: the digest goes with the pull, and a kept file is not pulle
 
 cases["a tag without a model has the demo model of the widget's folder, and its digest"] =
   async () => {
-    if (!existsSync(path.join(widgetDist, "models/demo.gguf"))) skip("this build has no demo model");
+    const file = path.join(widgetDist, "models/demo.gguf");
+    if (!existsSync(file)) skip("this build has no demo model");
     const page = await open("/unnamed");
     const frame = await panel(page);
     await ask(page, frame, "One question");
     const { url, digest } = (await frame.evaluate(() => globalThis.pulled))[0];
     assert.equal(url, `${cdn.origin}/shelf/models/demo.gguf`);
-    const bytes = readFileSync(path.join(widgetDist, "models/demo.gguf"));
-    assert.equal(digest, `sha256:${createHash("sha256").update(bytes).digest("hex")}`);
+    assert.equal(digest, `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`);
     await page.close();
   };
 

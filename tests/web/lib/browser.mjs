@@ -33,8 +33,8 @@ export function executable() {
 }
 
 /**
- * A fresh profile; `close` removes it. Pages get no demo model unless `demo` says so: most cases are
- * about other models, and about a page that has none.
+ * A fresh profile; `close` removes it. Pages get no demo model unless `demo` says so: most cases
+ * are about other models, and about a page that has none.
  */
 export async function launch({ args = [], demo = false, ...options } = {}) {
   const profile = mkdtempSync(path.join(os.tmpdir(), "ingle-web-"));

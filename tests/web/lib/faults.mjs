@@ -134,7 +134,7 @@ export async function freeze(browser, page) {
   // Which process it is shows in whose time grows while the page is busy.
   const before = await times();
   await page.evaluate(() => {
-    for (const end = performance.now() + 200; performance.now() < end; );
+    for (const end = performance.now() + 200; performance.now() < end;);
   });
   const grown = [...(await times())].map(([id, time]) => [time - (before.get(id) ?? 0), id]);
   const [, pid] = grown.sort((a, b) => b[0] - a[0])[0];

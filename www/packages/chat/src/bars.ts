@@ -22,7 +22,9 @@ export function sayOpened(opened: Opened, chats: number, models: readonly Stored
 export function sayFull(save: () => void): void {
   const free = { label: t("free.space"), run: () => (location.hash = "#/models") };
   const ways = [free, { label: t("chat.save.md"), run: save }];
-  byId("over").replaceChildren(choiceCard("store.chat", t("store.chat"), t("store.chat.text"), ways));
+  byId("over").replaceChildren(
+    choiceCard("store.chat", t("store.chat"), t("store.chat.text"), ways),
+  );
 }
 
 function bar(card: HTMLElement): void {

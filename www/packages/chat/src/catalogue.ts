@@ -1,7 +1,7 @@
 import type { Fit, ModelFacts } from "@ingle/engine";
 
 /**
- * Small open models that run in a page: facts, so that what fits can be said without asking anybody.
+ * Small open models that run in a page: facts, so that what fits can be said and nobody is asked.
  * Sizes and digests are those of the files, as Hugging Face states them; the numbers of layers and
  * heads are of the models' own configurations. A name here is no praise: the order is by size.
  */

@@ -84,7 +84,7 @@ export class ChatDesk {
     save: (chat, form) => void saveChat(this.history, chat, form),
   });
   readonly #tooLong: TooLong;
-  /** What is to be written when a model is ready: a version by another, or the rest of an answer. */
+  /** To be written when a model is ready: a version by another, or the rest of an answer. */
   #wanted: { readonly id: string; readonly way: "version" | "goOn" } | null = null;
 
   constructor(host: Host, events: DeskEvents) {
@@ -156,8 +156,7 @@ export class ChatDesk {
     const wanted = this.#wanted;
     this.#wanted = null;
     if (this.session.isWaiting) void this.session.answer(model);
-    else if (wanted?.way === "version")
-      void this.session.newVersion(model, wanted.id, "again");
+    else if (wanted?.way === "version") void this.session.newVersion(model, wanted.id, "again");
     else if (wanted) void this.session.goOn(model, wanted.id);
     else void this.#countDraft();
   }

@@ -36,7 +36,7 @@ interface LoadWishes {
 
 /**
  * Where models come from: the engine, which all tabs of the app share, and the server that sent the
- * page, if one did. An engine lasts from its start to its end, over what it recovers from by itself;
+ * page, if one did. An engine lasts from its start to its end, over all it recovers from by itself;
  * when it has given up the next call starts a new one.
  */
 export class Host {

@@ -1,4 +1,4 @@
-/** The hosts a person has chosen, by getting a model from there: what a limited page may contact. */
+/** The hosts a person has got models from: what a limited page may contact. */
 
 const KEY = "ingle.hosts";
 /** Where names without a host lead. */

@@ -76,7 +76,8 @@ export class Opening {
     desk.sayOpened(opened, shelf.choices.stored);
     let first = Promise.resolve();
     const address = new URLSearchParams(location.search).get("model");
-    if (failure) await this.#loadLast(); // a server's model needs no engine here
+    if (failure)
+      await this.#loadLast(); // a server's model needs no engine here
     else if (address !== null) void load({ url: address });
     else if (!(await this.#loadLast()) && shelf.choices.stored.length === 0)
       first = this.#demo.firstVisit();
@@ -111,7 +112,10 @@ export class Opening {
       return demoView(send, demoCard(this.#better()));
     if (host.current) return readyView(host.current, send);
     if (this.#demo.state === "asks")
-      return demoView(send, askCard(this.#demo.size, () => void this.#demo.get()));
+      return demoView(
+        send,
+        askCard(this.#demo.size, () => void this.#demo.get()),
+      );
     return noModelView(shelf.choices, actions);
   }
 

@@ -1,6 +1,13 @@
 import type { Models, StoredModel } from "@ingle/engine";
 
-import { addressOf, CATALOGUE, type Choice, type Device, recommended, smallest } from "./catalogue.js";
+import {
+  addressOf,
+  CATALOGUE,
+  type Choice,
+  type Device,
+  recommended,
+  smallest,
+} from "./catalogue.js";
 import type { Host } from "./host.js";
 
 /** Models smaller than this say little about how fast a larger one would be. */

@@ -173,8 +173,8 @@ export class Session {
   }
 
   /**
-   * Writes on where an answer ends: behind its last token, or, where its tokens are not known or are
-   * another model's, by asking for the rest in words.
+   * Writes on where an answer ends: behind its last token, or, where its tokens are not known or
+   * are another model's, by asking for the rest in words.
    */
   async goOn(model: ChatModel, id: string): Promise<void> {
     const message = this.#thread.tree.get(id);

@@ -88,7 +88,7 @@ export class Ways {
     return [{ label: t("use.cpu"), run: () => void onCpu() }, smaller, doctor];
   }
 
-  /** The chat is there, and the answer so far: it goes on, with the model loaded again if need be. */
+  /** The answer so far is there: it goes on, with the model loaded again if need be. */
   #afterCrash({ code, message, detail }: EngineError): Action[] {
     const { host, desk } = this.#parts;
     const goOn = () => {

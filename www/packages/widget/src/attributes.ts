@@ -57,7 +57,7 @@ export function configOf(element: HTMLElement, isolation: Config["isolation"]): 
 type Text = (name: string) => string;
 type Numeric = (name: string, usual: number, least: number, most: number) => number;
 
-/** What the attributes name; a tag without `model` has the demo model of the widget's own folder. */
+/** What the attributes name; a tag without `model` has the demo model of the widget's folder. */
 function modelOf(
   element: HTMLElement,
   text: Text,

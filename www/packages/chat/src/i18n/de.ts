@@ -1,6 +1,7 @@
 import { chatDe } from "./de-chat.js";
+import { modelsDe } from "./de-models.js";
 import { pagesDe } from "./de-pages.js";
 import type { Key } from "./en.js";
 
 /** The German words. The compiler refuses a table without a word of the English one. */
-export const de: Readonly<Record<Key, string>> = { ...chatDe, ...pagesDe };
+export const de: Readonly<Record<Key, string>> = { ...chatDe, ...modelsDe, ...pagesDe };

@@ -1,7 +1,8 @@
 import { chatEn } from "./en-chat.js";
+import { modelsEn } from "./en-models.js";
 import { pagesEn } from "./en-pages.js";
 
 /** The English words: the table that says which words there are. */
-export const en = { ...chatEn, ...pagesEn };
+export const en = { ...chatEn, ...modelsEn, ...pagesEn };
 
 export type Key = keyof typeof en;

@@ -1,6 +1,6 @@
 // The service worker of the app: it keeps the app's own files, so that the page opens without a
-// network, and it is the seal and the limit: a page it sends may contact nobody, or only the hosts a
-// person has chosen. The build puts BUILD (a hash of all files) and FILES before this.
+// network, and it is the seal and the limit: a page it sends may contact nobody, or only the hosts
+// a person has chosen. The build puts BUILD (a hash of all files) and FILES before this.
 // Written by hand and not with Workbox: it has one list and one rule, and what is sealed must be
 // readable in one look.
 /* global BUILD, FILES */

@@ -47,7 +47,13 @@ export class CatalogueSection {
     this.#lead.textContent = best ? t("catalogue.lead") : `${t("catalogue.lead")} ${none}`;
     // What fits comes first, the recommended one at the top; within each the larger one knows more.
     const rank = (choice: Choice) =>
-      choice.entry === best?.entry ? 0 : choice.fit.verdict === "well" ? 1 : canRun(choice) ? 2 : 3;
+      choice.entry === best?.entry
+        ? 0
+        : choice.fit.verdict === "well"
+          ? 1
+          : canRun(choice)
+            ? 2
+            : 3;
     const ordered = [...choices].sort(
       (a, b) => rank(a) - rank(b) || b.entry.facts.bytes - a.entry.facts.bytes,
     );

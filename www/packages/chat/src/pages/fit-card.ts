@@ -24,8 +24,7 @@ export function fitPart(fit: Fit): Element[] {
 export function fitLine(name: string, fit: Fit): HTMLElement[] {
   const room = fit.device === "gpu" ? fit.has.device : fit.has.memory;
   const need = bytes(fit.needs.total);
-  const words =
-    room === null ? fit.sentence : t("fit.line", { name, need, have: bytes(room) });
+  const words = room === null ? fit.sentence : t("fit.line", { name, need, have: bytes(room) });
   return [chipOf(fit), el("p", { class: "facts num" }, words)];
 }
 

@@ -104,7 +104,12 @@ export class ModelsPage implements Page {
       void limit(sourcesOf(chosenHosts()));
     };
     const ways = [{ label: t("limit.allow", { host }), run: allow }];
-    const card = choiceCard("net.limited", t("limit.blocked", { host }), t("limit.blocked.text"), ways);
+    const card = choiceCard(
+      "net.limited",
+      t("limit.blocked", { host }),
+      t("limit.blocked.text"),
+      ways,
+    );
     this.#asked.replaceChildren(card);
     card.scrollIntoView({ block: "nearest" });
     return true;

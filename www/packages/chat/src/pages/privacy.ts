@@ -86,8 +86,9 @@ export class PrivacyPage implements Page {
     const isLimited = limitedTo() !== null;
     const can = offlineState() === "ready";
     const hosts = chosenHosts();
-    const press = button(t(isLimited ? "limit.off" : "limit.on"), () =>
-      void limit(isLimited ? null : sourcesOf(hosts)),
+    const press = button(
+      t(isLimited ? "limit.off" : "limit.on"),
+      () => void limit(isLimited ? null : sourcesOf(hosts)),
     );
     press.toggleAttribute("disabled", !can);
     const rows = hosts.map((host) => {

@@ -207,7 +207,10 @@ export class Models {
    * Whether a model can run here, read from its header: a few megabytes are fetched at most. From
    * the facts of a model it is worked out without a request, with its small parts rounded.
    */
-  fit(what: string | File | readonly File[] | ModelFacts, options: FitOptions = {}): Promise<Fit> {
+  fit(
+    what: string | File | readonly File[] | ModelFacts,
+    options: FitOptions = {},
+  ): Promise<Fit> {
     const { signal, ...wishes } = options;
     const source = what instanceof File ? [what] : what;
     return this.#client.call("models.fit", { source, wishes }, { signal });
