@@ -15,7 +15,7 @@ use web_sys::AbortSignal;
 
 use super::add::in_order;
 use super::chosen::ChosenFile;
-use super::facts::Facts;
+use super::facts::{ModelFacts, cache_block};
 use super::failure::explain;
 use super::io::estimate;
 use super::until::unless_aborted;
@@ -96,8 +96,8 @@ impl WasmEngine {
         promise(async move {
             let wishes: Wishes = serde_wasm_bindgen::from_value(wishes)?;
             if Reflect::has(&source, &"nLayers".into()).unwrap_or(false) {
-                let facts: Facts = serde_wasm_bindgen::from_value(source)?;
-                return of_facts(&facts, &wishes, &limits(&inner.device).await);
+                let facts: ModelFacts = serde_wasm_bindgen::from_value(source)?;
+                return of_facts(&facts.into(), &wishes, &limits(&inner.device).await);
             }
             let header = unless_aborted(&signal, header(&client, &source)).await?;
             of_header(&header, &wishes, &limits(&inner.device).await)
@@ -191,8 +191,8 @@ fn of_header(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValu
 }
 
 /// The same of a model of which only the facts are here.
-fn of_facts(facts: &Facts, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
-    let needs = |_, context: u64, kv| facts.needs(context, kv);
+fn of_facts(facts: &fit::Facts, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+    let needs = |_, context: u64, kv| facts.needs(context, cache_block(kv));
     let asked = Asked {
         needs: &needs,
         context: facts.context_length.min(engine::DEFAULT_N_CTX as u64),

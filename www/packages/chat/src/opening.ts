@@ -1,4 +1,4 @@
-import { EngineError } from "@ingle/engine";
+import { EngineError, type Fit } from "@ingle/engine";
 
 import { errorCard, noteCard } from "./cards.js";
 import { addressOf } from "./catalogue.js";
@@ -123,11 +123,17 @@ export class Opening {
   #better(): HTMLElement[] {
     const verdict = el("div", { class: "verdict" });
     const ways = el("div", { class: "do" }, ...otherWays());
+    this.#offerBest(ways, (title, fit) => verdict.append(...fitLine(title, fit)));
+    return [verdict, ways];
+  }
+
+  /** Puts a button that gets the recommended model before the other ways. */
+  #offerBest(ways: HTMLElement, show: (title: string, fit: Fit) => void): void {
     void offerFor(this.#parts.host)
       .then(({ best }) => {
         if (!best) return;
         const { entry, fit } = best;
-        verdict.append(...fitLine(entry.title, fit));
+        show(entry.title, fit);
         const label = t("catalogue.get", { name: entry.title, size: bytes(entry.facts.bytes) });
         const onclick = () => {
           location.hash = "#/models";
@@ -137,7 +143,6 @@ export class Opening {
         ways.prepend(el("button", attributes, label));
       })
       .catch(() => undefined); // no engine: what it lacks is said elsewhere
-    return [verdict, ways];
   }
 
   /** Once, under the first answer of the demo model: that there is more. */
@@ -150,7 +155,9 @@ export class Opening {
     const close = el("button", { class: "b b-sm b-bare", type: "button" }, t("close"));
     close.addEventListener("click", () => desk.removeCard(card));
     const all = el("a", { class: "b b-sm", href: "#/models" }, t("models.all"));
-    card.append(el("div", { class: "do" }, all, close));
+    const ways = el("div", { class: "do" }, all, close);
+    this.#offerBest(ways, () => undefined);
+    card.append(ways);
     desk.addCard(card);
   }
 
