@@ -7,6 +7,7 @@ import path from "node:path";
 import { launch } from "./lib/browser.mjs";
 import { load } from "./lib/bundle.mjs";
 import { choose, DESKTOP, started, ui } from "./lib/chat.mjs";
+import { faultyApp } from "./lib/faults.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
@@ -170,6 +171,168 @@ cases["the time left comes late, stays put, and is right for a steady download"]
     return minutes / left < 2 && left / minutes < 2;
   });
   assert.ok(right.length / said.length >= 0.9, `${right.length} of ${said.length} are right`);
+};
+
+cases["a server that stalls is said at 10 s and at 30 s"] = async () => {
+  const road = {};
+  await withModels(async (page, { server }) => {
+    await look(page, `${server.origin}/files/stories.gguf`);
+    await page.locator(ui("model.pull")).waitFor();
+    road.holds = true;
+    await page.clock.install();
+    await page.locator(ui("model.pull")).click();
+    const words = (text) => page.locator(ui("pull.eta"), { hasText: text }).waitFor();
+    await words(/ of .*MB$/);
+    await page.clock.fastForward(11_000);
+    await words("Waiting for the server.");
+    await page.clock.fastForward(20_000);
+    await words("The server stopped answering. Trying again.");
+    assert.match(await page.textContent(ui("pull.eta")), /^[\d.]+ of [\d.]+/, "what is kept");
+    road.holds = false;
+    await page.locator(ui("model.card")).waitFor();
+  }, road);
+};
+
+cases["a flipped byte is found, the card says what is fetched again, and the model works"] =
+  async () => {
+    await withModels(async (page, { server }) => {
+      await look(page, `${server.origin}/files/stories.gguf`);
+      await page.click(ui("model.pull"));
+      const card = page.locator(ui("model.card"));
+      await card.waitFor();
+      await page.evaluate(async () => {
+        let folder = await navigator.storage.getDirectory();
+        for (const name of ["ingle", "blobs"]) folder = await folder.getDirectoryHandle(name);
+        let largest = null;
+        for await (const [name, handle] of folder) {
+          const { size } = await handle.getFile();
+          if (name.startsWith("sha256-") && size > (largest?.size ?? 0))
+            largest = { handle, size };
+        }
+        const position = largest.size - 1000;
+        const before = new Uint8Array(await (await largest.handle.getFile()).arrayBuffer());
+        const file = await largest.handle.createWritable({ keepExistingData: true });
+        const data = new Uint8Array([before[position] ^ 255]);
+        await file.write({ type: "write", position, data });
+        await file.close();
+      });
+      const more = card.getByRole("button", { name: /^More for/ });
+      await choose(page, more, "Check again");
+      await card
+        .getByText(/^1 of \d files do not match\. .* has to be fetched again\./)
+        .waitFor();
+      await card.getByRole("button", { name: "Repair" }).click();
+      await page.waitForFunction(() => {
+        const rows = [...document.querySelectorAll("#stored li")];
+        const isComing = document.querySelector("[data-ui='pull.card']") !== null;
+        return !isComing && rows.length === 1 && !/do not match/.test(rows[0].textContent);
+      });
+      await choose(page, card.getByRole("button", { name: /^More for/ }), "Check again");
+      await card.getByText("checked against its fingerprint").waitFor();
+      await card.getByRole("button", { name: "Chat", exact: true }).click();
+      await page.waitForSelector(".try");
+    });
+  };
+
+/** Bytes in words: "1.28 GB". */
+const inBytes = (text) => {
+  const [, n, unit] = /([\d.]+)\s([kMG]?)B/.exec(text.replace("\u00a0", " "));
+  return Number(n) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[unit];
+};
+
+/** The cards of the catalogue on a device whose browser says it has so many GB. */
+async function catalogueWith(gigabytes) {
+  const memory = `Object.defineProperty(navigator, "deviceMemory", { value: ${gigabytes} });`;
+  const server = await serve({ "/app/": chatDist, ...faultyApp("/app/", chatDist, memory) });
+  const page = await browser.page(`${server.origin}/app/?device=cpu`);
+  try {
+    await started(page);
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(`${server.origin}/app/?device=cpu#/models`);
+    await page.locator(ui("catalogue.card")).first().waitFor();
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith(server.origin)),
+      [],
+      "nobody is asked",
+    );
+    const cards = await page.locator(ui("catalogue.card")).evaluateAll((rows) =>
+      rows.map((row) => ({
+        name: row.ariaLabel,
+        verdict: row.querySelector("[data-ui='model.verdict']").textContent,
+        isBest: row.querySelector(".chip.note") !== null,
+        sum: [...row.querySelectorAll(".facts")].at(-1).textContent,
+        get: row.querySelector("[data-ui='catalogue.get']")?.textContent ?? null,
+      })),
+    );
+    const lead = await page.textContent("#catalogue > .facts");
+    await checkLooks(page);
+    assert.deepEqual(page.problems, []);
+    return { cards, lead };
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}
+
+cases[
+  "the recommended model fits well, with its sum, on five devices; what does not is no offer"
+] = async () => {
+  const names = [];
+  for (const gigabytes of [0.5, 1, 2, 4, 8]) {
+    const { cards, lead } = await catalogueWith(gigabytes);
+    assert.equal(cards.length, 11);
+    for (const { verdict, get, name } of cards)
+      assert.equal(get !== null, /^(Fits well|Tight fit)$/.test(verdict), `${name}: ${verdict}`);
+    const best = cards.filter(({ isBest }) => isBest);
+    names.push(best[0]?.name ?? null);
+    if (best.length === 0) {
+      assert.match(lead, /No model in the list fits this device/);
+      continue;
+    }
+    const [{ verdict, sum, get }] = best;
+    assert.equal(cards[0].isBest && best.length, 1, "one, and at the top");
+    assert.equal(verdict, "Fits well");
+    const [, need, have] = /Needs ([\d.]+\s\w+) of ([\d.]+\s\w+):/.exec(sum);
+    assert.ok(inBytes(need) <= 0.71 * inBytes(have), sum);
+    assert.ok(inBytes(get) < inBytes(need), get);
+    const larger = cards.filter((card) => card.get && inBytes(card.get) > inBytes(get));
+    assert.ok(
+      larger.every((card) => card.verdict !== "Fits well"),
+      "the largest that does",
+    );
+  }
+  console.log(`   note: recommended: ${names.join(", ")}`);
+  assert.equal(names[0], null);
+  assert.ok(new Set(names).size >= 4, "another one for each device");
+};
+
+cases["a model that does not fit is not offered, with its sum and what would fit"] = async () => {
+  if (!bytes) skip("no fixtures and no seeded model");
+  // A browser that allows 100 kB.
+  const memory = 'Object.defineProperty(navigator, "deviceMemory", { value: 0.0002 });';
+  const server = await serve({
+    "/app/": chatDist,
+    ...faultyApp("/app/", chatDist, memory),
+    "/files/stories.gguf": modelFile,
+  });
+  const page = await browser.page(`${server.origin}/app/?device=cpu#/models`);
+  try {
+    await started(page);
+    await look(page, `${server.origin}/files/stories.gguf`);
+    await page.locator(`#asked ${ui("model.verdict")}`).waitFor();
+    assert.equal(await page.textContent(`#asked ${ui("model.verdict")}`), "Does not fit");
+    assert.match(
+      await page.textContent("#asked .facts"),
+      /^Needs .*this browser allows about 100/,
+    );
+    assert.equal(await page.locator("#asked button").count(), 0);
+    assert.equal(await page.locator(ui("catalogue.get")).count(), 0);
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await page.close();
+    await server.close();
+  }
 };
 
 cases["a server gets and deletes models over its API"] = async () => {

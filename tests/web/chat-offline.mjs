@@ -194,6 +194,66 @@ cases["sealed: the browser blocks page and worker, the chip says it, answers sti
     }
   };
 
+cases["limited to chosen hosts, the browser blocks all others, and one more takes a reload"] =
+  async () => {
+    const answers = {
+      "/": (_, response) => {
+        response.setHeader("access-control-allow-origin", "*");
+        response.setHeader("access-control-expose-headers", "*");
+        response.end(bytes);
+      },
+    };
+    const [chosen, other] = [await serve(answers), await serve(answers)];
+    const ask = (target, { origin }) =>
+      target.evaluate(
+        (url) =>
+          fetch(url).then(
+            () => "answered",
+            () => "blocked",
+          ),
+        origin,
+      );
+    try {
+      await withApp(async (page) => {
+        await loadFile(page);
+        await kept(page);
+        await page.evaluate(
+          (host) => localStorage.setItem("ingle.hosts", JSON.stringify([host])),
+          new URL(chosen.origin).host,
+        );
+        await page.click('#pages a[href="#/privacy"]');
+        await page.getByRole("button", { name: "Allow only these hosts" }).click();
+        await page.getByRole("button", { name: "Allow any host" }).waitFor();
+        await started(page);
+        assert.equal(await ask(page, chosen), "answered");
+        assert.equal(await ask(page, other), "blocked");
+        assert.ok(page.workers().length >= 2);
+        for (const worker of page.workers()) {
+          assert.equal(await ask(worker, chosen), "answered", worker.url());
+          assert.equal(await ask(worker, other), "blocked", worker.url());
+        }
+        await page.click('#pages a[href="#/models"]');
+        await page.fill('#models [data-ui="model.address"]', `${other.origin}/x.gguf`);
+        await page.click('#models [data-ui="model.get"]');
+        const { host } = new URL(other.origin);
+        await page.getByRole("heading", { name: `This page may not contact ${host}` }).waitFor();
+        await page.getByRole("button", { name: `Allow ${host} and reload` }).click();
+        await page.waitForFunction(
+          (host) => document.querySelector("meta[name='ingle-limited']")?.content.includes(host),
+          host,
+        );
+        await started(page);
+        assert.equal(await ask(page, other), "answered");
+        await page.click('#pages a[href="#/privacy"]');
+        await page.getByRole("button", { name: "Allow any host" }).click();
+        await page.getByRole("button", { name: "Allow only these hosts" }).waitFor();
+        await page.waitForFunction(() => !document.querySelector("meta[name='ingle-limited']"));
+      });
+    } finally {
+      await Promise.all([chosen.close(), other.close()]);
+    }
+  };
+
 cases["where requests cannot be counted, the chip says that, and never 0"] = async () => {
   await withApp(async (page, server) => {
     await page.addInitScript(() =>

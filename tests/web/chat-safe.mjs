@@ -243,6 +243,29 @@ cases["the setup of a chat goes with its messages, and only what was changed"] =
   });
 };
 
+cases["instructions are kept by name, used in another chat, and forgotten"] = async () => {
+  await withChat({}, async (page, server) => {
+    await page.click("#setup");
+    await page.fill("dialog textarea", "You are brief.");
+    await page.fill(ui("preset.name"), "Brief");
+    await page.click(ui("preset.keep"));
+    await page.getByText("Kept in this browser.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.reload();
+    await page.waitForSelector(".try");
+    await page.click("#setup");
+    await page.selectOption(ui("preset.use"), "Brief");
+    assert.equal(await page.inputValue("dialog textarea"), "You are brief.");
+    await page.keyboard.press("Escape");
+    await askAndWait(page, "Hello");
+    assert.deepEqual(server.asked[0].messages[0], { role: "system", content: "You are brief." });
+    await page.click("#setup");
+    await page.click(ui("preset.drop"));
+    assert.equal(await page.inputValue("dialog textarea"), "You are brief.", "the text stays");
+    assert.equal(await page.locator(ui("preset.use")).isHidden(), true);
+  });
+};
+
 cases["attached and pasted text goes with the message, and a picture is refused in words"] =
   async () => {
     await withChat({}, async (page, server) => {

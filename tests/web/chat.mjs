@@ -76,7 +76,7 @@ async function finished(page, timeout = 60_000) {
 async function setup(page, instructions, length) {
   await page.click("#setup");
   await page.fill("dialog textarea", instructions);
-  await page.selectOption("dialog select", String(length));
+  await page.selectOption(`dialog ${ui("setup.length")}`, String(length));
   await page.keyboard.press("Escape");
 }
 

@@ -1,6 +1,7 @@
 // The widget in somebody else's page as a visitor and the site's author meet it: the click, the
 // question, keyboard and screen reader, what the page learns, and a real model (U55 to U58).
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -268,6 +269,19 @@ cases["model-sha256: the digest goes with the pull, and a kept file is not pulle
     );
     await other.evaluate(() => sessionStorage.clear());
     await without.close();
+  };
+
+cases["a tag without a model has the demo model of the widget's folder, and its digest"] =
+  async () => {
+    const file = path.join(widgetDist, "models/demo.gguf");
+    if (!existsSync(file)) skip("this build has no demo model");
+    const page = await open("/unnamed");
+    const frame = await panel(page);
+    await ask(page, frame, "One question");
+    const { url, digest } = (await frame.evaluate(() => globalThis.pulled))[0];
+    assert.equal(url, `${cdn.origin}/shelf/models/demo.gguf`);
+    assert.equal(digest, `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`);
+    await page.close();
   };
 
 cases["closed for a minute the model is let go, and a question brings it back"] = async () => {

@@ -32,8 +32,11 @@ export function executable() {
   );
 }
 
-/** A fresh profile; `close` removes it. */
-export async function launch({ args = [], ...options } = {}) {
+/**
+ * A fresh profile; `close` removes it. Pages get no demo model unless `demo` says so: most cases
+ * are about other models, and about a page that has none.
+ */
+export async function launch({ args = [], demo = false, ...options } = {}) {
   const profile = mkdtempSync(path.join(os.tmpdir(), "ingle-web-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: executable(),
@@ -41,6 +44,7 @@ export async function launch({ args = [], ...options } = {}) {
     args: [...FLAGS, ...args],
     ...options,
   });
+  if (!demo) await context.addInitScript(noDemo);
   return {
     context,
     /** A page that reports what goes wrong on its console. */
@@ -60,4 +64,13 @@ export async function launch({ args = [], ...options } = {}) {
       rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** As a person leaves it who has deleted the demo model. */
+function noDemo() {
+  try {
+    localStorage.setItem("ingle.demo", "off");
+  } catch {
+    // A document without storage.
+  }
 }

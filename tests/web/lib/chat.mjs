@@ -64,7 +64,7 @@ export function shown(page) {
 
 export async function setLength(page, length) {
   await page.click("#setup");
-  await page.selectOption("dialog select", String(length));
+  await page.selectOption(`dialog ${ui("setup.length")}`, String(length));
   await page.keyboard.press("Escape");
 }
 

@@ -1,5 +1,7 @@
 // A worker script that can be made to fail: the package's own worker, behind a script that puts
 // itself between the module and the browser. `page.workers()[i].evaluate` reaches `faults`.
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 
 const PATCH = `
 /** A module whose only function traps. */
@@ -118,6 +120,28 @@ export const faultyWorker = {
   [FAULTY]: script("import '/patch-faults.js';\nimport '/deep/er/lib/internal/worker.js';"),
 };
 
+/**
+ * The mount for a server of the chat page below `base`: the engine's worker with the same script,
+ * and with `more` behind that.
+ */
+export function faultyApp(base, dist, more = "") {
+  const folder = path.join(dist, "assets");
+  const texts = readdirSync(folder)
+    .filter((name) => /^worker-.*\.js$/.test(name))
+    .map((name) => [name, readFileSync(path.join(folder, name), "utf8")]);
+  const found = texts.filter(([, text]) => text.includes("models.pull"));
+  if (found.length !== 1) throw new Error(`${found.length} workers look like the engine's`);
+  const [[name, text]] = found;
+  return { [`${base}assets/${name}`]: script(`{${PATCH}${more}}\n${text}`) };
+}
+
+/** The worker of such a page that has the engine; undefined where another tab has it. */
+export async function faultyWorkerOf(page) {
+  for (const worker of page.workers())
+    if (await worker.evaluate(() => "faults" in globalThis).catch(() => false)) return worker;
+  return undefined;
+}
+
 /** Pauses the whole process of a page, as systems do with sleeping tabs; gives a way back. */
 export async function freeze(browser, page) {
   const session = await browser.context.browser().newBrowserCDPSession();
@@ -129,7 +153,7 @@ export async function freeze(browser, page) {
   // Which process it is shows in whose time grows while the page is busy.
   const before = await times();
   await page.evaluate(() => {
-    for (const end = performance.now() + 200; performance.now() < end; );
+    for (const end = performance.now() + 200; performance.now() < end;);
   });
   const grown = [...(await times())].map(([id, time]) => [time - (before.get(id) ?? 0), id]);
   const [, pid] = grown.sort((a, b) => b[0] - a[0])[0];

@@ -58,7 +58,12 @@ export const site = await serveSite({
   },
   "/strict": { body: words + tag(cdn.origin), headers: STRICT },
   "/hostile": { body: `<style>${HOSTILE}</style>${words}${tag(cdn.origin, 'greeting="Hello"')}` },
-  "/none": { body: words + tag(cdn.origin, 'keep="none"').replace(/model="[^"]*"/, "") },
+  "/none": { body: words + tag(cdn.origin, 'keep="none"').replace(/model="[^"]*"/, 'model=""') },
+  "/unnamed": {
+    body:
+      words +
+      tag(cdn.origin, 'keep="none"').replace(/model="[^"]*"/, "").replace("/w/", "/shelf/"),
+  },
   "/sha": { body: words + tag(cdn.origin, `model-sha256="${"ab".repeat(32)}"`) },
   "/shelf": {
     body:
@@ -104,6 +109,7 @@ export const own = await serveWidget(
   { real: true },
 );
 export const browser = await launch({
+  demo: true, // leaves the storage of these pages as empty as it is
   viewport: { width: 1280, height: 800 },
   colorScheme: "light",
 });

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { defineConfig } from "vite";
+
+import { demoModel } from "./scripts/demo.mjs";
 
 // The policy the built page runs under: only its own scripts and styles, and no HTML from strings.
 // Connections may go anywhere, because a model may be fetched from any address a person types; a
@@ -34,6 +36,30 @@ const policy = {
   ],
 };
 
+/** Puts the demo model beside the page, and says in the page's head that it is there. */
+const found = demoModel();
+const demo = {
+  name: "demo",
+  apply: "build",
+  transformIndexHtml: () =>
+    found
+      ? [
+          {
+            tag: "meta",
+            attrs: { name: "ingle-demo", content: `${found.bytes} ${found.digest}` },
+            injectTo: "head",
+          },
+        ]
+      : [],
+  closeBundle() {
+    const dist = path.resolve(import.meta.dirname, "dist");
+    if (found) cpSync(found.file, path.join(dist, "models/demo.gguf"));
+  },
+};
+
+/** Models are kept by the engine's store, once: not a second time beside the page's files. */
+const isModel = (name) => name.startsWith("models/");
+
 /** Writes the service worker beside the page: what it keeps, and a name for this build. */
 const serviceWorker = {
   name: "service-worker",
@@ -44,6 +70,7 @@ const serviceWorker = {
       .filter((entry) => entry.isFile() && entry.name !== "sw.js")
       .map((entry) => path.relative(dist, path.join(entry.parentPath, entry.name)))
       .map((name) => name.split(path.sep).join("/"))
+      .filter((name) => !isModel(name))
       .sort();
     const hash = createHash("sha256");
     for (const name of files) hash.update(name).update(readFileSync(path.join(dist, name)));
@@ -63,5 +90,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
   },
-  plugins: [policy, serviceWorker],
+  plugins: [policy, demo, serviceWorker],
 });

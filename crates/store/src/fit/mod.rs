@@ -8,9 +8,11 @@
 //! tightly. Where the wish does not fit, a smaller cache type is tried before a shorter context,
 //! because it costs nothing one would notice, and the processor's memory after the graphics chip's.
 
+mod facts;
 mod words;
 
 use crate::text::human_bytes;
+pub use facts::Facts;
 
 /// Share of a memory that a model may take and fit well, in tenths.
 const WELL_TENTHS: u64 = 7;

@@ -16,6 +16,7 @@ use web_sys::AbortSignal;
 use super::add::in_order;
 use super::chosen::ChosenFile;
 use super::class::{PageClient, WasmStore, access_of};
+use super::facts::{ModelFacts, cache_block};
 use super::failure::explain;
 use super::io::estimate;
 use super::until::unless_aborted;
@@ -86,8 +87,8 @@ const KV_TYPES: [(KvType, &str); 3] =
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Whether a model (a stored one, a name or an address, or chosen files) fits this device.
-    /// Resolves to a `Fit`.
+    /// Whether a model (a stored one, a name or an address, chosen files, or the facts of one)
+    /// fits this device. Resolves to a `Fit`.
     pub fn fit(
         &self,
         store: &WasmStore,
@@ -98,8 +99,12 @@ impl WasmEngine {
         let (inner, client) = (self.0.clone(), store.0.clone());
         promise(async move {
             let wishes: Wishes = serde_wasm_bindgen::from_value(wishes)?;
+            if Reflect::has(&source, &"nLayers".into()).unwrap_or(false) {
+                let facts: ModelFacts = serde_wasm_bindgen::from_value(source)?;
+                return of_facts(&facts.into(), &wishes, &limits(&inner.device).await);
+            }
             let header = unless_aborted(&signal, header(&client, &source)).await?;
-            answer(&header, &wishes, &limits(&inner.device).await)
+            of_header(&header, &wishes, &limits(&inner.device).await)
         })
     }
 }
@@ -170,22 +175,11 @@ fn device_memory() -> Option<u64> {
     Some((gb * 500_000_000.0) as u64)
 }
 
-fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+/// What a page is told about a header that was read.
+fn of_header(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
     let opened = &header.opened;
     let plan = &opened.model.plan;
-    let kv_types = match wishes.kv_type.as_deref() {
-        None => &KV_TYPES[1..],
-        Some(wish) => match KV_TYPES.iter().position(|(_, name)| *name == wish) {
-            Some(at) => &KV_TYPES[at..=at],
-            None => {
-                let text = format!("kvType is '{wish}', but it must be f32, f16 or q8_0");
-                return Err(EdgeError::new("request.invalid", text));
-            }
-        },
-    };
-    let context = wishes.context_length.map_or(opened.default_n_ctx(), |n| n as usize);
     let wished = wishes.weight_bytes.map(|bytes| bytes as u64);
-    let storage = wished.unwrap_or(header.storage);
     let needs = |_, context: u64, kv| {
         // What a load would take that says nothing of slots.
         let config = player_config(plan, context as usize, None, kv);
@@ -197,13 +191,54 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
         let largest = (takes.largest as f64 * ratio) as u64;
         Needs { weights, context, scratch, largest }
     };
-    let model = fit::Model {
+    let asked = Asked {
         needs: &needs,
-        kv_types,
-        context: context as u64,
-        is_kv_fixed: wishes.kv_type.is_some(),
-        storage,
+        context: opened.default_n_ctx() as u64,
+        storage: wished.unwrap_or(header.storage),
         n_params: opened.info().n_params,
+    };
+    answer(&asked, wishes, limits)
+}
+
+/// The same of a model of which only the facts are here.
+fn of_facts(facts: &fit::Facts, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+    let needs = |_, context: u64, kv| facts.needs(context, cache_block(kv));
+    let asked = Asked {
+        needs: &needs,
+        context: facts.context_length.min(engine::DEFAULT_N_CTX as u64),
+        storage: facts.bytes,
+        n_params: facts.n_params,
+    };
+    answer(&asked, wishes, limits)
+}
+
+/// A model as the planner is asked about it.
+struct Asked<'a> {
+    needs: &'a dyn Fn(fit::Device, u64, KvType) -> Needs,
+    /// Tokens, where no other number is wished for.
+    context: u64,
+    storage: u64,
+    n_params: u64,
+}
+
+fn answer(asked: &Asked<'_>, wishes: &Wishes, limits: &Limits) -> Result<JsValue, EdgeError> {
+    let kv_types = match wishes.kv_type.as_deref() {
+        None => &KV_TYPES[1..],
+        Some(wish) => match KV_TYPES.iter().position(|(_, name)| *name == wish) {
+            Some(at) => &KV_TYPES[at..=at],
+            None => {
+                let text = format!("kvType is '{wish}', but it must be f32, f16 or q8_0");
+                return Err(EdgeError::new("request.invalid", text));
+            }
+        },
+    };
+    let model = fit::Model {
+        needs: asked.needs,
+        kv_types,
+        context: wishes.context_length.map_or(asked.context, u64::from),
+        is_kv_fixed: wishes.kv_type.is_some(),
+        storage: asked.storage,
+        n_params: asked.n_params,
     };
     let nowhere = || EdgeError::new("engine.device", "there is nothing to run a model on");
     let found = fit::plan(&model, limits).ok_or_else(nowhere)?;
@@ -222,7 +257,7 @@ fn answer(header: &Header, wishes: &Wishes, limits: &Limits) -> Result<JsValue, 
             context: found.needs.context,
             scratch: found.needs.scratch,
             total: found.needs.total(),
-            storage,
+            storage: asked.storage,
         },
         has: HasOut {
             device: place(fit::Device::Gpu).and_then(|place| place.bytes),

@@ -15,6 +15,8 @@ mod chunks;
 #[cfg(feature = "engine")]
 mod class;
 mod clock;
+#[cfg(feature = "engine")]
+mod facts;
 mod failure;
 #[cfg(feature = "engine")]
 mod fetch;

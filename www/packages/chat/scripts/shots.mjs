@@ -6,8 +6,10 @@ import path from "node:path";
 
 import { launch } from "../../../../tests/web/lib/browser.mjs";
 import { askAndWait, DESKTOP, PHONE, started } from "../../../../tests/web/lib/chat.mjs";
-import { www } from "../../../../tests/web/lib/paths.mjs";
+import { builtDemo } from "../../../../tests/web/lib/demo.mjs";
+import { chatDist, www } from "../../../../tests/web/lib/paths.mjs";
 import { serveScripted } from "../../../../tests/web/lib/scripted.mjs";
+import { serve } from "../../../../tests/web/lib/server.mjs";
 
 const folder = process.argv[2] ?? path.join(www, "packages/chat/shots");
 mkdirSync(folder, { recursive: true });
@@ -29,6 +31,8 @@ const CHOSEN = new Set([
   "desktop-chat",
   "desktop-dark-chat",
   "desktop-models",
+  "desktop-first-visit",
+  "phone-dark-first-visit",
   "phone-dark-chat",
 ]);
 const shots = {
@@ -77,6 +81,42 @@ for (const [name, options] of Object.entries(shots)) {
     await page.locator(`#${where} h1`).waitFor();
     await page.waitForTimeout(300);
     await shot(where);
+  }
+  await browser.close();
+  await server.close();
+  await firstVisit(name, options);
+}
+
+/** The page of a plain host with the build's demo model: its start, its answer, and other pages. */
+async function firstVisit(name, options) {
+  if (builtDemo() === null) return console.log("note: this build has no demo model");
+  const server = await serve({ "/app/": chatDist });
+  const browser = await launch({ ...options, deviceScaleFactor: 1, demo: true });
+  const page = await browser.page(`${server.origin}/app/`);
+  const shot = async (what, whole = false) => {
+    const file = `${name}-${what}`;
+    if (process.argv[2] || CHOSEN.has(file))
+      await page.screenshot({ path: path.join(folder, `${file}.png`), fullPage: whole });
+  };
+  await page.waitForSelector('[data-ui="demo.get"]');
+  await page.waitForFunction(() =>
+    /[kM]B/.test(document.querySelector("#model-note").textContent),
+  );
+  await shot("first-visit");
+  await askAndWait(page, "What is ingle?");
+  await shot("demo");
+  for (const where of ["models", "privacy", "doctor"]) {
+    await page.goto(page.url().replace(/#.*|$/, `#/${where}`));
+    await page.locator(`#${where} h1`).waitFor();
+    if (where === "models") await page.locator('[data-ui="catalogue.card"]').first().waitFor();
+    if (where === "doctor")
+      await page.locator('[data-ui="doctor.copy"]:not([disabled])').waitFor({ timeout: 200_000 });
+    await page.waitForTimeout(300);
+    await shot(`own-${where}`);
+    if (where !== "models") continue;
+    await page.locator("#catalogue").scrollIntoViewIfNeeded();
+    await page.evaluate(() => document.querySelector("#catalogue").scrollIntoView());
+    await shot("catalogue");
   }
   await browser.close();
   await server.close();

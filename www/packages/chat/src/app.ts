@@ -2,28 +2,31 @@ import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
-import { type Action, errorCard, noteCard } from "./cards.js";
+import { errorCard, noteCard } from "./cards.js";
+import { commands, runTyped } from "./commands.js";
 import { ChatDesk } from "./desk.js";
+import { isDemo, keepDemoAway } from "./demo.js";
 import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
 import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
+import { chooseHost } from "./hosts.js";
 import { t } from "./i18n/index.js";
 import { listenKeys } from "./keys.js";
 import { GONE, Loader } from "./loader.js";
-import type { ChatModel } from "./model.js";
-import { acceptDrops, acceptPicks, noModelView, readyView } from "./models.js";
-import { watchUpdates } from "./offline/register.js";
+import { type ChatModel, TabModel } from "./model.js";
+import { acceptDrops, acceptPicks } from "./models.js";
+import { Opening } from "./opening.js";
 import { KeysPage } from "./pages/keys.js";
 import { ModelsPage } from "./pages/models.js";
 import { PrivacyPage } from "./pages/privacy.js";
 import { SettingsPage } from "./pages/settings.js";
 import { type Command, openPalette } from "./palette.js";
-import { countRequests, openLedger } from "./privacy.js";
+import { openLedger } from "./privacy.js";
+import { Recovery } from "./recovery.js";
 import { Router } from "./router.js";
-import { askForToken } from "./server/list.js";
-import { lastModel } from "./settings.js";
 import { Shelf } from "./shelf.js";
+import { Ways } from "./ways.js";
 
 /** Joins the parts of the page: its engine and its server, its chats, its pages. */
 export class App {
@@ -33,10 +36,12 @@ export class App {
     openSwitcher: () => this.#shelf.openSwitcher(),
     openChat: (id) => this.#goTo(id),
     reload: (contextLength) => void this.#loader.reload(contextLength),
-    start: () => this.#startView(),
+    start: () => this.#opening.startView(),
     busy: () => this.#bench.isRunning,
-    command: (line) => this.#command(line),
+    command: (line) => runTyped(line, this.#parts),
     changed: () => this.#showChat(),
+    answered: () => this.#opening.answered(),
+    comes: () => this.#opening.comes(),
   });
   readonly #bench = new BenchPage(this.#host);
   readonly #actions = {
@@ -46,6 +51,7 @@ export class App {
   readonly #shelf = new Shelf(this.#host, this.#actions, (models) => this.#offer(models));
   readonly #loader = new Loader(this.#host, {
     addCard: (card) => this.#desk.addCard(card),
+    removeCard: (card) => this.#desk.removeCard(card),
     waitLine: (text) => this.#desk.session.waitLine(text),
     loaded: (model) => this.#loaded(model),
     ended: () => this.#loadEnded(),
@@ -67,81 +73,73 @@ export class App {
     },
     (id) => void this.#openChat(id),
   );
+  readonly #recovery = this.#makeRecovery();
+  readonly #ways = new Ways({
+    host: this.#host,
+    desk: this.#desk,
+    loader: this.#loader,
+    load: (name) => this.load({ name }),
+    openSwitcher: () => this.#shelf.openSwitcher(),
+  });
+  readonly #parts = {
+    desk: this.#desk,
+    shelf: this.#shelf,
+    newChat: () => this.newChat(),
+  };
+  readonly #opening = new Opening({
+    host: this.#host,
+    desk: this.#desk,
+    shelf: this.#shelf,
+    router: this.#router,
+    pulls: this.#models.pulls,
+    actions: this.#actions,
+    load: (source) => this.load(source, { stay: true }),
+    get: (address) => this.#models.get(address),
+    loaded: (model) => this.#loaded(model),
+    showFigures: () => this.#showFigures(),
+  });
   #noted = false;
 
   start(): void {
     this.#host.onGone = (error) => this.#engineGone(error);
+    this.#host.onState = (state) => this.#recovery.take(state);
+    this.#host.onNotice = ({ code }) => {
+      if (code === "gpu.lost")
+        this.#desk.addCard(noteCard(t("title.gpu.lost"), t("gpu.given.up")));
+    };
     acceptDrops(this.#actions, this.#desk);
     acceptPicks(this.#actions);
     this.#listen();
     this.#desk.newChat();
-    void this.#begin();
+    void this.#opening.begin();
   }
 
-  async #begin(): Promise<void> {
-    showStatus(t("starting"));
-    // Chats first: they need no engine, and are there when it fails.
-    const opened = await this.#desk.open();
-    this.#router.route();
-    const [failure] = await Promise.all([this.#startEngine(), this.#shelf.listServed()]);
-    // Loading ingle itself is not counted: what comes after its start is.
-    countRequests(this.#host.server?.client ?? null);
-    this.#showFigures();
-    await this.#shelf.listStored();
-    this.#desk.sayOpened(opened, this.#shelf.choices.stored);
-    watchUpdates(() => this.#host.info?.module ?? null);
-    if (failure) {
-      this.#loadLast(); // a server's model needs no engine here
-      this.#started();
-      return this.#notStarted(failure);
+  #makeRecovery(): Recovery {
+    const [host, desk] = [this.#host, this.#desk];
+    return new Recovery({
+      get isWriting() {
+        return desk.session.isWriting;
+      },
+      addCard: (card) => desk.addCard(card),
+      removeCard: (card) => desk.removeCard(card),
+      line: (text) => desk.session.line(text),
+      status: showStatus,
+      ready: () => void host.again().then(() => this.#showFigures()),
+      loadMs: () => (host.current instanceof TabModel ? host.current.loadMs : null),
+    });
+  }
+
+  /** Loads a model and shows the conversation; `stay` leaves the page that the address names. */
+  async load(source: AnySource, { stay = false } = {}): Promise<void> {
+    if ("url" in source) {
+      if (this.#models.mayNot(String(source.url))) return void (location.hash = "#/models");
+      chooseHost(String(source.url));
     }
-    this.#models.pulls.resume();
-    const address = new URLSearchParams(location.search).get("model");
-    if (address !== null) void this.load({ url: address });
-    else this.#loadLast();
-    this.#started();
-  }
-
-  /** Whatever waits for a model by now has one on its way, or gets none. */
-  #started(): void {
-    this.#host.isStarting = false;
-    if (!this.#host.isLoading && !this.#host.current)
-      this.#desk.session.stopWaiting(t("wait.cancelled"));
-  }
-
-  /** Why this browser cannot run models; the server's can be used all the same. */
-  async #startEngine(): Promise<EngineError | null> {
-    return this.#host.engine().then(
-      () => null,
-      (error: unknown) => EngineError.from(error),
-    );
-  }
-
-  /** The model that worked last, if it is still here; a message can be sent meanwhile. */
-  #loadLast(): void {
-    const { name, served } = lastModel();
-    const { stored, served: list } = this.#shelf.choices;
-    if (this.#host.isLoading || this.#host.current) return;
-    if (stored.some((model) => model.name === name)) void this.load({ name: name ?? "" }, false);
-    const found = list?.models?.find((model) => model.name === served);
-    if (found) void this.load({ served: found }, false);
-  }
-
-  #notStarted(failure: EngineError): void {
-    const again = { label: t("reload"), run: () => location.reload() };
-    this.#desk.addCard(
-      failure.code === "engine.insecure" && this.#host.server
-        ? noteCard(t("server.only"), failure.message)
-        : errorCard(failure, t("start.failed"), [again]),
-    );
-  }
-
-  /** `isAsked`: a person wants it now; at the start the page that was opened stays. */
-  async load(source: AnySource, isAsked = true): Promise<void> {
-    this.#desk.session.stop();
+    // A message that waits for a model is answered by this one.
+    if (!this.#desk.session.isWaiting) this.#desk.session.stop();
     this.#bench.stop();
     const { page } = this.#router;
-    if (isAsked && page !== null && page !== "models") location.hash = "#/";
+    if (!stay && page !== null && page !== "models") location.hash = "#/";
     this.#desk.showStart();
     await this.#loader.load(source);
     await this.#shelf.listStored();
@@ -165,49 +163,20 @@ export class App {
     this.#bench.offer(models);
   }
 
-  /** What is on the page of a new chat: with a model things to try, else ways to bring one. */
-  #startView(): HTMLElement {
-    const { current } = this.#host;
-    return current
-      ? readyView(current, (text) => this.#desk.composer.sendText(text))
-      : noModelView(this.#shelf.choices, this.#actions);
-  }
-
   #answerFailed(error: EngineError): void {
-    if (GONE.has(error.code)) return; // #engineGone says it
-    this.#desk.addCard(errorCard(error, t("answer.failed"), this.#waysOn(error)));
-  }
-
-  #waysOn({ code }: EngineError): Action[] {
-    const name = this.#host.lastName;
-    const other: Action = { label: t("other.model"), run: () => this.#shelf.openSwitcher() };
-    if (code.startsWith("server.")) {
-      const again = () => this.#desk.again();
-      const { server } = this.#host;
-      const token = {
-        label: t("server.token.give"),
-        run: () => server && askForToken(server, again),
-      };
-      return [code === "server.token" ? token : { label: t("again"), run: again }, other];
-    }
-    if (code === "ctx.full") return this.#desk.overflowChoices();
-    if (code === "gpu.lost" && name !== null) {
-      const again = () => void this.#host.reset().then(() => this.load({ name }));
-      return [{ label: t("load.again"), run: again }];
-    }
-    return [other];
+    if (GONE.has(error.code) && this.#host.isGone) return; // #engineGone says it
+    this.#desk.addCard(this.#ways.answerFailed(error));
   }
 
   #engineGone(error: EngineError): void {
-    const name = this.#host.lastName;
     showStatus("");
-    const again = { label: t("load.again"), run: () => void this.load({ name: name ?? "" }) };
-    this.#desk.addCard(errorCard(error, t("model.stopped"), name === null ? [] : [again]));
+    this.#desk.addCard(this.#ways.engineGone(error));
   }
 
   async #remove(model: StoredModel): Promise<void> {
     try {
       await this.#host.remove(model.name);
+      if (isDemo(model.name)) keepDemoAway();
       announce(t("say.removed", { name: model.name }));
     } catch (error) {
       this.#desk.addCard(errorCard(EngineError.from(error), t("remove.failed"), []));
@@ -265,24 +234,6 @@ export class App {
     if (matchMedia("(pointer:fine)").matches) this.#desk.composer.focus();
   }
 
-  #commands(): Command[] {
-    const go = (page: string) => () => {
-      location.hash = `#/${page}`;
-    };
-    const { desk } = { desk: this.#desk };
-    return [
-      { label: t("chat.new"), keys: "Ctrl Shift O", icon: "plus", run: () => this.newChat() },
-      { label: t("model.choose"), icon: "cube", run: () => this.#shelf.openSwitcher() },
-      { label: t("setup.title"), icon: "tune", run: () => desk.openSetup() },
-      { label: t("copy.last"), icon: "copy", run: () => desk.copyLast() },
-      { label: t("models"), icon: "cube", run: go("models") },
-      { label: t("bench"), icon: "bars", run: go("bench") },
-      { label: t("privacy"), icon: "safe", run: go("privacy") },
-      { label: t("settings"), icon: "gear", run: go("settings") },
-      { label: t("keys"), keys: "Ctrl /", icon: "tune", run: go("keys") },
-    ];
-  }
-
   openSearch(): void {
     const { stored, served } = this.#shelf.choices;
     const use = (label: string, source: AnySource): Command => ({
@@ -292,7 +243,7 @@ export class App {
     });
     openPalette({
       history: this.#desk.history,
-      commands: this.#commands(),
+      commands: commands(this.#parts),
       models: [
         ...stored.map(({ name }) => use(name, { name })),
         ...(served?.models ?? []).map((model) => use(model.name, { served: model })),
@@ -306,21 +257,6 @@ export class App {
     history.pushState(null, "", `#/c/${chat}`);
     this.#router.route();
     if (message !== null) this.#desk.toMessage(message);
-  }
-
-  /** The box's own commands, with the names of the command line. */
-  #command(line: string): boolean {
-    const commands: Readonly<Record<string, () => void>> = {
-      "/new": () => this.newChat(),
-      "/bye": () => this.newChat(),
-      "/model": () => this.#shelf.openSwitcher(),
-      "/set": () => this.#desk.openSetup(),
-      "/save": () => void this.#desk.saveCurrent("markdown"),
-      "/?": () => (location.hash = "#/keys"),
-    };
-    const run = commands[line.split(/\s/, 1)[0] ?? ""];
-    run?.();
-    return run !== undefined;
   }
 
   #listen(): void {

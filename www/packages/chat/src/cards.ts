@@ -100,6 +100,18 @@ export function choiceCard(
   );
 }
 
+/** The engine is lost and on its way back; nothing is to be done. */
+export function lossCard(title: string, text: string): HTMLElement {
+  announce(`${title} ${text}`, "urgent");
+  return el(
+    "section",
+    { class: "alert a-warn", "data-ui": "alert.recovering" },
+    icon("warn"),
+    el("h3", {}, title),
+    el("p", { class: "num" }, text),
+  );
+}
+
 /** A quiet note, such as that there is no WebGPU here. */
 export function noteCard(title: string, text: string): HTMLElement {
   return el(

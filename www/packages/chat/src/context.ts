@@ -68,14 +68,14 @@ export class Context {
 
   /**
    * Leaves out the oldest messages until the rest fits: never the instructions, never the last one,
-   * and what is left begins with a message of the person.
+   * and what is left begins with a message of the person. `begun`: tokens of the answer so far.
    */
-  async fit(model: ChatModel, turns: readonly Turn[]): Promise<Fitted> {
+  async fit(model: ChatModel, turns: readonly Turn[], begun = 0): Promise<Fitted> {
     const system = turns[0]?.role === "system" ? turns.slice(0, 1) : [];
     const rest = turns.slice(system.length);
     const sizes = await Promise.all(rest.map(({ content }) => this.#count(model, content)));
     const base = (await this.use(model, system, "")).total;
-    const limit = model.contextLength - ANSWER_TOKENS_MIN;
+    const limit = model.contextLength - ANSWER_TOKENS_MIN - begun;
     const total = (from: number) => base + sum(sizes.slice(from).map((n) => n + this.#template));
     let from = 0;
     while (from < rest.length - 1 && (total(from) > limit || rest[from]?.role !== "user"))
@@ -89,9 +89,13 @@ export class Context {
   }
 
   /** Whether `turns` are more than the model can read, and how many tokens they are. */
-  async overflow(model: ChatModel, turns: readonly Turn[]): Promise<number | null> {
+  async overflow(
+    model: ChatModel,
+    turns: readonly Turn[],
+    begun = 0,
+  ): Promise<number | null> {
     if (model.contextLength === 0) return null;
-    const { total } = await this.use(model, turns, "");
+    const total = (await this.use(model, turns, "")).total + begun;
     return total > model.contextLength - ANSWER_TOKENS_MIN ? total : null;
   }
 

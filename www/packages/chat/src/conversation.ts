@@ -113,6 +113,11 @@ export class Conversation {
     [...this.#turns.values()].at(-1)?.append(node);
   }
 
+  removeCard(node: HTMLElement): void {
+    this.#cards = this.#cards.filter((card) => card.node !== node);
+    node.remove();
+  }
+
   toEnd(): void {
     this.#follow = true;
     this.#follows();

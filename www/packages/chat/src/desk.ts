@@ -1,27 +1,27 @@
 import type { EngineError, StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
-import { type Action, choiceCard, noteCard } from "./cards.js";
+import { sayFull, sayOpened } from "./bars.js";
+import type { Action } from "./cards.js";
+import { chatItems } from "./chat-menu.js";
 import { Composer, type Outgoing } from "./composer.js";
 import { Context } from "./context.js";
 import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
-import { asMarkdown, saveChat, saveFile } from "./exporting.js";
+import { saveChat, saveFile } from "./exporting.js";
 import { openSplit, showGauge } from "./gauge.js";
 import { showStatus } from "./header.js";
 import { History } from "./history/history.js";
 import type { Opened } from "./history/protocol.js";
 import type { Chat, FileRef } from "./history/types.js";
 import type { Host } from "./host.js";
-import { t, tn } from "./i18n/index.js";
+import { t } from "./i18n/index.js";
 import { menuButton } from "./menu.js";
-import { iconButton, type MessageActions, type Way } from "./message.js";
+import type { MessageActions, Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
-import { lastModel } from "./settings.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
-import { tallyLoss } from "./tally.js";
 import { CONTEXTS, TooLong } from "./too-long.js";
 import { offerUndo } from "./undo.js";
 
@@ -37,6 +37,10 @@ export interface DeskEvents {
   busy(): boolean;
   command(line: string): boolean;
   changed(): void;
+  /** An answer was written to its end. */
+  answered(): void;
+  /** A line for a message that waits, if a model can be got for it; else null. */
+  comes(): string | null;
 }
 
 /** Everything around one conversation: its list, its box, its gauge, and what they do together. */
@@ -63,6 +67,7 @@ export class ChatDesk {
     figures: (used) => this.#showUsed(used),
     failed: (error) => this.#events.failed(error),
     overflow: (tokens) => this.#tooLong.say(tokens),
+    answered: () => this.#events.answered(),
   });
   readonly composer = new Composer({
     send: (message) => this.#send(message),
@@ -79,21 +84,22 @@ export class ChatDesk {
     save: (chat, form) => void saveChat(this.history, chat, form),
   });
   readonly #tooLong: TooLong;
-  /** A version by another model is wanted: written when that model is ready. */
-  #wanted: string | null = null;
+  /** To be written when a model is ready: a version by another, or the rest of an answer. */
+  #wanted: { readonly id: string; readonly way: "version" | "goOn" } | null = null;
 
   constructor(host: Host, events: DeskEvents) {
     this.#host = host;
     this.#events = events;
     this.#tooLong = new TooLong(host, this.session, this.context, {
       again: () => this.again(),
+      goOn: (id) => this.#actions.goOn(id),
       reload: (n) => this.#events.reload(n),
       begin: (instructions) => this.#begin(instructions),
     });
     this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
     this.history.onElsewhere = () => void this.session.refresh();
     this.history.onFull = () => this.#full();
-    byId("chat-more").append(menuButton(t("chat.actions"), () => this.#chatItems(), false));
+    byId("chat-more").append(menuButton(t("chat.actions"), () => chatItems(this), false));
     byId("gauge").addEventListener("click", () => void this.#openSplit());
   }
 
@@ -104,12 +110,7 @@ export class ChatDesk {
 
   /** What there is to say about the chats that were found, and those that were not. */
   sayOpened(opened: Opened, models: readonly StoredModel[]): void {
-    if (opened.newer) this.#bar(noteCard(t("store.newer"), t("store.newer.text")));
-    else if (opened.rebuilt !== null) this.#bar(noteCard(tn("rebuilt", opened.rebuilt), ""));
-    else if (opened.kind === "memory")
-      this.#bar(noteCard(t("private.window"), t("private.text")));
-    const lost = tallyLoss(this.history.chats.length, models);
-    if (lost) this.#bar(noteCard(t("store.evicted"), lost));
+    sayOpened(opened, this.history.chats.length, models);
   }
 
   get isEmpty(): boolean {
@@ -118,6 +119,10 @@ export class ChatDesk {
 
   addCard(card: HTMLElement): void {
     this.view.addCard(card);
+  }
+
+  removeCard(card: HTMLElement): void {
+    this.view.removeCard(card);
   }
 
   /** Shows the page of a new chat, if the chat is new. */
@@ -151,8 +156,22 @@ export class ChatDesk {
     const wanted = this.#wanted;
     this.#wanted = null;
     if (this.session.isWaiting) void this.session.answer(model);
-    else if (wanted !== null) void this.session.newVersion(model, wanted, "again");
+    else if (wanted?.way === "version") void this.session.newVersion(model, wanted.id, "again");
+    else if (wanted) void this.session.goOn(model, wanted.id);
     else void this.#countDraft();
+  }
+
+  /** The answer that is not whole goes on as soon as a model is loaded. */
+  goOnWhenReady(): void {
+    const id = this.session.unfinished;
+    if (id !== null) this.#wanted = { id, way: "goOn" };
+  }
+
+  /** Writes the answer on that is not whole, or begins the one that has no word yet. */
+  goOnLast(): void {
+    const id = this.session.unfinished;
+    if (id === null) this.again();
+    else this.#actions.goOn(id);
   }
 
   /** Answers what was said last once more. */
@@ -206,16 +225,15 @@ export class ChatDesk {
 
   /** Returns whether the message was taken. */
   #send({ text, files, counts }: Outgoing): boolean {
-    const { current: model, isLoading, isStarting } = this.#host;
-    const { name, served } = lastModel();
-    const comes = isLoading || (isStarting && Boolean(name || served));
+    const { current: model, isLoading } = this.#host;
     const refuse = (words: string) => {
       showStatus(words);
       announce(words, "urgent");
       return false;
     };
     if (this.#events.busy()) return refuse(t("bench.busy"));
-    if (!model && !comes) {
+    const comes = this.#events.comes();
+    if (!model && comes === null) {
       document.querySelector<HTMLElement>("[data-ui='model.pick']")?.focus();
       return refuse(t("model.first"));
     }
@@ -223,7 +241,7 @@ export class ChatDesk {
     this.session.say(text, files, counts);
     announce(t("say.sent"));
     if (model && !isLoading) void this.session.answer(model);
-    else this.session.wait(t("wait"));
+    else this.session.wait(comes ?? t("wait"));
     this.view.placeLast();
     return true;
   }
@@ -253,7 +271,7 @@ export class ChatDesk {
   #newVersion(id: string, way: Way): void {
     if (way !== "model")
       return this.#withModel((model) => void this.session.newVersion(model, id, way));
-    this.#wanted = id;
+    this.#wanted = { id, way: "version" };
     this.#events.openSwitcher();
   }
 
@@ -270,20 +288,6 @@ export class ChatDesk {
   #rename(chat: Chat, title: string): void {
     if (this.session.chat?.id === chat.id) this.session.edits.rename(title);
     else void this.history.commit([{ op: "chat", chat: { ...chat, title } }]);
-  }
-
-  #chatItems() {
-    const { chat, path } = this.session;
-    const setup = { label: t("setup.title"), run: () => this.openSetup() };
-    if (!chat) return [setup];
-    const copy = () => void navigator.clipboard.writeText(asMarkdown(chat, path));
-    return [
-      { label: t("chat.copy"), run: copy },
-      { label: t("chat.save.md"), run: () => void saveChat(this.history, chat, "markdown") },
-      { label: t("chat.save.json"), run: () => void saveChat(this.history, chat, "json") },
-      setup,
-      { label: t("chat.delete"), run: () => this.removeChat(chat), danger: true },
-    ];
   }
 
   #changed(): void {
@@ -326,17 +330,6 @@ export class ChatDesk {
   }
 
   #full(): void {
-    const save = { label: t("chat.save.md"), run: () => void this.saveCurrent("markdown") };
-    const free = { label: t("free.space"), run: () => (location.hash = "#/models") };
-    const card = choiceCard("store.chat", t("store.chat"), t("store.chat.text"), [free, save]);
-    byId("over").replaceChildren(card);
-  }
-
-  /** A note above the box that stays until it is closed. */
-  #bar(card: HTMLElement): void {
-    const close = iconButton("x", t("close"), () => card.remove());
-    close.classList.add("bar-close");
-    card.append(close);
-    byId("bars").append(card);
+    sayFull(() => void this.saveCurrent("markdown"));
   }
 }

@@ -33,7 +33,8 @@ export class Edits {
     }
     const before: Message = { ...message, id: newId(), at: message.at - 1 };
     tree.put(before);
-    const edited: Message = { ...message, text, edited: true };
+    const { begun: _ids, ...rest } = message; // they are not these words any more
+    const edited: Message = { ...rest, text, edited: true };
     this.#thread.add(edited, [{ op: "message", message: before }], tree.leaf);
     return false;
   }

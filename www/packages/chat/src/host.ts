@@ -2,20 +2,30 @@ import {
   Engine,
   EngineError,
   type EngineInfo,
+  type EngineState,
   type Model,
   type Models,
+  type Notice,
   type Progress,
   type Source,
   type StoredModel,
 } from "@ingle/engine";
 
+import { isDemo } from "./demo.js";
 import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
 import { saveLastModel } from "./settings.js";
 
 /** What can be loaded: a model for this tab, or one that the server has. */
-export type AnySource = Source | { readonly served: Served };
+export type AnySource = Source | Pulled | { readonly served: Served };
+
+/** An address whose file is stored under a name first, and must have this digest. */
+export interface Pulled {
+  readonly pull: string;
+  readonly name: string;
+  readonly digest: string;
+}
 
 interface LoadWishes {
   readonly onProgress: (progress: Progress) => void;
@@ -25,8 +35,9 @@ interface LoadWishes {
 }
 
 /**
- * Where models come from: the engine in this tab, and the server that sent the page, if one did. An
- * engine lasts from its start to its end; after a crash the next call starts a new one.
+ * Where models come from: the engine, which all tabs of the app share, and the server that sent the
+ * page, if one did. An engine lasts from its start to its end, over all it recovers from by itself;
+ * when it has given up the next call starts a new one.
  */
 export class Host {
   readonly server = Server.ofPage();
@@ -39,11 +50,26 @@ export class Host {
   /** File of the model that was in use last; it can be loaded again after a crash. */
   lastName: string | null = null;
   info: EngineInfo | null = null;
-  /** The worker ended by itself: crashed, or killed by the browser. */
+  /** It was lost too often to be started again. */
   onGone: (error: EngineError) => void = () => undefined;
+  /** It is lost, or back, or another tab has it. */
+  onState: (state: EngineState) => void = () => undefined;
+  onNotice: (notice: Notice) => void = () => undefined;
+  /** Where it shall compute. */
+  device: "auto" | "cpu" | "gpu" = wantedDevice();
 
   /** The page has begun and may still load the model that was used last. */
   isStarting = true;
+
+  /** The demo model answers. */
+  get usesDemo(): boolean {
+    return this.current instanceof TabModel && isDemo(this.lastName ?? "");
+  }
+
+  /** There is no engine now, and none on its way. */
+  get isGone(): boolean {
+    return this.#engine === null;
+  }
 
   get isLoading(): boolean {
     return this.#loading !== null;
@@ -56,11 +82,10 @@ export class Host {
   }
 
   async #start(): Promise<Engine> {
-    const params = new URLSearchParams(location.search);
-    const wanted = params.get("device");
-    const device = wanted === "cpu" || wanted === "gpu" ? wanted : "auto";
     try {
-      const engine = await Engine.start({ device });
+      const engine = await Engine.start({ device: this.device, share: "tabs" });
+      engine.onState = (state) => this.onState(state);
+      engine.onNotice = (notice) => this.onNotice(notice);
       engine.onGone = (error) => {
         this.#engine = null;
         this.#forget();
@@ -109,14 +134,16 @@ export class Host {
   }
 
   async #load(
-    source: Source,
+    source: Source | Pulled,
     { onProgress, contextLength, signal }: LoadWishes,
   ): Promise<ChatModel> {
     const before = this.model;
     try {
       const engine = await this.engine();
+      const there =
+        "pull" in source ? await this.#bring(engine.models, source, onProgress, signal) : source;
       this.#forget();
-      this.model = await engine.load(source, {
+      this.model = await engine.load(there, {
         onProgress,
         signal,
         ...(contextLength === undefined ? {} : { contextLength }),
@@ -136,6 +163,27 @@ export class Host {
       }
       throw error;
     }
+  }
+
+  /** Stores it, unless it is here. Tabs that are opened together get it once. */
+  #bring(
+    models: Models,
+    { pull, name, digest }: Pulled,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<{ name: string }> {
+    const bring = async () => {
+      for (const model of await models.list()) {
+        if (!model.sources.includes(pull)) continue;
+        const { files } = await models.show(model.name);
+        if (files.every((file) => file.digest === digest)) return { name: model.name };
+      }
+      const stored = await models.pull(pull, { name, digest, onProgress, signal });
+      return { name: stored.name };
+    };
+    return navigator.locks.request(`ingle.bring.${name}`, { signal }, bring) as Promise<{
+      name: string;
+    }>;
   }
 
   /** The tab's model is gone; a server's stays in use. */
@@ -177,6 +225,18 @@ export class Host {
     this.info = await (await this.engine()).info();
     return this.info;
   }
+
+  /** The engine was started again: what is known of it is asked again. */
+  async again(): Promise<void> {
+    const info = await this.refresh();
+    if (info && this.current instanceof TabModel) this.current.moved(info);
+  }
+}
+
+/** What `?device=` in the address says. */
+function wantedDevice(): "auto" | "cpu" | "gpu" {
+  const wanted = new URLSearchParams(location.search).get("device");
+  return wanted === "cpu" || wanted === "gpu" ? wanted : "auto";
 }
 
 export { EngineError };

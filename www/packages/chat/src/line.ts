@@ -1,9 +1,12 @@
+import type { LossReason } from "@ingle/engine";
+
 import { announce } from "./announce.js";
 import type { AnswerView } from "./answer.js";
 import { percent } from "./format.js";
 import type { State } from "./history/types.js";
 import { number, t, tn } from "./i18n/index.js";
 import type { AnswerPiece, ChatModel } from "./model.js";
+import { afterLoss, pausedHere } from "./recovery.js";
 import { prefs } from "./settings.js";
 
 /** The writing speed is the mean of this long and shown after this many tokens. */
@@ -27,9 +30,18 @@ export class Line {
   #shownAt = 0;
   #saidAt: number;
   #samples: { at: number; tokens: number }[] = [];
+  /** Tokens of it that this engine did not choose. */
+  #given: number;
+  /** What befell it, for the line that stays. */
+  #note = "";
+  readonly #resume = () => this.#say(pausedHere());
 
-  constructor(answer: AnswerView, model: ChatModel) {
+  /** `given`: tokens that were written before. */
+  constructor(answer: AnswerView, model: ChatModel, given = 0) {
     this.#answer = answer;
+    this.#given = this.#tokens = given;
+    // A page that was frozen with its answer, and goes on.
+    document.addEventListener("resume", this.#resume);
     this.#about = model.countsTokens ? "" : t("about");
     this.#saidAt = this.#start + SAY_AFTER_MS - SAY_EVERY_MS;
     answer.line(model.where.waiting);
@@ -37,6 +49,7 @@ export class Line {
 
   take(piece: AnswerPiece): void {
     const now = performance.now();
+    if (!piece.done && piece.resumed) return this.#resumed(piece.resumed);
     if (!piece.done && piece.reading) return this.#reading(now, piece.reading);
     if (piece.nTokens > 0 && this.#firstAt === null) {
       this.#firstAt = now;
@@ -56,6 +69,22 @@ export class Line {
     );
   }
 
+  #resumed(reason: LossReason): void {
+    [this.#given, this.#samples] = [this.#tokens, []];
+    this.#say(afterLoss(reason));
+  }
+
+  #say(note: string): void {
+    this.#note = note;
+    this.#answer.line(note);
+    this.#shownAt = performance.now(); // long enough to be read
+  }
+
+  /** No more pieces come. */
+  end(): void {
+    document.removeEventListener("resume", this.#resume);
+  }
+
   #reading(now: number, { done, total }: { done: number; total: number }): void {
     if (now - this.#start > READING_AFTER_MS)
       this.#answer.line(`${t("line.reading")} ${tn("tokens", total)} · ${percent(done, total)}`);
@@ -71,9 +100,10 @@ export class Line {
       decodeMs: 0,
     };
     const n = (piece.timings ? "" : this.#about) + tn("tokens", outputTokens);
-    const rate =
-      outputTokens > 1 && decodeMs > 0 ? [speed(((outputTokens - 1) / decodeMs) * 1000)] : [];
-    const line = (...words: string[]) => [...words, ...rate].join(" · ");
+    const chosen = outputTokens - this.#given;
+    const rate = chosen > 1 && decodeMs > 0 ? [speed(((chosen - 1) / decodeMs) * 1000)] : [];
+    const noted = this.#note === "" ? [] : [this.#note];
+    const line = (...words: string[]) => [...words, ...rate, ...noted].join(" · ");
     switch (piece.reason) {
       case "cancelled":
         return { line: line(t("line.stopped", { n })), state: "stopped" };
@@ -82,7 +112,10 @@ export class Line {
       case "context":
         return { line: line(t("line.context"), n), state: "context" };
       case "stop":
-        return { line: this.#figures(rate, n), state: "whole" };
+        return {
+          line: [this.#figures(rate, n), ...noted].filter(Boolean).join(" · "),
+          state: "whole",
+        };
     }
   }
 

@@ -16,6 +16,7 @@ export const GONE = new Set(["engine.crash", "engine.killed", "engine.stopped"])
 interface Screen {
   /** Shows a card where the reader is. */
   addCard(card: HTMLElement): void;
+  removeCard(card: HTMLElement): void;
   /** A line about the load, for a message that waits for it. */
   waitLine(text: string): void;
   loaded(model: ChatModel): void;
@@ -48,12 +49,12 @@ export class Loader {
     try {
       const onProgress = (progress: Progress) => this.#progress(card, progress);
       const model = await this.#host.load(source, onProgress, contextLength);
-      card.node.remove();
+      this.#screen.removeCard(card.node);
       this.#last = source;
       announce(t("say.loaded", { name: model.title }));
       this.#screen.loaded(model);
     } catch (error) {
-      card.node.remove();
+      this.#screen.removeCard(card.node);
       this.#failed(EngineError.from(error), source);
       // It may have gone, and others may have come.
       if ("served" in source) this.#screen.refreshServed();

@@ -1,7 +1,9 @@
 import type {
   Engine,
+  EngineInfo,
   FinishReason,
   GenerateOptions,
+  LossReason,
   Message,
   Model,
   Reading,
@@ -9,8 +11,9 @@ import type {
 } from "@ingle/engine";
 
 import { bytes } from "./format.js";
-import type { Setup } from "./history/types.js";
+import type { Begun, Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
+import { noteSpeed } from "./recommend.js";
 import { type Lines, linesOf, type Request } from "./server/client.js";
 import { chat } from "./server/model.js";
 import { Thoughts } from "./thoughts.js";
@@ -20,6 +23,15 @@ export interface AnswerOptions {
   readonly messages: readonly Message[];
   readonly setup: Setup;
   readonly signal: AbortSignal;
+  /** The answer so far, as far as it is known by its tokens: it goes on behind them. */
+  readonly begun?: Begun | null;
+}
+
+/** Tokens of a piece, and the parts of its text that are still held back. */
+export interface Tokens {
+  readonly ids: readonly number[];
+  readonly part: string;
+  readonly held: string;
 }
 
 /** A piece of an answer. The last one has `done`. */
@@ -31,6 +43,9 @@ export type AnswerPiece =
       readonly thought: string;
       readonly nTokens: number;
       readonly reading?: Reading;
+      readonly tokens?: Tokens;
+      /** The engine was lost, and this answer goes on in the next one. */
+      readonly resumed?: LossReason;
     }
   | {
       readonly done: true;
@@ -38,6 +53,7 @@ export type AnswerPiece =
       readonly thought: string;
       readonly nTokens: number;
       readonly reason: FinishReason;
+      readonly tokens?: Tokens;
       /** Null if nobody measured, as after a stop far away. */
       readonly timings: Timings | null;
     };
@@ -78,6 +94,8 @@ export interface ChatModel {
   readonly where: Where;
   /** Whether the numbers of tokens in pieces are exact before the last one. */
   readonly countsTokens: boolean;
+  /** Whose ids the tokens of an answer with this setup are; null if it is given none. */
+  idsOf(setup: Setup): string | null;
   /** Tokens of a text, without a template; null where that cannot be asked. */
   count(text: string): Promise<number | null>;
   /** Ends with a piece that has `done`, after an abort too. */
@@ -114,10 +132,23 @@ export class TabModel implements ChatModel {
   readonly countsTokens = true;
   readonly #model: Model;
   readonly #engine: Engine;
+  /** Where it computes now; after a loss that may be the processor. */
+  #on: { readonly device: "cpu" | "gpu"; readonly name: string };
 
   constructor(model: Model, engine: Engine) {
     this.#model = model;
     this.#engine = engine;
+    this.#on = { device: model.info.device, name: model.info.deviceName };
+  }
+
+  /** The engine was started again, perhaps elsewhere. */
+  moved({ device, adapter }: EngineInfo): void {
+    if (device !== this.#on.device) this.#on = { device, name: adapter };
+  }
+
+  /** Milliseconds that its load took. */
+  get loadMs(): number {
+    return this.#model.info.loadMs;
   }
 
   get key(): string {
@@ -141,11 +172,11 @@ export class TabModel implements ChatModel {
   }
 
   get status(): string {
-    return deviceName(this.#model.info.device);
+    return deviceName(this.#on.device);
   }
 
   get details(): string {
-    return this.#model.info.deviceName;
+    return this.#on.name;
   }
 
   get heldBytes(): number {
@@ -157,24 +188,43 @@ export class TabModel implements ChatModel {
     return this.#model.info.templateNote;
   }
 
+  /** With a schema the router answers, in words alone. */
+  idsOf({ schema }: Setup): string | null {
+    return schema === "" ? `${this.key} ${this.#model.info.fileBytes}` : null;
+  }
+
   async count(text: string): Promise<number | null> {
     if (text === "") return 0;
     const ids = await this.#model.tokenize(text, { addSpecial: false, parseSpecial: false });
     return ids.length;
   }
 
+  /** Keeps how fast it wrote, for what is recommended. */
+  #noteSpeed({ outputTokens, decodeMs }: Timings, nGiven: number): void {
+    const chosen = outputTokens - nGiven;
+    if (chosen < SPEED_TOKENS_MIN || decodeMs <= 0) return;
+    noteSpeed(this.#on.device, this.#model.info.fileBytes, ((chosen - 1) / decodeMs) * 1000);
+  }
+
   async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    const { messages, setup, signal } = asked;
+    const { messages, setup, signal, begun = null } = asked;
     // Schemas are the router's business; it answers from this same model.
     if (setup.schema !== "")
       return yield* chat(routerOf(this.#engine), this.#model.info.name, asked, undefined);
-    const thoughts = new Thoughts();
-    for await (const piece of this.#model.generate({ messages, signal, ...sampling(setup) })) {
-      const { tokens, text, ...rest } = piece;
-      yield { ...rest, ...thoughts.split(text, piece.done), nTokens: tokens.length };
+    const thoughts = new Thoughts(begun?.mark);
+    const options = { messages, signal, ...sampling(setup), ...goingOn(begun, setup) };
+    for await (const piece of this.#model.generate(options)) {
+      const { tokens: ids, text, ...rest } = piece;
+      const parts = thoughts.split(text, piece.done);
+      const { part, held } = thoughts;
+      if (piece.done) this.#noteSpeed(piece.timings, begun?.tokens.length ?? 0);
+      yield { ...rest, ...parts, nTokens: ids.length, tokens: { ids, part, held } };
     }
   }
 }
+
+/** An answer with fewer new tokens says little about speed. */
+const SPEED_TOKENS_MIN = 16;
 
 /** The engine's own router, asked as the server is. Nothing leaves the tab. */
 function routerOf(engine: Engine): Lines {
@@ -186,6 +236,15 @@ function routerOf(engine: Engine): Lines {
       yield* linesOf<T>(await engine.fetch(path, init), host, signal, () => undefined);
     },
   };
+}
+
+/** Behind its tokens with its draws; one at its limit gets as much again. */
+function goingOn(begun: Begun | null, { maxTokens }: Setup) {
+  if (!begun) return {};
+  const { tokens, seed } = begun;
+  if (tokens.length === 0) return { seed };
+  const limit = tokens.length < maxTokens ? maxTokens : tokens.length + maxTokens;
+  return { seed, resume: tokens, ...(maxTokens > 0 ? { maxTokens: limit } : {}) };
 }
 
 /** What of a setup the engine is told; what is null it decides by itself. */

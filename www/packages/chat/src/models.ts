@@ -4,8 +4,8 @@ import type { ChatDesk } from "./desk.js";
 import { byId, el, icon, openDialog } from "./dom.js";
 import { bytes } from "./format.js";
 import type { AnySource } from "./host.js";
-import { type Key, t } from "./i18n/index.js";
-import { type ChatModel, keyOfFile, TAB } from "./model.js";
+import { t } from "./i18n/index.js";
+import { keyOfFile, TAB } from "./model.js";
 import { servedPart, type ServedList } from "./server/list.js";
 
 export interface ModelActions {
@@ -113,25 +113,6 @@ function storedPart(choices: Choices, actions: ModelActions): HTMLElement[] {
       el("ul", { class: "stored", "aria-labelledby": "mine" }, ...rows),
     ),
   ];
-}
-
-const THINGS_TO_TRY: readonly Key[] = ["try.1", "try.2", "try.3"];
-
-/** The page of a new chat with a model. */
-export function readyView(model: ChatModel, send: (text: string) => void): HTMLElement {
-  return el(
-    "div",
-    {},
-    el("h1", {}, model.where.promise),
-    el("p", { class: "lead" }, model.where.lead),
-    el(
-      "div",
-      { class: "try", role: "group", "aria-label": t("try") },
-      ...THINGS_TO_TRY.map((key) =>
-        el("button", { class: "b", type: "button", onclick: () => send(t(key)) }, t(key)),
-      ),
-    ),
-  );
 }
 
 /**

@@ -14,10 +14,17 @@ let fetching = false;
 let server: Client | null = null;
 /** Requests to the server that belong to the start. */
 let before = 0;
+/** Requests of this worker that belong to the start, the demo model's among them. */
+let workerBefore = 0;
+/** What earlier workers asked for; a worker knows only its own. */
+let earlier = 0;
+/** The first and the last request for the demo model. */
+let demoRange: readonly [number, number] = [0, 0];
 
-/** Starts counting; everything before this is the page loading itself. */
-export function countRequests(ofServer: Client | null): void {
+/** Starts counting; everything before this is the page loading itself, and what others asked. */
+export function countRequests(ofServer: Client | null, ofEngine: number): void {
   server = ofServer;
+  workerBefore = ofWorker = ofEngine;
   if (server) {
     before = server.asked.length;
     server.onAsked = show;
@@ -35,9 +42,20 @@ export function countRequests(ofServer: Client | null): void {
 
 /** The chip in the header: a number that was counted, not promised. */
 export function showRequests(workers: number, isFetching: boolean): void {
+  if (workers < ofWorker) {
+    earlier += Math.max(0, ofWorker - workerBefore);
+    workerBefore = 0;
+  }
   ofWorker = workers;
   fetching = isFetching;
   show();
+}
+
+/** The demo model came with the start; the worker had made this many requests when it was here. */
+export function demoCame(workers: number): void {
+  demoRange = [workerBefore, workers];
+  workerBefore = workers;
+  showRequests(workers, false);
 }
 
 function show(): void {
@@ -45,13 +63,14 @@ function show(): void {
     ? ` · ${t("requests.sealed")}`
     : !counted
       ? ` · ${t("requests.uncounted")}`
-      : fetching && ofWorker > 0
+      : fetching && ofWorker > workerBefore
         ? ` · ${t("requests.download")}`
         : ` · ${tn("requests", total())}`;
 }
 
 function total(): number {
-  return ofPage + ofWorker + (server ? server.asked.length - before : 0);
+  const now = Math.max(0, ofWorker - workerBefore);
+  return ofPage + earlier + now + (server ? server.asked.length - before : 0);
 }
 
 /** One line of the ledger. */
@@ -62,26 +81,30 @@ export interface Entry {
   readonly reason: string;
 }
 
-/** When a request of the worker was first seen here; the worker does not say. */
-const seen: number[] = [];
+/** Requests of the worker as they were first seen here; it does not say when they were made. */
+let seen: Entry[] = [];
+/** Those of workers that are gone. */
+const past: Entry[] = [];
 
 /** Every request since the start, the oldest first. */
 export function entries(info: EngineInfo | null): Entry[] {
   const requests = info?.requests ?? [];
-  while (seen.length < requests.length) seen.push(Date.now());
-  const models = requests.map(({ host, bytes: size }, i) => ({
-    at: seen[i] ?? null,
-    host,
-    bytes: size,
-    reason: t("reason.model"),
-  }));
+  if (requests.length < seen.length) {
+    past.push(...seen);
+    seen = [];
+  }
+  seen = requests.map(({ host, bytes: size }, i) => {
+    const isDemo = i >= demoRange[0] && i < demoRange[1];
+    const reason = t(isDemo ? "reason.demo" : "reason.model");
+    return { at: seen[i]?.at ?? Date.now(), host, bytes: size, reason };
+  });
   const asked = (server?.asked ?? []).map(({ reason, bytes: size, at }) => ({
     at,
     host: server?.host ?? "",
     bytes: size,
     reason: t(`reason.${reason}` as Key),
   }));
-  return [...models, ...asked].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+  return [...past, ...seen, ...asked].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
 }
 
 /** The chip's dialog: one paragraph, then the ledger, and the way to the page about it. */

@@ -1,5 +1,7 @@
 import { EngineError, type Models, type Progress, type StoredModel } from "@ingle/engine";
 
+import { entryAt } from "./catalogue.js";
+
 /** News of a download go to other tabs this often. */
 const NEWS_EVERY_MS = 500;
 const KEY = "ingle.pulls";
@@ -94,7 +96,10 @@ export class Pulls {
     try {
       const library = await this.#library();
       const onProgress = (step: Progress) => this.#moved(ref, step);
-      const model = await library.pull(ref, { onProgress, signal: stop.signal });
+      // What a file of the catalogue must be is known.
+      const { digest } = entryAt(ref) ?? {};
+      const must = digest === undefined ? {} : { digest };
+      const model = await library.pull(ref, { onProgress, signal: stop.signal, ...must });
       forget(ref);
       this.#pulls.delete(ref);
       this.onChange(model);

@@ -4,7 +4,7 @@ import type { Context } from "./context.js";
 import type { Conversation } from "./conversation.js";
 import { Edits } from "./edits.js";
 import type { History } from "./history/history.js";
-import type { Chat, Message, Setup, StoredFile } from "./history/types.js";
+import type { Begun, Chat, Message, Setup, StoredFile } from "./history/types.js";
 import { t } from "./i18n/index.js";
 import type { Way } from "./message.js";
 import type { ChatModel } from "./model.js";
@@ -27,6 +27,8 @@ export interface SessionEvents {
   failed(error: EngineError): void;
   /** The chat is too long, by the model's count. */
   overflow(tokens: number): void;
+  /** An answer was written to its end. */
+  answered(): void;
 }
 
 /** The chat on the screen, what is sent for it, and the answer that is being written. */
@@ -130,6 +132,7 @@ export class Session {
     this.#waiting = message.id;
     this.#begin(message);
     this.waitLine(line);
+    this.#events.writing(true);
   }
 
   waitLine(line: string): void {
@@ -140,11 +143,14 @@ export class Session {
   stopWaiting(line: string): void {
     const message = this.#waiting === null ? null : this.#thread.tree.get(this.#waiting);
     this.#waiting = null;
-    if (message) this.#finish({ ...message, state: "stopped", line });
+    if (!message) return;
+    this.#finish({ ...message, state: "stopped", line });
+    this.#events.writing(this.isWriting);
   }
 
   stop(): void {
     const stop = this.#stop;
+    if (!stop && this.isWaiting) return this.stopWaiting(t("line.stopped.early"));
     if (!stop || stop.signal.aborted) return;
     stop.abort();
     const id = this.#thread.tree.leaf ?? "";
@@ -166,10 +172,25 @@ export class Session {
     await this.#write(model, message, "again");
   }
 
-  /** Writes on where an answer ends. */
+  /**
+   * Writes on where an answer ends: behind its last token, or, where its tokens are not known or
+   * are another model's, by asking for the rest in words.
+   */
   async goOn(model: ChatModel, id: string): Promise<void> {
     const message = this.#thread.tree.get(id);
     if (message && !this.isWriting) await this.#write(model, message, "again");
+  }
+
+  /** The answer at the end of what is shown, if there is more of it to write. */
+  get unfinished(): string | null {
+    const last = this.path.at(-1);
+    const isWhole = last?.role !== "assistant" || last.state === "whole";
+    return isWhole ? null : last.id;
+  }
+
+  /** A card's place is at the running answer; this is the line under it. */
+  line(text: string): void {
+    this.#view.view(this.#thread.tree.leaf ?? "")?.line(text);
   }
 
   /** Another answer to the same message; the one before stays. */
@@ -182,13 +203,15 @@ export class Session {
   async #write(model: ChatModel, message: Message, way: Way): Promise<void> {
     const stop = new AbortController();
     this.#stop = stop;
+    const setup = wayOf(this.setup, way);
+    message = prepared(message, model.idsOf(setup), setup);
     this.#begin(message);
     this.#events.writing(true);
-    const setup = wayOf(this.setup, way);
     const turns = await this.#asked(message, way);
-    const tokens = await this.#context.overflow(model, turns);
+    const nBegun = message.begun?.tokens.length ?? 0;
+    const tokens = await this.#context.overflow(model, turns, nBegun);
     if (tokens !== null && !setup.trim) return this.#tooLong(stop, message, tokens);
-    const fitted = tokens === null ? null : await this.#context.fit(model, turns);
+    const fitted = tokens === null ? null : await this.#context.fit(model, turns, nBegun);
     const sent = fitted?.turns ?? turns;
     const from = fitted && this.#thread.tree.path(message.parent)[fitted.left]?.id;
     const view = this.#view.view(message.id);
@@ -208,11 +231,12 @@ export class Session {
     if (!error && done.state !== "stopped") view.announce();
     this.#events.writing(this.isWriting);
     if (error) this.#events.failed(error);
+    else if (done.state === "whole") this.#events.answered();
   }
 
   /** What the model gets for an answer. */
-  async #asked({ id, parent, text }: Message, way: Way): Promise<Turn[]> {
-    if (text === "") {
+  async #asked({ id, parent, text, begun }: Message, way: Way): Promise<Turn[]> {
+    if (text === "" || (begun && begun.tokens.length > 0)) {
       const turns = await this.#thread.turns(parent);
       return way === "shorter" ? shorter(turns) : turns;
     }
@@ -246,6 +270,22 @@ export class Session {
   #answerTo(parent: string | null, model: string | null): Message {
     return this.#thread.message("assistant", parent, model === null ? {} : { model });
   }
+}
+
+/** An answer as it is written on: with its tokens where they are known, else with its words. */
+function prepared(message: Message, ids: string | null, { seed }: Setup): Message {
+  const { begun, ...words } = message;
+  if (ids === null) return words;
+  if (begun?.ids === ids && begun.tokens.length > 0) {
+    // What came behind the last token comes again.
+    const text = words.text.slice(0, begun.mark.text);
+    return { ...words, text, thought: words.thought.slice(0, begun.mark.thought), begun };
+  }
+  if (words.text !== "") return words;
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  const mark = { text: 0, thought: 0, part: "before", held: "" };
+  const fresh: Begun = { ids, seed: seed ?? random, tokens: [], mark };
+  return { ...words, thought: "", begun: fresh };
 }
 
 function wayOf(setup: Setup, way: Way): Setup {

@@ -1,6 +1,7 @@
 import { el, openDialog } from "./dom.js";
 import type { Setup } from "./history/types.js";
 import { number, t, tn, type Key } from "./i18n/index.js";
+import { presetRow } from "./presets.js";
 import { defaultSetup, saveDefaultSetup, SETUP } from "./settings.js";
 
 const LENGTHS = [256, 512, 1024, 4096, 0];
@@ -73,6 +74,7 @@ export function openSetup(sheet: Sheet): void {
   openDialog(
     t("setup.title"),
     instructionsRow(context),
+    presetRow({ get: () => setup.instructions, set: (instructions) => set({ instructions }) }),
     creativityRow(context),
     lengthRow(context),
     el("details", { class: "more-fields" }, el("summary", {}, t("details")), ...details(context)),
@@ -140,7 +142,7 @@ function creativityRow({ set, get, row }: Context): HTMLElement {
 function lengthRow({ set, get, row }: Context): HTMLElement {
   const select = el(
     "select",
-    {},
+    { "data-ui": "setup.length" },
     ...LENGTHS.map((n) =>
       el("option", { value: n }, n === 0 ? t("setup.endless") : tn("tokens", n)),
     ),

@@ -1,14 +1,30 @@
 const OPEN = "<think>";
 const CLOSE = "</think>";
 
+/** `gap`: behind the closing mark, before the first word. */
+type Part = "before" | "inside" | "gap" | "after";
+
 /**
  * Takes an answer apart as it comes: what stands in `<think>` at its beginning, and the rest. The
  * marks are held back until they are whole, so a half-written one is never shown.
  */
 export class Thoughts {
-  /** `gap`: behind the closing mark, before the first word. */
-  #state: "before" | "inside" | "gap" | "after" = "before";
+  #state: Part = "before";
   #held = "";
+
+  /** At the beginning, or where another one stood: with its `part` and `held`. */
+  constructor(from: { readonly part: string; readonly held: string } | null = null) {
+    if (!from) return;
+    [this.#state, this.#held] = [from.part as Part, from.held];
+  }
+
+  get part(): string {
+    return this.#state;
+  }
+
+  get held(): string {
+    return this.#held;
+  }
 
   /** The parts of one piece; the last piece lets go of what was held back. */
   split(piece: string, done: boolean): { text: string; thought: string } {

@@ -13,6 +13,8 @@ export const CONTEXTS = [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
 interface Ways {
   /** Answers what was said last. */
   again(): void;
+  /** Writes an unfinished answer on. */
+  goOn(id: string): void;
   /** Loads the model again with this many tokens of context. */
   reload(contextLength: number): void;
   /** A new chat that begins with these instructions. */
@@ -58,7 +60,9 @@ export class TooLong {
   #trim(): void {
     this.#session.setup = { ...this.#session.setup, trim: true };
     this.close();
+    const { unfinished } = this.#session;
     if (this.#session.path.at(-1)?.role === "user") this.#ways.again();
+    else if (unfinished !== null) this.#ways.goOn(unfinished);
   }
 
   #larger(contextLength: number): void {

@@ -2,10 +2,10 @@ import { EngineError, type Message as Turn } from "@ingle/engine";
 
 import type { AnswerView } from "./answer.js";
 import type { History } from "./history/history.js";
-import type { Message, Setup } from "./history/types.js";
+import type { Begun, Mark, Message, Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
 import { Line } from "./line.js";
-import type { ChatModel } from "./model.js";
+import type { AnswerPiece, ChatModel, Tokens } from "./model.js";
 
 /** A growing answer is kept this often, so a killed tab loses less than this. */
 const SAVE_EVERY_MS = 250;
@@ -32,14 +32,15 @@ interface Task {
 /** Writes one answer into its view and into the history; never throws. */
 export async function write(task: Task): Promise<Written> {
   const { model, view, message, turns: messages, setup, signal } = task;
+  const { begun = null } = message;
   const keeper = new Keeper(task.history, message);
-  const line = new Line(view, model);
+  const line = new Line(view, model, begun?.tokens.length ?? 0);
   let end: Pick<Message, "line" | "state" | "used"> = { line: t("line.kept"), state: "failed" };
   let error: EngineError | null = null;
   let promptTokens: number | null = null;
   try {
-    for await (const piece of model.generate({ messages, setup, signal })) {
-      keeper.add(piece.text, piece.thought);
+    for await (const piece of model.generate({ messages, setup, signal, begun })) {
+      keeper.add(piece);
       view.append(piece.text, piece.thought);
       line.take(piece);
       if (!piece.done) continue;
@@ -55,8 +56,19 @@ export async function write(task: Task): Promise<Written> {
       error = null;
     }
   }
-  const { text, thought } = keeper.finish();
-  return { message: { ...message, text, thought, ...end }, error, promptTokens };
+  line.end();
+  const { begun: _before, ...rest } = message;
+  const { begun: now, ...grown } = keeper.finish();
+  const more = now && end.state !== "whole" ? { begun: now } : {};
+  return { message: { ...rest, ...grown, ...end, ...more }, error, promptTokens };
+}
+
+/** What the history does not have yet. */
+interface More {
+  readonly text: string;
+  readonly thought: string;
+  readonly tokens: readonly number[];
+  readonly mark?: Mark;
 }
 
 /** Hands what has come to the history, a little at a time, and at once when the tab is left. */
@@ -66,38 +78,55 @@ class Keeper {
   readonly #leave = () => this.#save();
   #text: string;
   #thought: string;
-  #more = { text: "", thought: "" };
+  #begun: Begun | undefined;
+  /** Ids that came since. */
+  readonly #tokens: number[] = [];
+  #more: More = { text: "", thought: "", tokens: [] };
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(history: History, { id, text, thought }: Message) {
+  constructor(history: History, { id, text, thought, begun }: Message) {
     this.#history = history;
     this.#id = id;
-    this.#text = text;
-    this.#thought = thought;
+    [this.#text, this.#thought, this.#begun] = [text, thought, begun];
     addEventListener("pagehide", this.#leave);
     document.addEventListener("visibilitychange", this.#leave);
   }
 
-  add(text: string, thought: string): void {
+  add(piece: AnswerPiece): void {
+    const { text, thought } = piece;
     this.#text += text;
     this.#thought += thought;
-    this.#more = { text: this.#more.text + text, thought: this.#more.thought + thought };
+    const { text: before, thought: thoughtBefore } = this.#more;
+    this.#more = { ...this.#more, text: before + text, thought: thoughtBefore + thought };
+    if (piece.tokens && piece.tokens.ids.length > 0) this.#take(piece.tokens);
     this.#timer ??= setTimeout(this.#leave, SAVE_EVERY_MS);
   }
 
-  finish(): { text: string; thought: string } {
+  #take({ ids, part, held }: Tokens): void {
+    if (!this.#begun) return;
+    const mark = { text: this.#text.length, thought: this.#thought.length, part, held };
+    this.#begun = { ...this.#begun, mark };
+    this.#tokens.push(...ids);
+    this.#more = { ...this.#more, tokens: [...this.#more.tokens, ...ids], mark };
+  }
+
+  finish(): Pick<Message, "text" | "thought" | "begun"> {
     removeEventListener("pagehide", this.#leave);
     document.removeEventListener("visibilitychange", this.#leave);
     this.#save();
-    return { text: this.#text, thought: this.#thought };
+    const { text, thought } = { text: this.#text, thought: this.#thought };
+    if (!this.#begun) return { text, thought };
+    const tokens = [...this.#begun.tokens, ...this.#tokens];
+    return { text, thought, begun: { ...this.#begun, tokens } };
   }
 
   #save(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const { text, thought } = this.#more;
-    if (text === "" && thought === "") return;
-    this.#more = { text: "", thought: "" };
-    void this.#history.commit([{ op: "grow", id: this.#id, text, thought }]);
+    const { tokens, ...parts } = this.#more;
+    if (parts.text === "" && parts.thought === "" && tokens.length === 0) return;
+    this.#more = { text: "", thought: "", tokens: [] };
+    const ids = tokens.length > 0 ? { tokens } : {};
+    void this.#history.commit([{ op: "grow", id: this.#id, ...parts, ...ids }]);
   }
 }

@@ -7,9 +7,14 @@ import { fileURLToPath } from "node:url";
 
 import { build } from "vite";
 
+import { demoModel } from "../../chat/scripts/demo.mjs";
+
 const here = (file) => fileURLToPath(new URL(`../${file}`, import.meta.url));
 const chatFolder = slashes(here("../chat/src/"));
 const dist = here("dist");
+/** What a tag without a model uses, where this build has it. */
+const demo = demoModel();
+const DEMO = demo && { bytes: demo.bytes, sha256: demo.digest.replace("sha256:", "") };
 
 // The renderer of the chat page is used where it stands. What it says to its page (announcements,
 // the clipboard, its words) is said by the widget's own small module instead, because the widget
@@ -35,6 +40,7 @@ async function bundle(name) {
     base: "./",
     logLevel: "warn",
     plugins: [sayHere],
+    define: { __DEMO__: JSON.stringify(DEMO) },
     build: {
       outDir: dist,
       emptyOutDir: false,
@@ -71,6 +77,7 @@ const loader = path.join(dist, "ingle-chat.js");
 fill(loader, "ingle-chat.js", { __PANEL_INTEGRITY__: integrity("panel.js") });
 fill(here("demo/index.html"), "demo.html", { __INTEGRITY__: integrity("ingle-chat.js") });
 for (const name of ["demo.css", "demo.js"]) cpSync(here(`demo/${name}`), path.join(dist, name));
+if (demo) cpSync(demo.file, path.join(dist, "models/demo.gguf"));
 // The engine, as it is built, in a folder of its own.
 const engine = here("../engine/dist");
 if (existsSync(engine)) cpSync(engine, path.join(dist, "engine"), { recursive: true });

@@ -2,6 +2,10 @@
 
 import type { Config } from "./types.js";
 
+/** The demo model beside this script, as the build found it; null where there is none. */
+declare const __DEMO__: { readonly bytes: number; readonly sha256: string } | null;
+const DEMO_PLACE = "./models/demo.gguf";
+
 /** Custom properties that a page may set, without their `--ingle-`. */
 const THEME = [
   "accent",
@@ -30,9 +34,7 @@ export function configOf(element: HTMLElement, isolation: Config["isolation"]): 
   const word = <T extends string>(name: string, words: readonly T[], usual: T) =>
     words.find((known) => known === text(name)) ?? usual;
   return {
-    model: text("model"),
-    sha256: text("model-sha256").toLowerCase(),
-    size: number("model-size", 0, 0, 1e13),
+    ...modelOf(element, text, number),
     heading: text("heading"),
     greeting: text("greeting"),
     placeholder: text("placeholder"),
@@ -49,6 +51,26 @@ export function configOf(element: HTMLElement, isolation: Config["isolation"]): 
     scheme: schemeOf(element),
     askOver: number("ask-over", ASK_OVER, 0, 1e13),
     theme: themeOf(element),
+  };
+}
+
+type Text = (name: string) => string;
+type Numeric = (name: string, usual: number, least: number, most: number) => number;
+
+/** What the attributes name; a tag without `model` has the demo model of the widget's folder. */
+function modelOf(
+  element: HTMLElement,
+  text: Text,
+  number: Numeric,
+): Pick<Config, "model" | "sha256" | "size"> {
+  if (__DEMO__ && !element.hasAttribute("model")) {
+    const { sha256, bytes: size } = __DEMO__;
+    return { model: new URL(DEMO_PLACE, import.meta.url).href, sha256, size };
+  }
+  return {
+    model: text("model"),
+    sha256: text("model-sha256").toLowerCase(),
+    size: number("model-size", 0, 0, 1e13),
   };
 }
 

@@ -11,18 +11,17 @@ import {
 import { announce } from "../announce.js";
 import { el, icon, openDialog } from "../dom.js";
 import { copyText } from "../clipboard.js";
+import { markWord, rowName, rowWords, summaryWords } from "../i18n/doctor.js";
+import { type Key, t, tn } from "../i18n/index.js";
 import "./doctor.css";
 
-/** Each mark as a drawn icon and as a word, because color alone tells nobody anything. */
-const MARKS: Readonly<Record<DoctorMark, readonly [string, string]>> = {
-  pass: ["ok", "Works"],
-  note: ["warn", "Could be better"],
-  problem: ["warn", "Problem"],
-  untested: ["more", "Not tested"],
+/** Each mark as a drawn icon. */
+const MARKS: Readonly<Record<DoctorMark, string>> = {
+  pass: "ok",
+  note: "warn",
+  problem: "warn",
+  untested: "more",
 };
-
-const LEAD = "Looks at what models need on this device. A few seconds; nothing is sent anywhere.";
-const PRIVACY = "This is the whole report: no chats, no names of files, no addresses.";
 
 /** What the page needs of the app. */
 interface EngineHost {
@@ -33,10 +32,10 @@ interface EngineHost {
 export class DoctorPage {
   readonly title = "doctor";
   readonly #host: EngineHost;
-  readonly #lead = el("p", { class: "lead num", "data-ui": "doctor.summary" }, LEAD);
-  readonly #list = el("ul", { class: "checks", "aria-label": "What was looked at" });
-  readonly #again = button("Run again", "doctor.again", "b-main");
-  readonly #copy = button("Copy report", "doctor.copy", "");
+  readonly #lead = el("p", { class: "lead num", "data-ui": "doctor.summary" });
+  readonly #list = el("ul", { class: "checks", "aria-label": t("doctor.list") });
+  readonly #again = button(t("doctor.again"), "doctor.again", "b-main");
+  readonly #copy = button(t("doctor.copy"), "doctor.copy", "");
   readonly #kernels = el("details", { class: "card", "data-ui": "doctor.kernels", hidden: true });
   #stop: AbortController | null = null;
   #report: DoctorReport | null = null;
@@ -50,7 +49,7 @@ export class DoctorPage {
   show(node: HTMLElement): void {
     if (!node.contains(this.#list)) {
       const buttons = el("div", { class: "do" }, this.#again, this.#copy);
-      const parts = [el("h1", {}, "Doctor"), this.#lead, this.#list, buttons, this.#kernels];
+      const parts = [el("h1", {}, t("doctor")), this.#lead, this.#list, buttons, this.#kernels];
       node.replaceChildren(el("div", { class: "col" }, ...parts));
     }
     if (!this.#report && !this.#stop) void this.#run();
@@ -66,9 +65,9 @@ export class DoctorPage {
     this.#stop = stop;
     this.#report = null;
     this.#again.disabled = this.#copy.disabled = true;
-    this.#lead.textContent = LEAD;
+    this.#lead.textContent = t("doctor.lead");
     this.#kernels.hidden = true;
-    this.#list.replaceChildren(...DOCTOR_ROWS.map(([id, name]) => waiting(id, name)));
+    this.#list.replaceChildren(...DOCTOR_ROWS.map(([id]) => waiting(id)));
     try {
       // An engine that cannot start is what the other rows explain.
       const engine = await this.#host.engine().catch(() => null);
@@ -89,7 +88,9 @@ export class DoctorPage {
     at?.replaceWith(answered(row, row.id === "storage" ? () => void this.#keep() : null));
   }
 
-  #finish({ summary, kernels }: DoctorReport): void {
+  #finish(report: DoctorReport): void {
+    const { kernels } = report;
+    const summary = summaryWords(report);
     for (const row of this.#list.querySelectorAll(".is-waiting")) row.remove();
     this.#lead.textContent = summary;
     this.#copy.disabled = false;
@@ -99,18 +100,19 @@ export class DoctorPage {
         "tr",
         { class: right ? "" : "is-wrong" },
         el("td", {}, form),
-        el("td", {}, error === null ? "did not run" : error.toExponential(1)),
+        el("td", {}, error === null ? t("doctor.not-run") : error.toExponential(1)),
         el("td", {}, tolerance.toExponential(1)),
-        el("td", {}, right ? "right" : "wrong"),
+        el("td", {}, t(right ? "doctor.right" : "doctor.wrong")),
       ),
     );
-    const head = ["Kernel", "Error", "Allowed", "Result"].map((name) => el("th", {}, name));
+    const columns: Key[] = ["doctor.kernel", "doctor.error", "doctor.allowed", "doctor.result"];
+    const head = columns.map((name) => el("th", {}, t(name)));
     this.#kernels.hidden = kernels.length === 0;
     this.#kernels.replaceChildren(
-      el("summary", {}, `Details of ${kernels.length} kernels`),
+      el("summary", {}, tn("doctor.details", kernels.length)),
       el(
         "div",
-        { class: "table", tabindex: 0, role: "group", "aria-label": "Kernels" },
+        { class: "table", tabindex: 0, role: "group", "aria-label": t("doctor.kernels") },
         el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines)),
       ),
     );
@@ -118,7 +120,7 @@ export class DoctorPage {
 
   async #keep(): Promise<void> {
     const kept = await navigator.storage.persist().catch(() => false);
-    announce(kept ? "The browser keeps the data." : "The browser did not agree to keep the data.");
+    announce(t(kept ? "doctor.kept" : "doctor.not-kept"));
     void this.#run();
   }
 }
@@ -127,26 +129,26 @@ function button(text: string, ui: string, more: string): HTMLButtonElement {
   return el("button", { class: `b ${more}`.trim(), type: "button", "data-ui": ui }, text);
 }
 
-function waiting(id: string, name: string): HTMLElement {
+function waiting(id: DoctorRow["id"]): HTMLElement {
   return el(
     "li",
     { class: "check is-waiting", "data-ui": `doctor.${id}` },
     icon("more"),
-    el("b", {}, name),
-    el("span", { class: "finding" }, "Looking"),
+    el("b", {}, rowName(id)),
+    el("span", { class: "finding" }, t("doctor.looking")),
   );
 }
 
 /** A row with its answer; `act` does what the row advises, where a button can. */
-function answered({ id, mark, finding, help }: DoctorRow, act: (() => void) | null): HTMLElement {
-  const [drawn, word] = MARKS[mark];
-  const name = DOCTOR_ROWS.find(([known]) => known === id)?.[1] ?? id;
+function answered(found: DoctorRow, act: (() => void) | null): HTMLElement {
+  const { id, mark } = found;
+  const [finding, help] = rowWords(found);
   const row = el(
     "li",
     { class: `check is-${mark}`, "data-ui": `doctor.${id}` },
-    icon(drawn),
-    el("b", {}, name),
-    el("span", { class: "sr" }, `: ${word}. `),
+    icon(MARKS[mark]),
+    el("b", {}, rowName(id)),
+    el("span", { class: "sr" }, `: ${markWord(mark)}. `),
     el("span", { class: "finding num" }, finding),
   );
   if (help && act)
@@ -157,10 +159,15 @@ function answered({ id, mark, finding, help }: DoctorRow, act: (() => void) | nu
 
 /** The exact text first, then the button that copies it. */
 function showReport(text: string): void {
-  const label = el("span", {}, "Copy");
+  const label = el("span", {}, t("copy"));
   const copy = el("button", { class: "b b-main", type: "button", "data-ui": "doctor.copy-now" });
   copy.append(icon("copy"), label);
   copy.addEventListener("click", () => void copyText(text, label));
-  const pre = el("pre", { class: "report", tabindex: 0, "aria-label": "The report" }, text);
-  openDialog("Doctor's report", el("p", {}, PRIVACY), pre, el("div", { class: "do" }, copy));
+  const pre = el("pre", { class: "report", tabindex: 0, "aria-label": t("doctor.report") }, text);
+  openDialog(
+    t("doctor.report"),
+    el("p", {}, t("doctor.report.text")),
+    pre,
+    el("div", { class: "do" }, copy),
+  );
 }

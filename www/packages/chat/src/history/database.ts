@@ -155,7 +155,12 @@ class Memory implements Store {
   }
 }
 
-function grown(message: Message, more: { text: string; thought: string }): Message {
-  const { text, thought } = message;
-  return { ...message, text: text + more.text, thought: thought + more.thought };
+function grown(message: Message, more: Extract<Change, { op: "grow" }>): Message {
+  const { begun } = message;
+  const text = message.text + more.text;
+  const thought = message.thought + more.thought;
+  if (!begun) return { ...message, text, thought };
+  const tokens = [...begun.tokens, ...(more.tokens ?? [])];
+  const mark = more.mark ?? begun.mark;
+  return { ...message, text, thought, begun: { ...begun, tokens, mark } };
 }

@@ -56,6 +56,25 @@ export interface StoredFile {
   readonly text: string;
 }
 
+/** Where an answer stands behind its last token, so that it can be written on from there. */
+export interface Mark {
+  /** Characters of `text` and of `thought`; what stands behind them came without a token. */
+  readonly text: number;
+  readonly thought: number;
+  /** Of what takes thoughts and text apart, see `thoughts.ts`. */
+  readonly part: string;
+  readonly held: string;
+}
+
+/** An unfinished answer as the tokens it is made of: the engine goes on exactly there. */
+export interface Begun {
+  /** Whose ids these are. */
+  readonly ids: string;
+  readonly seed: number;
+  readonly tokens: readonly number[];
+  readonly mark: Mark;
+}
+
 /** One node of a chat's tree. Versions of a message have the same parent. */
 export interface Message {
   readonly id: string;
@@ -76,6 +95,8 @@ export interface Message {
   readonly used?: number;
   /** The first message that was sent for this answer, if older ones were left out. */
   readonly from?: string;
+  /** Kept while there is more to write, where the model gives its tokens. */
+  readonly begun?: Begun;
   /** The person changed the model's words. */
   readonly edited?: boolean;
   /** Its place in the tree stays, its words are gone. */
@@ -92,6 +113,9 @@ export type Change =
       readonly id: string;
       readonly text: string;
       readonly thought: string;
+      /** Ids behind those of `begun`, and the mark behind them. */
+      readonly tokens?: readonly number[];
+      readonly mark?: Mark;
     }
   | { readonly op: "file"; readonly file: StoredFile }
   /** The chat with all that belongs to it. */

@@ -1,7 +1,13 @@
 import { chatDe } from "./de-chat.js";
+import { modelsDe } from "./de-models.js";
 import { pagesDe } from "./de-pages.js";
 import { toolsDe } from "./de-tools.js";
 import type { Key } from "./en.js";
 
 /** The German words. The compiler refuses a table without a word of the English one. */
-export const de: Readonly<Record<Key, string>> = { ...chatDe, ...pagesDe, ...toolsDe };
+export const de: Readonly<Record<Key, string>> = {
+  ...chatDe,
+  ...modelsDe,
+  ...pagesDe,
+  ...toolsDe,
+};

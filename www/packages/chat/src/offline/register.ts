@@ -4,6 +4,9 @@ import { t } from "../i18n/index.js";
 /** The mark that the service worker puts into a page it has sealed. */
 const MARK = "meta[name='ingle-sealed']";
 
+/** The same of a page that may contact these hosts, and no other. */
+const LIMITED = "meta[name='ingle-limited']";
+
 /** What is kept of the app itself. */
 export type Offline = "ready" | "waiting" | "none";
 
@@ -13,6 +16,12 @@ let listener: () => void = () => undefined;
 /** Whether this page and its workers run under the sealed policy. */
 export function isSealed(): boolean {
   return document.querySelector(MARK) !== null;
+}
+
+/** The hosts, as its policy names them, that this page may contact; null: any. */
+export function limitedTo(): readonly string[] | null {
+  const hosts = document.querySelector<HTMLMetaElement>(LIMITED)?.content;
+  return hosts === undefined ? null : hosts.split(" ").filter(Boolean);
 }
 
 export function offlineState(): Offline {
@@ -70,9 +79,19 @@ function offer(worker: ServiceWorker): void {
 
 /** Seals the page or opens it again, by reloading it. False where there is no service worker. */
 export async function seal(on: boolean): Promise<boolean> {
-  const controller = navigator.serviceWorker?.controller;
-  if (!controller || offline !== "ready") return false;
-  await ask(controller, { type: "seal", on });
+  if (offline !== "ready") return false;
+  await ask((await navigator.serviceWorker.ready).active, { type: "seal", on });
+  location.reload();
+  return true;
+}
+
+/**
+ * Limits the page to hosts, or lifts the limit (null), by reloading it: a policy holds from the
+ * start of a page on. False where there is no service worker.
+ */
+export async function limit(hosts: readonly string[] | null): Promise<boolean> {
+  if (offline !== "ready") return false;
+  await ask((await navigator.serviceWorker.ready).active, { type: "limit", hosts });
   location.reload();
   return true;
 }

@@ -1,26 +1,32 @@
 // The service worker of the app: it keeps the app's own files, so that the page opens without a
-// network, and it is the seal. The build puts BUILD (a hash of all files) and FILES before this.
+// network, and it is the seal and the limit: a page it sends may contact nobody, or only the hosts
+// a person has chosen. The build puts BUILD (a hash of all files) and FILES before this.
 // Written by hand and not with Workbox: it has one list and one rule, and what is sealed must be
 // readable in one look.
 /* global BUILD, FILES */
 
 const SHELL = `ingle-shell-${BUILD}`;
-/** Whether the page is sealed; outlives updates. */
+/** Whether the page is sealed, and the hosts it is limited to; outlives updates. */
 const SEAL = "ingle-seal";
 const SEAL_MARK = "sealed";
+const HOSTS_MARK = "hosts";
+/** A host as a policy names it; anything else could say more than that. */
+const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?$/i;
 
-/** What a sealed page and its workers may do: run this app's own files, and contact nobody. */
-const SEALED_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "manifest-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
+/** What the page and its workers may do: run this app's own files, and contact these hosts. */
+function policyFor(hosts) {
+  return [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "worker-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "manifest-src 'self'",
+    ["connect-src 'self'", ...hosts].join(" "),
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
 
 const scope = new URL(self.registration.scope);
 const isModule = (file) => file.endsWith(".wasm");
@@ -52,6 +58,7 @@ self.addEventListener("message", (event) => {
   if (type === "update") return void self.skipWaiting();
   if (type === "keep") event.waitUntil(keep(module).then(answer, () => answer(false)));
   if (type === "seal") event.waitUntil(seal(event.data.on).then(() => answer(true)));
+  if (type === "limit") event.waitUntil(limit(event.data.hosts).then(() => answer(true)));
 });
 
 /** Keeps the one module that this browser runs. */
@@ -72,17 +79,33 @@ function fresh(file) {
 
 /** Known after the first look; a fetch before that waits for it. */
 let sealed = null;
+/** Null: any host. */
+let hosts;
 
 async function seal(on) {
   sealed = on;
+  await put(SEAL_MARK, on ? "sealed" : null);
+}
+
+async function limit(to) {
+  hosts = to && to.filter((host) => HOST.test(host));
+  await put(HOSTS_MARK, hosts && JSON.stringify(hosts));
+}
+
+async function put(name, text) {
   const cache = await caches.open(SEAL);
-  const mark = new URL(SEAL_MARK, scope);
-  if (on) await cache.put(mark, new Response("sealed"));
-  else await cache.delete(mark);
+  const mark = new URL(name, scope);
+  if (text === null) await cache.delete(mark);
+  else await cache.put(mark, new Response(text));
 }
 
 async function isSealed() {
-  sealed ??= (await (await caches.open(SEAL)).match(new URL(SEAL_MARK, scope))) !== undefined;
+  const cache = await caches.open(SEAL);
+  sealed ??= (await cache.match(new URL(SEAL_MARK, scope))) !== undefined;
+  if (hosts === undefined) {
+    const kept = await cache.match(new URL(HOSTS_MARK, scope));
+    hosts = kept ? await kept.json() : null;
+  }
   return sealed;
 }
 void isSealed();
@@ -105,12 +128,17 @@ async function stored(name, request) {
   const isShut = await isSealed();
   const cache = await caches.open(SHELL);
   const copy = await cache.match(new URL(name, scope));
-  if (!isShut && !copy && isWorkshop(name)) {
-    await cache.add(request.url).catch(() => undefined);
-    return (await cache.match(request.url)) ?? fetch(request);
-  }
-  if (!isShut) return copy ?? fetch(request);
-  return copy ? withSeal(copy, name) : Response.error();
+  const seal = '<meta name="ingle-sealed" content="1">';
+  if (isShut) return copy ? under(copy, name, [], seal) : Response.error();
+  const found = copy ?? (isWorkshop(name) ? await kept(cache, request) : await fetch(request));
+  if (hosts === null || !found.ok) return found;
+  return under(found, name, hosts, `<meta name="ingle-limited" content="${hosts.join(" ")}">`);
+}
+
+/** A file that was wanted for the first time, from now on without a network too. */
+async function kept(cache, request) {
+  await cache.add(request.url).catch(() => undefined);
+  return (await cache.match(request.url)) ?? fetch(request);
 }
 
 /** Anything else goes through, unless the page is sealed. */
@@ -118,14 +146,14 @@ async function other(request) {
   return (await isSealed()) ? Response.error() : fetch(request);
 }
 
-/** The same file under the sealed policy; the page itself is told so in its head. */
-async function withSeal(response, name) {
+/** The same file under a policy; the page itself is told so in its head. */
+async function under(response, name, allowed, mark) {
   const headers = new Headers(response.headers);
-  headers.set("content-security-policy", SEALED_POLICY);
+  headers.set("content-security-policy", policyFor(allowed));
   if (name !== "index.html") return new Response(response.body, { status: 200, headers });
   headers.delete("content-length");
   headers.delete("content-encoding");
   const html = await response.text();
-  const marked = html.replace("<head>", '<head>\n<meta name="ingle-sealed" content="1">');
+  const marked = html.replace("<head>", `<head>\n${mark}`);
   return new Response(marked, { status: 200, headers });
 }

@@ -17,19 +17,27 @@ const WIDTH = 1000;
 
 /** Whether a model fits: the verdict, the bar and the sum. */
 export function fitPart(fit: Fit): Element[] {
-  const { kind, icon: name, word } = CHIPS[fit.verdict];
-  const chip = el(
-    "span",
-    { class: `chip ${kind}`, "data-ui": "model.verdict" },
-    icon(name),
-    t(word),
-  );
-  return [chip, bar(fit), el("p", { class: "facts num" }, sentence(fit))];
+  return [chipOf(fit), bar(fit), el("p", { class: "facts num" }, sentence(fit))];
+}
+
+/** The verdict and the sum in one line: "Qwen3 1.7B needs 1.9 of about 4.0 GB." */
+export function fitLine(name: string, fit: Fit): HTMLElement[] {
+  const room = fit.device === "gpu" ? fit.has.device : fit.has.memory;
+  const need = bytes(fit.needs.total);
+  const words = room === null ? fit.sentence : t("fit.line", { name, need, have: bytes(room) });
+  return [chipOf(fit), el("p", { class: "facts num" }, words)];
+}
+
+function chipOf({ verdict }: Fit): HTMLElement {
+  const { kind, icon: name, word } = CHIPS[verdict];
+  const attributes = { class: `chip ${kind}`, "data-ui": "model.verdict" };
+  return el("span", attributes, icon(name), t(word));
 }
 
 /** The sum in words; the parts add up to the need within rounding. */
-function sentence({ needs, has, verdict, contextLength, sentence: said, nearest }: Fit): string {
-  const room = verdict === "storage" ? has.storage : has.device;
+function sentence(fit: Fit): string {
+  const { needs, has, verdict, device, contextLength, sentence: said, nearest } = fit;
+  const room = verdict === "storage" ? has.storage : device === "gpu" ? has.device : has.memory;
   if (verdict === "storage" || room === null) return said;
   const values = {
     need: bytes(needs.total),
@@ -45,8 +53,8 @@ function sentence({ needs, has, verdict, contextLength, sentence: said, nearest 
 }
 
 /** Weights, context and working space, with a line at what there is. */
-function bar({ needs, has }: Fit): Element {
-  const limit = has.device ?? needs.total;
+function bar({ needs, has, device }: Fit): Element {
+  const limit = (device === "gpu" ? has.device : has.memory) ?? needs.total;
   const whole = Math.max(needs.total, limit) * 1.05 || 1;
   const scale = (n: number) => Math.round((n / whole) * WIDTH);
   const svg = node("svg", {

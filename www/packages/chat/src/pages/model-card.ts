@@ -11,8 +11,8 @@ interface CardActions {
   remove(model: StoredModel): void;
   /** Asks how much smaller a copy shall be. */
   smaller(model: StoredModel, library: Models): void;
-  /** Gets a damaged model again. */
-  repair(model: StoredModel): void;
+  /** Gets a damaged model again, from `ref`. */
+  repair(model: StoredModel, ref: string): void;
 }
 
 /** A stored model: what it is, what it takes, and what can be done with it. */
@@ -104,14 +104,21 @@ async function check(
       : t("model.damaged", { n: bad.length, m: files.length, size });
     state.textContent = words;
     announce(words, good ? "polite" : "urgent");
-    if (good || !model.sources?.length) return;
-    const onclick = () => actions.repair(model);
+    const ref = referenceOf(model);
+    if (good || ref === null) return;
+    const onclick = () => actions.repair(model, ref);
     const repair = el("button", { class: "b b-sm b-main", type: "button", onclick });
     repair.textContent = t("model.repair");
     state.append(" ", repair);
   } catch (error) {
     state.textContent = (error as Error).message;
   }
+}
+
+/** Where it can be got again; null for a file that a person chose. */
+function referenceOf({ name, sources }: StoredModel): string | null {
+  if (sources.length === 0) return name; // of a registry
+  return sources.find((source) => /^https?:/.test(source)) ?? null;
 }
 
 async function save(model: StoredModel, library: Models, state: HTMLElement): Promise<void> {

@@ -1,12 +1,14 @@
-import { EngineError, type Fit, type Models } from "@ingle/engine";
+import { EngineError, type Fit, type Models, type StoredModel } from "@ingle/engine";
 
-import { errorCard } from "../cards.js";
+import { choiceCard, errorCard } from "../cards.js";
 import { el } from "../dom.js";
 import { bytes } from "../format.js";
 import type { AnySource, Host } from "../host.js";
+import { chooseHost, chosenHosts, hostOf, isAllowed, sourcesOf } from "../hosts.js";
 import { t } from "../i18n/index.js";
 import { keyOfFile } from "../model.js";
 import { addModelForm, confirmDelete, type ModelActions, pickFile } from "../models.js";
+import { limit, limitedTo } from "../offline/register.js";
 import { Pulls } from "../pulls.js";
 import { showRequests } from "../privacy.js";
 import type { Page } from "../router.js";
@@ -14,9 +16,11 @@ import { ServedSection } from "../server/section.js";
 import type { Shelf } from "../shelf.js";
 import { openSmaller } from "../smaller/dialog.js";
 import { Makings } from "../smaller/makings.js";
+import { CatalogueSection } from "./catalogue-section.js";
 import { fitPart } from "./fit-card.js";
 import { modelCard } from "./model-card.js";
 import { PullCard } from "./pull-card.js";
+import { referenceFor } from "./reference.js";
 
 /** The page at `#/models`: what is on its way, what is here, what the server has, how to add. */
 export class ModelsPage implements Page {
@@ -31,6 +35,7 @@ export class ModelsPage implements Page {
   readonly #stored = el("ul", { class: "cards", id: "stored" });
   readonly #none = el("p", { class: "facts" }, t("models.none"));
   readonly #asked = el("div", { id: "asked" });
+  readonly #catalogue: CatalogueSection;
   readonly #cards = new Map<string, PullCard>();
   readonly #makings: Makings;
   #library: Models | null = null;
@@ -45,9 +50,10 @@ export class ModelsPage implements Page {
       made: () => void this.#shelf.listStored(),
       chat: (name) => this.#use({ name }),
     });
+    this.#catalogue = new CatalogueSection(host, (address) => this.get(address));
     this.pulls = new Pulls(() => host.library());
     this.pulls.onChange = (model) => {
-      if (model) void this.#shelf.listStored();
+      if (model) void this.#shelf.listStored().then(() => this.#catalogue.fill());
       const { isRunning } = this.pulls;
       void host.refresh().then((info) => showRequests(info?.requests.length ?? 0, isRunning));
       this.#fill();
@@ -70,6 +76,7 @@ export class ModelsPage implements Page {
         this.#stored,
         this.#none,
         ...served,
+        this.#catalogue.node,
         el("h2", {}, t("model.bring")),
         this.#addSection(),
         this.#asked,
@@ -81,9 +88,39 @@ export class ModelsPage implements Page {
         this.#library = library;
         this.#fill();
         void this.#room(library);
+        void this.#catalogue.fill();
       },
       () => undefined, // this browser runs no models: the page says so elsewhere
     );
+  }
+
+  /** Gets a model, with its card at the top of the page. */
+  get(ref: string): void {
+    if (this.mayNot(ref)) return;
+    chooseHost(ref);
+    void this.pulls.start(ref);
+    document.getElementById("coming")?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** A limited page cannot contact this host: says so, with the way on. */
+  mayNot(ref: string): boolean {
+    const allowed = limitedTo();
+    if (allowed === null || isAllowed(ref, allowed)) return false;
+    const host = hostOf(ref);
+    const allow = () => {
+      chooseHost(ref);
+      void limit(sourcesOf(chosenHosts()));
+    };
+    const ways = [{ label: t("limit.allow", { host }), run: allow }];
+    const card = choiceCard(
+      "net.limited",
+      t("limit.blocked", { host }),
+      t("limit.blocked.text"),
+      ways,
+    );
+    this.#asked.replaceChildren(card);
+    card.scrollIntoView({ block: "nearest" });
+    return true;
   }
 
   hide(): void {
@@ -108,12 +145,19 @@ export class ModelsPage implements Page {
           remove: (model) => confirmDelete(model, this.#actions),
           smaller: (model, library) =>
             void openSmaller(model, library, this.#makings, () => this.#focusAddress()),
-          repair: ({ sources }) => void this.pulls.start(sources?.[0] ?? ""),
+          repair: (model, ref) => void this.#repair(model, ref),
         }),
       ),
     );
     this.#none.hidden = stored.length > 0;
     this.#served?.fill((served) => this.#use({ served }));
+  }
+
+  /** What is damaged goes first: a pull leaves out what is here under its digest. */
+  async #repair(model: StoredModel, ref: string): Promise<void> {
+    if (this.mayNot(ref)) return;
+    await this.#actions.remove(model);
+    this.get(ref);
   }
 
   #use(source: AnySource): void {
@@ -133,7 +177,8 @@ export class ModelsPage implements Page {
   #addSection(): HTMLElement {
     const actions: ModelActions = {
       load: (source) => {
-        if ("url" in source) void this.#ask(String(source.url));
+        if ("url" in source)
+          void this.#ask(referenceFor(String(source.url).trim(), this.#shelf.choices));
         else this.#use(source);
       },
       remove: (model) => this.#actions.remove(model),
@@ -153,6 +198,8 @@ export class ModelsPage implements Page {
   /** Looks at a model's header, says whether it fits, and offers it only if it does. */
   async #ask(ref: string): Promise<void> {
     this.#asking?.abort();
+    if (this.mayNot(ref)) return;
+    chooseHost(ref);
     const stop = new AbortController();
     this.#asking = stop;
     this.#asked.replaceChildren(el("p", { class: "facts", role: "status" }, t("fit.looking")));
@@ -177,7 +224,7 @@ export class ModelsPage implements Page {
         "data-ui": "model.pull",
         onclick: () => {
           this.#asked.replaceChildren();
-          void this.pulls.start(ref);
+          this.get(ref);
         },
       },
       t("model.get.size", { size: bytes(fit.needs.storage) }),

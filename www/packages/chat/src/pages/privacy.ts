@@ -4,7 +4,15 @@ import { saveFile } from "../exporting.js";
 import { bytes } from "../format.js";
 import type { Host } from "../host.js";
 import { t, tn } from "../i18n/index.js";
-import { isSealed, offlineState, onOffline, seal } from "../offline/register.js";
+import { chosenHosts, keepHosts, sourcesOf } from "../hosts.js";
+import {
+  isSealed,
+  limit,
+  limitedTo,
+  offlineState,
+  onOffline,
+  seal,
+} from "../offline/register.js";
 import { entries, ledger } from "../privacy.js";
 import type { Page } from "../router.js";
 import { keepTally } from "../tally.js";
@@ -46,6 +54,7 @@ export class PrivacyPage implements Page {
         el("h1", { tabindex: -1 }, t("privacy")),
         el("p", { class: "lead" }, t("privacy.lead")),
         ...this.#seal(),
+        ...(isSealed() ? [] : this.#limit(node)),
         el("h2", {}, t("ledger")),
         ...ledger(info),
         el("div", { class: "do" }, button(t("ledger.save"), save)),
@@ -70,6 +79,35 @@ export class PrivacyPage implements Page {
     press.toggleAttribute("disabled", !can);
     const text = sealed ? t("sealed.text") : can ? t("seal.text") : t("seal.cannot");
     return [el("div", { class: "do" }, press), el("p", { class: "facts" }, text)];
+  }
+
+  /** The hosts this page may contact, if a person limits it to those that were chosen. */
+  #limit(node: HTMLElement): HTMLElement[] {
+    const isLimited = limitedTo() !== null;
+    const can = offlineState() === "ready";
+    const hosts = chosenHosts();
+    const press = button(
+      t(isLimited ? "limit.off" : "limit.on"),
+      () => void limit(isLimited ? null : sourcesOf(hosts)),
+    );
+    press.toggleAttribute("disabled", !can);
+    const rows = hosts.map((host) => {
+      const drop = button(t("limit.drop"), () => {
+        keepHosts(chosenHosts().filter((one) => one !== host));
+        if (isLimited) void limit(sourcesOf(chosenHosts()));
+        else void this.#fill(node);
+      });
+      drop.classList.add("b-sm");
+      drop.setAttribute("aria-label", t("limit.drop.name", { host }));
+      return el("li", {}, el("span", { class: "grow" }, el("bdi", {}, host)), drop);
+    });
+    const list = el("ul", { class: "hosts", "aria-label": t("limit") }, ...rows);
+    return [
+      el("h2", {}, t("limit")),
+      el("p", { class: "facts" }, t(isLimited ? "limit.text.on" : "limit.text")),
+      ...(hosts.length > 0 ? [list] : [el("p", { class: "facts" }, t("limit.none"))]),
+      el("div", { class: "do" }, press),
+    ];
   }
 
   /** Everything at once: with tick boxes, and a word to type. */

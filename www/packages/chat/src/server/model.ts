@@ -70,6 +70,11 @@ export class ServedModel implements ChatModel {
     return noteOf(this.served);
   }
 
+  /** The server answers in words. */
+  idsOf(): null {
+    return null;
+  }
+
   /** The server has no question for it. */
   async count(): Promise<number | null> {
     return null;

@@ -4,17 +4,20 @@ import type { BenchRow } from "../public/types.js";
 import type { DoctorKernel, DoctorMark, DoctorRow } from "../public/doctor.js";
 import { EngineError } from "../public/errors.js";
 import { aborted } from "./aborted.js";
+import { type DoctorKey, type DoctorValues, doctorWords } from "./doctor-words.js";
 import type { Graphics, Said } from "./doctor-worker.js";
 import { hasThreads } from "./features.js";
 
 type Id = DoctorRow["id"];
 
-const NO_WEBGPU =
-  "Update the browser, or use Chrome, Edge or another one with WebGPU. In Firefox on Linux it is " +
-  "behind dom.webgpu.enabled.";
-
-export function row(id: Id, mark: DoctorMark, finding: string, help: string | null = null) {
-  return { id, mark, finding, help } satisfies DoctorRow;
+export function row(
+  id: Id,
+  mark: DoctorMark,
+  key: DoctorKey,
+  values: DoctorValues = {},
+): DoctorRow {
+  const [finding, help] = doctorWords(key, values);
+  return { id, mark, finding, help, said: { key, values } };
 }
 
 /** "1.5 GB", decimal, as everywhere. */
@@ -47,7 +50,10 @@ export interface Examined {
 const LIMIT_MS = 60_000;
 
 /** Runs the probes in a worker of their own. */
-export function examine(onRow: (row: DoctorRow) => void, signal?: AbortSignal): Promise<Examined> {
+export function examine(
+  onRow: (row: DoctorRow) => void,
+  signal?: AbortSignal,
+): Promise<Examined> {
   const worker = new Worker(new URL("./doctor-worker.js", import.meta.url), {
     type: "module",
     name: "ingle doctor",
@@ -55,9 +61,8 @@ export function examine(onRow: (row: DoctorRow) => void, signal?: AbortSignal): 
   const kernels: DoctorKernel[] = [];
   let timer = 0;
   return new Promise<Examined>((resolve, reject) => {
-    const fail = (message: string) => {
-      const help = "Models run on the processor. A newer graphics driver may help.";
-      onRow(row("numbers", "problem", `The check did not end: ${message}`, help));
+    const fail = (why: string) => {
+      onRow(row("numbers", "problem", "numbers.failed", { why }));
       resolve({ graphics: null, kernels });
     };
     const hung = () => fail("the graphics chip did not answer in a minute.");
@@ -77,7 +82,7 @@ export function examine(onRow: (row: DoctorRow) => void, signal?: AbortSignal): 
       if (data.type === "chip") {
         onRow(chipRow(data.name));
         if (data.name !== null) return;
-        onRow(row("numbers", "untested", "There is no graphics chip to check."));
+        onRow(row("numbers", "untested", "numbers.none"));
         resolve({ graphics: null, kernels });
       }
       if (data.type === "graphics") {
@@ -92,58 +97,32 @@ export function examine(onRow: (row: DoctorRow) => void, signal?: AbortSignal): 
 }
 
 function chipRow(name: string | null): DoctorRow {
-  if (name !== null) return row("webgpu", "pass", `Works: ${name}, through ${browserName()}.`);
+  if (name !== null)
+    return row("webgpu", "pass", "webgpu.works", { chip: name, browser: browserName() });
   const has = (navigator as { gpu?: unknown }).gpu !== undefined;
-  return row(
-    "webgpu",
-    "note",
-    has
-      ? "This browser has WebGPU but no graphics chip for it. Models run on the processor, slower."
-      : "This browser has no WebGPU. Models run on the processor, slower.",
-    has
-      ? "Turn on graphics acceleration in the browser's settings, and update the driver."
-      : NO_WEBGPU,
-  );
+  return row("webgpu", "note", has ? "webgpu.no-chip" : "webgpu.missing");
 }
 
 function graphicsRows(graphics: Graphics, kernels: readonly DoctorKernel[]): DoctorRow[] {
-  const software = "The processor plays the graphics chip.";
-  const switchOn = "Turn on graphics acceleration in the browser's settings.";
   return [
-    graphics.software
-      ? row("chip", "note", software, switchOn)
-      : row("chip", "pass", "Using the graphics chip that the browser prefers."),
-    graphics.f16
-      ? row("half", "pass", "Supported.")
-      : row("half", "note", "Not used here; full precision takes more memory for working space."),
+    graphics.software ? row("chip", "note", "chip.software") : row("chip", "pass", "chip.used"),
+    graphics.f16 ? row("half", "pass", "half.used") : row("half", "note", "half.unused"),
     numbersRow(graphics, kernels),
-    row("graphicsMemory", "pass", `Pieces up to ${size(graphics.maxBufferBytes)} can be used.`),
+    row("graphicsMemory", "pass", "graphicsMemory.most", { most: size(graphics.maxBufferBytes) }),
   ];
 }
 
-function numbersRow({ off, nLeft }: Graphics, kernels: readonly DoctorKernel[]): DoctorRow {
+/** `nLeft`: what a slow device had no time for. */
+function numbersRow({ off, nLeft: left }: Graphics, kernels: readonly DoctorKernel[]): DoctorRow {
+  const n = kernels.length;
   const wrong = kernels.filter(({ right }) => !right).length;
-  if (off.length === 0)
-    return row(
-      "numbers",
-      "pass",
-      `${kernels.length} of ${kernels.length} kernels give the right numbers${rest(nLeft)}.`,
-    );
+  if (off.length === 0 && left > 0)
+    return row("numbers", "pass", "numbers.right-so-far", { n, left });
+  if (off.length === 0) return row("numbers", "pass", "numbers.right", { n });
   const reasons = off.map(({ reason }) => reason).join("; ");
-  const then = off.some(({ part }) => part === "device")
-    ? "Models run on the processor."
-    : "Answers stay right and may be slower.";
-  return row(
-    "numbers",
-    "problem",
-    `${wrong} of ${kernels.length} kernels gave wrong numbers: ${reasons}. ${then}`,
-    "A newer graphics driver or browser may help. Reload the page to use what was found.",
-  );
-}
-
-/** What a slow device had no time for. */
-function rest(nLeft: number): string {
-  return nLeft === 0 ? "" : `; ${nLeft} more were not tried, because this took long`;
+  const isUseless = off.some(({ part }) => part === "device");
+  const key = isUseless ? "numbers.useless" : "numbers.wrong";
+  return row("numbers", "problem", key, { n, wrong, reasons });
 }
 
 /** The rows that need no graphics chip. */
@@ -154,48 +133,30 @@ export function pageRows(): Promise<DoctorRow>[] {
 async function storageRow(): Promise<DoctorRow> {
   const storage = navigator.storage as StorageManager | undefined;
   const estimate = await storage?.estimate().catch(() => null);
-  if (!storage || !estimate?.quota)
-    return row(
-      "storage",
-      "note",
-      "This browser keeps no models for this page.",
-      "Private windows keep nothing. Use a usual window.",
-    );
+  if (!storage || !estimate?.quota) return row("storage", "note", "storage.none");
   const free = size(Math.max(0, estimate.quota - (estimate.usage ?? 0)));
-  if (await storage.persisted().catch(() => false))
-    return row("storage", "pass", `${free} free for ingle, kept permanently.`);
-  return row(
-    "storage",
-    "note",
-    `${free} free for ingle. It may be deleted when space is short.`,
-    "Ask the browser to keep the data.",
-  );
+  const isKept = await storage.persisted().catch(() => false);
+  if (isKept) return row("storage", "pass", "storage.kept", { free });
+  return row("storage", "note", "storage.maybe", { free });
 }
 
 function threadsRow(): DoctorRow {
-  const cores = navigator.hardwareConcurrency || 1;
-  if (hasThreads()) return row("threads", "pass", `${cores} threads.`);
-  return row(
-    "threads",
-    "note",
-    "1 thread, because this page is served without isolation headers.",
-    "For whoever serves the page: Cross-Origin-Opener-Policy same-origin and " +
-      "Cross-Origin-Embedder-Policy require-corp make answers on the processor faster.",
-  );
+  const n = navigator.hardwareConcurrency || 1;
+  if (hasThreads()) return row("threads", "pass", "threads.many", { n });
+  return row("threads", "note", "threads.one");
 }
 
 async function offlineRow(): Promise<DoctorRow> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
   const registration = await container?.getRegistration().catch(() => undefined);
-  if (registration?.active) return row("offline", "pass", "Page and engine are stored.");
-  const why = container ? "this page has not stored itself" : "this browser does not allow it here";
-  return row("offline", "note", `Not stored yet: ${why}.`);
+  if (registration?.active) return row("offline", "pass", "offline.stored");
+  return row("offline", "note", container ? "offline.not-yet" : "offline.refused");
 }
 
 function tabRow(): DoctorRow {
   return document.visibilityState === "visible"
-    ? row("tab", "pass", "Tab is in front.")
-    : row("tab", "note", "Tab is in the background.", "Browsers slow hidden tabs down.");
+    ? row("tab", "pass", "tab.front")
+    : row("tab", "note", "tab.back");
 }
 
 /** How fast the model in use is, from a short bench. */
@@ -204,23 +165,14 @@ export async function speedRow(bench: () => Promise<readonly BenchRow[]>): Promi
     const rows = await bench();
     const speed = (test: string) => rows.find((r) => r.test.startsWith(test))?.median_ts ?? null;
     const [reads, writes] = [speed("pp"), speed("tg")];
-    if (reads === null || writes === null)
-      return row("speed", "untested", "It took too long to measure here.");
+    if (reads === null || writes === null) return row("speed", "untested", "speed.slow");
     const tokens = (n: number) => (n < 10 ? n.toFixed(1) : String(Math.round(n)));
-    return row(
-      "speed",
-      "pass",
-      `Reads ${tokens(reads)}, writes ${tokens(writes)} tokens/s with the model in use.`,
-    );
+    const values = { reads: tokens(reads), writes: tokens(writes) };
+    return row("speed", "pass", "speed.measured", values);
   } catch (error) {
     const { code, message } = EngineError.from(error);
     if (code === "aborted") throw error;
-    const none = code === "model.unloaded";
-    return row(
-      "speed",
-      "untested",
-      none ? "No model is loaded." : message,
-      none ? "Load one and run again." : null,
-    );
+    if (code === "model.unloaded") return row("speed", "untested", "speed.no-model");
+    return row("speed", "untested", "speed.failed", { why: message });
   }
 }

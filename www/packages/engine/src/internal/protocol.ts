@@ -47,11 +47,6 @@ export interface ResponseHead {
   readonly headers: [string, string][];
 }
 
-export interface AnswerSettings extends GenerateSettings {
-  /** Tokens of this answer that an engine wrote before it was lost. */
-  readonly resume?: readonly number[];
-}
-
 export type SourceBody =
   | { readonly kind: "files"; readonly files: readonly File[] }
   | { readonly kind: "url"; readonly url: string; readonly name: string | null }
@@ -69,7 +64,7 @@ export interface Calls extends StoreCalls {
     result: EngineInfo;
   };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
-  generate: { body: { readonly model: number; readonly settings: AnswerSettings }; result: null };
+  generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
   bench: { body: { readonly settings: BenchSettings }; result: BenchRow[] };
   tokenize: {
     body: { readonly model: number; readonly text: string; readonly options: TokenizeOptions };

@@ -87,7 +87,8 @@ export class OngoingCall {
     if (this.type === "fetch") return { ...body, tape: this.#tape } as Body;
     if (this.type !== "generate" || this.#tokens.length === 0) return body;
     const { settings } = body as Calls["generate"]["body"];
-    return { ...body, settings: { ...settings, resume: this.#tokens } } as Body;
+    const resume = [...(settings.resume ?? []), ...this.#tokens];
+    return { ...body, settings: { ...settings, resume } } as Body;
   }
 
   /** Says that it goes on, if an engine died over it. */

@@ -1,6 +1,13 @@
 /** The calls about stored models: what each asks with and answers with. */
 
-import type { Fit, FitWishes, ModelDetails, StoredModel, VerifyReport } from "../public/models.js";
+import type {
+  Fit,
+  FitWishes,
+  ModelDetails,
+  ModelFacts,
+  StoredModel,
+  VerifyReport,
+} from "../public/models.js";
 
 export interface StoreCalls {
   "models.pull": {
@@ -21,7 +28,10 @@ export interface StoreCalls {
   "models.verify": { body: { readonly name: string }; result: VerifyReport };
   "models.blobs": { body: { readonly name: string }; result: NamedBlob[] };
   "models.fit": {
-    body: { readonly source: string | readonly File[]; readonly wishes: FitWishes };
+    body: {
+      readonly source: string | readonly File[] | ModelFacts;
+      readonly wishes: FitWishes;
+    };
     result: Fit;
   };
   "models.kind": { body: object; result: StoreKind };

@@ -7,7 +7,16 @@ import {
   size,
   speedRow,
 } from "../internal/doctor.js";
+import { type DoctorKey, type DoctorValues, doctorWords } from "../internal/doctor-words.js";
 import type { Engine } from "./engine.js";
+
+export type { DoctorKey } from "../internal/doctor-words.js";
+
+/** A sentence of the doctor by its name and values, for pages that say it in their own words. */
+export interface DoctorSaid {
+  readonly key: DoctorKey;
+  readonly values: DoctorValues;
+}
 
 /** Works, could be better, does not work, nothing to try. */
 export type DoctorMark = "pass" | "note" | "problem" | "untested";
@@ -30,6 +39,8 @@ export interface DoctorRow {
   readonly finding: string;
   /** What to do, as a sentence. */
   readonly help: string | null;
+  /** Finding and help by their name. */
+  readonly said: DoctorSaid;
 }
 
 /** One kernel form that was compared with its scalar twin on this graphics chip. */
@@ -44,6 +55,8 @@ export interface DoctorKernel {
 export interface DoctorReport {
   /** "This device …", with how much there is to improve. */
   readonly summary: string;
+  /** Its first sentence by its name; `improvements` is how many rows could be better. */
+  readonly said: DoctorSaid & { readonly improvements: number };
   /** In the order of the page. */
   readonly rows: readonly DoctorRow[];
   readonly kernels: readonly DoctorKernel[];
@@ -95,9 +108,10 @@ export async function doctor(
   tell(await speedRow(() => bench(engine, signal)));
   await Promise.all(page);
   const rows = DOCTOR_ROWS.flatMap(([id]) => found.get(id) ?? []);
-  const summary = summaryOf(rows, examined.graphics);
+  const { summary, said } = summaryOf(rows, examined.graphics);
   return {
     summary,
+    said,
     rows,
     kernels: examined.kernels,
     text: textOf(summary, rows, examined.kernels),
@@ -116,16 +130,18 @@ function bench(engine: Engine | null, signal?: AbortSignal): ReturnType<Engine["
   });
 }
 
-function summaryOf(rows: readonly DoctorRow[], graphics: Examined["graphics"]): string {
-  const most = size(graphics?.maxBufferBytes ?? 0);
+function summaryOf(
+  rows: readonly DoctorRow[],
+  graphics: Examined["graphics"],
+): Pick<DoctorReport, "summary" | "said"> {
   const isUsed =
     graphics && !graphics.software && graphics.off.every(({ part }) => part !== "device");
-  const where = isUsed
-    ? `This device runs models on its graphics chip, in pieces up to ${most}.`
-    : "This device runs models on its processor.";
+  const key: DoctorKey = isUsed ? "summary.gpu" : "summary.cpu";
+  const values = isUsed ? { most: size(graphics.maxBufferBytes) } : {};
+  const [where] = doctorWords(key, values);
   const n = rows.filter(({ mark }) => mark === "note" || mark === "problem").length;
   const rest = n === 0 ? "" : n === 1 ? " One thing to improve." : ` ${n} things to improve.`;
-  return where + rest;
+  return { summary: where + rest, said: { key, values, improvements: n } };
 }
 
 function textOf(

@@ -88,6 +88,23 @@ export interface FitOptions extends FitWishes {
   readonly signal?: AbortSignal;
 }
 
+/** What is known of a model whose file is elsewhere, as a catalogue has it. */
+export interface ModelFacts {
+  /** Of the file. */
+  readonly bytes: number;
+  readonly nParams: number;
+  readonly nLayers: number;
+  /** Heads of keys and values of a layer, and values of a head. */
+  readonly nKvHeads: number;
+  readonly headDim: number;
+  /** Width of the residual stream, and inside a feed-forward block. */
+  readonly dim: number;
+  readonly ffnDim: number;
+  readonly nVocab: number;
+  /** Tokens it was made for. */
+  readonly contextLength: number;
+}
+
 /** Whether a model can run here, with the numbers. Bytes throughout. */
 export interface Fit {
   readonly verdict: "well" | "tight" | "storage" | "no";
@@ -197,10 +214,16 @@ export class Models {
     return new File([found.blob], found.name, { type: "application/octet-stream" });
   }
 
-  /** Whether a model can run here, read from its header: a few megabytes are fetched at most. */
-  fit(what: string | File | readonly File[], options: FitOptions = {}): Promise<Fit> {
+  /**
+   * Whether a model can run here, read from its header: a few megabytes are fetched at most. From
+   * the facts of a model it is worked out without a request, with its small parts rounded.
+   */
+  fit(
+    what: string | File | readonly File[] | ModelFacts,
+    options: FitOptions = {},
+  ): Promise<Fit> {
     const { signal, ...wishes } = options;
-    const source = typeof what === "string" ? what : what instanceof File ? [what] : what;
+    const source = what instanceof File ? [what] : what;
     return this.#client.call("models.fit", { source, wishes }, { signal });
   }
 

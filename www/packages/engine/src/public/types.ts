@@ -93,6 +93,13 @@ export interface GenerateSettings extends Sampling {
   readonly stop?: readonly string[];
   /** Goes on where the model ends its answer, until `maxTokens` (default false). */
   readonly ignoreEos?: boolean;
+  /**
+   * Ids of this very answer that were written before: of all its pieces, in their order. They are
+   * played again and not given again; the answer goes on behind them, as it would have with the
+   * same seed. Text of an earlier last piece that came without ids comes again. `maxTokens` counts
+   * them.
+   */
+  readonly resume?: readonly number[];
 }
 
 export interface GenerateOptions extends GenerateSettings {
