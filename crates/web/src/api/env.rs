@@ -9,7 +9,6 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::tape;
-use crate::host;
 use crate::js::performance_now;
 
 /// Longest timer of a browser; longer ones fire at once.

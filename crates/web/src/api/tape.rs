@@ -18,7 +18,7 @@ use hosting::runner;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::convert::to_js;
+use crate::js::to_js;
 use crate::error::EdgeError;
 use crate::host;
 

@@ -50,6 +50,7 @@ pub use io::PageIo;
 #[cfg(feature = "workshop")]
 pub use locks::{PageLock, try_lock};
 pub use names::find;
+#[cfg(feature = "workshop")]
 pub use sum::Sums;
 #[cfg(feature = "engine")]
 pub use sum::WasmHasher;
