@@ -255,6 +255,10 @@ cases["both languages have the same words, and the static page has those of the 
       assert.equal(places(de[key]), places(text), key);
       assert.ok(de[key].trim() !== "", key);
     }
+    const { DOCTOR_WORDS } = await load("../../engine/src/internal/doctor-words.ts");
+    const { doctorDe } = await load("i18n/doctor-de.ts");
+    for (const [key, said] of Object.entries(DOCTOR_WORDS))
+      assert.deepEqual(doctorDe[key].map(places), said.map(places), key);
     for (const [, key, text] of html.matchAll(/ data-t="([^"]+)"[^>]*>([^<]*)</g))
       assert.equal(text, en[key], key);
     for (const [tag] of html.matchAll(/<[^>]+data-t-[^>]+>/g))

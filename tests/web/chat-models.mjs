@@ -79,8 +79,8 @@ const look = async (page, address) => {
 cases["a model is looked at, fits, is got, checked, shown, saved and deleted"] = async () => {
   await withModels(async (page, { server }) => {
     await look(page, `${server.origin}/files/stories.gguf`);
-    await page.locator(ui("model.verdict")).waitFor();
-    assert.equal(await page.textContent(ui("model.verdict")), "Fits well");
+    await page.locator(`#asked ${ui("model.verdict")}`).waitFor();
+    assert.equal(await page.textContent(`#asked ${ui("model.verdict")}`), "Fits well");
     const sum = await page.textContent("#asked .facts");
     assert.match(sum, /Needs [\d.]+\s[kM]B/);
     await checkLooks(page);
