@@ -117,7 +117,7 @@ async function withBench(options, body) {
   try {
     await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const page = await browser.page(`${pages.origin}/any/where/?device=cpu`);
-    await page.waitForFunction(() => /Proc/.test(document.querySelector("#status").textContent));
+    await page.waitForFunction(() => /Pro[cz]/.test(document.querySelector("#status").textContent));
     await page.setInputFiles("#file", modelFile);
     await page.waitForSelector(".try");
     await page.evaluate(() => (location.hash = "#/bench"));
