@@ -18,9 +18,9 @@ use hosting::runner;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::js::to_js;
 use crate::error::EdgeError;
 use crate::host;
+use crate::js::to_js;
 
 /// One thing on a tape, as the page keeps it.
 #[derive(Clone, Serialize, Deserialize)]
