@@ -144,9 +144,13 @@ fn file_reply(site: &Site, request: &Request) -> Result<Reply, u16> {
 fn find(site: &Site, url: &str) -> Option<PathBuf> {
     let path = decode(url.split(['?', '#']).next()?)?;
     let path = path.strip_prefix('/')?;
-    if let Some(name) = path.strip_prefix("models/") {
-        let model = site.model.as_ref()?;
-        return (model.file_name()?.to_str()? == name).then(|| model.clone());
+    // The page has a folder of that name too, with its demo model.
+    let is_model = |model: &&PathBuf| {
+        let name = model.file_name().and_then(|name| name.to_str());
+        name.is_some() && path.strip_prefix("models/") == name
+    };
+    if let Some(model) = site.model.as_ref().filter(is_model) {
+        return Some(model.clone());
     }
     let is_inside = |part: &str| part != ".." && !part.contains(['\\', ':', '\0']);
     if !path.split('/').all(is_inside) {
