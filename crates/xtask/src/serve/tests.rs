@@ -9,6 +9,8 @@ fn site(name: &str) -> Result<Site> {
     fs::create_dir_all(page.join("assets"))?;
     fs::write(page.join("index.html"), "<p>page</p>")?;
     fs::write(page.join("assets/a.wasm"), "0123456789")?;
+    fs::create_dir_all(page.join("models"))?;
+    fs::write(page.join("models/demo.gguf"), "DEMO")?;
     let model = page.with_extension("model one.gguf");
     fs::write(&model, "GGUF")?;
     Ok(Site { page, model: Some(model) })
@@ -49,6 +51,7 @@ fn pages_ranges_and_refusals() -> Result<()> {
         ("GET /../Cargo.toml HTTP/1.1", vec!["HTTP/1.1 404"]),
         ("GET /%2e%2e/Cargo.toml HTTP/1.1", vec!["HTTP/1.1 404"]),
         ("GET /models/other.gguf HTTP/1.1", vec!["HTTP/1.1 404"]),
+        ("GET /models/demo.gguf HTTP/1.1", vec!["HTTP/1.1 200", "DEMO"]),
         ("GET / HTTP/1.1\r\nHost: example.org", vec!["HTTP/1.1 403"]),
         (model.as_str(), vec!["HTTP/1.1 200", "octet-stream", "GGUF"]),
     ];
