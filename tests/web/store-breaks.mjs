@@ -116,6 +116,20 @@ cases[`B13: ${RELOADS} reloads at random points cost at most a piece each`] = as
   await page.close();
 };
 
+cases["a worker that sums and is ended costs time and no file"] = async () => {
+  const page = await fresh();
+  let n = 0;
+  page.on("worker", (worker) => {
+    if (!worker.url().includes("sum-worker")) return;
+    n += 1;
+    worker.evaluate(() => self.close()).catch(() => undefined);
+  });
+  assert.equal(await pull(page), null);
+  await isWhole(page);
+  assert.ok(n > 0, "no worker summed");
+  await page.close();
+};
+
 cases["cut connections: what came stays, and the download ends whole"] = async () => {
   const page = await fresh();
   host.cutAfter = 3 << 20;

@@ -13,8 +13,11 @@ export type SumCall =
 /** The module as the worker gets it; its memory is its own. */
 export type SumStart = Omit<ThreadStart, "memory">;
 
-/** A worker that has not answered its first call after this long is not waited for. */
-const START_TIMEOUT_MS = 10_000;
+/**
+ * A worker that answers nothing for this long is not waited for: it could not start, or the browser
+ * ended it, which nobody is told. One that is only slow costs the file's digest once more.
+ */
+const PATIENCE_MS = 10_000;
 
 /** One digest. Promises hold null once the worker is lost; they never fail. */
 export class Sum {
@@ -29,10 +32,9 @@ export class Sum {
       type: "module",
       name: "ingle-sum",
     });
-    this.#timer = setTimeout(() => this.close(), START_TIMEOUT_MS);
     this.#worker.onmessage = ({ data }: MessageEvent<Uint8Array>) => {
-      clearTimeout(this.#timer);
       this.#waiting.shift()?.(data);
+      this.#arm();
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -69,6 +71,14 @@ export class Sum {
   #ask(call: SumCall, transfer: Transferable[]): Promise<Uint8Array | null> {
     if (this.#isLost) return Promise.resolve(null);
     this.#worker.postMessage(call, transfer);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#arm();
+    });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.close(), PATIENCE_MS);
   }
 }
