@@ -4,6 +4,7 @@
 //! later, in [`settings`](crate::settings). Wrong use is one sentence and exit code 2, without the
 //! block of usage text that hides it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,18 +13,22 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 mod doctor;
+mod measure;
 mod models;
 mod quantize;
 mod run;
+mod validate;
 pub use crate::serve::ServeArgs;
 pub use bench::{BenchArgs, BenchFormat};
 pub use doctor::DoctorArgs;
+pub use measure::{DEFAULT_CTX, ImatrixArgs, ImatrixFormat, PerplexityArgs, TextArgs};
 pub use models::{
     CompletionsArgs, CpArgs, CreateArgs, ListArgs, LoadArchiveArgs, PsArgs, PullArgs, PushArgs,
     RmArgs, SaveArgs, StopArgs, VerifyArgs,
 };
 pub use quantize::QuantizeArgs;
 pub use run::{EmbedArgs, RunArgs, ShowArgs, ShowStoredArgs, StoredArgs};
+pub use validate::{ReportFormat, ValidateArgs};
 
 /// Exit code for wrong use, as shells and clap have it.
 const EXIT_USAGE: u8 = 2;
@@ -68,6 +73,13 @@ pub enum Command {
     Create(CreateArgs),
     /// Make a smaller file of a model
     Quantize(QuantizeArgs),
+    /// Compare a quantized model with the one it was made from
+    #[command(hide = true)]
+    Validate(ValidateArgs),
+    /// Measure how well a model foresees a text, and how far it is from another one
+    Perplexity(PerplexityArgs),
+    /// Measure which weights matter on a text, for better small files
+    Imatrix(ImatrixArgs),
     /// Write a stored model to one file
     Save(SaveArgs),
     /// Store a model from a file of `save`
@@ -130,7 +142,7 @@ pub struct LoadArgs {
     #[arg(long, short = 't', value_name = "N")]
     pub threads: Option<usize>,
     /// Context in tokens [default: the model's own, at most 4096]
-    #[arg(long, value_name = "N")]
+    #[arg(long, short = 'c', value_name = "N")]
     pub ctx: Option<usize>,
     /// Number format of the key/value cache
     #[arg(long, value_enum, default_value_t)]
@@ -192,7 +204,7 @@ pub fn command() -> clap::Command {
 
 /// Parses the command line; help and version are printed here, wrong use is one sentence.
 pub fn parse() -> Result<Command, ExitCode> {
-    let error = match Cli::try_parse_from(bench::spelled(std::env::args_os())) {
+    let error = match Cli::try_parse_from(spelled(std::env::args_os())) {
         Ok(cli) => return Ok(cli.command),
         Err(error) => error,
     };
@@ -212,6 +224,11 @@ pub fn parse() -> Result<Command, ExitCode> {
     }
 }
 
+/// What clap does not read by itself, respelled.
+fn spelled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    validate::spelled(bench::spelled(args))
+}
+
 /// The facts of clap's message in one line: what it says before the tips and the usage.
 fn sentence(message: &str) -> String {
     let facts = message.split("\n\n").next().unwrap_or(message);
@@ -224,7 +241,7 @@ fn sentence(message: &str) -> String {
 #[cfg(test)]
 pub fn parse_line(line: &str) -> Result<Command, clap::Error> {
     let words = std::iter::once("ingle").chain(line.split_whitespace());
-    Ok(Cli::try_parse_from(bench::spelled(words.map(Into::into)))?.command)
+    Ok(Cli::try_parse_from(spelled(words.map(Into::into)))?.command)
 }
 
 #[cfg(test)]
@@ -253,11 +270,18 @@ mod tests {
             "bench a.gguf b.gguf -p 128,512 -n 32 -n 64 -d 0,2048 -r 3 -b 64,128 -ub 32 -t 1,2 \
              --device cpu,gpu --kv f16,q8_0 --gpu-layers 0,8 -pg 512,128 -pg 64,16 --profile \
              --warmup 0 --no-peaks --min-tok-s 20 --format html -o out.html",
+            "perplexity m.gguf -f t.txt -c 512 --chunks 4 --stride 128 --device cpu -t 2",
+            "perplexity m.gguf -f t.txt --kl-divergence-base b.kld",
+            "perplexity m.gguf --kl-divergence --kl-divergence-base b.kld --format json",
+            "imatrix m.gguf -f t.txt -o m.imatrix.gguf --chunks 8 --process-output --no-ppl",
+            "quantize --validate --baseline a.gguf --quantized b.gguf --threshold 0.1",
+            "quantize --baseline a --quantized b --validate --diff c -f t --chunks 2 -o r.html",
+            "imatrix -o all.dat --in-file a.gguf --in-file b.gguf --output-format dat",
             "devices --format json",
             "doctor --format json",
         ] {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
-            let words = bench::spelled(words.map(Into::into));
+            let words = spelled(words.map(Into::into));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
         let words = ["ingle", "logits", "m", "--tokens", "1,2,3", "--out", "f"];

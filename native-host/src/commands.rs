@@ -11,10 +11,13 @@ mod doctor;
 mod embed;
 mod fit;
 mod human;
+mod imatrix;
 mod lines;
 mod listing;
 mod logits;
 mod manage;
+mod measured;
+mod perplexity;
 mod quantize;
 mod repl;
 mod run;
@@ -25,6 +28,7 @@ mod stored;
 mod target;
 mod tokenize;
 mod transfer;
+mod validate;
 
 use crate::args::Command;
 use crate::failure::Failure;
@@ -49,6 +53,9 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Rm(args) => manage::rm(&args),
         Command::Create(args) => create::run(&args),
         Command::Quantize(args) => quantize::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Perplexity(args) => perplexity::run(&args),
+        Command::Imatrix(args) => imatrix::run(&args),
         Command::Save(args) => archive::save(&args),
         Command::Load(args) => archive::load(&args),
         Command::Verify(args) => archive::verify(&args),

@@ -52,6 +52,9 @@ pub enum Failure {
     /// A model could not be quantized.
     #[error(transparent)]
     Quantize(quantize::Error),
+    /// A model could not be measured.
+    #[error(transparent)]
+    Measure(measure::Error),
     /// A disk has no room.
     #[error(
         "{} has no room: {} are needed, {} are free; free some, or write elsewhere",
@@ -80,6 +83,17 @@ impl From<gguf::Error> for Failure {
 impl From<kernels::PlayerError> for Failure {
     fn from(error: kernels::PlayerError) -> Failure {
         Failure::Engine(error.into())
+    }
+}
+
+impl From<measure::Error> for Failure {
+    fn from(error: measure::Error) -> Failure {
+        match error {
+            measure::Error::Cancelled => Failure::Interrupted,
+            measure::Error::Engine(error) => error.into(),
+            measure::Error::Imatrix(error) => error.into(),
+            error => Failure::Measure(error),
+        }
     }
 }
 
@@ -112,6 +126,8 @@ impl Failure {
             Failure::Store(store::Error::NotFound { .. }) => "model.missing",
             Failure::Store(store::Error::Full { .. }) | Failure::Full { .. } => "store.full",
             Failure::Quantize(error) => quantize_code(error).1,
+            Failure::Measure(measure::Error::Base { .. }) => "measure.base",
+            Failure::Measure(_) => "measure.failed",
             Failure::Store(_) | Failure::Damaged(_) => "model.damaged",
             Failure::Interrupted => "load.cancelled",
         }
@@ -135,7 +151,7 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
                 Failure::Store(store::Error::NotFound { .. }) => 3,
                 Failure::Quantize(error) => quantize_code(&error).0,
                 Failure::Full { .. } | Failure::Store(store::Error::Full { .. }) => 8,
-                Failure::Damaged(_) => 7,
+                Failure::Damaged(_) | Failure::Measure(measure::Error::Base { .. }) => 7,
                 Failure::Client(ClientError::Unreachable { .. }) => 9,
                 Failure::Below(_) | Failure::Unwell(_) => 10,
                 _ => 1,

@@ -112,4 +112,5 @@ def main():
     print("{\n" + ",\n".join(parts) + "\n}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ mod bad_input;
 mod bench;
 mod contract;
 mod embed;
+mod measured;
 mod program;
 mod quantize;
 mod server;

@@ -30,6 +30,7 @@ mod raw;
 mod read;
 mod sink;
 mod streams;
+mod tap;
 
 pub use clock::set_clock;
 pub use memory::limit_memory;

@@ -17,6 +17,7 @@ use crate::memory::{self, Arena, Buffer};
 use crate::pack::{Matrix, Packing};
 use crate::profile::Profile;
 use crate::streams::Streams;
+use crate::tap::Tapped;
 
 /// Rows of a job. Enough to make unpacking and streaming the weights a small part of a chunk; few
 /// enough that a prefill on a slow machine can be canceled within a second.
@@ -71,6 +72,7 @@ pub struct Machine {
     pub buffers: Buffers,
     pub profile: Profile,
     pub streams: Streams,
+    pub tap: Option<Tapped>,
     /// Floats per row in [`Buffers::rotations`], per table.
     pub max_pairs: usize,
     /// Most rows of a job, which activations are sized for: [`MAX_ROWS`], or a whole text where it
@@ -128,6 +130,7 @@ impl Machine {
             buffers,
             profile,
             streams,
+            tap: None,
             max_pairs,
             max_rows,
         })

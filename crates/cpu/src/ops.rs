@@ -53,6 +53,7 @@ pub fn run(machine: &Machine, team: &Team<'_>, pass: &Pass<'_>) {
     let walk = Walk { m: machine, team, own, pass };
     walk.rotations();
     for (i, op) in machine.plan.ops.iter().enumerate() {
+        walk.show(i, op);
         let start = machine.profile.mark(team);
         walk.op(op);
         team.barrier();

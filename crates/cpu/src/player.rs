@@ -10,7 +10,7 @@ use kernels::check::Bounds;
 use kernels::sampling::{MAX_RECENT, Scratch, choose, penalize};
 use kernels::{
     Counters, Draw, Input, Job, MAX_SLOTS, Op, OpTime, Peaks, Place, Player, PlayerError,
-    PlayerInfo, RowAt, Sampling, Want,
+    PlayerInfo, RowAt, Sampling, Tap, Want,
 };
 
 use crate::machine::{Machine, Stored};
@@ -18,6 +18,7 @@ use crate::memory::Buffer;
 use crate::ops::{self, Logits, Pass};
 use crate::pack::Packing;
 use crate::pool::Pool;
+use crate::tap::Tapped;
 
 /// Plays a Plan with SIMD and threads.
 pub struct CpuPlayer {
@@ -248,6 +249,11 @@ impl Player for CpuPlayer {
     fn profile(&self) -> Vec<OpTime> {
         let machine = &self.machine;
         machine.profile.times(&machine.plan, machine.config.kv, machine.isa.name)
+    }
+
+    fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
+        self.machine.tap = tap.map(|tap| Tapped::new(&self.machine, tap)).transpose()?;
+        Ok(true)
     }
 
     fn submit_peaks(&mut self) -> Result<(), PlayerError> {

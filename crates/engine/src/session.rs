@@ -3,12 +3,13 @@
 //!
 //! How a request becomes the ids of a slot is said in `prompt`, what slots do together in `rounds`.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chat::{ChatTemplate, Guard};
 use kernels::{
     Counters, Input, Job, OpTime, Peaks, Place, Player, PlayerConfig, PlayerInfo, RowAt, Sampling,
-    Want,
+    Tap, Want,
 };
 use tokenizer::Tokenizer;
 
@@ -181,6 +182,39 @@ impl Session {
         all: bool,
         mut sink: impl FnMut(&[f32]),
     ) -> Result<(), Error> {
+        let first = if all { Some(0) } else { None };
+        let sink = |_, rows: &[f32]| {
+            if !rows.is_empty() {
+                sink(rows);
+            }
+            ControlFlow::Continue(())
+        };
+        self.evaluate(ids, first, sink).await
+    }
+
+    /// As [`Session::logits`] of the positions from `first` on. Those before it are read like a
+    /// prompt, without the head, which costs as much as several layers. `sink` is called behind
+    /// every job with how many ids are read and the rows of it, none before `first`; when it
+    /// breaks, the rest is not read.
+    ///
+    /// # Errors
+    /// As [`Session::logits`].
+    pub async fn logits_from(
+        &mut self,
+        ids: &[u32],
+        first: usize,
+        sink: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.evaluate(ids, Some(first), sink).await
+    }
+
+    /// Reads `ids` from an empty cache; logits of the last row, or of those from `first` on.
+    async fn evaluate(
+        &mut self,
+        ids: &[u32],
+        first: Option<usize>,
+        mut sink: impl FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         self.check_writes()?;
         let ids = self.prompt_ids(&Prompt::Tokens(ids.to_vec()))?;
         if ids.len() > self.n_ctx {
@@ -192,22 +226,35 @@ impl Session {
         slot.ids.extend_from_slice(&ids);
         while self.slots[i].pending() > 0 {
             let (pos, left) = (self.slots[i].n_cached, self.slots[i].pending());
-            let (n_rows, want) = match all {
-                true => (left.min(self.max_rows()).min(LOGITS_ROWS), Want::AllLogits),
-                false if left > self.max_rows() => (self.max_rows(), Want::Nothing),
-                false => (left, Want::LastLogits),
+            let most = left.min(self.max_rows());
+            let (n_rows, want) = match first {
+                Some(first) if pos < first => (most.min(first - pos), Want::Nothing),
+                Some(_) => (most.min(LOGITS_ROWS), Want::AllLogits),
+                None if left > most => (most, Want::Nothing),
+                None => (left, Want::LastLogits),
             };
             let input = Input::Tokens(&ids[pos..pos + n_rows]);
             self.turn.end_chain();
             self.player.submit(&Job { input, place: Place::Run(RowAt { slot: i, pos }), want })?;
             receive(&mut *self.player).await?;
             self.slots[i].n_cached += n_rows;
-            if !matches!(want, Want::Nothing) {
-                sink(self.player.logits());
+            let is_read = matches!(want, Want::Nothing);
+            let rows = if is_read { &[] } else { self.player.logits() };
+            if sink(pos + n_rows, rows).is_break() {
+                break;
             }
             self.env.yield_now().await;
         }
         Ok(())
+    }
+
+    /// Has `tap` see what passes between the ops from now on, or nobody; false if the player
+    /// cannot show it.
+    ///
+    /// # Errors
+    /// Whatever the player reports.
+    pub fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Result<bool, Error> {
+        Ok(self.player.set_tap(tap)?)
     }
 
     /// Evaluates `ids` at `pos`, for measuring. With `choose` the next token is chosen on the

@@ -13,6 +13,7 @@ pub mod reference;
 pub mod rope;
 pub mod sampling;
 pub mod shader;
+mod tap;
 pub mod twin;
 
 pub use footprint::Footprint;
@@ -27,3 +28,4 @@ pub use player::{
 };
 pub use rope::{RopeStyle, RopeTable};
 pub use sampling::Sampling;
+pub use tap::Tap;

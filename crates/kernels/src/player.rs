@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use crate::job::Job;
 use crate::plan::WeightId;
 use crate::sampling::Sampling;
+use crate::tap::Tap;
 
 /// How the cache stores keys and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -224,6 +225,11 @@ pub trait Player {
     /// timers.
     fn profile(&self) -> Vec<OpTime> {
         Vec::new()
+    }
+
+    /// Shows `tap` the rows of all jobs from now on, or nobody. False if this player cannot.
+    fn set_tap(&mut self, _tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
+        Ok(false)
     }
 
     /// Starts to measure the device's peaks; `poll` until ready, then see [`Player::peaks`]. Takes

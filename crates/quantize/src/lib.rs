@@ -11,7 +11,7 @@ mod source;
 mod verify;
 
 pub use error::Error;
-pub use imatrix::Imatrix;
+pub use imatrix::{Imatrix, ImatrixSums, InputSums};
 pub use pipeline::{Progress, Resources, Written, write};
 pub use recipe::{
     Facts, FileType, Options, Plan, Role, Step, UnknownType, metadata_override, tensor_type,

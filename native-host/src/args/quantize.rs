@@ -18,7 +18,8 @@ const DEFAULT_MEMORY: &str = "512M";
     after_help = "IN is a GGUF file, a folder with safetensors or PyTorch files, or the name of a \
     stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored \
     model: here),\nunder its name with TYPE at the end. `ingle create -q TYPE` stores the result \
-    under a name instead.\n\nQ4_K_M is the usual choice; \
+    under a name instead.\n`ingle quantize --validate` compares the result with IN; its --help \
+    says how.\n\nQ4_K_M is the usual choice; \
     Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to nothing.\n\nExamples:\n  \
     ingle quantize model-F16.gguf Q4_K_M\n  \
     ingle quantize model-F16.gguf small.gguf Q4_K_M --dry-run\n  \

@@ -10,12 +10,14 @@ mod lines;
 mod memory;
 mod ops;
 mod plane;
-mod scale;
-mod svg;
+pub mod scale;
+pub mod svg;
 mod table;
 
 use super::row::Row;
 use super::text::clean;
+
+pub use table::html as table_html;
 
 /// The page's style: the colors of the chat, light and dark.
 pub const STYLE: &str = include_str!("html/style.css");
@@ -30,30 +32,39 @@ pub struct About {
 }
 
 /// A plot with its words and its table.
-struct Figure {
-    title: String,
+pub struct Figure {
+    /// What it shows.
+    pub title: String,
     /// A sentence on how to read it.
-    lead: String,
+    pub lead: String,
     /// The finding, for those who do not see it.
-    desc: String,
-    svg: svg::Svg,
-    head: Vec<&'static str>,
-    cells: Vec<Vec<String>>,
+    pub desc: String,
+    /// The plot.
+    pub svg: svg::Svg,
+    /// Heads of the table's columns.
+    pub head: Vec<&'static str>,
+    /// Lines of the table.
+    pub cells: Vec<Vec<String>>,
 }
 
 /// The whole document.
 pub fn html(rows: &[Row], about: &About) -> String {
     let csv = percent_encoded(&super::table::csv(rows));
-    let (title, lead) = (title(rows), escape(&caption(rows, about)));
+    let link = format!(
+        "<p><a download=\"bench.csv\" href=\"data:text/csv;charset=utf-8,{csv}\">\
+         Save the figures as CSV</a></p>\n"
+    );
+    page(&title(rows), "ingle bench", &escape(&caption(rows, about)), &(link + &figures(rows)))
+}
+
+/// A document of the given elements. `title` and `lead` are HTML, `kind` says what made it.
+pub fn page(title: &str, kind: &str, lead: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title} – ingle bench</title>\n<style>\n{STYLE}</style>\n\
-         <main>\n<h1>{title}</h1>\n<p class=\"lead\">{lead}</p>\n\
-         <p><a download=\"bench.csv\" href=\"data:text/csv;charset=utf-8,{csv}\">\
-         Save the figures as CSV</a></p>\n{}</main>\n</html>\n",
-        figures(rows)
+         <title>{title} – {kind}</title>\n<style>\n{STYLE}</style>\n\
+         <main>\n<h1>{title}</h1>\n<p class=\"lead\">{lead}</p>\n{body}</main>\n</html>\n"
     )
 }
 
@@ -104,7 +115,8 @@ fn caption(rows: &[Row], about: &About) -> String {
 }
 
 impl Figure {
-    fn html(&self, index: usize) -> String {
+    /// As an element; `index` is its place on the page, from 0.
+    pub fn html(&self, index: usize) -> String {
         let (title, lead) = (escape(&self.title), escape(&self.lead));
         let svg = self.svg.html(&format!("plot{index}"), &self.title, &self.desc);
         let table = table::html(&self.head, &self.cells);
@@ -118,7 +130,7 @@ impl Figure {
 }
 
 /// Text as HTML shows it, control characters made visible.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {
         match c {

@@ -13,7 +13,7 @@
 
 mod cost;
 mod field;
-mod html;
+pub mod html;
 mod jobs;
 mod progress;
 mod roofline;

@@ -24,7 +24,8 @@ impl ReferencePlayer {
         if let Input::Hidden(rows) = input {
             b.x = rows.to_vec();
         }
-        for op in self.plan.ops.clone() {
+        for (i, op) in self.plan.ops.clone().into_iter().enumerate() {
+            self.show_stream(i, &op, &b.x);
             match op {
                 Op::Embed { table, scale, encoder } => {
                     b.x = self.embed(table, scale, input);
@@ -34,6 +35,7 @@ impl ReferencePlayer {
                 }
                 Op::Qkv { norm, q, k, v } => {
                     let x = self.normed(norm, &b.x);
+                    self.show(i, q, &x);
                     (b.q, b.k, b.v) = (self.linear(q, &x), self.linear(k, &x), self.linear(v, &x));
                 }
                 Op::RopeKv { kv, heads, q_norm, k_norm, rope } => {
@@ -53,9 +55,13 @@ impl ReferencePlayer {
                 Op::Attention { kv, heads, scale, mask } => {
                     b.a = self.attention(kv, heads, scale, mask, &b.q, place);
                 }
-                Op::Output { w, post, after } => self.add(w, [post, after], &b.a, &mut b.x),
+                Op::Output { w, post, after } => {
+                    self.show(i, w, &b.a);
+                    self.add(w, [post, after], &b.a, &mut b.x);
+                }
                 Op::GateUp { norm, gate, up, act } => {
                     let x = self.normed(norm, &b.x);
+                    self.show(i, up, &x);
                     b.h = self.linear(up, &x);
                     match gate.map(|gate| self.linear(gate, &x)) {
                         None => b.h.iter_mut().for_each(|h| *h = twin::activate(act, *h)),
@@ -66,11 +72,30 @@ impl ReferencePlayer {
                         }
                     }
                 }
-                Op::Down { w, post, after } => self.add(w, [post, after], &b.h, &mut b.x),
-                Op::Head { norm, w } => self.head(norm, w, &mut b.x, want),
+                Op::Down { w, post, after } => {
+                    self.show(i, w, &b.h);
+                    self.add(w, [post, after], &b.h, &mut b.x);
+                }
+                Op::Head { norm, w } => self.head(i, norm, w, &mut b.x, want),
             }
         }
         self.hidden = b.x;
+    }
+
+    /// What `w` is multiplied with, for the tap.
+    fn show(&mut self, op: usize, w: Linear, x: &[f32]) {
+        if let (Some(tap), Some(w)) = (&mut self.tap, self.plan.weights.get(w.w.0)) {
+            tap.inputs(op, x, w.n_cols);
+        }
+    }
+
+    /// The residual stream before an op that norms it, for the tap.
+    fn show_stream(&mut self, i: usize, op: &Op, x: &[f32]) {
+        if let (Some(tap), Op::Qkv { .. } | Op::GateUp { .. } | Op::Head { .. }) =
+            (&mut self.tap, op)
+        {
+            tap.stream(i, x);
+        }
     }
 
     fn embed(&self, table: WeightId, scale: f32, input: Input<'_>) -> Vec<f32> {
@@ -180,7 +205,7 @@ impl ReferencePlayer {
         *x = self.normed(after, x);
     }
 
-    fn head(&mut self, norm: Norm, w: Linear, x: &mut Vec<f32>, want: Want<'_>) {
+    fn head(&mut self, op: usize, norm: Norm, w: Linear, x: &mut Vec<f32>, want: Want<'_>) {
         let dim = self.plan.dims.dim;
         let rows = match want {
             Want::Nothing => return,
@@ -192,6 +217,7 @@ impl ReferencePlayer {
             Want::LastLogits | Want::Tokens { .. } => &x[x.len() - dim..],
         };
         let x = self.norm(norm, rows);
+        self.show(op, w, &x);
         self.logits = self.linear(w, &x);
     }
 }

@@ -14,6 +14,7 @@ use crate::job::{Draw, Input, Job, Place, RowAt, Want};
 use crate::plan::{Plan, WeightId};
 use crate::player::{Counters, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo};
 use crate::sampling::{self, Sampling, Scratch};
+use crate::tap::Tap;
 use cache::Cache;
 
 /// Most rows of one job: bounds the scratch, which is allocated per job here.
@@ -54,6 +55,7 @@ pub fn loader(plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, Play
         tokens: Vec::new(),
         scratch: Scratch::default(),
         counters: Counters::default(),
+        tap: None,
     }))
 }
 
@@ -68,6 +70,7 @@ struct ReferencePlayer {
     tokens: Vec<u32>,
     scratch: Scratch,
     counters: Counters,
+    tap: Option<Box<dyn Tap>>,
 }
 
 impl Loader for ReferencePlayer {
@@ -157,6 +160,11 @@ impl Player for ReferencePlayer {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
+        self.tap = tap;
+        Ok(true)
     }
 }
 

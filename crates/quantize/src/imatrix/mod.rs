@@ -8,12 +8,15 @@
 
 mod gguf_form;
 mod legacy;
+mod sums;
 
 use std::collections::BTreeMap;
 
 use gguf::{ByteSource, Metadata};
 
 use crate::Error;
+
+pub use sums::{ImatrixSums, InputSums};
 
 /// Bytes of the largest file that is read: that of a model with hundreds of experts has 300 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -37,16 +40,7 @@ impl Imatrix {
     /// # Errors
     /// [`Error::Imatrix`]: neither format, or damaged.
     pub fn open(source: Box<dyn ByteSource>, file_name: &str) -> Result<Self, Error> {
-        let n = source.len();
-        if n > MAX_BYTES {
-            return Err(refuse(format!("it has {n} bytes, at most {MAX_BYTES} are read")));
-        }
-        let mut magic = [0; 4];
-        source.read_at(0, &mut magic[..]).map_err(|error| refuse(error.to_string()))?;
-        let read = if magic == gguf::MAGIC { gguf_form::read } else { legacy::read };
-        let imatrix = Imatrix { file_name: file_name.to_owned(), ..read(source)? };
-        imatrix.check()?;
-        Ok(imatrix)
+        ImatrixSums::open(source, 1)?.means(file_name)
     }
 
     /// The importances of a tensor.

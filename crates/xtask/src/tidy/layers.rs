@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 19] = [
+const EDGES: [(&str, u8, &[&str]); 20] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
@@ -22,6 +22,7 @@ const EDGES: [(&str, u8, &[&str]); 19] = [
     ("quantize", 3, &["gguf", "quant"]),
     ("store", 3, &["gguf"]),
     ("convert", 4, &["gguf", "quant", "quantize"]),
+    ("measure", 4, &["engine", "gguf", "kernels", "quant", "quantize", "tokenizer"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
     ("hosting", 5, HOSTING),
     ("web", 6, HOST),
@@ -43,6 +44,7 @@ const HOST: &[&str] = &[
     "gpu",
     "hosting",
     "kernels",
+    "measure",
     "model",
     "quant",
     "quantize",
@@ -59,6 +61,7 @@ const TESTS: &[&str] = &[
     "gguf",
     "gpu",
     "kernels",
+    "measure",
     "model",
     "quant",
     "quantize",

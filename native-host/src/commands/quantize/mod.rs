@@ -3,7 +3,7 @@
 //! The work is the library's; here are the files. A stored model is read from its blobs, without a
 //! server.
 
-mod part;
+pub(super) mod part;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -43,15 +43,16 @@ pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
 }
 
 /// A model, opened.
-struct Model {
-    gguf: Gguf,
+pub(super) struct Model {
+    pub gguf: Gguf,
     /// Its files.
     files: Vec<PathBuf>,
     /// What a file made of it is called, up to its type.
-    stem: String,
+    pub stem: String,
 }
 
-fn open(input: &Path) -> Result<Model, Failure> {
+/// A file, a folder or a stored model, which is read from its blobs.
+pub(super) fn open(input: &Path) -> Result<Model, Failure> {
     let Some(name) = target::stored_name(input) else {
         let gguf = source::open(input)?;
         let stem = input.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -25,10 +25,12 @@ fn at(value: f64) -> f64 {
 }
 
 impl Svg {
+    /// An empty one.
     pub fn new(height: f64) -> Svg {
         Svg { body: String::new(), height }
     }
 
+    /// A line of text.
     pub fn text(&mut self, class: &str, x: f64, y: f64, text: &str) {
         let text = escape(text);
         let (x, y) = (at(x), at(y));
@@ -36,6 +38,7 @@ impl Svg {
         let _ = writeln!(self.body, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>");
     }
 
+    /// A straight line.
     pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let _ = writeln!(
             self.body,
@@ -47,6 +50,7 @@ impl Svg {
         );
     }
 
+    /// A box.
     pub fn rect(&mut self, class: &str, x: f64, y: f64, width: f64, height: f64) {
         let _ = writeln!(
             self.body,
