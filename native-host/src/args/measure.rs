@@ -76,8 +76,8 @@ pub enum ImatrixFormat {
 const IMATRIX_HELP: &str = "\
 For each matrix of the model's layers: the squares of what it is multiplied with, summed by column
 over a text. `ingle quantize --imatrix FILE` then rounds those columns most carefully that matter
-most. The text should be like what the model will be asked; some 100 windows are enough. Measure the F16
-model, or one with 8 bits. Models are measured on the CPU.
+most. The text should be like what the model will be asked; some 100 windows are enough. Measure the
+F16 model, or one with 8 bits. Models are measured on the CPU.
 
 OUT is written anew every --save-frequency windows and when Ctrl-C stops the measurement; --resume
 goes on where OUT ends. Files of several texts or machines add up with --in-file.
