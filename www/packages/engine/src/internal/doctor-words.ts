@@ -3,6 +3,7 @@
  * same in its own words. Values stand in braces.
  */
 
+/** The English sentences by name: a finding, and advice where there is some. */
 export const DOCTOR_WORDS = {
   "summary.gpu": ["This device runs models on its graphics chip, in pieces up to {most}."],
   "summary.cpu": ["This device runs models on its processor."],
@@ -69,6 +70,7 @@ export const DOCTOR_WORDS = {
 } as const satisfies Readonly<Record<string, readonly [string] | readonly [string, string]>>;
 
 export type DoctorKey = keyof typeof DOCTOR_WORDS;
+/** What stands in a sentence in place of its braces. */
 export type DoctorValues = Readonly<Record<string, string | number>>;
 
 /** Finding and advice of a name, with their values. */

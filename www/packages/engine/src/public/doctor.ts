@@ -10,7 +10,8 @@ import {
 import { type DoctorKey, type DoctorValues, doctorWords } from "../internal/doctor-words.js";
 import type { Engine } from "./engine.js";
 
-export type { DoctorKey } from "../internal/doctor-words.js";
+export { DOCTOR_WORDS } from "../internal/doctor-words.js";
+export type { DoctorKey, DoctorValues } from "../internal/doctor-words.js";
 
 /** A sentence of the doctor by its name and values, for pages that say it in their own words. */
 export interface DoctorSaid {

@@ -1,4 +1,4 @@
-export { doctor, DOCTOR_ROWS } from "./doctor.js";
+export { doctor, DOCTOR_ROWS, DOCTOR_WORDS } from "./doctor.js";
 export type * from "./doctor.js";
 export { Engine } from "./engine.js";
 export { Model } from "./model.js";
