@@ -19,7 +19,7 @@ use engine::Session;
 use crate::read::{Watch, scored};
 use crate::{Error, Estimate, Windows};
 
-pub(crate) use row::Coded;
+pub(crate) use row::{Coded, Other, WithNext};
 
 /// Measures the perplexity, and keeps the log-probabilities of all scored rows for [`compare`].
 ///

@@ -102,6 +102,27 @@ impl Coded {
     }
 }
 
+/// A coded row with what it says of the token that followed, as it was: a confident model is often
+/// more than 16 nats away from that, and its perplexity would come out too small.
+pub(crate) struct WithNext<'a> {
+    /// The row.
+    pub row: &'a Coded,
+    /// The token that followed.
+    pub next: usize,
+    /// Logarithm of its probability.
+    pub log_prob: f32,
+}
+
+impl Other for WithNext<'_> {
+    fn log_prob(&self, id: usize) -> f32 {
+        if id == self.next { self.log_prob } else { self.row.log_prob(id) }
+    }
+
+    fn top(&self) -> usize {
+        self.row.top()
+    }
+}
+
 impl Other for Coded {
     fn log_prob(&self, id: usize) -> f32 {
         let (scale, min) = self.head();

@@ -11,7 +11,7 @@ mod weights;
 use engine::Session;
 use kernels::Plan;
 
-use crate::kl::Coded;
+use crate::kl::{Coded, Other, WithNext};
 use crate::read::{Watch, scored};
 use crate::{Divergence, Error, Estimate, Value, Windows};
 use layers::{Streams, StreamsTap};
@@ -115,13 +115,14 @@ pub async fn validate(
         ..Compared::default()
     };
     let mut layers = layers::Errors::default();
-    let mut rows = vec![Coded::new(base); windows.scored().len()];
+    let mut rows = vec![(Coded::new(base), 0f32); windows.scored().len()];
     for i in 0..windows.len() {
         let mut place = rows.iter_mut();
         let mut half = Half { watch: &mut *watch, window: i as f64, part: 0.0 };
-        scored(a, windows, i, &mut half, |row, _| {
-            if let Some(place) = place.next() {
+        scored(a, windows, i, &mut half, |row, next| {
+            if let Some((place, log_prob)) = place.next() {
                 place.encode(&row);
+                *log_prob = Other::log_prob(&row, next as usize);
             }
             Ok(())
         })
@@ -129,8 +130,10 @@ pub async fn validate(
         let mut place = rows.iter();
         half.part = 0.5;
         scored(b, windows, i, &mut half, |row, next| {
-            if let Some(base) = place.next() {
-                all.divergence.add(&row, base, next as usize);
+            if let Some((base, log_prob)) = place.next() {
+                let next = next as usize;
+                let base = WithNext { row: base, next, log_prob: *log_prob };
+                all.divergence.add(&row, &base, next);
             }
             Ok(())
         })

@@ -113,8 +113,12 @@ impl Pieces {
     }
 
     /// Pieces of the next request: fewer as the end comes near, so that connections end together,
-    /// and the digest, which follows the pieces in order, does not begin with the last of them.
+    /// and the digest, which follows the pieces in order, does not begin with the last of them. A
+    /// file of one request stays one: each connection that is cut loses a piece.
     fn run_len(&self) -> u64 {
+        if self.pieces.len() as u64 <= self.per_request {
+            return self.per_request;
+        }
         let share = self.missing.div_ceil(2 * self.connections);
         share.max(LEAST_PER_REQUEST).min(self.per_request)
     }

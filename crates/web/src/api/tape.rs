@@ -18,9 +18,11 @@ use hosting::runner;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::error::EdgeError;
 use crate::host;
 use crate::js::to_js;
+
+/// A token with its log-probability, and those of others.
+type Scored = (u32, f32, Vec<(u32, f32)>);
 
 /// One thing on a tape, as the page keeps it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -31,7 +33,7 @@ enum Entry {
     Now(f64),
     Started(usize, usize, usize),
     /// Text, ids, and log-probabilities: id, its own, and those of others.
-    Piece(String, Vec<u32>, Vec<(u32, f32, Vec<(u32, f32)>)>),
+    Piece(String, Vec<u32>, Vec<Scored>),
     Done(Ended),
 }
 
@@ -82,7 +84,7 @@ impl Tape {
 
     /// What was added since this was last called: a list of entries.
     pub fn take(&self) -> Result<JsValue, JsValue> {
-        Ok(to_js(&self.0.new.take()).map_err(EdgeError::from)?)
+        Ok(to_js(&self.0.new.take())?)
     }
 }
 
