@@ -188,7 +188,7 @@ cases["what was measured is kept: shown again after a reload, compared, deleted"
     await page.waitForSelector(`${ui("bench.save")}:visible`);
     assert.deepEqual(await page.locator("section.plot tbody tr").allTextContents(), rows);
     await page.click(ui("bench.run"));
-    await earlier.nth(2).waitFor();
+    await earlier.nth(2).waitFor({ timeout: 120_000 });
     const steady = await page.evaluate(() => {
       const [{ rows }] = JSON.parse(localStorage.getItem("ingle.bench"));
       return rows.filter((row) => row.is_steady).length;
