@@ -4,7 +4,7 @@
 //! the model is loaded once per measurement and is in memory once. Base answers are kept in 16 bits;
 //! how far the unchanged model is from its own kept answers is measured, too, and subtracted.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -213,9 +213,8 @@ pub fn importance_of(imatrix: &Imatrix, candidate: &Candidate) -> Option<Vec<f32
 
 /// Numbers of the rows of an embedding that the text looks up, each once.
 fn lookups(windows: &Windows) -> Vec<u64> {
-    let mut rows: BTreeMap<u32, ()> = BTreeMap::new();
-    (0..windows.len()).flat_map(|i| windows.get(i)).for_each(|id| drop(rows.insert(id, ())));
-    rows.into_keys().map(u64::from).collect()
+    let ids: BTreeSet<u32> = (0..windows.len()).flat_map(|i| windows.get(i)).collect();
+    ids.into_iter().map(u64::from).collect()
 }
 
 fn tensor(

@@ -130,9 +130,10 @@ mod tests {
     /// Sums of a pick.
     fn sums(lists: &[Vec<Choice>], pick: &[usize]) -> (u64, f64) {
         assert_eq!(lists.len(), pick.len());
-        lists.iter().zip(pick).fold((0, 0.0), |(n, cost), (list, &at)| {
-            (n + list[at].n_bytes, cost + list[at].cost)
-        })
+        lists
+            .iter()
+            .zip(pick)
+            .fold((0, 0.0), |(n, cost), (list, &at)| (n + list[at].n_bytes, cost + list[at].cost))
     }
 
     /// Every combination there is.

@@ -200,7 +200,8 @@ fn size_and_quality(analysis: &Analysis, about: &About) -> Option<Figure> {
     curve.push(last);
     let costs = curve.iter().map(|(_, cost)| *cost).chain(about.mixes.iter().map(|mix| mix.2));
     let axis = Axis::of(costs)?;
-    let most = curve.iter().map(|point| point.0).chain(about.mixes.iter().map(|mix| mix.1)).max()?;
+    let most =
+        curve.iter().map(|point| point.0).chain(about.mixes.iter().map(|mix| mix.1)).max()?;
     let ticks = ticks(most as f64 / 1e6);
     let end = ticks.last().copied().unwrap_or(1.0);
     let x = |n_bytes: u64| LEFT + (RIGHT - LEFT) * (n_bytes as f64 / 1e6) / end;
@@ -258,7 +259,8 @@ fn by_layer(analysis: &Analysis) -> Option<Figure> {
     types.truncate(MAX_SERIES);
     let named: Vec<(String, TensorType)> =
         types.into_iter().map(|ty| (ty.to_string(), ty)).collect();
-    let lead = "Root mean square error of what the matrices of a layer give in each type, in percent.";
+    let lead =
+        "Root mean square error of what the matrices of a layer give in each type, in percent.";
     over_layers(analysis, "Error by layer and type", lead, &named, value)
 }
 

@@ -50,7 +50,9 @@ pub fn errors(
     let n_rows = info.n_elements() / n_cols;
     let numbers: Vec<u64> = match question.input {
         Input::Sample(_) => spread(n_rows),
-        Input::Lookup(rows) => rows.iter().copied().filter(|row| *row < n_rows).take(ROWS).collect(),
+        Input::Lookup(rows) => {
+            rows.iter().copied().filter(|row| *row < n_rows).take(ROWS).collect()
+        }
     };
     let row_bytes = gguf::tensor_bytes(info.ty, &[n_cols]).unwrap_or(0);
     let n_bytes = (row_bytes as usize).saturating_mul(numbers.len());
