@@ -63,7 +63,9 @@ impl Progress {
 
     /// For work that is counted in something else.
     pub fn counting(work: &'static str, unit: &'static str) -> Progress {
-        Progress { unit, ..Progress::new(work, false) }
+        let mut progress = Progress::new(work, false);
+        progress.unit = unit;
+        progress
     }
 
     /// Seconds since it began.
