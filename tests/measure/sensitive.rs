@@ -87,15 +87,15 @@ fn settings(kl: Kl) -> Settings {
 #[test]
 fn errors_and_divergences_fall_with_bits() {
     let narrow = Spec { ty: F16, ..Spec::tiny("qwen2") };
-    for (spec, n_tensors, n_types, falls) in [
-        (Spec { tied: false, ..wide("llama", F16) }, 16, 6, 1.5),
-        (wide("gemma3", F32), 50, 6, 1.5),
+    for (spec, kl, n_tensors, n_types, falls) in [
+        (Spec { tied: false, ..wide("llama", F16) }, Kl::Each, 16, 6, 1.5),
+        (wide("gemma3", F32), Kl::Probe, 50, 6, 1.5),
         // Rows of 64 and 96 get types with smaller blocks: Q4_0, Q5_0, Q5_1, Q8_0; the two in the
         // middle are about as good.
-        (narrow, 15, 4, 0.85),
+        (narrow, Kl::Each, 15, 4, 0.85),
     ] {
         let name = spec.architecture;
-        let analysis = Lab::new(spec.bytes(), cpu::loader).analyze(&settings(Kl::Each)).unwrap();
+        let analysis = Lab::new(spec.bytes(), cpu::loader).analyze(&settings(kl)).unwrap();
         assert_eq!(analysis.tensors.len(), n_tensors, "{name}");
         let mut sums = vec![0.0; n_types];
         for tensor in &analysis.tensors {
@@ -106,7 +106,7 @@ fn errors_and_divergences_fall_with_bits() {
             let most = tensor.types[0].error;
             assert!((1e-4..0.5).contains(&most), "{name} {}: {most}", tensor.name);
             for (sum, measured) in sums.iter_mut().zip(&tensor.types) {
-                assert!(!measured.is_scaled);
+                assert!(!measured.is_scaled || kl == Kl::Probe);
                 *sum += measured.kl.unwrap();
             }
         }
@@ -156,10 +156,12 @@ fn written(source: &GgufSource, plan: &Plan, imatrix: &quantize::Imatrix) -> Vec
 fn divergence(lab: &Lab, file: Vec<u8>) -> f64 {
     let windows = lab.windows();
     let (mut base, _) = session(lab.file.clone(), N_CTX, lab.make);
-    let kept = measure::write_base(&mut base, &windows, Vec::new(), &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let kept = measure::write_base(&mut base, &windows, Vec::new(), &mut keeper);
     let kept = measure::Base::open(Box::new(pollster::block_on(kept).unwrap().1)).unwrap();
     let (mut model, _) = session(file, N_CTX, lab.make);
-    let compared = measure::compare(&mut model, &kept, None, &mut Keeper::default());
+    let mut keeper = Keeper::default();
+    let compared = measure::compare(&mut model, &kept, None, &mut keeper);
     pollster::block_on(compared).unwrap().kl().value
 }
 
@@ -218,7 +220,7 @@ fn budgets_are_kept_and_wishes_too() {
         token_embedding_type: Some(Q4_0),
         ..options.clone()
     };
-    let plan = best(&wish, Budget::File(600_000)).unwrap().plan;
+    let plan = best(&wish, Budget::File(700_000)).unwrap().plan;
     for step in plan.steps.iter().filter(|step| step.dims.len() > 1) {
         match step.name.as_str() {
             "token_embd.weight" => assert_eq!(step.to, Q4_0),

@@ -6,9 +6,10 @@ use quantize::ImatrixSums;
 /// Which divergences are measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kl {
-    /// One per tensor, at the middle one of its types; those of the others follow from the errors of
-    /// what the matrix gives, because the divergence grows with the square of a small error. The
-    /// coarsest type would be measured with less noise, but its errors are too large for that rule.
+    /// One per tensor, at the middle one of its types; those of the others follow from the errors
+    /// of what the matrix gives, because the divergence grows with the square of a small error.
+    /// The coarsest type would be measured with less noise, but its errors are too large for that
+    /// rule.
     #[default]
     Probe,
     /// One per tensor and type.

@@ -1,8 +1,9 @@
 //! Measuring a model: one reading for inputs and answers, then errors, then divergences.
 //!
-//! A divergence is that of the whole model with one tensor rounded ([`rounded`](crate::rounded)), so
-//! the model is loaded once per measurement and is in memory once. Base answers are kept in 16 bits;
-//! how far the unchanged model is from its own kept answers is measured, too, and subtracted.
+//! A divergence is that of the whole model with one tensor rounded ([`rounded`](crate::rounded)),
+//! so the model is loaded once per measurement and is in memory once. Base answers are kept in 16
+//! bits; how far the unchanged model is from its own kept answers is measured, too, and
+//! subtracted.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use engine::{Opened, Session};
 use gguf::Gguf;
+use kernels::Plan;
 use measure::{Base, Divergence, Watch, Windows};
 use quant::TensorType;
 use quantize::{GgufSource, Imatrix, Options};
@@ -121,6 +123,20 @@ pub async fn analyze(
     Ok(analysis)
 }
 
+/// Rows of inputs of each matrix that are kept beside the text's answers in so much memory: 64, if
+/// there is room.
+///
+/// # Errors
+/// [`Error::Memory`] if there is none.
+pub fn n_inputs(plan: &Plan, windows: &Windows, max_memory: u64) -> Result<usize, Error> {
+    let need = measure::base_bytes(plan.dims.n_vocab, windows);
+    let left = max_memory.saturating_sub(need);
+    match left {
+        0 => Err(Error::Memory { windows: windows.len(), need, max: max_memory }),
+        _ => Ok((left / (4 * n_cols(plan)).max(1)).clamp(1, INPUTS) as usize),
+    }
+}
+
 /// What the first reading gives.
 pub struct Read {
     seen: Seen,
@@ -140,19 +156,14 @@ pub async fn read(
 ) -> Result<Read, Error> {
     let opened = engine::open(host.open()?)?;
     let plan = opened.model.plan.clone();
-    let need = measure::base_bytes(plan.dims.n_vocab, windows);
-    let max = settings.max_memory;
-    let left = max.saturating_sub(need);
-    if left == 0 {
-        return Err(Error::Memory { windows: windows.len(), need, max });
-    }
-    let most = (left / (4 * n_cols(&plan)).max(1)).clamp(1, INPUTS);
+    let most = n_inputs(&plan, windows, settings.max_memory)?;
     let mut session = host.load(opened).await?;
-    let (tap, inputs) = InputsTap::new(&plan, most as usize);
+    let (tap, inputs) = InputsTap::new(&plan, most);
     if !session.set_tap(Some(Box::new(tap)))? {
         return Err(measure::Error::NoTap { device: session.player_info().device }.into());
     }
     let mut part = Windowed { host, stage: Stage::Read, done: 0.0, share: 1.0 };
+    let need = measure::base_bytes(plan.dims.n_vocab, windows);
     let answers = Vec::with_capacity(usize::try_from(need).unwrap_or(0));
     let (estimate, answers) =
         measure::write_base(&mut session, windows, answers, &mut part).await?;

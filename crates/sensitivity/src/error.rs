@@ -41,8 +41,8 @@ pub enum Error {
 
     /// A divergence that is too small.
     #[error(
-        "a divergence of {max} cannot be kept to: with the finest types asked for it is {least:.6}; \
-         name larger types with --types, or allow more"
+        "a divergence of {max} cannot be kept to: with the finest types asked for it is \
+         {least:.6}; name larger types with --types, or allow more"
     )]
     TooFine { max: f64, least: f64 },
 

@@ -1,13 +1,13 @@
 //! The best choices of one thing from each of several lists: for every total size the least cost.
 //!
-//! A knapsack with a choice per tensor. Lists are combined one by one, and of the combinations only
-//! those are kept that no other beats in both size and cost, so every budget, of size or of cost, is
-//! answered by one table, and exactly as long as the table is not cut. Beyond [`STATES`] of them the
-//! cheapest one in each of so many equal steps of size is kept: each list then loses at most one
-//! step, 1/4096 of the range of sizes, of which the next lists make use.
+//! A knapsack with a choice per tensor. Lists are combined one by one, and of the combinations
+//! only those are kept that no other beats in both size and cost, so every budget, of size or of
+//! cost, is answered by one table, and exactly as long as the table is not cut. Beyond [`STATES`]
+//! of them the cheapest one in each of so many equal steps of size is kept: each list then loses
+//! at most one step, 1/4096 of the range of sizes, of which the next lists make use.
 //!
-//! The usual way, a greedy walk down the convex hulls, misses what lies between two hull points of a
-//! large tensor; an embedding is a third of a small model.
+//! The usual way, a greedy walk down the convex hulls, misses what lies between two hull points
+//! of a large tensor; an embedding is a third of a small model.
 
 /// Combinations that are kept.
 const STATES: usize = 4096;
@@ -124,6 +124,7 @@ fn thinned(all: Vec<State>) -> Vec<State> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use proptest::prelude::*;
 

@@ -214,10 +214,11 @@ fn size_and_quality(analysis: &Analysis, about: &About) -> Option<Figure> {
     }
     let points: Vec<(f64, f64)> = curve.iter().map(|(n, cost)| (x(*n), axis.y(*cost))).collect();
     svg.polyline("l1", &points);
-    let wanted: Vec<f64> = about.mixes.iter().map(|mix| axis.y(mix.2) + 4.0).collect();
-    for ((name, n, cost), y) in about.mixes.iter().zip(spread_out(&wanted, LABEL_Y, BOTTOM)) {
-        svg.point(1, x(*n), axis.y(*cost));
-        svg.text("name", x(*n) + 8.0, y, name);
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    for (name, n, cost) in about.mixes.iter().rev() {
+        let (x, y) = (x(*n), axis.y(*cost));
+        svg.point(1, x, y);
+        svg.text("name", x + 8.0, above(&mut taken, x, y + 4.0), name);
     }
     if let Some((n, cost, _)) = &about.chosen {
         svg.point(3, x(*n), axis.y(*cost));
@@ -243,6 +244,18 @@ fn size_and_quality(analysis: &Analysis, about: &About) -> Option<Figure> {
     })
 }
 
+/// Where a label that should stand at `y` has room: quality falls to the left, so there is some
+/// above. `taken` are the labels to its right.
+fn above(taken: &mut Vec<(f64, f64)>, x: f64, mut y: f64) -> f64 {
+    let is_taken =
+        |y: f64| taken.iter().any(|(x2, y2)| (x2 - x).abs() < LABEL_X && (y2 - y).abs() < LABEL_Y);
+    while is_taken(y) && y > TOP {
+        y -= 1.0;
+    }
+    taken.push((x, y));
+    y
+}
+
 /// Errors of what matrices give, a line for each type.
 fn by_layer(analysis: &Analysis) -> Option<Figure> {
     let value = |tensors: &[&Tensor], ty: TensorType| {
@@ -266,20 +279,21 @@ fn by_layer(analysis: &Analysis) -> Option<Figure> {
 
 /// Divergences of the middle type, a line for each kind of tensor.
 fn by_kind(analysis: &Analysis) -> Option<Figure> {
-    let mut kinds: Vec<(String, String)> = Vec::new();
+    let measured = |tensor: &Tensor| tensor.types.iter().find(|measured| !measured.is_scaled)?.kl;
+    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
     for tensor in analysis.tensors.iter().filter(|tensor| tensor.layer().is_some()) {
-        let kind = tensor.kind().to_owned();
-        if !kinds.iter().any(|(_, known)| *known == kind) {
-            kinds.push((kind.clone(), kind));
-        }
+        *sums.entry(tensor.kind()).or_default() += measured(tensor)?;
     }
+    let mut kinds: Vec<(&str, f64)> = sums.into_iter().collect();
+    kinds.sort_by(|a, b| b.1.total_cmp(&a.1));
     kinds.truncate(MAX_SERIES);
-    let value = |tensors: &[&Tensor], kind: String| {
-        let tensor = tensors.iter().find(|tensor| tensor.kind() == kind)?;
-        tensor.types.iter().find(|measured| !measured.is_scaled)?.kl
+    let kinds: Vec<(String, &str)> =
+        kinds.into_iter().map(|(kind, _)| (kind.to_owned(), kind)).collect();
+    let value = |tensors: &[&Tensor], kind: &str| {
+        measured(tensors.iter().find(|tensor| tensor.kind() == kind)?)
     };
-    let lead = "Divergence in nats with one tensor of a layer in a coarse type, the first that was \
-                measured: what is high here is worth its bits.";
+    let lead = "Divergence in nats with one tensor of a layer in the first type that was measured, \
+                of the six kinds that cost most: what is high here is worth its bits.";
     over_layers(analysis, "What a layer's tensors cost", lead, &kinds, value)
 }
 

@@ -25,7 +25,7 @@ mod rounded;
 mod verify;
 
 pub use analysis::{Analysis, Kl, Measured, Tensor};
-pub use analyze::{Host, Settings, Stage, analyze};
+pub use analyze::{Host, Settings, Stage, analyze, n_inputs};
 pub use error::Error;
 pub use frontier::{Choice, Frontier};
 pub use html::{About, html};

@@ -2,8 +2,8 @@
 //!
 //! Of a matrix some hundred rows are looked at, evenly spread: the error is a mean over rows, and
 //! encoding all of them in every type would take longer than the rest of an analysis. Rows are
-//! shared among threads; their errors are summed in order, so the result does not depend on how many
-//! there are.
+//! shared among threads; their errors are summed in order, so the result does not depend on how
+//! many there are.
 
 use gguf::{Gguf, TensorInfo};
 use quant::TensorType;
@@ -35,8 +35,8 @@ pub struct Question<'a> {
     pub importance: Option<&'a [f32]>,
 }
 
-/// Square of the error in each type, relative to the square of what is right; and the number of rows
-/// of the matrix that were looked at.
+/// Square of the error in each type, relative to the square of what is right; and the number of
+/// rows of the matrix that were looked at.
 ///
 /// # Errors
 /// [`Error::Round`], a failing source.

@@ -1,8 +1,8 @@
 //! From what was measured to a recipe: a type for each tensor, within a budget.
 //!
-//! The result is what a person could have typed: options with one `--tensor-type` per tensor, so the
-//! quantizer knows nothing of analyses. What the options say already (types of the head, patterns,
-//! tensors that are left) is kept to, and counted as it is.
+//! The result is what a person could have typed: options with one `--tensor-type` per tensor, so
+//! the quantizer knows nothing of analyses. What the options say already (types of the head,
+//! patterns, tensors that are left) is kept to, and counted as it is.
 
 use std::io::Write;
 
@@ -90,8 +90,8 @@ impl Lists {
     }
 }
 
-/// The best recipe within a budget, beside what `options` say already; their file type is set to one
-/// that describes it. `imatrix` is what the file will be made with.
+/// The best recipe within a budget, beside what `options` say already; their file type is set to
+/// one that describes it. `imatrix` is what the file will be made with.
 ///
 /// # Errors
 /// [`Error::TooSmall`], [`Error::TooFine`], [`Error::NoDivergence`]; options that do not fit the
@@ -229,6 +229,7 @@ pub fn curve(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

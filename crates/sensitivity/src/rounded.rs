@@ -1,9 +1,9 @@
 //! A model in which some tensors are as rough as another type would make them.
 //!
-//! What is read of such a tensor is encoded in the other type, decoded again, and given in the bytes
-//! of its own type, so all that stands behind the source (checks, loader, kernels) is what it was:
-//! the rounding of weights is the only difference that is measured. Nothing is kept; rows are
-//! rounded when they are read, over several threads.
+//! What is read of such a tensor is encoded in the other type, decoded again, and given in the
+//! bytes of its own type, so all that stands behind the source (checks, loader, kernels) is what
+//! it was: the rounding of weights is the only difference that is measured. Nothing is kept; rows
+//! are rounded when they are read, over several threads.
 //!
 //! BF16 has 8 bits of a number; a source in BF16 so adds a rounding of its own, as large as a third
 //! of Q8_0's. F16's is far below that of every type here.

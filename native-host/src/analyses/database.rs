@@ -231,7 +231,8 @@ impl Database {
 fn insert(connection: &Connection, row: &Row) -> rusqlite::Result<usize> {
     let entry = &row.entry;
     let sql = format!(
-        "INSERT OR REPLACE INTO analyses ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        "INSERT OR REPLACE INTO analyses ({COLUMNS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
     );
     connection.execute(
         &sql,
@@ -330,7 +331,8 @@ pub mod exchange {
             return Err(refuse(path, "there is no cache on this machine to add it to".to_owned()));
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM analyses WHERE length(result) + length(importance) <= {MAX_BYTES}"
+            "SELECT {COLUMNS} FROM analyses
+             WHERE length(result) + length(importance) <= {MAX_BYTES}"
         );
         let (mut added, mut refused) = (0, 0);
         let change = ours.transaction().map_err(failed)?;

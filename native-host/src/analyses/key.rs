@@ -76,8 +76,8 @@ impl Running {
     }
 }
 
-/// The model again, and the digest of all its bytes. `watch` gets bytes done and in all; it may stop
-/// the reading, which then has no digest.
+/// The model again, and the digest of all its bytes. `watch` gets bytes done and in all; it may
+/// stop the reading, which then has no digest.
 ///
 /// # Errors
 /// A file that cannot be read, in words.

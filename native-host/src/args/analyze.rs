@@ -17,10 +17,11 @@ use super::{Format, LoadArgs, TextArgs};
 const DEFAULT_TYPES: &str = "Q2_K,Q3_K,Q4_K,Q5_K,Q6_K,Q8_0";
 
 const HELP: &str = "\
-A text is read with the model as it is. Then each tensor is rounded to each type: how far is what it
-gives from what it gave? And the text is read again with one tensor rounded at a time: how far is the
-model from itself (KL divergence)? With --kl probe (the default) that is one reading per tensor, at the
-middle one of its types, and other types follow from the errors; with --kl each one per tensor and type.
+A text is read with the model as it is. Then each tensor is rounded to each type: how far is what
+it gives from what it gave? And the text is read again with one tensor rounded at a time: how far is
+the model from itself (KL divergence)? With --kl probe (the default) that is one reading per tensor,
+at the middle one of its types, and other types follow from the errors; with --kl each it is one per
+tensor and type.
 Without -f a text of ingle's own is read (small talk, stories, sums). The model is read on the CPU.
 
 --target-size and --max-kl choose a type for each tensor and write OUT (or beside IN); the text is

@@ -8,8 +8,8 @@ use super::Format;
 
 const HELP: &str = "\
 What `ingle quantize --analyze` measures is kept in a database in your folder for caches, by the
-model's SHA-256, the text and the settings: a changed model is measured again. A file of `export` can
-be carried to a machine without a network, or to one that should not spend the hours again.
+model's SHA-256, the text and the settings: a changed model is measured again. A file of `export`
+can be carried to a machine without a network, or to one that should not spend the hours again.
 
 Examples:
   ingle cache list

@@ -107,10 +107,11 @@ impl Work {
         let windows = Windows::new(&opened.tokenizer, text, cut)?;
         let load = LoadArgs { ctx: Some(windows.n_ctx()), ..with_device(&args.load) };
         let config = settings::player_config(&load, &opened)?;
+        let n_inputs = sensitivity::n_inputs(&opened.model.plan, &windows, args.max_memory)?;
         drop(opened);
         let types: Vec<&str> = args.types.iter().map(|ty| ty.name()).collect();
         let line = format!(
-            "{} windows of {}{}, --kl {}, {}, {}, kv {}",
+            "{} windows of {}{}, {n_inputs} inputs, --kl {}, {}, {}, kv {}",
             windows.len(),
             windows.n_ctx(),
             if cut.parse_special { " with special tokens" } else { "" },
