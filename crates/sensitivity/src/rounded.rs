@@ -152,3 +152,60 @@ impl Rounded {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use gguf::{Metadata, Writer};
+
+    /// Two tensors of 20 rows of 32 values.
+    fn file() -> Vec<u8> {
+        let mut writer = Writer::new(Metadata::new());
+        for name in ["a", "b"] {
+            writer.tensor(name, TensorType::F32, &[32, 20]).unwrap();
+        }
+        let mut data = writer.start(Vec::new()).unwrap();
+        let values: Vec<u8> =
+            (0..640).flat_map(|i| f32::sin(i as f32 * 1.7).to_le_bytes()).collect();
+        for name in ["a", "b"] {
+            data.write_tensor(name, &values).unwrap();
+        }
+        data.finish().unwrap()
+    }
+
+    #[test]
+    fn any_part_is_a_part_of_the_whole_and_only_one_tensor_is_rounded() {
+        let bytes = file();
+        let gguf = Gguf::open(Box::new(bytes.clone())).unwrap();
+        let info = gguf.tensor("b").unwrap().clone();
+        let weights: Arc<[f32]> = (0..32).map(|i| 1.0 + i as f32).collect();
+        let changes = [Change::new(&info, TensorType::Q4_0, Some(Arc::clone(&weights)))];
+        let mut sources = Vec::new();
+        let _ = rounded(gguf, &changes, 3).map_sources(|_, source| {
+            let mut whole = vec![0; bytes.len()];
+            source.read_at(0, &mut whole).unwrap();
+            sources.push((whole, source));
+            Box::new(bytes.clone())
+        });
+        let (whole, source) = sources.pop().unwrap();
+        let (start, end) = (info.offset as usize, (info.offset + info.n_bytes) as usize);
+        assert_eq!((&whole[..start], &whole[end..]), (&bytes[..start], &bytes[end..]));
+        // Row by row what the encoder makes of it.
+        let (mut row, mut q) = ([0f32; 32], [0; 18]);
+        for (old, new) in bytes[start..end].chunks(128).zip(whole[start..end].chunks(128)) {
+            quant::decode(TensorType::F32, old, &mut row).unwrap();
+            through(TensorType::Q4_0, &mut row, Some(&weights), &mut q).unwrap();
+            let want: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+            assert_eq!(new, want);
+            assert_ne!(new, old);
+        }
+        for (from, n) in [(0, 64), (start - 5, 9), (start + 3, 1), (start + 100, 300), (end - 7, 7)]
+        {
+            let mut part = vec![0; n];
+            source.read_at(from as u64, &mut part).unwrap();
+            assert_eq!(part, whole[from..from + n], "{n} bytes at {from}");
+        }
+        assert!(source.read_at(end as u64 - 1, &mut [0; 99]).is_err());
+    }
+}
