@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod analyze;
 mod bench;
+mod cache;
 mod doctor;
 mod measure;
 mod models;
@@ -19,7 +21,9 @@ mod quantize;
 mod run;
 mod validate;
 pub use crate::serve::ServeArgs;
+pub use analyze::{AnalyzeArgs, Target};
 pub use bench::{BenchArgs, BenchFormat};
+pub use cache::{CacheArgs, CacheCommand};
 pub use doctor::DoctorArgs;
 pub use measure::{DEFAULT_CTX, ImatrixArgs, ImatrixFormat, PerplexityArgs, TextArgs};
 pub use models::{
@@ -76,10 +80,15 @@ pub enum Command {
     /// Compare a quantized model with the one it was made from
     #[command(hide = true)]
     Validate(ValidateArgs),
+    /// Measure which tensors may be coarse, and choose their types
+    #[command(hide = true)]
+    Analyze(AnalyzeArgs),
     /// Measure how well a model foresees a text, and how far it is from another one
     Perplexity(PerplexityArgs),
     /// Measure which weights matter on a text, for better small files
     Imatrix(ImatrixArgs),
+    /// Look after what `quantize --analyze` has measured
+    Cache(CacheArgs),
     /// Write a stored model to one file
     Save(SaveArgs),
     /// Store a model from a file of `save`
@@ -226,7 +235,7 @@ pub fn parse() -> Result<Command, ExitCode> {
 
 /// What clap does not read by itself, respelled.
 fn spelled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    validate::spelled(bench::spelled(args))
+    analyze::spelled(validate::spelled(bench::spelled(args)))
 }
 
 /// The facts of clap's message in one line: what it says before the tips and the usage.

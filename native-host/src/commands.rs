@@ -1,9 +1,11 @@
 //! One file per command; each takes its arguments and says how it went.
 
+mod analyze;
 mod answer;
 mod archive;
 mod bars;
 mod bench;
+mod cache;
 mod completions;
 mod create;
 mod devices;
@@ -54,6 +56,8 @@ pub fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Create(args) => create::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Validate(args) => validate::run(&args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Cache(args) => cache::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
         Command::Imatrix(args) => imatrix::run(&args),
         Command::Save(args) => archive::save(&args),

@@ -55,6 +55,9 @@ pub enum Failure {
     /// A model could not be measured.
     #[error(transparent)]
     Measure(measure::Error),
+    /// A model could not be analyzed.
+    #[error(transparent)]
+    Analyze(sensitivity::Error),
     /// A disk has no room.
     #[error(
         "{} has no room: {} are needed, {} are free; free some, or write elsewhere",
@@ -97,6 +100,17 @@ impl From<measure::Error> for Failure {
     }
 }
 
+impl From<sensitivity::Error> for Failure {
+    fn from(error: sensitivity::Error) -> Failure {
+        match error {
+            error if error.is_cancelled() => Failure::Interrupted,
+            sensitivity::Error::Measure(error) => error.into(),
+            sensitivity::Error::Quantize(error) => error.into(),
+            error => Failure::Analyze(error),
+        }
+    }
+}
+
 impl Failure {
     /// What failed while `what` was written.
     pub fn output(what: impl Into<String>, source: io::Error) -> Failure {
@@ -128,6 +142,7 @@ impl Failure {
             Failure::Quantize(error) => quantize_code(error).1,
             Failure::Measure(measure::Error::Base { .. }) => "measure.base",
             Failure::Measure(_) => "measure.failed",
+            Failure::Analyze(_) => "analyze.failed",
             Failure::Store(_) | Failure::Damaged(_) => "model.damaged",
             Failure::Interrupted => "load.cancelled",
         }

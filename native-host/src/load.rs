@@ -59,6 +59,32 @@ pub fn load_with(
     Ok(session)
 }
 
+/// A device for a model that is loaded again and again.
+pub struct Again {
+    target: Target,
+    config: PlayerConfig,
+}
+
+impl Again {
+    /// On the device the flags ask for.
+    pub fn new(args: &LoadArgs, config: PlayerConfig) -> Result<Again, Failure> {
+        if let Some(limit) = container::memory_limit() {
+            cpu::limit_memory(limit);
+        }
+        Ok(Again { target: Target::choose(args)?, config })
+    }
+
+    /// Loads it; Ctrl-C ends that.
+    pub async fn load(&self, opened: Opened) -> Result<Session, engine::Error> {
+        let make = |plan: &_, config| self.target.loader(plan, config);
+        let stop = |_, _| match interrupt::pending() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        opened.load(self.config, make, env(), stop).await
+    }
+}
+
 /// The machine's clock and chance.
 fn env() -> Env {
     let start = Instant::now();

@@ -3,6 +3,7 @@
 //! Twenty lines on purpose: parse, dispatch, exit code. What was typed is in [`args`], what it
 //! means is in [`settings`], every failure becomes a sentence and a number in [`failure`].
 
+mod analyses;
 mod args;
 mod caches;
 mod client;

@@ -4,6 +4,7 @@
 //! `INGLE_BIN`, which `cargo xtask test` sets; without it, it is built first.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod analyze;
 mod answers;
 mod archives;
 mod bad_input;

@@ -6,6 +6,7 @@
 mod files;
 mod fixtures;
 mod seeded;
+mod sensitive;
 mod validated;
 
 use std::ops::ControlFlow;
@@ -27,7 +28,8 @@ pub fn session(file: Vec<u8>, n_ctx: usize, make: Make) -> (Session, Plan) {
     (pollster::block_on(load).unwrap(), plan)
 }
 
-fn env() -> Env {
+/// No clock and no chance.
+pub fn env() -> Env {
     Env {
         now_ms: Box::new(|| 0.0),
         now_local: Box::new(|| chat::Moment {

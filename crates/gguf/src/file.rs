@@ -120,6 +120,18 @@ impl Gguf {
         })
     }
 
+    /// The same model over other sources, which `change` makes of its own: bytes may differ, sizes
+    /// and headers must not, for both were read and checked already.
+    #[must_use]
+    pub fn map_sources(
+        mut self,
+        mut change: impl FnMut(usize, Box<dyn ByteSource>) -> Box<dyn ByteSource>,
+    ) -> Gguf {
+        let sources = std::mem::take(&mut self.sources).into_iter().enumerate();
+        self.sources = sources.map(|(shard, source)| change(shard, source)).collect();
+        self
+    }
+
     /// The tensor of this name.
     pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
         let info = |position: &u32| self.tensors.get(*position as usize);

@@ -10,7 +10,7 @@ use quantize::{FileType, Options, Resources};
 use super::Format;
 
 /// Bytes of the buffers where nobody says how many: enough for the longest rows there are.
-const DEFAULT_MEMORY: &str = "512M";
+pub const DEFAULT_MEMORY: &str = "512M";
 
 #[derive(Args)]
 #[command(
@@ -19,7 +19,9 @@ const DEFAULT_MEMORY: &str = "512M";
     stored model,\nin F16, BF16 or F32. Without OUT the file is written beside IN (for a stored \
     model: here),\nunder its name with TYPE at the end. `ingle create -q TYPE` stores the result \
     under a name instead.\n`ingle quantize --validate` compares the result with IN; its --help \
-    says how.\n\nQ4_K_M is the usual choice; \
+    says how.\n`ingle quantize --analyze` measures which tensors need how many bits; with \
+    --target-size or\n--max-kl the best file within a budget is written.\n\nQ4_K_M is the usual \
+    choice; \
     Q5_K_M and Q6_K if memory allows, Q8_0 to lose next to nothing.\n\nExamples:\n  \
     ingle quantize model-F16.gguf Q4_K_M\n  \
     ingle quantize model-F16.gguf small.gguf Q4_K_M --dry-run\n  \
@@ -118,12 +120,12 @@ fn lora(text: &str) -> Result<(PathBuf, f32), String> {
     }
 }
 
-fn tensor_type(text: &str) -> Result<TensorType, quantize::Error> {
+pub fn tensor_type(text: &str) -> Result<TensorType, quantize::Error> {
     quantize::tensor_type(text)
 }
 
 /// "512M", "2G", "1.5GB": units of 1000, and of 1024 with an i.
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let text = text.trim().trim_end_matches(['B', 'b']);
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);

@@ -8,7 +8,7 @@ use super::Finding;
 use super::tree::{Tree, crate_of};
 
 /// A crate, its layer, and the crates of this repository that it may depend on.
-const EDGES: [(&str, u8, &[&str]); 20] = [
+const EDGES: [(&str, u8, &[&str]); 21] = [
     ("quant", 0, &[]),
     ("shaders", 0, &[]),
     ("gguf", 1, &["quant"]),
@@ -25,6 +25,7 @@ const EDGES: [(&str, u8, &[&str]); 20] = [
     ("measure", 4, &["engine", "gguf", "kernels", "quant", "quantize", "tokenizer"]),
     ("api", 4, &["chat", "engine", "gguf", "kernels", "store", "tokenizer"]),
     ("hosting", 5, HOSTING),
+    ("sensitivity", 5, &["engine", "gguf", "kernels", "measure", "quant", "quantize"]),
     ("web", 6, HOST),
     ("native-host", 6, HOST),
     ("xtask", 7, &[]),
@@ -48,6 +49,7 @@ const HOST: &[&str] = &[
     "model",
     "quant",
     "quantize",
+    "sensitivity",
     "store",
     "tokenizer",
 ];
@@ -65,13 +67,14 @@ const TESTS: &[&str] = &[
     "model",
     "quant",
     "quantize",
+    "sensitivity",
     "shaders",
     "store",
     "tokenizer",
 ];
 
 /// Outside crates that only these crates may depend on (and name), with the reason.
-const OWNED: [(&str, &[&str], &str); 43] = [
+const OWNED: [(&str, &[&str], &str); 44] = [
     ("wgpu", &["gpu"], GPU),
     ("naga", &["shaders", "tests"], "shaders are text here; naga only checks it"),
     ("wasm-bindgen", &["web"], BROWSER),
@@ -88,6 +91,7 @@ const OWNED: [(&str, &[&str], &str); 43] = [
     ("http-body", &["native-host"], NATIVE),
     ("tracing-subscriber", &["native-host"], "one part of a program says where its logs go"),
     ("rlimit", &["native-host"], NATIVE),
+    ("rusqlite", &["native-host"], "a database is a file of this machine"),
     ("reqwest", &["native-host"], "the store's HTTP comes from its host"),
     ("rustls", &["native-host"], "the store's HTTP comes from its host"),
     ("clap", &["native-host", "xtask"], NATIVE),

@@ -23,6 +23,8 @@ const PARTS: f64 = 100.0;
 /// Watches a measurement.
 pub struct Progress {
     work: &'static str,
+    /// What is counted: "windows".
+    unit: &'static str,
     start: Instant,
     said: Instant,
     bar: Option<ProgressBar>,
@@ -47,7 +49,23 @@ impl Progress {
         });
         let prints = prints && !io::stdout().is_terminal();
         let now = Instant::now();
-        Progress { work, start: now, said: now, bar, prints, running: Vec::new(), failure: None }
+        Progress {
+            work,
+            unit: "windows",
+            start: now,
+            said: now,
+            bar,
+            prints,
+            running: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// For work that is counted in something else.
+    pub fn counting(work: &'static str, unit: &'static str) -> Progress {
+        let mut progress = Progress::new(work, false);
+        progress.unit = unit;
+        progress
     }
 
     /// Seconds since it began.
@@ -80,9 +98,10 @@ impl Progress {
         self.said = Instant::now();
         let left = self.seconds() * (n_windows as f64 / done - 1.0);
         term::note(&format!(
-            "{}: {:.1} of {n_windows} windows, about {} left",
+            "{}: {:.1} of {n_windows} {}, about {} left",
             self.work,
             done,
+            self.unit,
             span(left)
         ));
     }

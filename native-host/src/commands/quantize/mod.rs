@@ -4,13 +4,13 @@
 //! server.
 
 pub(super) mod part;
-mod report;
+pub(super) mod report;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gguf::{ByteSource, Gguf};
-use quantize::{Error, Imatrix, Plan, Source, Written};
+use quantize::{Error, Imatrix, Plan, Resources, Source, Written};
 
 use self::part::PartFile;
 use super::bars::Bars;
@@ -38,7 +38,7 @@ pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
     }
     check_output(&output, &model.files, args.force)?;
     let start = Instant::now();
-    let n_bytes = write(&*source, &plan, imatrix.as_ref(), args, &output)?;
+    let n_bytes = write(&*source, &plan, imatrix.as_ref(), args.resources(), &output)?;
     report::done(&plan, imatrix.as_ref(), &output, n_bytes, start.elapsed(), args.format)
 }
 
@@ -46,7 +46,7 @@ pub fn run(args: &QuantizeArgs) -> Result<(), Failure> {
 pub(super) struct Model {
     pub gguf: Gguf,
     /// Its files.
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// What a file made of it is called, up to its type.
     pub stem: String,
 }
@@ -68,7 +68,7 @@ pub(super) fn open(input: &Path) -> Result<Model, Failure> {
     Ok(Model { gguf, files, stem })
 }
 
-fn open_imatrix(path: &Path) -> Result<Imatrix, Failure> {
+pub(super) fn open_imatrix(path: &Path) -> Result<Imatrix, Failure> {
     let refuse = |reason: String| Failure::File { path: path.to_owned(), reason };
     let file: Box<dyn ByteSource> = Box::new(source::open_regular(path).map_err(refuse)?);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -76,7 +76,7 @@ fn open_imatrix(path: &Path) -> Result<Imatrix, Failure> {
 }
 
 /// The file beside the model, with the new type in place of the old one at its name's end.
-fn beside(input: &Path, stem: &str, file_type: &str) -> PathBuf {
+pub(super) fn beside(input: &Path, stem: &str, file_type: &str) -> PathBuf {
     let split = gguf::SplitName::parse(&format!("{stem}.gguf"));
     let stem = split.map_or_else(|| stem.to_owned(), |split| split.prefix);
     let at = stem.rfind(['-', '.']).unwrap_or(stem.len());
@@ -91,7 +91,7 @@ fn beside(input: &Path, stem: &str, file_type: &str) -> PathBuf {
 }
 
 /// Refuses to write over something that is wanted.
-fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<(), Failure> {
+pub(super) fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<(), Failure> {
     let refuse =
         |reason: &str| Failure::File { path: output.to_owned(), reason: reason.to_owned() };
     let real = |path: &Path| std::fs::canonicalize(path).ok();
@@ -109,11 +109,11 @@ fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<(), Fa
 }
 
 /// Everything between the plan and the file under its name; bytes of the file.
-fn write(
+pub(super) fn write(
     source: &dyn Source,
     plan: &Plan,
     imatrix: Option<&Imatrix>,
-    args: &QuantizeArgs,
+    resources: Resources,
     output: &Path,
 ) -> Result<u64, Failure> {
     let part = PartFile::create(output, plan.new_bytes())?;
@@ -127,7 +127,7 @@ fn write(
     };
     let file = part.writer()?;
     let (_, written): (_, Written) =
-        quantize::write(source, plan, imatrix, args.resources(), file, &mut watch)
+        quantize::write(source, plan, imatrix, resources, file, &mut watch)
             .map_err(|error| part.explain(error, plan.new_bytes()))?;
     part.sync()?;
     let mut watch = |progress: quantize::Progress| {

@@ -62,7 +62,7 @@ pub fn done(
 }
 
 /// "808 MB, 5.18 bits per weight (was 2.47 GB, 16.00)".
-fn sizes(plan: &Plan, n_bytes: u64) -> String {
+pub fn sizes(plan: &Plan, n_bytes: u64) -> String {
     format!(
         "{}, {:.2} bits per weight (was {}, {:.2})",
         term::bytes(n_bytes),
@@ -83,7 +83,7 @@ fn counts(plan: &Plan) -> BTreeMap<TensorType, usize> {
     counts
 }
 
-fn types(plan: &Plan) -> String {
+pub fn types(plan: &Plan) -> String {
     let mut counts: Vec<(TensorType, usize)> = counts(plan).into_iter().collect();
     counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let named: Vec<String> = counts.iter().map(|(ty, n)| format!("{n} x {ty}")).collect();
