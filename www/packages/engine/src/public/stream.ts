@@ -18,7 +18,8 @@ export class Stream<T> implements AsyncIterable<T> {
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     try {
       for await (const data of events(this.#body)) {
-        if (data === "[DONE]") return;
+        // What had come by then is not given any more.
+        if (data === "[DONE]" || this.controller.signal.aborted) return;
         const value = JSON.parse(data) as T & { error?: { message?: string; code?: unknown } };
         if (value.error) {
           const { message = "The answer ended with an error.", code } = value.error;
