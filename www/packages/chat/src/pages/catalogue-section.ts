@@ -74,7 +74,8 @@ export class CatalogueSection {
         class: isBest ? "b b-sm b-main" : "b b-sm",
         type: "button",
         "data-ui": "catalogue.get",
-        "aria-label": t("catalogue.get", { name: entry.title, size }),
+        // The words that are seen come first, so that they can be said to a computer.
+        "aria-label": `${t("model.get.size", { size })}: ${entry.title}`,
         onclick: () => this.#get(address),
       },
       t("model.get.size", { size }),
