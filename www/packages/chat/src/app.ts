@@ -135,6 +135,8 @@ export class App {
       if (this.#models.mayNot(String(source.url))) return void (location.hash = "#/models");
       chooseHost(String(source.url));
     }
+    // A bench that was begun meanwhile loads what it measures; nobody asked for this model now.
+    if (stay && this.#bench.isRunning) return;
     // A message that waits for a model is answered by this one.
     if (!this.#desk.session.isWaiting) this.#desk.session.stop();
     this.#bench.stop();

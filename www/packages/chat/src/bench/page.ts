@@ -134,7 +134,8 @@ export class BenchPage {
   offer(models: readonly StoredModel[]): void {
     const chosen = new Set(this.#chosen());
     const inUse = this.#host.model?.info.name;
-    if (chosen.size === 0) chosen.add(inUse ?? models[0]?.name ?? "");
+    const likely = models.find(({ name }) => name === inUse) ?? models[0];
+    if (chosen.size === 0 && likely) chosen.add(likely.name);
     const legend = el("legend", {}, t("bench.models"));
     const none = el("p", { class: "facts" }, `${t("bench.models.none")} `);
     none.append(el("a", { href: "#/models" }, t("bench.models.bring")));
