@@ -19,6 +19,8 @@ export class Loads<S> {
   #loaded: Loaded | null = null;
   /** The request at the worker, while it runs. */
   #running: number | null = null;
+  /** The last who waited for it is gone, so it is being cancelled: nobody can join it any more. */
+  #isEnding = false;
   #waiting: Asker<S>[] = [];
   readonly #users = new Set<S>();
 
@@ -31,14 +33,14 @@ export class Loads<S> {
 
   /** True if the load that runs is what `body` asks for: `asker` then waits for it too. */
   join(asker: Asker<S>, body: Calls["load"]["body"]): boolean {
-    if (this.#running === null || !this.#isSame(body)) return false;
+    if (this.#running === null || this.#isEnding || !this.#isSame(body)) return false;
     this.#waiting.push(asker);
     return true;
   }
 
   begin(id: number, asker: Asker<S>, body: Calls["load"]["body"]): void {
     [this.#source, this.#settings, this.#loaded] = [body.source, body.settings, null];
-    [this.#running, this.#waiting] = [id, [asker]];
+    [this.#running, this.#isEnding, this.#waiting] = [id, false, [asker]];
     this.#users.clear();
   }
 
@@ -62,7 +64,10 @@ export class Loads<S> {
     const isIt = (one: Asker<S>) => one.seat === asker.seat && one.id === asker.id;
     if (this.#running === null || !this.#waiting.some(isIt)) return null;
     // The last one hears the end of it from the worker.
-    if (this.#waiting.length === 1) return this.#running;
+    if (this.#waiting.length === 1) {
+      this.#isEnding = true;
+      return this.#running;
+    }
     this.#waiting = this.#waiting.filter((one) => !isIt(one));
     return null;
   }
