@@ -21,6 +21,7 @@ mod quantize;
 mod run;
 mod validate;
 pub use crate::serve::ServeArgs;
+use crate::term::{Color, set_color};
 pub use analyze::{AnalyzeArgs, Target};
 pub use bench::{BenchArgs, BenchFormat};
 pub use cache::{CacheArgs, CacheCommand};
@@ -47,6 +48,9 @@ const EXIT_USAGE: u8 = 2;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Color on standard error; without it as NO_COLOR and CLICOLOR_FORCE say
+    #[arg(long, value_enum, value_name = "WHEN", global = true)]
+    color: Option<Color>,
 }
 
 #[derive(Subcommand)]
@@ -213,8 +217,13 @@ pub fn command() -> clap::Command {
 
 /// Parses the command line; help and version are printed here, wrong use is one sentence.
 pub fn parse() -> Result<Command, ExitCode> {
-    let error = match Cli::try_parse_from(spelled(std::env::args_os())) {
-        Ok(cli) => return Ok(cli.command),
+    let words = spelled(std::env::args_os());
+    crate::failure::tell_in_json(&words);
+    let error = match Cli::try_parse_from(words) {
+        Ok(cli) => {
+            cli.color.into_iter().for_each(set_color);
+            return Ok(cli.command);
+        }
         Err(error) => error,
     };
     match error.kind() {
@@ -226,10 +235,7 @@ pub fn parse() -> Result<Command, ExitCode> {
             crate::term::note_lines(&error.to_string());
             Err(ExitCode::from(EXIT_USAGE))
         }
-        _ => {
-            crate::term::note(&sentence(&error.to_string()));
-            Err(ExitCode::from(EXIT_USAGE))
-        }
+        _ => Err(crate::failure::usage(&sentence(&error.to_string()))),
     }
 }
 
@@ -242,7 +248,7 @@ fn spelled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 fn sentence(message: &str) -> String {
     let facts = message.split("\n\n").next().unwrap_or(message);
     let line = facts.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = crate::term::clean(&line);
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
     format!("{line}; `ingle help` and `--help` after a command list what there is")
 }
 
@@ -251,6 +257,13 @@ fn sentence(message: &str) -> String {
 pub fn parse_line(line: &str) -> Result<Command, clap::Error> {
     let words = std::iter::once("ingle").chain(line.split_whitespace());
     Ok(Cli::try_parse_from(spelled(words.map(Into::into)))?.command)
+}
+
+/// The arguments of a line that is the wanted command, for tests.
+#[cfg(test)]
+pub fn parsed<T>(line: &str, wanted: impl FnOnce(Command) -> Option<T>) -> T {
+    let command = parse_line(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    wanted(command).unwrap_or_else(|| panic!("{line} is another command"))
 }
 
 #[cfg(test)]
@@ -301,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn importances_have_an_exact_cache() {
+        for (more, kv) in [("", Kv::F32), (" --kv f16", Kv::F16)] {
+            let line = format!("ingle imatrix m -f t -o o{more}");
+            let Command::Imatrix(args) = Cli::try_parse_from(line.split(' ')).unwrap().command
+            else {
+                unreachable!("imatrix parses as imatrix")
+            };
+            assert_eq!(args.load.kv, kv, "{line}");
+        }
+    }
+
+    #[test]
     fn wrong_use_is_one_line() {
         for line in [
             "run",
@@ -314,7 +339,7 @@ mod tests {
             let words = std::iter::once("ingle").chain(line.split_whitespace());
             let message = Cli::try_parse_from(words).err().unwrap().to_string();
             let said = sentence(&message);
-            assert!(said.starts_with("error: ") && !said.contains('\n'), "{line}: {said}");
+            assert!(said.len() > 60 && !said.contains('\n'), "{line}: {said}");
         }
     }
 }

@@ -14,7 +14,9 @@ mod upload;
 pub use error::ClientError;
 pub use lines::Lines;
 pub use local::{Spawn, connect, connect_or_spawn};
-pub use types::{Generated, ListModel, Listed, Message, Process, Processes, Progress, Shown};
+pub use types::{
+    Generated, ListModel, Listed, Message, Process, Processes, Progress, Retry, Shown,
+};
 
 use std::any::Any;
 use std::future::Future;
@@ -170,8 +172,10 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
+        let code = response.headers().get(api::CODE_HEADER).and_then(|code| code.to_str().ok());
+        let code = code.map(str::to_owned);
         let bytes = self.bytes(response).await.unwrap_or_default();
-        Err(ClientError::of_status(&self.address(), status.as_u16(), &bytes))
+        Err(ClientError::of_status(&self.address(), status.as_u16(), code, &bytes))
     }
 
     async fn json<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {

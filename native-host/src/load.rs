@@ -17,8 +17,7 @@ use crate::{container, interrupt, settings, source, term};
 /// Understands the file at `path`.
 pub fn open(path: &Path) -> Result<Opened, Failure> {
     let gguf = source::open(path)?;
-    engine::open(gguf)
-        .map_err(|error| Failure::File { path: path.to_owned(), reason: error.to_string() })
+    engine::open(gguf).map_err(|error| Failure::model(path, error))
 }
 
 /// Loads the model at `path` as the flags say.

@@ -1,9 +1,10 @@
 //! The bar while a model loads: on standard error, only on a terminal, only if it takes long.
 
-use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use crate::term::{self, bars};
 
 /// A load that is over before this needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,9 +20,7 @@ pub struct LoadBar {
 
 impl LoadBar {
     pub fn new() -> LoadBar {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let enabled = io::stderr().is_terminal() && !dumb;
-        LoadBar { start: Instant::now(), bar: None, enabled }
+        LoadBar { start: Instant::now(), bar: None, enabled: term::is_live() }
     }
 
     pub fn update(&mut self, done: u64, total: u64) {
@@ -43,9 +42,6 @@ impl Drop for LoadBar {
 
 fn bar(total: u64, elapsed: Duration) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(HZ);
-    let template = "loading {percent:>3}% {wide_bar} {decimal_bytes}/{decimal_total_bytes} \
-                    {decimal_bytes_per_sec} about {eta} left";
-    let style = ProgressStyle::with_template(template);
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_elapsed(elapsed)
+    let bar = ProgressBar::with_draw_target(Some(total), target);
+    bar.with_style(bars::style(bars::Counted::Bytes)).with_prefix("loading").with_elapsed(elapsed)
 }

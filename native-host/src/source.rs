@@ -84,7 +84,7 @@ pub fn open_files(paths: &[PathBuf], name: &Path) -> Result<Gguf, Failure> {
         1 => sources.pop().map_or_else(|| Gguf::open_split(Vec::new()), Gguf::open),
         _ => Gguf::open_split(sources),
     };
-    gguf.map_err(|error| Failure::File { path: name.to_owned(), reason: error.to_string() })
+    gguf.map_err(|error| Failure::model(name, error))
 }
 
 /// All files of the model that `path` names.

@@ -8,23 +8,15 @@ use std::ops::ControlFlow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{Env, Prompt, Request, Session, Step};
+use engine::{Prompt, Request, Session, Step};
 use gguf::Gguf;
 use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError, Sampling};
 use serde_json::{Value, json};
+use tests::play::env;
 
 /// As in `tests/web/browsers.mjs`.
 const PROMPT: std::ops::Range<u32> = 3..20;
 const N_TOKENS: usize = 24;
-
-fn env() -> Env {
-    Env {
-        now_ms: Box::new(|| 0.0),
-        now_local: Box::new(|| chat::Moment::from_unix(0, 0)),
-        entropy: Box::new(|| 7),
-        pause: None,
-    }
-}
 
 fn session(
     bytes: Vec<u8>,

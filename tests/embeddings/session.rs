@@ -2,30 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use engine::{Env, Error, Prompt, Request, Session, Step, bench};
+use engine::{Error, Prompt, Request, Session, Step, bench};
 use gguf::Gguf;
 use kernels::{KvType, PlayerConfig};
 use tests::encoders;
 use tests::models::Spec;
+use tests::play::env;
 
 use crate::truth::nmse;
 use crate::{EIGHT_BIT, FLOAT, cases};
-
-fn env() -> Env {
-    Env {
-        now_ms: Box::new(|| 0.0),
-        now_local: Box::new(|| chat::Moment {
-            year: 2026,
-            month: 1,
-            day: 1,
-            hour: 0,
-            minute: 0,
-            second: 0,
-        }),
-        entropy: Box::new(|| 7),
-        pause: None,
-    }
-}
 
 fn session(spec: &Spec, n_ctx: usize) -> Session {
     let opened = engine::open(Gguf::open(Box::new(spec.bytes())).unwrap()).unwrap();

@@ -11,6 +11,9 @@ mod compiled;
 mod cost;
 mod doctor;
 mod golden;
+mod kept;
+#[path = "../players/kept.rs"]
+mod kept_rows;
 #[path = "../players/slots.rs"]
 #[allow(dead_code, reason = "the truth of slots is checked with the players")]
 mod play_of_slots;
@@ -21,6 +24,7 @@ mod refusals;
 mod sampling;
 mod seeded;
 mod slots;
+mod tap;
 mod tuning;
 
 use std::future::poll_fn;

@@ -195,7 +195,7 @@ fn run_prints_the_vector_of_a_text_with_a_file() {
     let cut = run(&[TEXTS[0], "--ctx", "8"]);
     assert!(cut.code == Some(0) && cut.stderr.contains("were left out"), "{}", cut.stderr);
     let refused = run(&[TEXTS[0], "--ctx", "8", "--truncate=false"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("holds 8"), "{}", refused.stderr);
+    assert!(refused.code == Some(5) && refused.stderr.contains("holds 8"), "{}", refused.stderr);
     let wide = run(&[TEXTS[0], "--ctx", "9999"]);
     assert!(wide.code == Some(0) && wide.stderr.contains("300 tokens"), "{}", wide.stderr);
 }

@@ -10,9 +10,17 @@ mod archives;
 mod bad_input;
 mod bench;
 mod contract;
+mod damaged;
 mod embed;
+mod errors;
+mod exits;
+#[allow(dead_code, reason = "the tests of conversion use the rest of it")]
+#[path = "../convert/hf.rs"]
+mod hf;
 mod measured;
 mod program;
 mod quantize;
+#[cfg(unix)]
+mod screens;
 mod server;
 mod stored;

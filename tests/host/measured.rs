@@ -130,12 +130,36 @@ fn importances_are_measured_continued_and_used() {
         let args = ["quantize", model, name(&out), "Q2_K_S", "--imatrix", name(file), "--force"];
         assert_eq!(ingle(&args).code, Some(0), "{}", file.display());
     }
+    // What is in it: the same numbers in either format, of every tensor and layer.
+    let show = |file: &Path| {
+        let args = ["imatrix", "--show-statistics", "-c", "64", "--in-file", name(file)];
+        assert!(ingle(&args).text().contains("COSSIM"));
+        ingle(&[&args[..], &["--format", "json"]].concat()).json()
+    };
+    let (gguf, dat) = (show(&whole), show(&both));
+    for (of, n) in [("tensors", 14), ("layers", 2)] {
+        let (gguf, dat) = (gguf[of].as_array().unwrap(), dat[of].as_array().unwrap());
+        assert_eq!((gguf.len(), dat.len()), (n, n));
+        for (a, b) in gguf.iter().zip(dat) {
+            for key in ["sum", "zd", "cos_sim"] {
+                let off = (number(&a[key]) - number(&b[key])).abs();
+                assert!(off <= 1e-5 * number(&a[key]), "{a} {b}");
+            }
+        }
+    }
+    let args = ["imatrix", "--show-statistics", "--in-file", name(&whole), "-o", "out.gguf"];
+    assert_eq!(ingle(&args).not_a_refusal("cannot be used with"), None);
     // Another text, or other windows, are not what was begun.
     let other = lab.scratch.write("other.txt", measure::validate::TEXT.as_bytes());
     for (text, ctx) in [(name(&other), "64"), (text, "32")] {
         let args = ["imatrix", model, "-f", text, "-o", name(&parts), "-c", ctx, "--resume"];
         assert_eq!(ingle(&args).not_a_refusal("it was measured"), None);
     }
+}
+
+/// A number, or 0 where there is none.
+fn number(value: &serde_json::Value) -> f64 {
+    value.as_f64().unwrap_or(0.0)
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::exits::code_of;
+
 /// A run of a tiny model takes milliseconds; on a busy machine, and with the program compiled
 /// without optimization, some seconds.
 const MAX_TIME: Duration = Duration::from_secs(60);
@@ -99,17 +101,19 @@ impl Run {
         serde_json::from_str(self.text()).unwrap()
     }
 
-    /// Why this is not a clear refusal, if so: an exit code, nothing on standard output, and one
-    /// sentence that contains `about`.
+    /// Why this is not a clear refusal, if so: nothing on standard output, one sentence that
+    /// contains `about`, and a code of the README's table with its exit code.
     pub fn not_a_refusal(&self, about: &str) -> Option<String> {
         let stderr = &self.stderr;
         let problem = match self.code {
             None => "did not end".to_owned(),
             Some(0) => "went well".to_owned(),
-            Some(code) if !(1..=2).contains(&code) => format!("exit code {code}"),
+            Some(_) if code_of(self).is_err() => code_of(self).unwrap_err(),
             Some(_) if !self.stdout.is_empty() => "wrote to standard output".to_owned(),
             Some(_) if stderr.lines().count() != 1 => "not one line".to_owned(),
-            Some(_) if !stderr.starts_with("error: ") => "no error".to_owned(),
+            Some(_) if !stderr.starts_with("error: ") && !stderr.starts_with("{\"error\"") => {
+                "no error".to_owned()
+            }
             Some(_) if stderr.contains("panicked") || stderr.contains("RUST_BACKTRACE") => {
                 "a panic".to_owned()
             }

@@ -148,7 +148,7 @@ fn small_changes() {
             &["cp", "x", "b"],
             3,
             text(""),
-            text("error: model 'x' not found\n"),
+            text("error: model 'x' not found [model.missing]\n"),
             vec![("POST /api/copy", json!({"source": "x", "destination": "b"}))],
         ),
         (
@@ -164,7 +164,7 @@ fn small_changes() {
             &["rm", "x"],
             3,
             text(""),
-            text("error: model 'x' not found\n"),
+            text("error: model 'x' not found [model.missing]\n"),
             vec![unload("x"), delete("x")],
         ),
         (&[generate], &["stop", "a"], 0, text(""), text(""), vec![unload("a")]),
@@ -173,7 +173,7 @@ fn small_changes() {
             &["stop", "x"],
             3,
             text(""),
-            text("error: couldn't find model \"x\" to stop\n"),
+            text("error: couldn't find model \"x\" to stop [model.missing]\n"),
             vec![unload("x")],
         ),
     ]);
@@ -197,11 +197,11 @@ fn transfers() {
     let body = json!({"model": "m", "insecure": false});
     let secure = json!({"model": "m", "insecure": true});
     let text = str::to_owned;
-    let no_space = "pulling manifest\nerror: no space\n";
+    let no_space = "pulling manifest\nerror: no space [server.error]\n";
     let short = "pulling manifest\n";
     let (run, _) =
         at(&[("POST /api/pull", 200, "{\"status\":\"pulling manifest\"}\n")], &["pull", "m"], "");
-    assert_eq!((run.code, run.stderr.starts_with(short)), (Some(1), true), "{}", run.stderr);
+    assert_eq!((run.code, run.stderr.starts_with(short)), (Some(6), true), "{}", run.stderr);
     assert!(run.stderr.contains("broke off"), "{}", run.stderr);
     check(vec![
         (
@@ -304,7 +304,14 @@ fn one_answer() {
             format!("{PULL_LINES}{thought}"),
             pulled,
         ),
-        (fails, &["run", "m", "hi"], 1, text(""), text("error: no space\n"), asked(hi)),
+        (
+            fails,
+            &["run", "m", "hi"],
+            1,
+            text(""),
+            text("error: no space [server.error]\n"),
+            asked(hi),
+        ),
     ]);
 }
 
@@ -357,10 +364,10 @@ fn what_cannot_be_done_is_one_sentence() {
         (&["run", "m", "hi", "--think=hard"], 2, "hard"),
         (&["run", "m.gguf", "hi", "--keepalive", "1m"], 2, "this is a file"),
         (&["show", "m", "--license", "--system"], 2, "--license"),
-        (&["create", "m", "-f", "no-such-file"], 1, "no-such-file"),
+        (&["create", "m", "-f", "no-such-file"], 3, "no-such-file"),
         (&["save", "a:b:c:d", "-o", "x"], 2, "a:b:c:d"),
         (&["save", "m", "-o", "/no/such/folder/x"], 1, "/no/such/folder/x"),
-        (&["load", "no-such-file"], 1, "no-such-file"),
+        (&["load", "no-such-file"], 3, "no-such-file"),
         (&["verify", "m"], 3, "not found"),
     ];
     for (args, code, about) in rows {
@@ -371,7 +378,7 @@ fn what_cannot_be_done_is_one_sentence() {
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     }
     let (run, _) = at(&[("GET /api/tags", 500, "<html>")], &["list"], "");
-    assert_eq!(run.code, Some(1));
+    assert_eq!(run.code, Some(6));
     assert!(run.stderr.contains("no ingle or Ollama server"), "{}", run.stderr);
 }
 

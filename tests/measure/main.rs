@@ -11,10 +11,11 @@ mod validated;
 
 use std::ops::ControlFlow;
 
-use engine::{Env, Session};
+use engine::Session;
 use gguf::Gguf;
 use kernels::{KvType, Loader, Plan, PlayerConfig, PlayerError};
 use measure::{Estimate, Watch};
+use tests::play::env;
 
 /// Makes a player.
 pub type Make = fn(&Plan, PlayerConfig) -> Result<Box<dyn Loader>, PlayerError>;
@@ -26,23 +27,6 @@ pub fn session(file: Vec<u8>, n_ctx: usize, make: Make) -> (Session, Plan) {
     let config = PlayerConfig { n_ctx, n_slots: 1, kv: KvType::F32, n_threads: 2 };
     let load = opened.load(config, make, env(), |_, _| ControlFlow::Continue(()));
     (pollster::block_on(load).unwrap(), plan)
-}
-
-/// No clock and no chance.
-pub fn env() -> Env {
-    Env {
-        now_ms: Box::new(|| 0.0),
-        now_local: Box::new(|| chat::Moment {
-            year: 2026,
-            month: 1,
-            day: 1,
-            hour: 0,
-            minute: 0,
-            second: 0,
-        }),
-        entropy: Box::new(|| 7),
-        pause: None,
-    }
 }
 
 /// Keeps perplexities so far; stops where it is told to.

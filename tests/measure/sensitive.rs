@@ -9,10 +9,13 @@ use kernels::{KvType, PlayerConfig};
 use measure::{Cut, Windows, validate};
 use quant::TensorType::{self, F16, F32, Q2_K, Q3_K, Q4_0, Q4_K, Q5_K, Q6_K, Q8_0};
 use quantize::{FileType, GgufSource, Options, Plan, Resources, Source};
-use sensitivity::{Analysis, Budget, Error, Host, Kl, Settings, Stage, recipe, verify};
+use sensitivity::{
+    Analysis, Budget, Error, Finding, Host, Kl, Reading, Settings, Stage, recipe, verify,
+};
 use tests::models::Spec;
+use tests::play::env;
 
-use crate::{Keeper, Make, env, session};
+use crate::{Keeper, Make, session};
 
 const N_CTX: usize = 64;
 const TYPES: [TensorType; 6] = [Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_0];
@@ -23,11 +26,16 @@ struct Lab {
     make: Make,
     stop: Option<Stage>,
     stages: Vec<Stage>,
+    /// What was measured, and after which reading.
+    kept: Vec<Finding>,
+    reading: Option<Reading>,
+    went_on: Option<(usize, usize)>,
 }
 
 impl Lab {
     fn new(file: Vec<u8>, make: Make) -> Lab {
-        Lab { file, make, stop: None, stages: Vec::new() }
+        let (stages, kept) = (Vec::new(), Vec::new());
+        Lab { file, make, stop: None, stages, kept, reading: None, went_on: None }
     }
 
     fn windows(&self) -> Windows {
@@ -61,6 +69,21 @@ impl Host for Lab {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
+    }
+
+    fn kept(&mut self, reading: Reading) -> Vec<Finding> {
+        assert_eq!(*self.reading.get_or_insert(reading), reading, "a reading has the same bits");
+        self.kept.clone()
+    }
+
+    fn goes_on(&mut self, done: usize, total: usize) {
+        self.went_on = Some((done, total));
+    }
+
+    fn keep(&mut self, finding: Finding) {
+        let is_old = |old: &Finding| old.tensor == finding.tensor && old.ty == finding.ty;
+        self.kept.retain(|old| !is_old(old));
+        self.kept.push(finding);
     }
 }
 
@@ -264,5 +287,44 @@ fn what_cannot_be_analyzed_is_said() {
         let error = lab.analyze(&settings(Kl::Probe)).unwrap_err();
         assert!(error.is_cancelled(), "{error}");
         assert_eq!(lab.stages.last(), Some(&stage));
+    }
+}
+
+#[test]
+fn what_was_measured_before_an_end_is_not_measured_again() {
+    let file = wide("llama", F16).bytes();
+    for kl in [Kl::Probe, Kl::Each] {
+        let settings = settings(kl);
+        let mut lab = Lab::new(file.clone(), cpu::loader);
+        let whole = lab.analyze(&settings).unwrap();
+        assert_eq!(lab.went_on, None);
+        let all = std::mem::take(&mut lab.kept);
+        let n_types: usize = whole.tensors.iter().map(|tensor| tensor.types.len()).sum();
+        assert_eq!(all.len(), n_types);
+        let per_tensor = if kl == Kl::Each { 6 } else { 1 };
+        let total = (1 + per_tensor) * whole.tensors.len();
+        // Findings of any number, as a kill may leave them; the last few tensors are not whole.
+        let numbers = [n_types / 2 + 1, 1, n_types];
+        // Each divergence takes a reading, and one number says as much there.
+        let numbers = if kl == Kl::Each { &numbers[..1] } else { &numbers[..] };
+        for &n in numbers {
+            lab.kept = all[..n].to_vec();
+            lab.went_on = None;
+            assert_eq!(lab.analyze(&settings).unwrap(), whole, "{n} kept");
+            let whole_tensors = whole.tensors.iter().filter(|tensor| {
+                let mine = all[..n].iter().filter(|finding| finding.tensor == tensor.name);
+                mine.count() == tensor.types.len()
+            });
+            let done = (1 + per_tensor) * whole_tensors.count();
+            assert_eq!(lab.went_on, (done > 0).then_some((done, total)), "{n} kept");
+            assert_eq!(lab.kept.len(), n_types);
+        }
+        if kl == Kl::Each {
+            continue;
+        }
+        // Errors alone.
+        lab.kept = all.iter().map(|one| Finding { kl: None, ..one.clone() }).collect();
+        assert_eq!(lab.analyze(&settings).unwrap(), whole);
+        assert_eq!(lab.went_on, Some((whole.tensors.len(), total)));
     }
 }

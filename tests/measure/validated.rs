@@ -1,7 +1,7 @@
 //! Validation: a model against itself, and against coarser and coarser copies of it.
 
 use gguf::Gguf;
-use measure::validate::{self, About, Compared, Limits, Loaded};
+use measure::validate::{self, About, Answers, Compared, Comparison, Limits, Loaded, Reader};
 use measure::{Cut, Windows};
 use quant::TensorType;
 use quantize::{FileType, GgufSource, Options, Resources, Source};
@@ -39,8 +39,51 @@ fn compared(base: &[u8], other: &[u8], name: &str) -> Compared {
     let mut keeper = Keeper::default();
     let work = validate::validate(baseline, loaded, &windows, &mut keeper);
     let compared = pollster::block_on(work).unwrap();
-    let tensors = validate::weights(&open(base), &open(other), |done, all| done <= all).unwrap();
+    let (base_file, other_file) = (open(base), open(other));
+    let mut work = validate::Weights::new(&base_file, &other_file);
+    let mut told = (0, 0);
+    while let Some((done, all)) = work.step().unwrap() {
+        assert!(done >= told.0 && done <= all, "{done} of {all} after {told:?}");
+        told = (done, all);
+    }
+    assert_eq!(told.0, told.1);
+    let tensors = work.finish();
+    let apart = one_after_the_other(base, other, &windows);
+    assert_eq!(apart.layers, compared.layers);
+    let kl = |of: &Compared| of.divergence.kl_percentiles();
+    assert_eq!(kl(&apart), kl(&compared));
+    let said = |of: &Compared| (of.divergence.ratio(), of.divergence.same_top());
+    assert_eq!(said(&apart), said(&compared));
     Compared { name: name.to_owned(), tensors, ..compared }
+}
+
+/// What the baseline said is kept as bytes, and the other model is loaded when it is gone.
+fn one_after_the_other(base: &[u8], other: &[u8], windows: &Windows) -> Compared {
+    let (mut kept, mut keeper, mut most) = (Vec::new(), Keeper::default(), 0);
+    let mut answers;
+    {
+        let (mut session, plan) = session(base.to_vec(), 64, cpu::loader);
+        answers = Answers::new(plan.dims.n_vocab, windows);
+        most += Answers::max_bytes(&plan, windows) * windows.len() as u64;
+        let mut reader = Reader::new(Loaded { session: &mut session, plan: &plan }).unwrap();
+        for i in 0..windows.len() {
+            let work = reader.answer(windows, i, &mut keeper, &mut answers);
+            pollster::block_on(work).unwrap();
+            answers.write(&mut kept).unwrap();
+        }
+        reader.finish().unwrap();
+    }
+    assert!(kept.len() as u64 <= most, "{} bytes, at most {most}", kept.len());
+    let (mut session, plan) = session(other.to_vec(), 64, cpu::loader);
+    let mut reader = Reader::new(Loaded { session: &mut session, plan: &plan }).unwrap();
+    let (mut all, mut from, mut keeper) = (Comparison::default(), &*kept, Keeper::default());
+    for i in 0..windows.len() {
+        answers.read(&mut from).unwrap();
+        let work = reader.compare(windows, i, &mut keeper, &answers, &mut all);
+        pollster::block_on(work).unwrap();
+    }
+    assert!(from.is_empty());
+    reader.conclude(all).unwrap()
 }
 
 #[test]
@@ -76,7 +119,7 @@ fn coarser_copies_are_farther() {
         (limits.check(&compared), compared)
     };
     let rows: Vec<_> = all.into_iter().skip(2).map(checked).map(|(c, model)| (model, c)).collect();
-    let about = About { baseline: "<F32>".into(), host: "h".into(), ..About::default() };
+    let about = About { baseline: "<F32>".into(), ..About::default() };
     let page = validate::html(&rows, &about);
     for part in ["&lt;F32&gt;", "Q4_K_M", "Q2_K", "Error behind each layer", "<svg", "not kept"] {
         assert!(page.contains(part), "{part}");

@@ -5,13 +5,14 @@
 //! scalar reference as the truth. It needs nothing from outside the repository.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test should stop")]
 
+mod kept;
 mod resume;
 mod slots;
 
 use std::future::poll_fn;
 
 use gguf::Gguf;
-use kernels::{Input, Job, KvType, Player, PlayerConfig, Want};
+use kernels::{Input, Job, KvShape, KvType, Loader, Plan, Player, PlayerConfig, PlayerError, Want};
 use quant::TensorType;
 use tests::models::{self, Spec};
 use tests::play::load;
@@ -107,6 +108,79 @@ fn the_cpu_players_slots_equal_the_references_on_every_seeded_model() {
         let allowed = if float { FLOAT } else { EIGHT_BIT };
         let worst = got.iter().zip(&want).map(|(g, w)| nmse(g, w)).fold(0.0, f64::max);
         assert!(worst <= allowed, "{name}: NMSE {worst:.1e}, allowed {allowed:.0e}");
+    }
+}
+
+#[test]
+fn kept_rows_go_on_to_the_bit_on_every_seeded_model() {
+    type Make = fn(&Plan, PlayerConfig) -> Result<Box<dyn Loader>, PlayerError>;
+    let players: [(&str, Make); 2] =
+        [("cpu", cpu::loader), ("reference", kernels::reference::loader)];
+    let types = [KvType::F32, KvType::F16, KvType::Q8_0];
+    for (i, (name, mut spec)) in models::catalog().into_iter().enumerate() {
+        // Every type and player for every architecture; of the rest, which differ in weights, one
+        // type in turn, and the fast player.
+        let is_first = name.ends_with(" tied") || name == "phi3 untied";
+        let some = if is_first { &types[..] } else { &types[i % 3..=i % 3] };
+        let players = if is_first { &players[..] } else { &players[..1] };
+        for &kv in some {
+            let config = PlayerConfig { kv, n_slots: kept::N_SLOTS, ..CONFIG };
+            if kv == KvType::Q8_0 {
+                // The reference takes whole blocks alone.
+                spec.shape.head_dim = spec.shape.head_dim.max(32);
+            }
+            let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+            let plan = &model::build(&gguf).unwrap().plan;
+            let shape = KvShape::of(plan, kv).unwrap();
+            let n_vocab = u32::try_from(spec.vocabulary.len()).unwrap();
+            for &(player, loader) in players {
+                let name = format!("{name}, {kv:?}, {player}");
+                let mut make = || load(&gguf, plan, loader(plan, config).unwrap());
+                kept::goes_on(&name, &mut make, &shape, n_vocab);
+                kept::refuses(make().as_mut(), &shape, CONFIG.n_ctx);
+            }
+        }
+    }
+}
+
+/// Heads of 16 elements fill a block of a Q8_0 cache by half.
+#[test]
+fn kept_rows_of_narrow_heads_go_on() {
+    let config = PlayerConfig { kv: KvType::Q8_0, n_slots: kept::N_SLOTS, ..CONFIG };
+    let spec = Spec::tiny("llama");
+    let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+    let plan = &model::build(&gguf).unwrap().plan;
+    let shape = KvShape::of(plan, config.kv).unwrap();
+    assert_eq!(shape.position_bytes(), 2 * 2 * 2 * 34, "layers, keys and values, heads, a block");
+    let mut make = || load(&gguf, plan, cpu::loader(plan, config).unwrap());
+    kept::goes_on("narrow", &mut make, &shape, u32::try_from(spec.vocabulary.len()).unwrap());
+}
+
+/// Bytes mean the same to every player: rows of one are right for the other.
+#[test]
+fn kept_rows_pass_from_player_to_player() {
+    for kv in [KvType::F32, KvType::F16, KvType::Q8_0] {
+        for architecture in ["llama", "gemma3"] {
+            let config = PlayerConfig { kv, n_slots: kept::N_SLOTS, ..CONFIG };
+            let mut spec = Spec::tiny(architecture);
+            spec.shape.head_dim = 32;
+            let gguf = Gguf::open(Box::new(spec.bytes())).unwrap();
+            let plan = &model::build(&gguf).unwrap().plan;
+            let shape = KvShape::of(plan, kv).unwrap();
+            let n_vocab = u32::try_from(spec.vocabulary.len()).unwrap();
+            let mut cpu = load(&gguf, plan, cpu::loader(plan, config).unwrap());
+            let reference = kernels::reference::loader(plan, config).unwrap();
+            let mut reference = load(&gguf, plan, reference);
+            kept::begin(cpu.as_mut(), 1, n_vocab);
+            let theirs = kept::pass_on(cpu.as_mut(), reference.as_mut(), &shape);
+            let mut back = load(&gguf, plan, cpu::loader(plan, config).unwrap());
+            kept::begin(reference.as_mut(), 1, n_vocab);
+            let own = kept::pass_on(reference.as_mut(), back.as_mut(), &shape);
+            let (n, same) = (own.len(), own.iter().zip(&theirs).filter(|(a, b)| a == b).count());
+            // Sums in another order round a value in a few to its neighbor.
+            let least = if kv == KvType::F32 { n / 2 } else { n * 95 / 100 };
+            assert!(same >= least, "{architecture}, {kv:?}: {same} of {n} bytes are the same");
+        }
     }
 }
 

@@ -3,19 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use engine::{Env, Prompt, Request, Session, Step};
+use engine::{Prompt, Request, Session, Step};
 use gguf::Gguf;
 use kernels::{KvType, PlayerConfig, Sampling};
 use tests::models;
-
-fn env() -> Env {
-    Env {
-        now_ms: Box::new(|| 0.0),
-        now_local: Box::new(|| chat::Moment::from_unix(0, 0)),
-        entropy: Box::new(|| 7),
-        pause: None,
-    }
-}
+use tests::play::env;
 
 fn session(bytes: &[u8]) -> Session {
     let opened = engine::open(Gguf::open(Box::new(bytes.to_vec())).unwrap()).unwrap();

@@ -11,6 +11,9 @@ mod bodies;
 mod cancel;
 mod clients;
 mod ends;
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+#[path = "../host/exits.rs"]
+mod exits;
 mod heads;
 mod list;
 mod logs;

@@ -4,8 +4,20 @@
 
 use std::future::poll_fn;
 
+use engine::Env;
 use gguf::Gguf;
 use kernels::{LOAD_ROWS, Loader, Plan, Player, WeightId};
+
+/// An engine's surroundings without a clock and without chance.
+#[must_use]
+pub fn env() -> Env {
+    Env {
+        now_ms: Box::new(|| 0.0),
+        now_local: Box::new(|| chat::Moment::from_unix(0, 0)),
+        entropy: Box::new(|| 7),
+        pause: None,
+    }
+}
 
 /// Loads all weights of `plan`.
 pub fn load(gguf: &Gguf, plan: &Plan, mut loader: Box<dyn Loader>) -> Box<dyn Player> {

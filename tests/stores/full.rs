@@ -3,6 +3,7 @@
 //!
 //! The disk is a small tmpfs of its own, so root is needed to mount it, and Linux.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -150,11 +151,31 @@ impl Lab {
         self.remove(&name);
     }
 
-    /// Full while a file is uploaded, of which so many bytes have room.
-    fn create(&mut self, file: &[u8], leave: u64) {
+    /// Full before a file is uploaded, of which so many bytes have room: what is said to be needed
+    /// is all of it, and what the store keeps free.
+    fn create_at_once(&mut self, file: &[u8], leave: u64) {
         self.space.fill(leave);
+        let need = file.len() as u64 + store::limits::SPACE_MARGIN;
+        let need = format!(": {} needed", store::human_bytes(need));
         self.fails_then_succeeds("a create", |server| {
-            let (status, last) = http::create(&server.address, "new", file).unwrap();
+            let (status, last) = http::create(&server.address, "new", file, || ()).unwrap();
+            let is_done = status == 200 && last["status"] == "success";
+            assert!(is_done || last.to_string().contains(&need), "{need}: {last}");
+            (is_done, last.to_string())
+        });
+        self.remove("new");
+    }
+
+    /// Full when half of a file was sent.
+    fn create_in_the_middle(&mut self, file: &[u8]) {
+        let (space, is_first) = (self.space.clone(), Cell::new(true));
+        self.fails_then_succeeds("a create that had begun", |server| {
+            let fill = || {
+                if is_first.replace(false) {
+                    space.fill(0)
+                }
+            };
+            let (status, last) = http::create(&server.address, "new", file, fill).unwrap();
             (status == 200 && last["status"] == "success", last.to_string())
         });
         self.remove("new");
@@ -188,7 +209,8 @@ fn a_full_disk_is_said_and_survived() {
         match i % 10 {
             0 | 1 => lab.pull_at_once(part),
             2..6 => lab.pull_in_the_middle(part),
-            6..9 => lab.create(&new, part),
+            6 | 7 => lab.create_at_once(&new, part),
+            8 => lab.create_in_the_middle(&new),
             _ => {
                 assert_eq!(lab.server.ingle(&["pull", "--insecure", &kept]).code, Some(0));
                 lab.copy(&kept);

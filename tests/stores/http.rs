@@ -25,13 +25,21 @@ pub fn ask(address: &str, method: &str, path: &str, body: &Value) -> std::io::Re
 }
 
 /// Makes a model of a file as clients do: uploads it unless it is there, then names it. Gives the
-/// last answer's status and last object.
-pub fn create(address: &str, name: &str, file: &[u8]) -> std::io::Result<(u16, Value)> {
+/// last answer's status and last object. `half_way` is done when half of an upload was sent.
+pub fn create(
+    address: &str,
+    name: &str,
+    file: &[u8],
+    half_way: impl FnOnce(),
+) -> std::io::Result<(u16, Value)> {
     let digest = store::Digest::of(file).to_string();
     let path = format!("/api/blobs/{digest}");
     if ask(address, "HEAD", &path, &Value::Null)?.status != 200 {
         let mut upload = Upload::begin(address, "POST", &path, file.len() as u64)?;
-        upload.write(file);
+        let (first, second) = file.split_at(file.len() / 2);
+        upload.write(first);
+        half_way();
+        upload.write(second);
         let uploaded = upload.answer()?;
         if uploaded.status != 201 {
             return Ok((uploaded.status, uploaded.last()));

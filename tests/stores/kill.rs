@@ -59,7 +59,7 @@ impl Lab {
                 let body = json!({"model": self.pulled, "insecure": true});
                 Ok(post("/api/pull", body)?.last() == success)
             }
-            Work::Create => Ok(http::create(address, CREATED, file)?.1 == success),
+            Work::Create => Ok(http::create(address, CREATED, file, || ())?.1 == success),
             Work::Copy => {
                 let body = json!({"source": self.pulled, "destination": COPIED});
                 Ok(post("/api/copy", body)?.status == 200)

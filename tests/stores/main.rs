@@ -9,6 +9,10 @@
 
 mod balanced;
 mod cuts;
+#[allow(dead_code, reason = "the tests of the command line use the rest of it")]
+#[path = "../host/exits.rs"]
+mod exits;
+mod fits;
 mod folders;
 mod full;
 #[allow(dead_code, reason = "the tests of conversion use the rest of it")]
@@ -29,6 +33,7 @@ mod ready;
 mod registry;
 mod serve;
 mod together;
+mod waits;
 
 /// How many faults to draw: the number in this variable, else `usual`.
 fn count(variable: &str, usual: usize) -> usize {

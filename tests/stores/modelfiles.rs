@@ -14,7 +14,7 @@ fn what_a_modelfile_asks_in_vain_is_said() {
         ("REQUIRES 0.14.0", 0, "note: \"0.14.0\" is a version of Ollama and was not compared"),
         (
             "DRAFT ./tiny.gguf",
-            1,
+            7,
             "a draft model (DRAFT), which is not supported: leave that line out",
         ),
     ];

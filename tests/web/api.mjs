@@ -340,6 +340,86 @@ cases["a model that another replaced says so"] = async () => {
   assert.equal(got.later.code, "model.unloaded");
 };
 
+cases["a model's own template, system prompt, messages and parameters count in the page"] =
+  async () => {
+    const got = await noise(async (messages) => {
+      const post = async (path, body) => {
+        const asked = { method: "POST", body: JSON.stringify({ stream: false, ...body }) };
+        const answer = await (await engine.fetch(path, asked)).json();
+        if (answer.error) throw new Error(answer.error);
+        return answer;
+      };
+      const [{ name: from }] = await engine.models.list();
+      const make = (more) => post("/api/create", { model: "mine", from, ...more });
+      await make({
+        template: "{{ range .Messages }}<{{ .Role }}>{{ .Content }}{{ end }}=",
+        system: "Be brief.",
+        messages: [{ role: "user", content: "One?" }, { role: "assistant", content: "Two." }],
+        parameters: { temperature: 0, num_predict: 6 },
+      });
+      const mine = await engine.load({ name: "mine" });
+      const write = async (more = {}) => {
+        const pieces = await all(mine.generate({ messages, ...more }));
+        return [pieces.map(({ text }) => text).join(""), pieces.flatMap(({ tokens }) => tokens)];
+      };
+      const talk = async (more = {}) =>
+        (await post("/api/chat", { model: "mine", messages, ...more })).message.content;
+      const told = [{ role: "system", content: "Be long." }, ...messages];
+      const template = "Q: {{ .Prompt }} A:";
+      const out = {
+        own: [await write(), await talk()],
+        told: [await write({ messages: told }), await talk({ messages: told })],
+        longer: await write({ maxTokens: 9 }),
+        given: [
+          await write({ template }),
+          await post("/api/generate", { model: "mine", prompt: messages[0].content, template }),
+        ],
+        hasTemplate: mine.info.hasTemplate,
+      };
+      const { Thoughts } = await import("/deep/er/lib/public/index.js");
+      const think = async (template) => {
+        const [parts, told] = [new Thoughts(), []];
+        const out = { text: "", thought: "" };
+        for await (const piece of mine.generate({ messages, template })) {
+          told.push(...(piece.thinking ? [piece.thinking] : []));
+          const { text, thought } = parts.take(piece);
+          out.text += text;
+          out.thought += thought;
+        }
+        return { ...out, told };
+      };
+      out.begun = await think("{% for m in messages %}{{ m.content }}{% endfor %}[THINK]\n");
+      out.free = await think("{% if 0 %}<think>{% endif %}{{ messages[0].content }}");
+      await make({ template });
+      out.made = await write({ messages: [{ role: "system", content: "" }, ...messages] });
+      out.broken = await mine.generate({ messages, template: "{{ .Prompt" }).next().then(
+        () => null,
+        ({ code, message }) => ({ code, message }),
+      );
+      await engine.models.rm("mine");
+      globalThis.key = null; // another model was loaded meanwhile
+      return out;
+    }, messages);
+    const { own, told, longer, given } = got;
+    assert.equal(own[0][0], own[1], "as the router writes it");
+    assert.equal(own[0][1].length, 6, "num_predict");
+    assert.equal(told[0][0], told[1]);
+    assert.notEqual(told[0][0], own[0][0], "the system prompt is the chat's");
+    assert.deepEqual(longer[1].slice(0, 6), own[0][1]);
+    assert.equal(longer[1].length, 9);
+    assert.equal(given[0][0], given[1].response);
+    assert.notEqual(given[0][0], own[0][0]);
+    const [begun] = got.begun.told;
+    assert.deepEqual(begun, { open: "[THINK]", close: "[/THINK]", begun: true });
+    assert.ok(got.begun.thought.length > 0 && got.begun.text === "", "it begins inside");
+    assert.deepEqual(got.free.told, [{ open: "<think>", close: "</think>", begun: false }]);
+    assert.ok(got.free.text.length > 0 && got.free.thought === "");
+    assert.equal(got.hasTemplate, true);
+    assert.notDeepEqual(got.made, own[0], "a new template counts without a load");
+    assert.equal(got.broken.code, "model.template");
+    assert.match(got.broken.message, /^\S.{15,}[.!?]$/s);
+  };
+
 await run(cases, {
   after: async () => {
     await browser.close();

@@ -8,6 +8,7 @@ import { launch } from "./lib/browser.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { enginePage, model, serveEngine } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -119,7 +120,7 @@ async function withBench(options, body) {
     const page = await browser.page(`${pages.origin}/any/where/?device=cpu`);
     await page.waitForFunction(() => /Pro[cz]/.test(document.querySelector("#status").textContent));
     await page.setInputFiles("#file", modelFile);
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await page.evaluate(() => (location.hash = "#/bench"));
     await page.waitForSelector(`#bench ${ui("bench.run")}:visible`);
     await body(page, browser);
@@ -208,14 +209,14 @@ cases["in German, down to the plots and the saved file"] = async () => {
     await page.click(ui("bench.run"));
     await finished(page);
     assert.match(await page.textContent("#bench-lead"), /^5 Läufe nach 1 zum Aufwärmen, Tab/);
-    // Remarks come from the engine, which speaks English.
     const words = await page.evaluate(() =>
-      [...document.querySelectorAll("#bench :is(figure, section.plot, .do)")]
+      [...document.querySelectorAll("#bench :is(figure, section.plot, .do, .remarks)")]
         .map((node) => node.innerText)
         .join("\n"),
     );
-    assert.match(words, /Alle Zahlen, in Token je Sekunde[^]*schreibt 32/);
-    assert.ok(!/tokens|\bmodel\b|warm-up|limit|run/i.test(words), words);
+    assert.match(words, /Alle Zahlen, in Tokens je Sekunde[^]*schreibt 32/);
+    assert.ok(!/\bmodel\b|warm-up|limit|run/i.test(words), words);
+    assert.ok(!/tokens/.test(words), `Tokens, not tokens: ${words}`);
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.click(ui("bench.save")),

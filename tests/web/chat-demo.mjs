@@ -6,10 +6,11 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { launch } from "./lib/browser.mjs";
-import { ask, askAndWait, DESKTOP, finished, shown, started, ui } from "./lib/chat.mjs";
+import { ask, askAndWait, DESKTOP, finished, saved, shown, started, ui } from "./lib/chat.mjs";
 import { builtDemo, pageWithDemo } from "./lib/demo.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -23,6 +24,18 @@ if (bytes) writeFileSync(modelFile, bytes);
 
 const browser = await launch({ ...DESKTOP, demo: true });
 const cases = {};
+
+/** Notes what moves by itself: all but the chip and the status, whose words grow where they are. */
+function watchShifts() {
+  globalThis.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const { hadRecentInput, sources } of list.getEntries())
+      for (const { node } of hadRecentInput ? [] : sources) {
+        const part = node?.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+        if (!part?.closest?.("header, .foot")) shifts.push(part?.outerHTML?.slice(0, 80) ?? "gone");
+      }
+  }).observe({ type: "layout-shift", buffered: true });
+}
 const SETUP = JSON.stringify({ seed: 7, maxTokens: 60 });
 
 /** The demo model over a road that can be held, closed, and counts. */
@@ -78,9 +91,13 @@ cases[
   await firstVisit(
     async (page) => {
       await status(page, /Getting ready: [\d.]+ of [\d.]+\sMB/);
+      const isAsked = await page.evaluate(() => Date.now());
       assert.equal(await page.locator(".try button").count(), 4);
       assert.match(await page.textContent(ui("demo.card")), /You are using the demo model/);
       await checkLooks(page);
+      await page.waitForSelector(ui("demo.get"));
+      const shifts = await page.evaluate(() => globalThis.shifts);
+      assert.deepEqual(shifts, [], "nothing moves while the page starts");
       await page.locator(".try button").first().click();
       const line = page.locator(ui("turn.line")).last();
       await line.getByText(/Will start when the demo model is ready: [\d.]+ of/).waitFor();
@@ -93,9 +110,42 @@ cases[
       await page.click("#private");
       assert.match(await page.textContent("dialog .ledger"), /localhost.*demo model/s);
       await page.keyboard.press("Escape");
+      await page.click('#pages a[href="#/privacy"]');
+      const save = () => page.getByRole("button", { name: "Save the list" }).click();
+      const [first] = JSON.parse(await saved(page, save));
+      assert.ok(first.at <= isAsked, "listed with the time it was asked for");
       assert.deepEqual(await storedNames(page), ["demo"]);
     },
-    { road },
+    { road, prepare: watchShifts },
+  );
+};
+
+cases["a later visit has its model's page at once, unless models are to be chosen"] = async () => {
+  /** Notes when ways to bring a model are shown, though one is coming. */
+  const watch = () => {
+    globalThis.brought = false;
+    new MutationObserver(() => {
+      brought ||= document.querySelector("#bring") !== null;
+    }).observe(document, { childList: true, subtree: true });
+  };
+  await firstVisit(
+    async (page) => {
+      await ready(page);
+      await page.addInitScript(watch);
+      await page.reload();
+      await ready(page);
+      await page.waitForSelector(ui("demo.get"));
+      const seen = await page.evaluate(() => ({ shifts, brought }));
+      assert.deepEqual(seen, { shifts: [], brought: false });
+      await page.click('#pages a[href="#/settings"]');
+      await page.getByLabel("Start with the model that was used last").uncheck();
+      await page.goBack();
+      await page.reload();
+      await started(page);
+      await page.waitForSelector("#bring");
+      assert.equal(await page.textContent("#model-note"), "", "nothing is loaded");
+    },
+    { prepare: watchShifts },
   );
 };
 
@@ -256,7 +306,7 @@ cases["on a 4 Mbit/s line the first words of an answer come within a minute"] = 
     const start = performance.now();
     await page.goto(`${server.origin}/app/?device=cpu`, { waitUntil: "commit" });
     await page.locator("#ask").waitFor();
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await ask(page, "Tell me a story about a fox.");
     await page.waitForFunction(
       () => document.querySelector("main .msg:not(.me) .msg-body")?.textContent.trim(),

@@ -116,12 +116,32 @@ cases["a deleted chat comes back with Undo, and goes from the disk without it"] 
     await page.waitForFunction(() => document.querySelectorAll("#chats a").length === 1);
     await shows(page, ["Keep the walrus", "Hello."]);
     assert.match(await journal(page), /walrus/);
+    // What the model knew of it, as the engine keeps it, and of another chat.
+    const id = (await page.getAttribute("#chats a", "href")).split("/").at(-1);
+    await page.evaluate(async (id) => {
+      const root = await navigator.storage.getDirectory();
+      const folder = await root.getDirectoryHandle("ingle-snapshots", { create: true });
+      for (const name of [`chat:${id}`, "chat:gone", "another page's"]) {
+        const file = `${encodeURIComponent(name)}.0123456789abcdef-1`;
+        await folder.getFileHandle(file, { create: true });
+      }
+    }, id);
     await choose(page, page.locator("#chats li .b"), "Delete chat");
     await page.locator(".undo").waitFor({ state: "detached", timeout: 20_000 });
     await page.waitForFunction(() => document.querySelectorAll("#chats a").length === 0);
     await page.waitForTimeout(300);
     assert.doesNotMatch(await journal(page), /walrus/);
     assert.equal((await exportAll(page)).messages.length, 0);
+    const areLeft = async (want) => {
+      const root = await navigator.storage.getDirectory();
+      const left = [];
+      const folder = await root.getDirectoryHandle("ingle-snapshots");
+      for await (const name of folder.keys()) left.push(decodeURIComponent(name.split(".")[0]));
+      return left.sort().join() === want;
+    };
+    await page.waitForFunction(areLeft, "another page's,chat:gone");
+    await page.reload();
+    await page.waitForFunction(areLeft, "another page's");
   });
 };
 
@@ -355,8 +375,10 @@ cases["data that the browser has deleted is missed"] = async () => {
     );
     await page.goto(`${server.origin}/blank`);
     const again = await open();
-    await again.getByText("This browser deleted ingle’s data").waitFor();
-    await again.getByText("Gone: 2 models (3.10 GB), 48 chats.").waitFor();
+    // The announcer has the same words for a moment.
+    const card = again.locator('[data-ui="alert.store.evicted"]');
+    await card.getByText("This browser deleted ingle’s data").waitFor();
+    await card.getByText("Gone: 2 models (3.10 GB), 48 chats.").waitFor();
   });
 };
 

@@ -13,10 +13,12 @@ import {
   setLength,
   shown,
   started,
+  ui,
   watchPolicy,
 } from "./lib/chat.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -48,7 +50,7 @@ async function withApp(body, { dist = chatDist, query = "?device=cpu", mounts = 
 
 const loadFile = async (page) => {
   await page.setInputFiles("#file", modelFile);
-  await page.waitForSelector(".try");
+  await page.waitForSelector(READY);
 };
 const kept = (page) =>
   page.waitForFunction(() => document.documentElement.dataset.offline === "ready");
@@ -71,6 +73,13 @@ cases["when the server is gone, the page opens with its chats and its model, and
       await setLength(page, 256);
       await askAndWait(page, "Once more");
       assert.ok((await shown(page))[1].length > 20);
+      // The judge's worker and module are there, too.
+      await page.evaluate(() => (location.hash = "#/models"));
+      const more = page.locator(ui("model.card")).getByRole("button", { name: /^More for/ });
+      await choose(page, more, "Measure quality");
+      await page.getByText("a first look").click();
+      await page.click(ui("judge.start"));
+      await page.locator(ui("judge.done")).waitFor();
       policy.none();
     });
   };
@@ -117,7 +126,7 @@ cases["a download is in the ledger with its host and size, and nothing else is"]
   try {
     await withApp(
       async (page) => {
-        await page.waitForSelector(".try");
+        await page.waitForSelector(READY);
         await page.click("#private");
         const rows = page.locator("dialog .ledger tbody tr");
         await rows.first().waitFor();

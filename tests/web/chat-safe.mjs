@@ -5,6 +5,7 @@ import { launch } from "./lib/browser.mjs";
 import { bundle, load } from "./lib/bundle.mjs";
 import { ask, askAndWait, DESKTOP, finished, started, ui, watchPolicy } from "./lib/chat.mjs";
 import { payloads } from "./lib/payloads.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run } from "./lib/report.mjs";
 import { serveScripted } from "./lib/scripted.mjs";
 import { serve } from "./lib/server.mjs";
@@ -124,7 +125,7 @@ cases["300 documents, cut at every character: finished blocks never change"] = a
 };
 
 cases["thoughts are taken apart at every cut, and marks are never shown"] = async () => {
-  const { Thoughts } = await load("thoughts.ts");
+  const { Thoughts } = await load("../../engine/src/public/thoughts.ts");
   const table = {
     "<think>\nHm.\n</think>\n\nYes.": ["\nHm.\n", "Yes."],
     "<think></think>No.": ["", "No."],
@@ -137,11 +138,25 @@ cases["thoughts are taken apart at every cut, and marks are never shown"] = asyn
   for (const [text, [thought, words]] of Object.entries(table))
     for (let a = 0; a <= text.length; a += 1)
       for (let b = a; b <= text.length; b += 1) {
-        const thoughts = new Thoughts();
         const parts = [text.slice(0, a), text.slice(a, b), text.slice(b)];
-        const out = parts.map((part, i) => thoughts.split(part, i === 2));
-        const join = (name) => out.map((piece) => piece[name]).join("");
-        assert.deepEqual([join("thought"), join("text")], [thought, words], `${text} ${a} ${b}`);
+        // As it comes, in the marks of another model, and begun by the prompt.
+        const all = [[parts, undefined]];
+        const square = (part) => part.replaceAll("<", "[").replaceAll(">", "]");
+        const others = { open: "[think]", close: "[/think]", begun: false };
+        if (!text.includes("here")) all.push([parts.map(square), others]);
+        const isBegun = text.startsWith("<think>");
+        const rest = [parts.join("").slice(7, a + 7), parts.join("").slice(a + 7)];
+        if (isBegun) all.push([rest, { open: "<think>", close: "</think>", begun: true }]);
+        for (const [parts, thinking] of all) {
+          const thoughts = new Thoughts();
+          const told = { done: false, text: "", thinking };
+          const pieces = [told, ...parts.map((text) => ({ text, done: false })), told];
+          pieces.push({ text: "", done: true });
+          const out = pieces.map((piece) => thoughts.take(piece));
+          const join = (name) => out.map((piece) => piece[name]).join("");
+          const want = [thought, words].map(thinking?.open === "[think]" ? square : String);
+          assert.deepEqual([join("thought"), join("text")], want, `${text} ${a} ${b}`);
+        }
       }
 };
 
@@ -155,7 +170,7 @@ async function withChat(script, body) {
     await page.goto(server.page);
     await started(page);
     await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await body(page, server);
     assert.deepEqual(page.problems, []);
     policy.none();
@@ -252,7 +267,7 @@ cases["instructions are kept by name, used in another chat, and forgotten"] = as
     await page.getByText("Kept in this browser.").waitFor();
     await page.keyboard.press("Escape");
     await page.reload();
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await page.click("#setup");
     await page.selectOption(ui("preset.use"), "Brief");
     assert.equal(await page.inputValue("dialog textarea"), "You are brief.");
@@ -316,6 +331,22 @@ cases["too long: nothing is cut without a choice, then the line says what is not
       assert.equal(next, "message 2", "the line is above the first message that was sent");
     });
   };
+
+cases["too long for the server: its refusal has the same ways on"] = async () => {
+  const script = { error: "the input is too long", code: "ctx.full" };
+  await withChat(script, async (page, server) => {
+    await ask(page, "short");
+    const card = page.locator(ui("alert.ctx.full"));
+    await card.waitFor();
+    assert.match(page.problems.splice(0).join(), /status of 400/, "as the browser says it");
+    assert.equal(server.asked.length, 1);
+    script.error = undefined;
+    await card.getByText("Leave out the oldest messages").click();
+    await page.waitForFunction(() => document.querySelector(".msg:not(.me) .msg-body"));
+    await finished(page);
+    assert.equal(server.asked.length, 2);
+  });
+};
 
 cases["the gauge says what was sent, turns amber at 75 % and says the room left at 90 %"] =
   async () => {

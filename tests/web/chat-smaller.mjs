@@ -3,9 +3,10 @@
 import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
-import { askAndWait, choose, DESKTOP, PHONE, shown, started, ui } from "./lib/chat.mjs";
+import { askAndWait, choose, DESKTOP, PHONE, saved, shown, started, ui } from "./lib/chat.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seededFolder } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -25,7 +26,7 @@ async function withModel(model, body, { options = null, script = "" } = {}) {
     await page.goto(`${server.origin}/app/?device=cpu`);
     await started(page);
     await page.setInputFiles("#file", path.join(folder, `${model}.gguf`));
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await page.evaluate(() => (location.hash = "#/models"));
     await page.locator(`#models ${ui("model.card")}`).first().waitFor();
     await body(page);
@@ -79,13 +80,41 @@ for (const [name, options] of Object.entries({ desktop: null, phone: PHONE })) {
         await openDialogOf(page, "llama-F16");
         await page.locator(ui("smaller.make")).getByText("takes less than a minute").waitFor();
         await page.keyboard.press("Escape");
+        await compared(page, done);
         await done.locator(ui("smaller.chat")).click();
-        await page.waitForSelector(".try");
+        await page.waitForSelector(READY);
         await askAndWait(page, "a");
         assert.equal((await shown(page)).length, 2);
       },
       { options },
     );
+}
+
+/** One click shows what the smaller model has lost. */
+async function compared(page, done) {
+  await done.locator(ui("smaller.compare")).click();
+  const judged = page.locator(ui("judge.done"));
+  await judged.waitFor();
+  const text = await judged.textContent();
+  assert.match(text, /^llama-Q8_0 compared with llama-F16(No difference|Hard to tell)/);
+  assert.match(text, /Both would go on with the same word at \d+% of 2,040 places\./);
+  assert.match(text, /Perplexity\d+\.\d{3} ± \d+\.\d{3}Perplexity of the other\d/);
+  assert.match(text, /Weights10\d\.\d\skB instead of 195\.8\skB/);
+  await checkLooks(page);
+  const press = () => judged.locator(ui("judge.save")).click();
+  const { baseline, quantized, sameTop, date } = JSON.parse(await saved(page, press));
+  assert.deepEqual([baseline.model, quantized.model], ["llama-F16:latest", "llama-Q8_0:latest"]);
+  assert.ok(sameTop.value > 0.9 && Date.parse(date) > 0);
+  await judged.getByRole("button", { name: "Close" }).click();
+  await judged.waitFor({ state: "detached" });
+  // Asked for later, the model it was made from is offered first.
+  const card = page.locator(ui("model.card")).filter({ hasText: "llama-Q8_0" });
+  await choose(page, card.getByRole("button", { name: /^More for/ }), "Measure quality");
+  const first = page.locator(`${ui("judge")} label`).first();
+  await first.waitFor();
+  assert.match(await first.textContent(), /^llama-F1621\d\.\d\skB$/);
+  assert.ok(await first.locator("input").isChecked());
+  await page.keyboard.press("Escape");
 }
 
 /** The dialog for one of several models, when there is something to choose. */
@@ -110,10 +139,10 @@ cases["a model that is quantized already is asked about first"] = () =>
     assert.match(await page.textContent(ui("smaller.done")), /llama-Q4_K_M, balanced/);
   });
 
-/** The workshop hears what it shall do when the test says so; until then a card is shown. */
-const HELD = `const post = Worker.prototype.postMessage;
+/** A worker hears what it shall do when the test says so; until then a card is shown. */
+const held = (type) => `const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (message, ...rest) {
-    if (message?.call?.type !== "quantize") return post.call(this, message, ...rest);
+    if (message?.call?.type !== "${type}") return post.call(this, message, ...rest);
     globalThis.letGo = () => post.call(this, message, ...rest);
   };`;
 
@@ -132,7 +161,7 @@ cases["Stop ends it, and nothing is left of it"] = () =>
       assert.equal(await page.locator(ui("model.card")).count(), 1);
       assert.equal(await page.locator(ui("smaller.done")).count(), 0);
     },
-    { script: HELD },
+    { script: held("quantize") },
   );
 
 cases["what goes wrong is said on its card, and can be tried again"] = () =>
@@ -161,6 +190,51 @@ cases["what goes wrong is said on its card, and can be tried again"] = () =>
     await gone.waitFor({ state: "detached" });
     await failed.getByRole("button", { name: "Try again" }).click();
     await page.locator(ui("smaller.done")).waitFor();
+  });
+
+cases["quality: a model by itself, which can be stopped, and is measured when asked again"] = () =>
+  withModel(
+    "llama-F16",
+    async (page) => {
+      const measure = async () => {
+        const more = page.locator(ui("model.card")).getByRole("button", { name: /^More for/ });
+        await choose(page, more, "Measure quality");
+        await page.locator(`${ui("judge")} input`).first().waitFor();
+        // There is nothing here that it could be compared with.
+        assert.equal(await page.locator('input[name="judge-with"]').count(), 1);
+        await page.getByText("a first look").click();
+        await checkLooks(page);
+        await page.click(ui("judge.start"));
+        await page.locator(ui("judge.card")).waitFor();
+        await page.waitForFunction(() => globalThis.letGo);
+      };
+      await measure();
+      await page.click(ui("judge.stop"));
+      await page.evaluate(() => globalThis.letGo());
+      await page.locator(ui("judge.card")).waitFor({ state: "detached" });
+      assert.equal(await page.locator(ui("judge.done")).count(), 0);
+      await page.evaluate(() => (globalThis.letGo = null));
+      await measure();
+      await page.evaluate(() => globalThis.letGo());
+      await page.locator(ui("judge.done")).waitFor();
+      const text = await page.textContent(ui("judge.done"));
+      assert.match(text, /^Quality of llama-F16It hesitates among about 607 words at each place/);
+      assert.match(text, /Measured on2 pieces of 512 tokens, in [\d.]+ s/);
+    },
+    { script: held("perplexity") },
+  );
+
+cases["quality: what cannot be measured is said on a card, with a way on"] = () =>
+  withModel("bert-F32", async (page) => {
+    const more = page.locator(ui("model.card")).getByRole("button", { name: /^More for/ });
+    await choose(page, more, "Measure quality");
+    await page.click(ui("judge.start"));
+    const failed = page.locator(ui("alert.request.invalid"));
+    await failed.waitFor();
+    const text = await failed.textContent();
+    assert.match(text, /^The quality could not be measured.*makes vectors of texts and writes no/);
+    await failed.getByRole("button", { name: "Close" }).click();
+    await failed.waitFor({ state: "detached" });
   });
 
 cases["in German too"] = () =>

@@ -19,6 +19,7 @@ import {
 import { faultyApp, faultyWorkerOf } from "./lib/faults.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -55,6 +56,12 @@ const TITLES = {
   "net.refused": "The address cannot be reached",
   "net.cut": "The download broke off",
   "net.mismatch": "The file does not match its fingerprint",
+  "net.auth": "The server asks who you are",
+  "net.protocol": "The server’s answer cannot be used",
+  "net.wait": "There is no connection",
+  "store.failed": "The browser’s storage failed",
+  "model.template": "The model’s chat template failed",
+  "engine.crash.often": "The model keeps stopping",
   "net.changed": "The file changed at the source",
   "server.gone": "The server does not answer",
   "server.busy": "The server is busy",
@@ -82,8 +89,21 @@ const WAYS = {
   "server.gone": ["Try again", "Choose another model"],
   "server.token": ["Give the token", "Choose another model"],
   "ctx.full": ["Leave out the oldest messages"],
-  "gen.schema": ["Choose another model"],
+  "gen.schema": ["Edit the schema"],
   "model.nan": ["Choose another model"],
+};
+
+/** Ways on of a load that failed, by code, of an address. */
+const LOAD_WAYS = {
+  "model.toobig": ["Choose a smaller model", "Choose another file"],
+  "store.full": ["Free up space", "Choose another file"],
+  "store.failed": ["Choose another file"],
+  "net.auth": ["Try again", "Choose another file"],
+  "net.protocol": ["Try again", "Choose another file"],
+  "net.changed": ["Start again", "Choose another file"],
+  "gpu.lost": ["Try again", "Choose another file"],
+  "engine.module": ["Try again", "Choose another file"],
+  "server.token": ["Give the token", "Choose another file"],
 };
 
 /** A page with modules of the app and the two announcers, and nothing else. */
@@ -153,21 +173,34 @@ cases["each code of a failed answer has its ways on"] = async () => {
     const seen = await page.evaluate(async (codes) => {
       const { Ways } = await import("/ways.js");
       const none = () => undefined;
-      const ways = new Ways({
+      const parts = {
         host: { lastName: "m.gguf", current: { contextLength: 4096 }, server: {}, reset: none },
         desk: {
           again: none,
+          lastText: "so far",
           overflowChoices: () => [{ label: "Leave out the oldest messages", run: none }],
         },
         loader: {},
         load: none,
         openSwitcher: none,
-      });
+      };
       const labels = (card) => [...card.querySelectorAll("button")].map((b) => b.textContent);
-      const of = (code) => labels(ways.answerFailed({ code, message: "m", detail: "" }));
-      return Object.fromEntries(codes.map((code) => [code, of(code)]));
+      const of = (code) => new Ways(parts).answerFailed({ code, message: "m", detail: "" });
+      return Object.fromEntries(codes.map((code) => [code, labels(of(code))]));
     }, Object.keys(WAYS));
     assert.deepEqual(seen, WAYS);
+  });
+};
+
+cases["each code of a failed load has its ways on"] = async () => {
+  await modules(["load-ways"], async (page) => {
+    const seen = await page.evaluate(async (codes) => {
+      const { loadWays } = await import("/load-ways.js");
+      const source = { url: "https://models.example/m.gguf" };
+      const of = (code) => loadWays({ code }, source, {}).map(({ label }) => label);
+      return Object.fromEntries(codes.map((code) => [code, of(code)]));
+    }, Object.keys(LOAD_WAYS));
+    assert.deepEqual(seen, LOAD_WAYS);
   });
 };
 
@@ -179,7 +212,7 @@ async function withModel(body) {
   try {
     await started(page);
     await page.setInputFiles("#file", modelFile);
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     const slow = (ms) =>
       faultyWorkerOf(page).then((worker) => worker.evaluate((n) => (faults.slowMs = n), ms));
     await body(page, slow, server);

@@ -8,6 +8,7 @@ import { launch } from "./lib/browser.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -54,7 +55,7 @@ async function withPage(options, query, body) {
 
 async function loadFile(page, file = modelFile) {
   await page.setInputFiles("#file", file);
-  await page.waitForSelector(".try", { timeout: SOFTWARE_GPU_MS });
+  await page.waitForSelector(READY, { timeout: SOFTWARE_GPU_MS });
 }
 
 async function ask(page, text) {
@@ -126,7 +127,7 @@ cases["the page writes on WebGPU"] = async () => {
 
 cases["?model=ADDRESS loads it, and the ledger shows the download"] = async () => {
   await withPage(DESKTOP, "?device=cpu&model=models/stories.gguf", async (page) => {
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await page.waitForFunction(() =>
       /[1-9]\d* request/.test(document.querySelector("#requests").textContent),
     );
@@ -188,7 +189,7 @@ cases["everything works by keyboard alone"] = async () => {
     await page.keyboard.press("Alt+ArrowUp");
     assert.equal(await page.evaluate(() => document.activeElement.tagName), "ARTICLE");
     await page.keyboard.press("Control+Shift+O");
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await page.keyboard.press("Shift+Tab");
     const reached = new Set();
     for (let i = 0; i < 30; i += 1) {
@@ -246,6 +247,37 @@ cases["a message without a model is kept, one during loading is queued"] = async
     await page.waitForSelector("main article:not(.me) p");
     await finished(page);
     assert.equal(await page.locator("article.me").count(), 1);
+  });
+};
+
+cases["a message sent before the chats are read has a chat of its own"] = async () => {
+  await withPage(DESKTOP, "?device=cpu", async (page) => {
+    await page.fill(ui("model.address"), `${server.origin}/any/where/models/stories.gguf`);
+    await page.click(ui("model.get"));
+    await page.waitForSelector(READY);
+    await setup(page, "", 256);
+    await ask(page, "One day");
+    await finished(page);
+    const before = await page.evaluate(() => location.hash);
+    assert.match(before, /^#\/c\//);
+    // Chats are answered late, and in order.
+    await page.addInitScript(() => {
+      const post = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (...given) {
+        if (given[0]?.ask === undefined) return post.apply(this, given);
+        setTimeout(() => post.apply(this, given), 400);
+      };
+    });
+    await page.reload();
+    await page.evaluate(() => (location.hash = "#/"));
+    await page.waitForSelector(".start");
+    await ask(page, "Another day");
+    await page.waitForSelector("main article:not(.me) p");
+    await finished(page);
+    assert.deepEqual(await page.locator("article.me .say").allTextContents(), ["Another day"]);
+    assert.match(await page.evaluate(() => location.hash), /^#\/c\//);
+    assert.notEqual(await page.evaluate(() => location.hash), before);
+    await page.waitForFunction(() => document.querySelectorAll("#chats li").length === 2);
   });
 };
 
@@ -321,7 +353,7 @@ cases["a stored model is in use again after a reload, is listed, and can be dele
     await withPage(DESKTOP, "?device=cpu", async (page) => {
       await loadFile(page);
       await page.reload();
-      await page.waitForSelector(".try"); // the last model is loaded by itself
+      await page.waitForSelector(READY); // the last model is loaded by itself
       await page.click('#pages a[href="#/models"]');
       assert.match(await page.textContent("#stored"), /stories.*in use/);
       await page.locator("#stored").getByRole("button", { name: /^Delete/ }).click();
@@ -340,7 +372,7 @@ cases["the view stays where it is while the answer grows past it"] = async () =>
     "?device=gpu", // slow enough that the answer is seen while it grows
     async (page) => {
       await loadFile(page);
-      await setup(page, "", 1024);
+      await setup(page, "", 256);
       await ask(page, "Tell me a story");
       await page.waitForSelector("main article[aria-busy] p");
       const start = await page.evaluate(() => document.querySelector("#log").scrollTop);

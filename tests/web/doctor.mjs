@@ -208,7 +208,7 @@ cases["the page shows the rows, and the report before it is copied"] = async () 
   await page.evaluate((name) => localStorage.setItem(name, name), canary);
   await page.waitForSelector("[data-ui='doctor.copy']:not([disabled])", { timeout: 120_000 });
   assert.equal(await page.title(), "Doctor – ingle");
-  assert.equal(await page.locator(".check").count(), 10);
+  assert.equal(await page.locator(".probe").count(), 10);
   assert.match(
     await page.textContent("[data-ui='doctor.numbers']"),
     /: Works\. \d+ of \d+ kernels/,
@@ -239,7 +239,7 @@ cases["the page shows the rows, and the report before it is copied"] = async () 
   // Back to the chat and again: what was found stays, until it is asked anew.
   await page.evaluate(() => (location.hash = "#/"));
   await page.evaluate(() => (location.hash = "#/doctor"));
-  assert.equal(await page.locator(".check.is-waiting").count(), 0);
+  assert.equal(await page.locator(".probe.is-waiting").count(), 0);
   assert.deepEqual(page.problems, [], "the console is clean");
   await page.close();
 };

@@ -9,35 +9,10 @@ import { launch } from "./lib/browser.mjs";
 import { sha256 } from "./lib/filehost.mjs";
 import { program } from "./lib/ingle.mjs";
 import { enginePage, serveEngine } from "./lib/page.mjs";
-import { NO_OPFS, NO_STORAGE } from "./lib/patched.mjs";
+import { asidePatches, BOTH, NO_OPFS, NO_STORAGE, SLOW, withCode } from "./lib/patched.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seededFolder } from "./lib/seeded.mjs";
 
-/** Workers in which a script ran first; `with(code)` gives the options of `Engine.start`. */
-const PATCHED = "/patched-shop/";
-/** Code that begins so runs in the engine's worker too. */
-const BOTH = "/* both */";
-const patches = {
-  [PATCHED]: (request, response) => {
-    const [, , code, script] = request.url.split("/");
-    response.setHeader("content-type", "text/javascript");
-    // A script of its own, since imports come before what stands beside them.
-    if (script === "code.js") return response.end(decodeURIComponent(code));
-    const isShop = script === "workshop-worker.js" || code.startsWith(encodeURIComponent(BOTH));
-    const first = isShop ? 'import "./code.js";\n' : "";
-    return response.end(`${first}import "/deep/er/lib/internal/${script}";\n`);
-  },
-};
-const withCode = (code) => ({
-  device: "cpu",
-  workerUrl: `${PATCHED}${encodeURIComponent(code)}/worker.js`,
-});
-
-/** Every pause of the workshop takes a while, so that a page can say something in it. */
-const SLOW = `const post = MessagePort.prototype.postMessage;
-  MessagePort.prototype.postMessage = function (...args) {
-    setTimeout(() => post.apply(this, args), 100);
-  };`;
 /** Does something when the fifth tensor is reached. */
 const atFifth = (what) => `const tell = globalThis.postMessage;
   globalThis.postMessage = (message, ...rest) => {
@@ -47,6 +22,7 @@ const atFifth = (what) => `const tell = globalThis.postMessage;
 const HANDLE = "FileSystemSyncAccessHandle.prototype";
 
 const folder = seededFolder();
+const patches = asidePatches("workshop-worker.js");
 const server = await serveEngine({ ...patches, ...(folder && { "/seeded/": folder }) });
 const browser = await launch();
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-quantize-"));

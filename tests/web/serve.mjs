@@ -7,6 +7,7 @@ import { launch } from "./lib/browser.mjs";
 import { program, serveIngle, slowRoad } from "./lib/ingle.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { chatDist } from "./lib/paths.mjs";
+import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seeded, seededFolder } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
@@ -46,7 +47,7 @@ async function withPage(body, { options = DESKTOP, home = `${server?.origin}/`, 
 /** Chooses the server's model in the page of a new chat. */
 async function choose(page, name = server.name) {
   await page.click(`#col section[aria-label="${PLACE}"] button[title^="${name}"]`);
-  await page.waitForSelector(".try");
+  await page.waitForSelector(READY);
 }
 
 async function ask(page, text) {
@@ -137,7 +138,7 @@ cases["a model in the browser answers on the same page, and nothing is sent"] = 
     await choose(page);
     await page.setInputFiles("#file", modelFile());
     await status(page, "Processor");
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     assert.match(await page.textContent("#private"), /On this device/);
     const before = page.asked.length;
     await ask(page, "Once upon a time");
@@ -214,11 +215,23 @@ cases["what the server says is on the card"] = async () => {
   const options = { expected: /status of 404/ };
   await withPage(async (page) => {
     server.run("cp", server.name, "brief");
+    // The page's own engine is the last to start, and takes no card away with it.
+    let nHeld = 0;
+    let open = () => undefined;
+    const gate = new Promise((resolve) => (open = resolve));
+    await page.context().route("**/*.wasm", (route) => {
+      nHeld += 1;
+      return gate.then(() => route.continue());
+    });
     await page.reload();
     await page.waitForSelector(`#col button[title^="brief"]`);
     server.run("rm", "brief");
     await page.click(`#col button[title^="brief"]`);
     await page.waitForSelector(ui("alert.server.missing"));
+    assert.ok(nHeld > 0, "the engine waits for its module");
+    const early = await page.$(".start");
+    open();
+    await early.waitForElementState("hidden"); // drawn anew at the end of the start
     assert.match(await page.textContent(ui("alert.server.missing")), /model 'brief.*' not found/);
     await page.locator(ui("alert.server.missing")).getByText("Choose another model").click();
     await page.waitForSelector(`dialog button[title^="${server.name}"]`);
@@ -265,7 +278,7 @@ cases["from another machine, its name is on everything that goes there"] = async
         await page.waitForSelector(".alert");
         assert.match(await page.textContent(".alert"), /came without HTTPS/);
         await page.click(`#col section[aria-label="${place}"] button[title^="${far.name}"]`);
-        await page.waitForSelector(".try");
+        await page.waitForSelector(READY);
         assert.match(await page.textContent("h1"), /models\.example:\d+ answers/);
         assert.match(await page.textContent("#private"), /Using models\.example/);
         assert.match(await page.textContent("#status"), /^At models\.example:\d+, by ingle/);
@@ -309,7 +322,7 @@ cases["on a phone, in the dark, lists and answers are whole"] = async () => {
       await shot(page, "drawer-phone-dark");
       await page.click('dialog.drawer a[href="#/models"]');
       await page.click(`#models button[title^="${server.name}"]`);
-      await page.waitForSelector(".try");
+      await page.waitForSelector(READY);
       await ask(page, "Once upon a time");
       await finished(page);
       await shot(page, "answered-phone-dark");

@@ -155,7 +155,7 @@ cases["a registry's model by its name, its digests checked"] = async () => {
     await engine.models.rm(name);
     return { error: await failure(engine.models.pull(name)), left: await stored() };
   }, name);
-  assert.equal(wrong.error.code, "net.hash", JSON.stringify(wrong.error));
+  assert.equal(wrong.error.code, "net.mismatch", JSON.stringify(wrong.error));
   assert.deepEqual(wrong.left, []);
   await registry.close();
   await page.close();

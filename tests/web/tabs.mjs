@@ -1,9 +1,13 @@
 // One engine for all tabs: who has it, who speaks to whom, and what happens to the others' answers
 // when the tab with the engine is closed, crashes, is frozen or hangs.
 // Long form: INGLE_TAKEOVERS=100.
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
 import { launch } from "./lib/browser.mjs";
 import { FAULTY, faultyWorker, freeze } from "./lib/faults.mjs";
 import { enginePage, serveEngine } from "./lib/page.mjs";
+import { engineDist } from "./lib/paths.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seededFolder } from "./lib/seeded.mjs";
 
@@ -105,6 +109,33 @@ const ENDS = {
 };
 
 const cases = {};
+
+cases["a load is shared by who asks for the same, until the last of them leaves"] = async () => {
+  const file = path.join(engineDist, "internal/lead-loads.js");
+  const { Loads } = await import(pathToFileURL(file).href);
+  const body = { source: { kind: "name", name: "m" }, settings: {} };
+  const [one, two, three] = ["a", "b", "c"].map((seat, id) => ({ seat, id }));
+  const loads = new Loads();
+  loads.begin(7, one, body);
+  assert.equal(loads.join(two, { ...body, settings: { slots: 2 } }), false, "asked otherwise");
+  assert.equal(loads.join(two, body), true);
+  assert.equal(loads.leave(one), null, "another one waits for it");
+  assert.equal(loads.leave(two), 7, "nobody else does: it is cancelled");
+  assert.equal(loads.join(three, body), false, "what is being cancelled is joined by nobody");
+  assert.deepEqual(loads.askers({ type: "error", id: 7 }), [two], "who left last hears its end");
+  assert.equal(loads.find("c", body), null);
+  loads.begin(8, three, body);
+  assert.equal(loads.join(one, body), true, "the next load can be joined again");
+  const loaded = { model: 1, info: { name: "m" } };
+  assert.deepEqual(loads.askers({ type: "result", id: 8, value: loaded }), [three, one]);
+  assert.equal(loads.join(two, body), false, "nothing runs");
+  assert.equal(loads.find("b", body), loaded);
+  assert.deepEqual(
+    ["a", "b", "c"].map((seat) => loads.drop(seat)),
+    [false, false, true],
+    "unloaded with its last user",
+  );
+};
 
 cases["two tabs have one worker and one model, and the same answers"] = async () => {
   const first = await tab();
@@ -229,7 +260,9 @@ cases["a file of one tab, the stored model of another, a cancelled answer, a ref
   async () => {
     const [first, second] = [await tab({ url: null }), await tab({ url: null })];
     const out = await second.evaluate(async (url) => {
-      globalThis.model = await engine.load({ file: await file(url, "own.gguf") });
+      // Long enough that its end is not there before a cancel is, on the slowest machine.
+      const long = { contextLength: 8192 };
+      globalThis.model = await engine.load({ file: await file(url, "own.gguf") }, long);
       const stop = new AbortController();
       const pieces = [];
       const endless = { prompt: "a", ignoreEos: true, signal: stop.signal };
@@ -243,7 +276,7 @@ cases["a file of one tab, the stored model of another, a cancelled answer, a ref
     assert.equal(out.last.reason, "cancelled");
     assert.ok(out.names.includes(out.name), JSON.stringify(out));
     await first.evaluate(async (name) => {
-      globalThis.model = await engine.load({ name });
+      globalThis.model = await engine.load({ name }, { contextLength: 8192 });
     }, out.name);
     same(await write(first, 2), await write(second, 2), "one model for both");
     const error = await first.evaluate(() => failure(engine.load({ name: "no.gguf" })));

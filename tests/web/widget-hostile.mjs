@@ -1,10 +1,11 @@
 // The widget among people who mean harm: styles, scripts and messages of a page, changed files, and
 // what a model might write (X01 to X15).
 
-import { assert, run } from "./lib/report.mjs";
+import { assert, run, skip } from "./lib/report.mjs";
 import {
   ask,
   browser,
+  bytes,
   cdn,
   closeAll,
   element,
@@ -209,7 +210,7 @@ cases["X14 a strict policy of the page, without style or connection, is enough"]
   const page = await open("/strict");
   const place = await panel(page);
   await ask(page, place, "hello");
-  assert.deepEqual(await heard(page, "csp"), []);
+  assert.deepEqual(await heard(page, "csp", 0), []);
   assert.deepEqual(page.problems, []);
   await page.close();
 };
@@ -224,6 +225,18 @@ cases["X15 a changed byte refuses to start, and says so"] = async () => {
   );
   assert.match(await page.locator("ingle-chat p[role=alert]").textContent(), /changed on its way/);
   assert.equal((await heard(page, "ingle-error"))[0].code, "engine.module");
+  await page.close();
+};
+
+cases["X15 a module that was changed on its way is not run, and a card says so"] = async () => {
+  if (!bytes) skip("no fixtures and no seeded model");
+  const page = await open("/tampered");
+  const place = await panel(page);
+  await place.locator("textarea").fill("hello");
+  await place.locator("textarea").press("Enter");
+  await page.waitForFunction(() => heard.some(({ type }) => type === "ingle-error"));
+  assert.equal((await heard(page, "ingle-error"))[0].code, "engine.module");
+  await place.getByText("or was changed").waitFor();
   await page.close();
 };
 
@@ -277,7 +290,7 @@ const NODES = (
 ).split(" ");
 
 cases[
-  `X01 to X06: ${PAYLOADS.length} payloads, streamed: no script, no request, only known nodes`
+  `X01 to X06, X08: ${PAYLOADS.length} payloads, streamed: no script, no request, only known nodes`
 ] = async () => {
   const page = await open("/");
   const place = await panel(page);
@@ -327,18 +340,24 @@ cases["X07 nesting without end is answered"] = async () => {
   await page.close();
 };
 
-cases["X10 a code box copies its source and nothing else"] = async () => {
+cases["X09, X10 a code box shows what cannot be seen, and copies its source"] = async () => {
   const page = await open("/");
   await page
     .context()
     .grantPermissions(["clipboard-read", "clipboard-write"], { origin: cdn.origin });
   const place = await panel(page);
-  await ask(page, place, "```html\n<b>x</b>\n```");
+  const source = "<b>x</b> \u202e// \u2066a\u200bb\u2069";
+  await ask(page, place, `\`\`\`html\n${source}\n\`\`\`\n\nand \`a\u200bb\``);
+  assert.equal(
+    await place.locator(".codebox code").last().textContent(),
+    "<b>x</b> U+202E// U+2066aU+200BbU+2069",
+  );
+  assert.equal(await place.locator("p code").last().textContent(), "aU+200Bb");
   await place.evaluate(() => {
     navigator.clipboard.writeText = async (text) => void (globalThis.copied = text);
   });
   await place.click(".codebox button");
-  assert.equal(await place.evaluate(() => globalThis.copied), "<b>x</b>");
+  assert.equal(await place.evaluate(() => globalThis.copied), source);
   assert.equal(await place.locator(".codebox button").textContent(), "Copied");
   await place.evaluate(() => sessionStorage.clear());
   await page.close();

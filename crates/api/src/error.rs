@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::http::Response;
 
+/// Where [`ApiError::code`] is in a response.
+pub const CODE_HEADER: &str = "x-ingle-code";
+
 /// Whose way of writing JSON a route follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -28,12 +31,15 @@ pub struct ApiError {
     pub message: String,
     /// Seconds after which another try makes sense, for a busy server.
     pub retry_after: Option<u32>,
+    /// What it is called in the page and on the command line, where that says more than the
+    /// status. A header of the response, since the objects are the protocols' own.
+    pub code: Option<&'static str>,
 }
 
 impl ApiError {
     /// An error with a status.
     pub fn new(status: u16, message: impl Into<String>) -> ApiError {
-        ApiError { status, message: message.into(), retry_after: None }
+        ApiError { status, message: message.into(), retry_after: None, code: None }
     }
 
     /// 400: the request itself is wrong.
@@ -49,7 +55,7 @@ impl ApiError {
     /// 503: more requests wait than may. The two spaces are Ollama's, and clients compare the text.
     pub fn busy() -> ApiError {
         let message = "server busy, please try again.  maximum pending requests exceeded";
-        ApiError { status: 503, message: message.into(), retry_after: Some(1) }
+        ApiError { retry_after: Some(1), ..ApiError::new(503, message) }
     }
 
     /// 503: the server waits no longer.
@@ -75,11 +81,22 @@ impl ApiError {
         }
     }
 
+    /// A line of a stream in Ollama's form, which has no headers left: the code is in it.
+    pub fn to_line(&self) -> Value {
+        match self.code {
+            None => self.to_json(Family::Ollama),
+            Some(code) => json!({ "error": self.message, "code": code }),
+        }
+    }
+
     /// The whole response.
     pub fn to_response(&self, family: Family) -> Response {
         let mut response = Response::json(self.status, &self.to_json(family));
         if let Some(seconds) = self.retry_after {
             response.headers.set("retry-after", seconds.to_string());
+        }
+        if let Some(code) = self.code {
+            response.headers.set(CODE_HEADER, code);
         }
         response
     }

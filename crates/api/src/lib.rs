@@ -26,7 +26,7 @@ pub mod scheduler;
 mod turn;
 pub mod types;
 
-pub use error::{ApiError, Family};
+pub use error::{ApiError, CODE_HEADER, Family};
 pub use metrics::Metrics;
 pub use router::{Router, Settings};
 pub use routes::embed::normalize;

@@ -5,6 +5,8 @@
 //! Positions are grouped by head, so that a head's cache is one contiguous stream. Rewinding is
 //! nothing but writing at a smaller position.
 
+mod rows;
+
 use kernels::{Heads, KvType, PlayerError, RowAt};
 
 use crate::memory::{Arena, Buffer};

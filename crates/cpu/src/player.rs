@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use kernels::check::Bounds;
 use kernels::sampling::{MAX_RECENT, Scratch, choose, penalize};
 use kernels::{
-    Counters, Draw, Input, Job, MAX_SLOTS, Op, OpTime, Peaks, Place, Player, PlayerError,
-    PlayerInfo, RowAt, Sampling, Tap, Want,
+    Counters, Draw, Input, Job, KvShape, KvSpan, MAX_SLOTS, Op, OpTime, Peaks, Place, Player,
+    PlayerError, PlayerInfo, RowAt, Sampling, Tap, Want,
 };
 
 use crate::machine::{Machine, Stored};
@@ -29,6 +29,7 @@ pub struct CpuPlayer {
     n_logits: usize,
     n_hidden: usize,
     tokens: Vec<u32>,
+    kv_rows: Vec<u8>,
     /// Logits with penalties, so that `logits` stay as the model gave them.
     penalized: Vec<f32>,
     recent: Vec<u32>,
@@ -61,6 +62,7 @@ impl CpuPlayer {
             n_logits: 0,
             n_hidden: 0,
             tokens: Vec::with_capacity(n_ctx.max(MAX_SLOTS)),
+            kv_rows: Vec::new(),
             penalized,
             recent: Vec::with_capacity(2 * MAX_RECENT),
             scratch,
@@ -69,9 +71,9 @@ impl CpuPlayer {
         })
     }
 
-    fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
+    fn bounds(&self) -> Bounds<'_> {
         let Machine { plan, config, max_rows, .. } = &self.machine;
-        Bounds { plan, config, max_rows: *max_rows, device: "cpu" }.check(job)
+        Bounds { plan, config, max_rows: *max_rows, device: "cpu" }
     }
 
     /// One pass over the Plan.
@@ -195,7 +197,7 @@ impl Player for CpuPlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let n_rows = self.check(job)?;
+        let n_rows = self.bounds().check(job)?;
         self.counters.submits += 1;
         self.tokens.clear();
         match (job.want, job.place) {
@@ -253,6 +255,46 @@ impl Player for CpuPlayer {
 
     fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
         self.machine.tap = tap.map(|tap| Tapped::new(&self.machine, tap)).transpose()?;
+        Ok(true)
+    }
+
+    fn submit_kv_read(&mut self, span: &KvSpan) -> Result<bool, PlayerError> {
+        let Machine { plan, config, kv, .. } = &self.machine;
+        let Some(shape) = KvShape::of(plan, config.kv) else { return Ok(false) };
+        self.bounds().check_span(&shape, span, None)?;
+        self.kv_rows.resize(span.positions.len() * shape.position_bytes(), 0);
+        for part in shape.parts(span.positions.len()) {
+            let layer = &kv[part.layer];
+            let rows = self.kv_rows[part.bytes].chunks_mut(shape.head_bytes(&part.heads));
+            for (i, row) in rows.enumerate() {
+                let (pos, head) = (i / part.heads.n_kv_heads, i % part.heads.n_kv_heads);
+                let pos = span.positions.start + pos;
+                let pos = layer.position(RowAt { slot: span.slot, pos });
+                // SAFETY: no pass is running.
+                unsafe { layer.read_head(part.is_keys, head, pos, row) };
+            }
+        }
+        Ok(true)
+    }
+
+    fn kv_rows(&self) -> &[u8] {
+        &self.kv_rows
+    }
+
+    fn submit_kv_write(&mut self, span: &KvSpan, rows: &[u8]) -> Result<bool, PlayerError> {
+        let Machine { plan, config, .. } = &self.machine;
+        let Some(shape) = KvShape::of(plan, config.kv) else { return Ok(false) };
+        self.bounds().check_span(&shape, span, Some(rows.len()))?;
+        for part in shape.parts(span.positions.len()) {
+            let layer = &mut self.machine.kv[part.layer];
+            let rows = rows[part.bytes].chunks(shape.head_bytes(&part.heads));
+            for (i, row) in rows.enumerate() {
+                let (pos, head) = (i / part.heads.n_kv_heads, i % part.heads.n_kv_heads);
+                let pos = span.positions.start + pos;
+                let pos = layer.position(RowAt { slot: span.slot, pos });
+                layer.write_head(part.is_keys, head, pos, row);
+            }
+        }
         Ok(true)
     }
 

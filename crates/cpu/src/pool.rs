@@ -64,7 +64,7 @@ impl Meeting {
         let phase = self.phase.0.load(Ordering::Acquire);
         if self.n_arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == n_threads {
             self.n_arrived.0.store(0, Ordering::Relaxed);
-            self.phase.0.store(phase.wrapping_add(1), Ordering::SeqCst);
+            self.phase.0.fetch_add(1, Ordering::SeqCst);
             self.gate.wake();
         } else {
             self.gate.sleep_until(|| {
@@ -79,7 +79,7 @@ impl Meeting {
 
     /// Sends everyone who waits, now or later, out of the job.
     fn break_up(&self) {
-        self.is_broken.store(true, Ordering::SeqCst);
+        self.is_broken.swap(true, Ordering::SeqCst);
         self.gate.wake();
     }
 }
@@ -108,7 +108,10 @@ impl Gate {
         self.n_sleepers.0.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Call after the condition was made true (with `SeqCst`).
+    /// Call after the condition was made true: with `SeqCst`, and by an operation that reads and
+    /// writes. By the rules of the language a store before the look at the sleepers would do; but
+    /// ARM's `stlr` and the `ldar` behind it, emulated on x86, were once seen to miss a sleeper,
+    /// and what reads and writes is a fence everywhere.
     fn wake(&self) {
         if self.n_sleepers.0.load(Ordering::SeqCst) > 0 {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));

@@ -14,6 +14,7 @@ use crate::answer::Step;
 use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::session::Session;
+use crate::snapshot::{Saved, Saving};
 use crate::summary::{FinishReason, Summary};
 
 mod messages;
@@ -52,13 +53,15 @@ pub async fn serve(
 ) -> (Session, Option<Loan>) {
     let running = vec![None; session.n_slots()];
     let waiting = loan.map_or_else(VecDeque::new, |loan| loan.waiting);
-    let mut actor = Actor { session, port, running, waiting, unloading: false, lent: None };
+    let savings = VecDeque::new();
+    let mut actor =
+        Actor { session, port, running, waiting, savings, unloading: false, lent: None };
     loop {
         actor.admit().await;
         if let Some(id) = actor.lent {
             return (actor.session, Some(Loan { id, waiting: actor.waiting }));
         }
-        if !actor.session.is_idle() {
+        if !actor.session.is_idle() || !actor.savings.is_empty() {
             actor.session.env.yield_now().await;
         } else if actor.unloading {
             break;
@@ -70,6 +73,7 @@ pub async fn serve(
         while let Some(command) = actor.port.try_next() {
             actor.hear(command).await;
         }
+        actor.save().await;
         actor.round().await;
     }
     actor.refuse_waiting();
@@ -84,6 +88,8 @@ struct Actor<'p, P: Port> {
     running: Vec<Option<u64>>,
     /// What has not begun, in order.
     waiting: VecDeque<Command>,
+    /// Snapshots that are being written, in order.
+    savings: VecDeque<(u64, Saving)>,
     unloading: bool,
     /// The command for which the session is the host's now.
     lent: Option<u64>,
@@ -101,6 +107,7 @@ impl<P: Port> Actor<'_, P> {
             }
             Command::Unload => {
                 self.unloading = true;
+                self.leave_savings();
                 (0..self.running.len()).for_each(|slot| self.session.cancel(slot));
             }
             command => {
@@ -117,7 +124,31 @@ impl<P: Port> Actor<'_, P> {
     fn cancel(&mut self, id: u64) {
         match self.slot_of(id) {
             Some(slot) => self.session.cancel(slot),
+            None if self.savings.iter().any(|saving| saving.0 == id) => {
+                self.savings.retain(|saving| saving.0 != id);
+                emit_cancelled(self.port, id);
+            }
             None => cancel_waiting(self.port, &mut self.waiting, id),
+        }
+    }
+
+    /// Keeps a piece of the first snapshot.
+    async fn save(&mut self) {
+        let Some((id, saving)) = self.savings.front_mut() else { return };
+        let id = *id;
+        let event = match self.session.save_piece(saving).await {
+            Ok(None) => return,
+            Ok(Some(saved)) => Event::Saved { id, saved },
+            Err(error) => Event::Failed { id, error: Error::Player(error) },
+        };
+        self.savings.pop_front();
+        self.port.emit(event);
+    }
+
+    /// What is written so far is what is kept.
+    fn leave_savings(&mut self) {
+        while let Some((id, _)) = self.savings.pop_front() {
+            self.port.emit(Event::Saved { id, saved: Saved::default() });
         }
     }
 
@@ -126,7 +157,7 @@ impl<P: Port> Actor<'_, P> {
         while !self.unloading && self.lent.is_none() {
             let n_free = self.session.n_free();
             let fits = |command: &Command| match command {
-                Command::Lend { .. } => n_free == self.running.len(),
+                Command::Lend { .. } => n_free == self.running.len() && self.savings.is_empty(),
                 command => n_free > 0 || !needs_slot(command),
             };
             if !self.waiting.front().is_some_and(fits) {
@@ -180,6 +211,10 @@ impl<P: Port> Actor<'_, P> {
                 let slot = self.session.admit_score(ids, top)?;
                 self.start(slot, id);
             }
+            Command::Save { id, key } => match self.session.begin_save(&key) {
+                Some(saving) => self.savings.push_back((id, saving)),
+                None => self.port.emit(Event::Saved { id, saved: Saved::default() }),
+            },
             Command::Lend { id } => {
                 self.lent = Some(id);
                 self.port.emit(Event::Lent { id });

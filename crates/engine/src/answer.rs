@@ -122,6 +122,11 @@ impl Answer {
         }
     }
 
+    /// So much of the prompt came from a snapshot or was there before.
+    pub fn restored(&mut self, n: usize) {
+        (self.summary.reused_tokens, self.read_from) = (n, n);
+    }
+
     /// It has its last token.
     pub fn is_over(&self) -> bool {
         self.summary.finish_reason.is_some()

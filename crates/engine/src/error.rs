@@ -82,6 +82,7 @@ impl Error {
     /// Stable name of the error for machines; one per thing a person can do about it.
     pub fn code(&self) -> &'static str {
         match self {
+            Error::File(gguf::Error::BadMagic { .. }) => "file.type",
             Error::File(_) | Error::MissingTensor { .. } | Error::TensorBytes { .. } => {
                 "model.damaged"
             }

@@ -29,6 +29,7 @@ mod sample;
 mod score;
 mod session;
 mod slot;
+pub mod snapshot;
 mod split;
 mod stop;
 mod summary;

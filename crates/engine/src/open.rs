@@ -16,6 +16,7 @@ use crate::env::Env;
 use crate::error::Error;
 use crate::load;
 use crate::session::Session;
+use crate::snapshot::Snapshots;
 
 /// Context used when nothing is said: room for a conversation, and a cache that small devices can
 /// hold; never more than the model was trained for.
@@ -158,6 +159,8 @@ impl Opened {
         let load_ms = (env.now_ms)() - start;
         let cost = Cost::of(&plan, config.kv);
         let text = crate::session::Text::new(self.tokenizer, self.template);
-        Ok(Session::new(player, text, info, cost, &config, env, load_ms))
+        let mut session = Session::new(player, text, info, cost, &config, env, load_ms);
+        session.snapshots = Snapshots::new(&plan, config.kv);
+        Ok(session)
     }
 }

@@ -138,6 +138,8 @@ impl Session {
         let now_ms = self.now_ms();
         let slot = &mut self.slots[i];
         slot.begin(&ids, true);
+        self.begin_restore(i, request.snapshot.as_deref());
+        let slot = &mut self.slots[i];
         let summary = Summary {
             prompt_tokens: ids.len(),
             reused_tokens: slot.n_cached,

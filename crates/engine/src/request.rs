@@ -48,6 +48,9 @@ pub struct Request {
     /// a seed must be given where tokens are drawn. Text that is let go behind the last token, in
     /// a piece without ids, comes again.
     pub resume: Vec<u32>,
+    /// The host's key of the snapshot this conversation is kept under; see
+    /// [`snapshot`](crate::snapshot). Without a shelf for them it means nothing.
+    pub snapshot: Option<String>,
     /// Go on after an end-of-generation token (it is then a token like any other).
     pub ignore_eos: bool,
     /// A prompt longer than the context is cut (see [`Request::num_keep`]) and not refused; how
@@ -88,6 +91,7 @@ impl Request {
             grammar: None,
             show: Vec::new(),
             resume: Vec::new(),
+            snapshot: None,
             ignore_eos: false,
             truncate: false,
             shift: false,

@@ -104,6 +104,10 @@ impl Session {
         let reader = self.next_reader().filter(|_| n_writing == 0 || !self.turn.has_read);
         self.turn.has_read = reader.is_some();
         match reader {
+            Some(i) if self.slots[i].restore.is_some() => {
+                self.turn.reader = i;
+                self.restore_piece(i).await
+            }
             Some(i) => self.read(i, n_writing > 0).await,
             None if self.chainable().is_some() => self.write_chain().await,
             None => self.write_together().await,
@@ -155,6 +159,9 @@ impl Session {
             self.turn.end_chain();
         }
         self.hold(slot, false);
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.restore = None;
+        }
         match self.slots.get_mut(slot).and_then(|slot| slot.task.take()) {
             Some(Task::Embed(embed)) => Some(embed.finish()),
             _ => None,

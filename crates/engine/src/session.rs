@@ -22,6 +22,7 @@ use crate::request::Prompt;
 use crate::rounds::{Turn, receive};
 use crate::score::LOGITS_ROWS;
 use crate::slot::Slot;
+use crate::snapshot::Snapshots;
 
 /// The side that knows text.
 pub(crate) struct Text {
@@ -59,6 +60,7 @@ pub struct Session {
     pub(crate) lent: Option<usize>,
     /// Slots given out so far.
     pub(crate) n_requests: u64,
+    pub(crate) snapshots: Snapshots,
     info: ModelInfo,
     cost: Cost,
     pub(crate) n_ctx: usize,
@@ -89,6 +91,7 @@ impl Session {
             turn,
             lent,
             n_requests,
+            snapshots: Snapshots::default(),
             info,
             cost,
             n_ctx,

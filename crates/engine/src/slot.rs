@@ -9,6 +9,7 @@
 use crate::answer::Answer;
 use crate::embed::Embed;
 use crate::score::Score;
+use crate::snapshot::{Filed, Restore};
 
 /// Prefixes shorter than this do not decide between slots: a common first token (every file has
 /// one) is not worth another conversation's cache.
@@ -32,6 +33,12 @@ pub(crate) struct Slot {
     pub task: Option<Task>,
     /// When it was last given out, in requests.
     pub used: u64,
+    /// The snapshot that what is in it belongs to, if the request named one.
+    pub key: Option<String>,
+    /// What of its cache is in that snapshot.
+    pub filed: Option<Filed>,
+    /// A snapshot on its way into the cache.
+    pub restore: Option<Restore>,
     /// Nobody takes what comes of it at the moment, so rounds leave it out.
     pub is_held: bool,
 }
@@ -53,6 +60,8 @@ impl Slot {
     pub fn begin(&mut self, ids: &[u32], reuse: bool) {
         let common = if reuse { self.common(ids) } else { 0 };
         self.n_cached = common.min(ids.len().saturating_sub(1));
+        self.unfile(self.n_cached);
+        (self.key, self.restore) = (None, None);
         self.ids.clear();
         self.ids.extend_from_slice(ids);
     }
@@ -61,6 +70,12 @@ impl Slot {
     pub fn clear(&mut self) {
         self.ids.clear();
         self.n_cached = 0;
+        (self.key, self.filed, self.restore) = (None, None, None);
+    }
+
+    /// Rows behind the first `n` are about to be others.
+    fn unfile(&mut self, n: usize) {
+        self.filed.take_if(|filed| filed.n > n);
     }
 
     /// Drops the older half of what follows the first `keep` ids. What is behind them moves and so
@@ -70,6 +85,7 @@ impl Slot {
         let n_dropped = ((self.ids.len() - keep) / 2).max(1).min(self.ids.len());
         self.ids.drain(keep..(keep + n_dropped).min(self.ids.len()));
         self.n_cached = self.n_cached.min(keep);
+        self.unfile(keep);
         n_dropped
     }
 

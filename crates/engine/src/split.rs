@@ -4,6 +4,8 @@
 //! copy is `[n_rows, dim]` floats per job (16 KiB per token for a large model), small against the
 //! weights each half reads, so there is no shared memory and no device-specific path.
 //!
+//! Rows of the cache are not given out: they lie in two players, and only commands split a model.
+//!
 //! Sampling with feedback crosses the seam for every token, so [`Want::Tokens`] is played here one
 //! token at a time.
 

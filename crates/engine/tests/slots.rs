@@ -337,6 +337,7 @@ impl Port for Storm {
             | Event::Embedded { id, .. }
             | Event::Logits { id, .. }
             | Event::Scored { id, .. }
+            | Event::Saved { id, .. }
             | Event::Lent { id }
             | Event::Failed { id, .. } => self.seen(id, true),
             Event::Unloaded => {}

@@ -24,6 +24,10 @@ pub enum Outcome {
     Logits {
         n_rows: usize,
     },
+    /// Of the cache, of so many positions.
+    Rows {
+        n: usize,
+    },
     /// In the read-back buffer with this number.
     Tokens {
         n: usize,
@@ -74,12 +78,13 @@ impl Flight {
 
 impl GpuPlayer {
     /// Bytes the outcome needs in its read-back buffer.
-    fn outcome_bytes(&self, outcome: Outcome) -> u64 {
+    pub(crate) fn outcome_bytes(&self, outcome: Outcome) -> u64 {
         let words = match outcome {
             Outcome::Nothing => 0,
             Outcome::Hidden { n_rows } => n_rows * self.plan.dims.dim,
             Outcome::Logits { n_rows } => n_rows * self.plan.dims.n_vocab,
             Outcome::Tokens { n, .. } => n,
+            Outcome::Rows { n } => return n as u64 * self.device_position_bytes(),
         };
         4 * words as u64
     }
@@ -137,6 +142,9 @@ impl GpuPlayer {
         if let Some(profile) = &mut self.profile {
             profile.request();
         }
+        if let Some(tapped) = &mut self.tap {
+            tapped.request();
+        }
         let submit = self.last_submit.clone();
         self.flight.queue.push_back(Running { outcome, started_ms, n_rows, submit });
     }
@@ -151,6 +159,9 @@ impl GpuPlayer {
         }
         if let Some(profile) = &mut self.profile {
             profile.abandon();
+        }
+        if let Some(tapped) = &mut self.tap {
+            tapped.abandon();
         }
     }
 
@@ -170,9 +181,12 @@ impl GpuPlayer {
             return Poll::Ready(lost(reason));
         }
         let times = self.profile.as_mut().map_or(Poll::Ready(Ok(())), |p| p.poll(cx));
-        let outcome = match (self.flight.signal(running.outcome).poll(cx), times) {
-            (Poll::Pending, _) | (_, Poll::Pending) => return Poll::Pending,
-            (Poll::Ready(done), Poll::Ready(times)) => done.and(times),
+        let shown = self.tap.as_mut().map_or(Poll::Ready(Ok(())), |tapped| tapped.poll(cx));
+        let outcome = match (self.flight.signal(running.outcome).poll(cx), times, shown) {
+            (Poll::Ready(done), Poll::Ready(times), Poll::Ready(shown)) => {
+                done.and(times).and(shown)
+            }
+            _ => return Poll::Pending,
         };
         let Some(running) = self.flight.queue.pop_front() else {
             return Poll::Ready(Ok(()));
@@ -200,6 +214,7 @@ impl GpuPlayer {
             Outcome::Hidden { .. } => fill(&mut self.hidden, &view),
             Outcome::Logits { .. } => fill(&mut self.logits, &view),
             Outcome::Tokens { .. } => fill(&mut self.tokens, &view),
+            Outcome::Rows { n } => self.take_rows(n, &view),
         }
         drop(view);
         buffer.unmap();

@@ -11,7 +11,7 @@ use crate::flight::Outcome;
 use crate::pipelines::UNIFORM_STRIDE;
 use crate::player::GpuPlayer;
 use crate::schedule::Part;
-use crate::store::{CHAIN_SLOTS, MAX_CHAIN, MAX_ROWS};
+use crate::store::{CHAIN_SLOTS, MAX_CHAIN};
 
 /// Slot of the step of a job that is no chain; those of its rows, if each is of another sequence,
 /// follow it.
@@ -26,7 +26,8 @@ impl GpuPlayer {
     pub(crate) fn check(&self, job: &Job<'_>) -> Result<usize, PlayerError> {
         self.gpu.health.check()?;
         let GpuPlayer { plan, config, name, .. } = self;
-        let n_rows = Bounds { plan, config, max_rows: MAX_ROWS, device: name }.check(job)?;
+        let max_rows = self.max_rows();
+        let n_rows = Bounds { plan, config, max_rows, device: name }.check(job)?;
         let all = |draws: &[Draw<'_>]| draws.iter().all(|draw| self.can_sample(draw.sampling));
         let can_sample = match job.want {
             Want::Tokens { sampling, n_tokens, .. } => {
@@ -85,7 +86,7 @@ impl GpuPlayer {
         self.evaluate(step, LAYERS, tail, |player, encoder| match outcome {
             Outcome::Hidden { n_rows } => player.copy_hidden(encoder, n_rows),
             Outcome::Logits { .. } => player.copy_logits(encoder, 0..1, 1),
-            Outcome::Nothing | Outcome::Tokens { .. } => {}
+            Outcome::Nothing | Outcome::Tokens { .. } | Outcome::Rows { .. } => {}
         });
         Ok(outcome)
     }
@@ -141,7 +142,7 @@ impl GpuPlayer {
             // Of all rows, and from where the plain list leaves them.
             encoder = self.prefill(step, slot, &[]);
             self.pass(&mut encoder, &[Play::new(Part::Normed, &step, slot)]);
-        } else if step.n_rows == 1 {
+        } else if step.n_rows == 1 && self.tap.is_none() {
             encoder = self.encoder();
             for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
                 play.part = part;
@@ -152,6 +153,10 @@ impl GpuPlayer {
             self.put_step(HEAD, &last);
             self.write_steps(HEAD..HEAD + 1);
             encoder = self.prefill(step, slot, &[]);
+            if self.tap.is_some() && tail.first() == Some(&Part::Head) {
+                self.pass(&mut encoder, &[Play::new(Part::Normed, &last, HEAD)]);
+                self.show_head(&mut encoder, last.row as usize..step.n_rows as usize);
+            }
             for (play, &part) in plays.iter_mut().skip(1).zip(tail) {
                 let part = if part == Part::Head { Part::LastHead } else { part };
                 *play = Play::new(part, &last, HEAD);
@@ -170,7 +175,11 @@ impl GpuPlayer {
         slot: usize,
         rows: &[u32],
     ) -> wgpu::CommandEncoder {
-        let n = self.schedule.part(Part::Prefill { from: 0, to: usize::MAX }).len();
+        let all = Part::Prefill { from: 0, to: usize::MAX };
+        if self.tap.is_some() {
+            return self.prefill_tapped(Play::of_rows(all, &step, slot, rows));
+        }
+        let n = self.schedule.part(all).len();
         // Rows of several sequences are a step like a token's, however many there are.
         let n_submits = if rows.is_empty() { self.n_submits(step.n_rows as usize) } else { 1 };
         let per_submit = n.div_ceil(n_submits).max(1);
@@ -211,6 +220,7 @@ impl GpuPlayer {
             self.pass(&mut encoder, &[Play::new(Part::RowsHead, &step, HEAD + i)]);
             self.copy_logits(&mut encoder, row..row + n, n_rows);
         }
+        self.show_head(&mut encoder, 0..n_rows);
         self.submit_encoder(encoder);
         Ok(outcome)
     }

@@ -9,6 +9,7 @@
 mod adapter;
 #[cfg(test)]
 mod allocations;
+mod cache;
 mod chain;
 mod check;
 mod compiled;
@@ -25,10 +26,12 @@ mod place;
 mod platform;
 mod player;
 mod profile;
+mod readback;
 mod rows;
 mod schedule;
 mod signal;
 mod store;
+mod tap;
 mod tune;
 
 pub use adapter::{AdapterSummary, Gpu, list};

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use kernels::{
-    Counters, Job, OpTime, Peaks, Place, Plan, Player, PlayerConfig, PlayerError, PlayerInfo,
-    Sampling,
+    Counters, Job, KvShape, KvSpan, OpTime, Peaks, Place, Plan, Player, PlayerConfig, PlayerError,
+    PlayerInfo, Sampling, Tap,
 };
 use wgpu::Buffer;
 
@@ -17,6 +17,7 @@ use crate::pipelines::{Pipelines, UNIFORM_STRIDE};
 use crate::profile::Profile;
 use crate::schedule::Schedule;
 use crate::store::{MAX_CHAIN, MAX_ROWS, SLOTS, Store, TOPK_MAX};
+use crate::tap::Tapped;
 
 /// Milliseconds that one submit of a prefill should take at most, so that a page stays responsive
 /// and no watchdog fires.
@@ -44,6 +45,8 @@ pub struct GpuPlayer {
     pub(crate) steps: Vec<u8>,
     /// Made when profiling is first asked for.
     pub(crate) profile: Option<Profile>,
+    /// Who looks at what passes between the ops.
+    pub(crate) tap: Option<Tapped>,
     measuring: Option<Measuring>,
     peaks: Option<Peaks>,
     /// Milliseconds per row of the last prefill chunk; unknown before the first.
@@ -51,6 +54,9 @@ pub struct GpuPlayer {
     pub(crate) logits: Vec<f32>,
     pub(crate) hidden: Vec<f32>,
     pub(crate) tokens: Vec<u32>,
+    /// What the cache looks like to others, and rows of it.
+    pub(crate) kv_shape: Option<KvShape>,
+    pub(crate) kv_rows: Vec<u8>,
     pub(crate) counters: Counters,
 }
 
@@ -68,6 +74,8 @@ impl GpuPlayer {
             logits: Vec::with_capacity(plan.dims.n_vocab),
             hidden: Vec::new(),
             tokens: Vec::with_capacity(MAX_CHAIN),
+            kv_shape: KvShape::of(&plan, config.kv),
+            kv_rows: Vec::new(),
             counters: Counters { objects_created: n_objects, ..Counters::default() },
             name: gpu.name(),
             gpu,
@@ -82,6 +90,7 @@ impl GpuPlayer {
             chain: None,
             steps: vec![0; UNIFORM_STRIDE as usize * SLOTS],
             profile: None,
+            tap: None,
             measuring: None,
             peaks: None,
             ms_per_row: None,
@@ -99,6 +108,11 @@ impl GpuPlayer {
             None => self.plan.dims.n_layers.max(1),
             Some(ms) => (ms * n_rows as f64 / SUBMIT_MS).ceil().max(1.0) as usize,
         }
+    }
+
+    /// Gives up a measurement that is on its way.
+    pub(crate) fn stop_measuring(&mut self) {
+        self.measuring = None;
     }
 
     /// Adds the host's time since `started_ms`.
@@ -136,7 +150,7 @@ impl Player for GpuPlayer {
     }
 
     fn max_rows(&self) -> usize {
-        MAX_ROWS
+        self.tap.as_ref().map_or(MAX_ROWS, |tapped| tapped.max_rows)
     }
 
     fn can_sample(&self, sampling: &Sampling) -> bool {
@@ -145,7 +159,8 @@ impl Player for GpuPlayer {
             && sampling.top_k > 0
             && sampling.top_k as usize <= TOPK_MAX
             && sampling.temperature.is_finite();
-        self.plan.takes_tokens() && self.plan.gives_logits() && (greedy || chain)
+        let is_plain = self.plan.takes_tokens() && self.plan.gives_logits() && self.tap.is_none();
+        is_plain && (greedy || chain)
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
@@ -197,6 +212,18 @@ impl Player for GpuPlayer {
         self.counters
     }
 
+    fn submit_kv_read(&mut self, span: &KvSpan) -> Result<bool, PlayerError> {
+        self.read_rows(span)
+    }
+
+    fn kv_rows(&self) -> &[u8] {
+        &self.kv_rows
+    }
+
+    fn submit_kv_write(&mut self, span: &KvSpan, rows: &[u8]) -> Result<bool, PlayerError> {
+        self.write_rows(span, rows)
+    }
+
     fn submit_peaks(&mut self) -> Result<(), PlayerError> {
         self.abandon();
         self.gpu.health.check()?;
@@ -209,6 +236,18 @@ impl Player for GpuPlayer {
 
     fn peaks(&self) -> Option<&Peaks> {
         self.peaks.as_ref()
+    }
+
+    fn set_tap(&mut self, tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
+        self.abandon();
+        self.chain = None;
+        self.tap = None;
+        if let Some(tap) = tap {
+            self.counters.objects_created += 1;
+            let (points, x_width) = (&self.schedule.points, self.store.widths.x);
+            self.tap = Some(Tapped::new(&self.gpu, points, x_width, tap)?);
+        }
+        self.gpu.health.check().map(|()| true)
     }
 
     fn set_profiling(&mut self, on: bool) {

@@ -16,8 +16,8 @@ use crate::adapter::Gpu;
 use crate::encode::{PassSink, Play, Sink, play};
 use crate::pipelines::Pipelines;
 use crate::player::GpuPlayer;
+use crate::readback::ReadBack;
 use crate::schedule::{Dispatch, Schedule};
-use crate::signal::Signal;
 
 /// Stamps of one job: the most a query set may have. What exceeds it goes untimed.
 const MAX_STAMPS: u32 = 4096;
@@ -36,10 +36,7 @@ pub struct Profile {
     on: bool,
     set: QuerySet,
     resolved: Buffer,
-    readback: Buffer,
-    signal: Signal,
-    /// A read-back is on its way.
-    waiting: bool,
+    readback: ReadBack,
     /// Stamps can be taken between the dispatches of a pass.
     inside: bool,
     ns_per_tick: f64,
@@ -57,13 +54,13 @@ impl Profile {
         if !features.contains(wgpu::Features::TIMESTAMP_QUERY) {
             return None;
         }
-        let buffer = |usage| {
-            let size = 8 * u64::from(MAX_STAMPS);
-            let label = Some("stamps");
-            let descriptor =
-                wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
-            gpu.device.create_buffer(&descriptor)
-        };
+        let size = 8 * u64::from(MAX_STAMPS);
+        let resolved = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("stamps"),
+            size,
+            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
         let set = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("stamps"),
             ty: wgpu::QueryType::Timestamp,
@@ -72,10 +69,8 @@ impl Profile {
         Some(Profile {
             on: false,
             set,
-            resolved: buffer(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
-            readback: buffer(BufferUsages::MAP_READ | BufferUsages::COPY_DST),
-            signal: Signal::default(),
-            waiting: false,
+            resolved,
+            readback: ReadBack::new(gpu, "stamps", size),
             inside: features.contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
             ns_per_tick: f64::from(gpu.queue.get_timestamp_period()),
             n_stamps: 0,
@@ -141,59 +136,40 @@ impl Profile {
         if self.n_stamps > 0 {
             let bytes = 8 * u64::from(self.n_stamps);
             encoder.resolve_query_set(&self.set, 0..self.n_stamps, &self.resolved, 0);
-            encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.readback, 0, bytes);
+            encoder.copy_buffer_to_buffer(&self.resolved, 0, self.readback.buffer(), 0, bytes);
         }
         self.n_stamps > 0
     }
 
     /// Asks for the stamps of the job that was submitted.
     pub fn request(&mut self) {
-        if self.n_stamps > 0 {
-            let (signal, ticket) = (self.signal.clone(), self.signal.reset());
-            let bytes = 8 * u64::from(self.n_stamps);
-            self.readback.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
-                signal.raise(ticket, result.map_err(|e| e.to_string()));
-            });
-            self.waiting = true;
-        }
+        self.readback.request(8 * u64::from(self.n_stamps));
     }
 
     /// Forgets the stamps of a job that is not waited for.
     pub fn abandon(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            self.signal.reset();
-            self.readback.unmap();
-        }
+        self.readback.abandon();
         self.n_stamps = 0;
         self.spans.clear();
     }
 
     /// Ready when the stamps of the job are added up.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        if !self.waiting {
-            return Poll::Ready(Ok(()));
-        }
-        let done = std::task::ready!(self.signal.poll(cx));
-        self.waiting = false;
-        let added = done.and_then(|()| self.add());
-        self.n_stamps = 0;
-        self.spans.clear();
-        Poll::Ready(added)
-    }
-
-    fn add(&mut self) -> Result<(), String> {
-        let bytes = 8 * u64::from(self.n_stamps);
-        let view = self.readback.slice(..bytes).get_mapped_range().map_err(|e| e.to_string())?;
-        let ticks: &[u64] = bytemuck::cast_slice(&view);
-        for &(first, second, row) in &self.spans {
+        let (spans, rows, ns_per_tick) = (&self.spans, &mut self.rows, self.ns_per_tick);
+        let done = self.readback.poll(cx, |bytes| {
+            let ticks: &[u64] = bytemuck::cast_slice(bytes);
             let tick = |i: u32| ticks.get(i as usize).copied().unwrap_or_default();
-            let row = &mut self.rows[row];
-            row.calls += 1;
-            row.ns += tick(second).saturating_sub(tick(first)) as f64 * self.ns_per_tick;
+            for &(first, second, row) in spans {
+                let row = &mut rows[row];
+                row.calls += 1;
+                row.ns += tick(second).saturating_sub(tick(first)) as f64 * ns_per_tick;
+            }
+        });
+        if done.is_ready() {
+            self.n_stamps = 0;
+            self.spans.clear();
         }
-        drop(view);
-        self.readback.unmap();
-        Ok(())
+        done
     }
 
     /// Numbers of `n` further stamps, if there is room.

@@ -57,7 +57,7 @@ impl GpuPlayer {
                 self.pass(&mut encoder, &[Play::new(Part::LastHead, &last, LAYERS + n)]);
                 self.copy_logits(&mut encoder, 0..1, 1);
             }
-            Outcome::Nothing | Outcome::Tokens { .. } => {}
+            Outcome::Nothing | Outcome::Tokens { .. } | Outcome::Rows { .. } => {}
         }
         self.submit_encoder(encoder);
         Ok(outcome)

@@ -11,6 +11,8 @@ use crate::adapter::Gpu;
 use crate::pipelines::UNIFORM_STRIDE;
 use crate::place::Placement;
 
+/// Bytes of a scale in a Q8_0 cache: an f16 value in a whole word (`kv/q8_0.wgsl`).
+pub const CACHE_SCALE_BYTES: usize = 4;
 /// Most rows of one job. More rows would hardly read the weights less often per token, and a chunk
 /// of a big model would no longer fit its time budget.
 pub const MAX_ROWS: usize = 256;
@@ -113,8 +115,7 @@ fn cache_bytes(kv: KvType, n_ctx: usize, width: usize) -> u64 {
     let row = match kv {
         KvType::F32 => 4 * width,
         KvType::F16 => 2 * width,
-        // One byte per element and a whole word per scale (see kv/q8_0.wgsl).
-        KvType::Q8_0 => width + width / 32 * 4,
+        KvType::Q8_0 => width + width / 32 * CACHE_SCALE_BYTES,
     };
     (row * n_ctx) as u64
 }
@@ -295,7 +296,8 @@ fn kv_layers(m: &mut Maker<'_>, plan: &Plan, config: PlayerConfig) -> Vec<KvLaye
         m.make(
             label,
             cache_bytes(config.kv, config.n_ctx * config.n_slots, width),
-            BufferUsages::STORAGE,
+            // What a host keeps of a conversation is copied out of it.
+            BufferUsages::STORAGE | BufferUsages::COPY_SRC,
         )
     };
     widths.iter().map(|&w| KvLayer { k: make("keys", w), v: make("values", w) }).collect()

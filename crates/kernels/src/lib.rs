@@ -6,6 +6,7 @@
 pub mod check;
 mod footprint;
 pub mod job;
+mod kv;
 pub mod norm;
 pub mod plan;
 pub mod player;
@@ -18,6 +19,7 @@ pub mod twin;
 
 pub use footprint::Footprint;
 pub use job::{Draw, Input, Job, Place, RowAt, Want};
+pub use kv::{KvPart, KvShape, KvSpan};
 pub use norm::{Norm, NormKind};
 pub use plan::{
     Activation, Dims, EncoderEmbed, Heads, Linear, Mask, Op, Plan, RopeId, Weight, WeightId,

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 
 use crate::job::Job;
+use crate::kv::KvSpan;
 use crate::plan::WeightId;
 use crate::sampling::Sampling;
 use crate::tap::Tap;
@@ -231,6 +232,24 @@ pub trait Player {
 
     /// Shows `tap` the rows of all jobs from now on, or nobody. False if this player cannot.
     fn set_tap(&mut self, _tap: Option<Box<dyn Tap>>) -> Result<bool, PlayerError> {
+        Ok(false)
+    }
+
+    /// Starts to read what the cache holds at `span`, in the order of [`KvShape`](crate::KvShape);
+    /// `poll` until ready, then see [`Player::kv_rows`]. The caller bounds the memory by the span.
+    /// False if this player cannot.
+    fn submit_kv_read(&mut self, _span: &KvSpan) -> Result<bool, PlayerError> {
+        Ok(false)
+    }
+
+    /// Rows of the last [`Player::submit_kv_read`].
+    fn kv_rows(&self) -> &[u8] {
+        &[]
+    }
+
+    /// Puts rows that were read at `span` back, of this player or another of the same shape; `poll`
+    /// until ready. `rows` may be reused after the call. False if this player cannot.
+    fn submit_kv_write(&mut self, _span: &KvSpan, _rows: &[u8]) -> Result<bool, PlayerError> {
         Ok(false)
     }
 

@@ -21,8 +21,11 @@ pub mod validate;
 
 pub use error::Error;
 pub use estimate::{Estimate, Value};
-pub use importance::{Collected, Settings as ImportanceSettings, collect};
-pub use kl::{Base, BaseWriter, Divergence, Percentiles, base_bytes, compare, write_base};
+pub use importance::{
+    Collected, LayerStatistics, Settings as ImportanceSettings, TensorStatistics, collect,
+    layers as layer_statistics, statistics as importance_statistics,
+};
+pub use kl::{Base, BaseWriter, Divergence, Percentiles, SHARES, base_bytes, compare, write_base};
 pub use read::{Watch, perplexity};
 pub use text::{Cut, Windows};
 pub use validate::validate;

@@ -106,6 +106,17 @@ impl Windows {
         Ok(Windows { ids, bos, cut, n: cut.n_windows.map_or(n, |most| n.min(most)) })
     }
 
+    /// Whether another model makes the same tokens of the text: one whose tokens differ answers
+    /// different questions.
+    ///
+    /// # Errors
+    /// [`Error::OtherTokens`]; as [`Windows::new`].
+    pub fn check_tokens(&self, tokenizer: &Tokenizer, text: &str) -> Result<(), Error> {
+        let theirs = Windows::new(tokenizer, text, self.cut)?;
+        let is_same = (0..self.n).all(|i| self.get(i) == theirs.get(i));
+        if is_same { Ok(()) } else { Err(Error::OtherTokens) }
+    }
+
     /// Number of windows.
     pub fn len(&self) -> usize {
         self.n

@@ -125,6 +125,33 @@ pub enum Error {
     Cancelled,
 }
 
+impl Error {
+    /// Its name for machines, the same in the page and on the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Read { .. }
+            | Error::NoTensors
+            | Error::Columns { .. }
+            | Error::Row { .. }
+            | Error::NotFinite { .. }
+            | Error::Scale { .. } => "model.damaged",
+            Error::Imatrix { .. } => "file.type",
+            Error::Undecodable { .. } => "model.unsupported",
+            Error::Memory { .. } => "model.toobig",
+            Error::Write(_) | Error::Verify { .. } => "store.failed",
+            Error::ThreadLost => "quantize.failed",
+            Error::Cancelled => "aborted",
+            Error::Requantize { .. }
+            | Error::NeedsImportance { .. }
+            | Error::ImportanceSize { .. }
+            | Error::TensorTypeName { .. }
+            | Error::Override { .. }
+            | Error::NoLayer { .. }
+            | Error::NoLayersLeft { .. } => "request.invalid",
+        }
+    }
+}
+
 fn encodable() -> String {
     let all = TensorType::ALL.iter().filter(|ty| quant::is_encodable(**ty));
     all.map(|ty| ty.name()).collect::<Vec<_>>().join(", ")

@@ -1,76 +1,22 @@
 //! Measuring a model: one reading for inputs and answers, then errors, then divergences.
 //!
 //! A divergence is that of the whole model with one tensor rounded ([`rounded`](crate::rounded)),
-//! so the model is loaded once per measurement and is in memory once. Base answers are kept in 16
-//! bits; how far the unchanged model is from its own kept answers is measured, too, and
-//! subtracted.
+//! so the model is loaded once per measurement and is in memory once. What an interrupted run left
+//! with the host is not measured again.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use engine::{Opened, Session};
 use gguf::Gguf;
-use kernels::Plan;
-use measure::{Base, Divergence, Watch, Windows};
+use measure::Windows;
 use quant::TensorType;
 use quantize::{GgufSource, Imatrix, Options};
 
 use crate::candidates::{Candidate, candidates};
-use crate::inputs::{InputsTap, Seen, n_cols};
 use crate::output_error::{Input, Question, errors};
-use crate::rounded::{Change, rounded};
-use crate::{Analysis, Error, Kl, Measured, Tensor};
-
-/// Rows of inputs of a matrix that are kept, if memory allows.
-const INPUTS: u64 = 64;
-
-/// What is being done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The text is read with the model as it is; in windows.
-    Read,
-    /// Matrices are rounded and multiplied; in tensors.
-    Errors,
-    /// The model is read with one tensor rounded; in readings.
-    Divergences,
-    /// The model is read with the recipe that was chosen; in readings.
-    Verify,
-}
-
-/// Who has the model.
-pub trait Host {
-    /// The model, opened anew.
-    ///
-    /// # Errors
-    /// [`Error::Open`].
-    fn open(&mut self) -> Result<Gguf, Error>;
-
-    /// Loads a model for the text's windows, on a device that shows its inputs.
-    fn load(&mut self, opened: Opened) -> impl Future<Output = Result<Session, engine::Error>>;
-
-    /// How far a stage is, of how much. Called often; [`ControlFlow::Break`] ends it with
-    /// [`measure::Error::Cancelled`].
-    fn watch(&mut self, stage: Stage, done: f64, total: usize) -> ControlFlow<()>;
-}
-
-/// What is measured.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The types that tensors may get.
-    pub types: Vec<TensorType>,
-    /// Which divergences.
-    pub kl: Kl,
-    /// Importances that the file will be made with; those of the text if `None`.
-    pub importance: Option<Imatrix>,
-    /// Name of the text, as an importance matrix has it.
-    pub dataset: String,
-    /// Threads that round.
-    pub n_threads: usize,
-    /// Bytes for samples and answers together.
-    pub max_memory: u64,
-}
+use crate::reading::{Part, Read, divergence, read, step};
+use crate::rounded::Change;
+use crate::{Analysis, Error, Finding, Host, Kl, Measured, Settings, Stage, Tensor};
 
 /// Measures a model.
 ///
@@ -89,130 +35,135 @@ pub async fn analyze(
         Some(given) => given.clone(),
         None => read.seen.sums.means("")?,
     };
-    let rows = lookups(windows);
-    let mut analysis = Analysis {
+    let work = Work { source, candidates, importance, windows, settings };
+    let runs = runs(&work.candidates, settings.kl);
+    let kept = work.kept(host, &read, &runs);
+    let mut tensors = work.errors(host, &read, kept)?;
+    work.divergences(host, &read, &runs, &mut tensors).await?;
+    tensors.iter_mut().for_each(scale);
+    Ok(Analysis {
         asked: settings.types.clone(),
-        tensors: Vec::new(),
-        perplexity: read.perplexity,
+        tensors,
+        perplexity: read.reading.perplexity,
         windows: (windows.len(), windows.n_ctx()),
         n_scored: read.n_scored,
         sums: read.seen.sums,
-    };
-    for (i, candidate) in candidates.iter().enumerate() {
-        step(host, Stage::Errors, i as f64, candidates.len())?;
-        let importance = importance_of(&importance, candidate);
-        let sample = read.seen.samples.get(&candidate.name);
-        let input = sample.map_or(Input::Lookup(&rows), |sample| Input::Sample(sample));
-        let n_threads = settings.n_threads;
-        let tensor = tensor(source.gguf(), candidate, input, importance.as_deref(), n_threads)?;
-        analysis.tensors.push(tensor);
-    }
-    let runs = runs(&analysis.tensors, settings.kl);
-    for (i, &(tensor, at)) in runs.iter().enumerate() {
-        let found = candidates.get(tensor).zip(analysis.tensors.get_mut(tensor));
-        let Some((candidate, tensor)) = found else { continue };
-        let Some(measured) = tensor.types.get_mut(at) else { continue };
-        let importance = importance_of(&importance, candidate).map(Arc::from);
-        let Some(info) = source.gguf().tensors.get(candidate.index) else { continue };
-        let changes = [Change::new(info, measured.ty, importance)];
-        let part = Part { stage: Stage::Divergences, done: i, total: runs.len() };
-        let all = divergence(host, &read.base, &changes, settings.n_threads, part).await?;
-        measured.kl = Some((all.kl().value - read.floor).max(0.0));
-    }
-    analysis.tensors.iter_mut().for_each(scale);
-    Ok(analysis)
-}
-
-/// Rows of inputs of each matrix that are kept beside the text's answers in so much memory: 64, if
-/// there is room.
-///
-/// # Errors
-/// [`Error::Memory`] if there is none.
-pub fn n_inputs(plan: &Plan, windows: &Windows, max_memory: u64) -> Result<usize, Error> {
-    let need = measure::base_bytes(plan.dims.n_vocab, windows);
-    let left = max_memory.saturating_sub(need);
-    match left {
-        0 => Err(Error::Memory { windows: windows.len(), need, max: max_memory }),
-        _ => Ok((left / (4 * n_cols(plan)).max(1)).clamp(1, INPUTS) as usize),
-    }
-}
-
-/// What the first reading gives.
-pub struct Read {
-    seen: Seen,
-    /// The model's answers.
-    pub base: Base,
-    /// The divergence of the model from its own kept answers.
-    pub floor: f64,
-    perplexity: f64,
-    n_scored: u64,
-}
-
-/// Reads the text with the model as it is, twice: for its inputs and answers, and against these.
-pub async fn read(
-    host: &mut impl Host,
-    windows: &Windows,
-    settings: &Settings,
-) -> Result<Read, Error> {
-    let opened = engine::open(host.open()?)?;
-    let plan = opened.model.plan.clone();
-    let most = n_inputs(&plan, windows, settings.max_memory)?;
-    let mut session = host.load(opened).await?;
-    let (tap, inputs) = InputsTap::new(&plan, most);
-    if !session.set_tap(Some(Box::new(tap)))? {
-        return Err(measure::Error::NoTap { device: session.player_info().device }.into());
-    }
-    let mut part = Windowed { host, stage: Stage::Read, done: 0.0, share: 1.0 };
-    let need = measure::base_bytes(plan.dims.n_vocab, windows);
-    let answers = Vec::with_capacity(usize::try_from(need).unwrap_or(0));
-    let (estimate, answers) =
-        measure::write_base(&mut session, windows, answers, &mut part).await?;
-    session.set_tap(None)?;
-    let mut seen = inputs.take()?;
-    seen.sums.datasets = vec![settings.dataset.clone()];
-    seen.sums.n_chunks = u32::try_from(windows.len()).unwrap_or(u32::MAX);
-    seen.sums.chunk_size = u32::try_from(windows.n_ctx()).unwrap_or(u32::MAX);
-    let base = Base::open(Box::new(answers))?;
-    part.done = 1.0;
-    let own = measure::compare(&mut session, &base, None, &mut part).await?;
-    Ok(Read {
-        seen,
-        base,
-        floor: own.kl().value,
-        perplexity: estimate.perplexity().value,
-        n_scored: estimate.n(),
     })
 }
 
-/// One of several readings.
-#[derive(Clone, Copy)]
-pub struct Part {
-    pub stage: Stage,
-    pub done: usize,
-    pub total: usize,
+/// What is measured with what.
+struct Work<'a> {
+    source: GgufSource,
+    candidates: Vec<Candidate>,
+    importance: Imatrix,
+    windows: &'a Windows,
+    settings: &'a Settings,
 }
 
-/// The model with these tensors rounded, against the answers of the model as it is.
-pub async fn divergence(
-    host: &mut impl Host,
-    base: &Base,
-    changes: &[Change],
-    n_threads: usize,
-    part: Part,
-) -> Result<Divergence, Error> {
-    step(host, part.stage, part.done as f64, part.total)?;
-    let gguf = rounded(host.open()?, changes, n_threads);
-    let mut session = host.load(engine::open(gguf)?).await?;
-    let Part { stage, done, total } = part;
-    let mut watch = OneOf { host, stage, done, total };
-    Ok(measure::compare(&mut session, base, None, &mut watch).await?)
-}
-
-fn step(host: &mut impl Host, stage: Stage, done: f64, total: usize) -> Result<(), Error> {
-    match host.watch(stage, done, total) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(measure::Error::Cancelled.into()),
+impl Work<'_> {
+    /// Tensors whose errors, and perhaps divergences, an earlier run has found, by candidate.
+    fn kept(
+        &self,
+        host: &mut impl Host,
+        read: &Read,
+        runs: &[(usize, usize)],
+    ) -> Vec<Option<Tensor>> {
+        let findings = host.kept(read.reading);
+        let kept: Vec<Option<Tensor>> =
+            self.candidates.iter().map(|candidate| found(candidate, &findings)).collect();
+        let is_read = |&&(tensor, at): &&(usize, usize)| {
+            let tensor = kept.get(tensor).and_then(Option::as_ref);
+            tensor.and_then(|tensor| tensor.types.get(at)).is_some_and(|it| it.kl.is_some())
+        };
+        let done = kept.iter().flatten().count() + runs.iter().filter(is_read).count();
+        if done > 0 {
+            host.goes_on(done, self.candidates.len() + runs.len());
+        }
+        kept
     }
+
+    fn errors(
+        &self,
+        host: &mut impl Host,
+        read: &Read,
+        kept: Vec<Option<Tensor>>,
+    ) -> Result<Vec<Tensor>, Error> {
+        let rows = lookups(self.windows);
+        let mut tensors = Vec::new();
+        for (candidate, kept) in self.candidates.iter().zip(kept) {
+            step(host, Stage::Errors, tensors.len() as f64, self.candidates.len())?;
+            if let Some(kept) = kept {
+                tensors.push(kept);
+                continue;
+            }
+            let importance = importance_of(&self.importance, candidate);
+            let sample = read.seen.samples.get(&candidate.name);
+            let input = sample.map_or(Input::Lookup(&rows), |sample| Input::Sample(sample));
+            let (gguf, n_threads) = (self.source.gguf(), self.settings.n_threads);
+            let tensor = tensor(gguf, candidate, input, importance.as_deref(), n_threads)?;
+            tensor.types.iter().for_each(|measured| host.keep(finding(&tensor, measured)));
+            tensors.push(tensor);
+        }
+        Ok(tensors)
+    }
+
+    async fn divergences(
+        &self,
+        host: &mut impl Host,
+        read: &Read,
+        runs: &[(usize, usize)],
+        tensors: &mut [Tensor],
+    ) -> Result<(), Error> {
+        for (i, &(at, ty)) in runs.iter().enumerate() {
+            let found = self.candidates.get(at).zip(tensors.get_mut(at));
+            let Some((candidate, tensor)) = found else { continue };
+            let Some(measured) = tensor.types.get_mut(ty).filter(|it| it.kl.is_none()) else {
+                continue;
+            };
+            let importance = importance_of(&self.importance, candidate).map(Arc::from);
+            let tensors = &self.source.gguf().tensors;
+            let Some(info) = tensors.get(candidate.index) else { continue };
+            let changes = [Change::new(info, measured.ty, importance)];
+            let part = Part { stage: Stage::Divergences, done: i, total: runs.len() };
+            let n_threads = self.settings.n_threads;
+            let all = divergence(host, &read.base, &changes, n_threads, part).await?;
+            measured.kl = Some((all.kl().value - read.reading.floor).max(0.0));
+            let measured = measured.clone();
+            host.keep(finding(tensor, &measured));
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of a tensor in one type.
+fn finding(tensor: &Tensor, measured: &Measured) -> Finding {
+    Finding {
+        tensor: tensor.name.clone(),
+        ty: measured.ty,
+        n_inputs: tensor.n_inputs,
+        n_rows: tensor.n_rows,
+        error: measured.error,
+        kl: measured.kl,
+    }
+}
+
+/// The tensor as it was found before; none unless all of its types were.
+fn found(candidate: &Candidate, findings: &[Finding]) -> Option<Tensor> {
+    let ours = || findings.iter().filter(|finding| finding.tensor == candidate.name);
+    let measured = |&(ty, n_bytes): &(TensorType, u64)| {
+        let finding = ours().find(|finding| finding.ty == ty)?;
+        let (error, kl) = (finding.error, finding.kl);
+        Some(Measured { ty, n_bytes, error, kl, is_scaled: false })
+    };
+    let first = ours().next()?;
+    Some(Tensor {
+        name: candidate.name.clone(),
+        dims: candidate.dims.clone(),
+        from: candidate.from,
+        n_inputs: first.n_inputs,
+        n_rows: first.n_rows,
+        types: candidate.types.iter().map(measured).collect::<Option<_>>()?,
+    })
 }
 
 /// Importances of a tensor, where there are as many as it has columns.
@@ -261,11 +212,12 @@ fn tensor(
 }
 
 /// Which tensor in which of its types is read.
-fn runs(tensors: &[Tensor], kl: Kl) -> Vec<(usize, usize)> {
-    let of = |(i, tensor): (usize, &Tensor)| -> Vec<(usize, usize)> {
+fn runs(candidates: &[Candidate], kl: Kl) -> Vec<(usize, usize)> {
+    let of = |(i, candidate): (usize, &Candidate)| -> Vec<(usize, usize)> {
         // What a tensor is already costs nothing, and is not read.
-        let is_other = |at: &usize| tensor.types.get(*at).is_some_and(|m| m.ty != tensor.from);
-        let others: Vec<usize> = (0..tensor.types.len()).filter(is_other).collect();
+        let types = candidate.types.iter().enumerate();
+        let others: Vec<usize> =
+            types.filter(|(_, (ty, _))| *ty != candidate.from).map(|(at, _)| at).collect();
         let chosen = match kl {
             Kl::None => Vec::new(),
             Kl::Each => others,
@@ -276,7 +228,7 @@ fn runs(tensors: &[Tensor], kl: Kl) -> Vec<(usize, usize)> {
         };
         chosen.into_iter().map(|at| (i, at)).collect()
     };
-    tensors.iter().enumerate().flat_map(of).collect()
+    candidates.iter().enumerate().flat_map(of).collect()
 }
 
 /// Divergences of types that were not read, from that of one that was; by the ratio of errors.
@@ -287,36 +239,6 @@ fn scale(tensor: &mut Tensor) {
         let ratio = if error > 0.0 { measured.error / error } else { 0.0 };
         measured.kl = Some(kl * ratio);
         measured.is_scaled = measured.ty != tensor.from;
-    }
-}
-
-/// A reading of all windows that is `share` readings of a stage in windows.
-struct Windowed<'a, H: Host> {
-    host: &'a mut H,
-    stage: Stage,
-    done: f64,
-    share: f64,
-}
-
-impl<H: Host> Watch for Windowed<'_, H> {
-    fn pulse(&mut self, done: f64, n_windows: usize) -> ControlFlow<()> {
-        let before = self.done * n_windows as f64;
-        self.host.watch(self.stage, before + self.share * done, 2 * n_windows)
-    }
-}
-
-/// A reading that is one of several.
-struct OneOf<'a, H: Host> {
-    host: &'a mut H,
-    stage: Stage,
-    done: usize,
-    total: usize,
-}
-
-impl<H: Host> Watch for OneOf<'_, H> {
-    fn pulse(&mut self, done: f64, n_windows: usize) -> ControlFlow<()> {
-        let done = self.done as f64 + done / n_windows.max(1) as f64;
-        self.host.watch(self.stage, done, self.total)
     }
 }
 
@@ -337,11 +259,27 @@ mod tests {
         Tensor { name: "t".into(), dims: vec![256], from: F16, n_inputs: 1, n_rows: 1, types }
     }
 
+    fn candidate(types: &[TensorType]) -> Candidate {
+        let types = types.iter().map(|&ty| (ty, 1)).collect();
+        Candidate { index: 0, name: "t".into(), dims: vec![256], from: F16, types }
+    }
+
+    #[test]
+    fn a_tensor_is_known_when_all_of_its_types_are() {
+        let two = candidate(&[Q2_K, Q8_0]);
+        let mut measured = tensor(&[(Q2_K, 0.4), (Q8_0, 0.001)]);
+        measured.types[1].kl = Some(0.25);
+        let mut findings: Vec<Finding> =
+            measured.types.iter().map(|it| finding(&measured, it)).collect();
+        assert_eq!(found(&two, &findings).as_ref(), Some(&measured));
+        assert_eq!(found(&candidate(&[Q2_K, Q4_K]), &findings), None);
+        findings[0].tensor = "another".into();
+        assert_eq!(found(&two, &findings), None);
+    }
+
     #[test]
     fn what_is_read_is_what_the_mode_says() {
-        let four = tensor(&[(Q2_K, 0.4), (Q4_K, 0.1), (Q6_K, 0.01), (Q8_0, 0.001)]);
-        let kept = tensor(&[(Q8_0, 0.001), (F16, 0.0)]);
-        let all = [four, kept];
+        let all = [candidate(&[Q2_K, Q4_K, Q6_K, Q8_0]), candidate(&[Q8_0, F16])];
         assert_eq!(runs(&all, Kl::Probe), [(0, 1), (1, 0)]);
         assert_eq!(runs(&all, Kl::Each), [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]);
         assert!(runs(&all, Kl::None).is_empty());

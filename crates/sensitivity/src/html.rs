@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::bench;
 use engine::bench::html::scale::{decades, spread_out, tick_label, ticks};
 use engine::bench::html::svg::{MAX_SERIES, Svg, WIDTH, shortened};
 use engine::bench::html::{Figure, escape, page, table_html};
@@ -28,10 +29,8 @@ pub struct About {
     pub model: String,
     /// The text's name.
     pub text: String,
-    /// The program and the system.
-    pub host: String,
-    /// When, as it is shown.
-    pub date: String,
+    /// Where and when.
+    pub made: bench::About,
     /// Bytes of all tensors and expected cost: the best there is.
     pub curve: Vec<(u64, f64)>,
     /// The same of fixed mixes, with their names.
@@ -47,12 +46,11 @@ pub fn html(analysis: &Analysis, about: &About) -> String {
     let title = format!("What {} can do without", escape(&about.model));
     let (n, n_ctx) = analysis.windows;
     let lead = format!(
-        "{} tensors, {n} windows of {n_ctx} tokens of \"{}\". Perplexity as it is: {}. {}. {}.",
+        "{} tensors, {n} windows of {n_ctx} tokens of \"{}\". Perplexity as it is: {}. {}",
         analysis.tensors.len(),
         about.text,
         short(analysis.perplexity),
-        about.host,
-        about.date
+        about.made.caption()
     );
     let mut body = summary(about);
     let figures = [size_and_quality(analysis, about), by_layer(analysis), by_kind(analysis)];

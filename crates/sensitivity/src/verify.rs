@@ -9,7 +9,7 @@ use std::sync::Arc;
 use measure::Windows;
 use quantize::{GgufSource, Imatrix, Options, Plan};
 
-use crate::analyze::{Part, divergence, read};
+use crate::reading::{Part, divergence, read};
 use crate::rounded::Change;
 use crate::{Analysis, Budget, Error, Host, Recipe, Settings, Stage, recipe};
 
@@ -53,7 +53,7 @@ pub async fn verify(
         let part = Part { stage: Stage::Verify, done, total: TRIES };
         let changes = changes(&source, &tried.plan, imatrix);
         let all = divergence(host, &base.base, &changes, settings.n_threads, part).await?;
-        let kl = (all.kl().value - base.floor).max(0.0);
+        let kl = (all.kl().value - base.reading.floor).max(0.0);
         let Budget::Kl(max) = budget else { return Ok((tried, kl)) };
         least = least.min(kl);
         let Budget::Kl(sum) = aim else { break };

@@ -5,7 +5,7 @@
 
 use crate::digest::Digest;
 use crate::fetch::FetchError;
-use crate::io::IoError;
+use crate::io::{IoError, IoKind};
 use crate::limits::{BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS};
 use crate::text::human_bytes;
 
@@ -138,6 +138,34 @@ fn again(ms: Option<u64>) -> String {
 }
 
 impl Error {
+    /// Its name for machines, the same in the page and on the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Name { .. } | Error::Digest { .. } => "request.invalid",
+            Error::NotFound { .. } => "model.missing",
+            Error::BlobMissing { .. }
+            | Error::Manifest { .. }
+            | Error::Damage { .. }
+            | Error::Damaged { .. } => "model.damaged",
+            Error::Full { .. } => "store.full",
+            Error::Io(error) => match error.kind {
+                IoKind::Full => "store.full",
+                IoKind::Denied => "store.locked",
+                _ => "store.failed",
+            },
+            Error::Mismatch { .. } => "net.mismatch",
+            Error::Gguf { .. } | Error::Archive { .. } => "file.type",
+            Error::Output { .. } => "store.failed",
+            Error::Network { error: FetchError::Stalled(_), .. } => "net.stalled",
+            Error::Network { .. } => "net.cut",
+            Error::Status { .. } | Error::NotAtRegistry { .. } => "net.http",
+            Error::Auth { .. } => "net.auth",
+            Error::Changed { .. } => "net.changed",
+            Error::Unsafe { .. } | Error::Protocol { .. } => "net.protocol",
+            Error::Locked { .. } => "store.locked",
+        }
+    }
+
     /// True where a new try may succeed without anybody changing anything.
     pub fn is_passing(&self) -> bool {
         match self {

@@ -49,6 +49,7 @@ mod sum;
 mod text;
 mod usage;
 mod verify;
+mod waits;
 
 pub use archive::Sink;
 pub use blobs::BlobWriter;
@@ -67,7 +68,7 @@ pub use manifest::{Layer, Manifest};
 pub use memory::{Fault, Loss, MemoryFile, MemoryIo, MemoryLock};
 pub use name::{DEFAULT_HOST, DEFAULT_NAMESPACE, DEFAULT_TAG, Name};
 pub use path::{PartKey, StorePath};
-pub use progress::Progress;
+pub use progress::{Progress, Retry};
 pub use pull::{Client, Tuning, Wish, name_of_url};
 pub use registry::{Access as RegistryAccess, Credentials, KeySigner, Signed, is_private_address};
 pub use source::Source;

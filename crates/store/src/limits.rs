@@ -72,6 +72,10 @@ pub const REPLY_MS: u64 = 60_000;
 /// Tries in a row without any progress before a download gives up.
 pub const TRIES: u32 = 6;
 
+/// A download without a byte for this long, that waits for a new try, says so, milliseconds. While
+/// other connections bring bytes, or a cut is mended at once, there is nothing to say.
+pub const QUIET_MS: u64 = 2_000;
+
 /// Longest wait between two tries, milliseconds. Waits double from one second.
 pub const BACKOFF_MAX_MS: u64 = 32_000;
 

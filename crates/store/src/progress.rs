@@ -14,12 +14,28 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes that are here (pull) or there (push).
     pub completed: Option<u64>,
+    /// Nothing comes, and the server is asked again later. A line without it ends that.
+    pub retry: Option<Retry>,
+}
+
+/// A wait before a server is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Which try comes next; the first of all is 1.
+    pub attempt: u32,
+    /// Tries in a row without a byte before it is given up.
+    pub of: u32,
+    /// Milliseconds until it comes. There is no line when they are over.
+    pub wait_ms: u64,
+    /// The server answered that it cannot now (429, 503); otherwise it did not answer, or stopped.
+    pub is_busy: bool,
 }
 
 impl Progress {
     /// A line without numbers.
     pub fn note(status: &str) -> Progress {
-        Progress { status: status.to_owned(), digest: None, total: None, completed: None }
+        let status = status.to_owned();
+        Progress { status, digest: None, total: None, completed: None, retry: None }
     }
 
     /// A line about a blob: `verb` and the digest's first digits.
@@ -30,6 +46,12 @@ impl Progress {
             digest: Some(digest),
             total: Some(total),
             completed: Some(completed.min(total)),
+            retry: None,
         }
+    }
+
+    /// The same, with the wait that it is in.
+    pub(crate) fn with_retry(self, retry: Option<Retry>) -> Progress {
+        Progress { retry, ..self }
     }
 }

@@ -4,7 +4,9 @@
 //! repository is mounted from there. The rest goes up in chunks, in order, which plain OCI
 //! registries and Ollama's understand; Ollama's may answer a chunk with the address of an object
 //! store that wants it instead, and then wants a sum of sums at the end. An upload that was cut
-//! goes on where the registry says it is.
+//! goes on where the registry says it is. Not all do: docker's registry (2.8) signs the place into
+//! the upload's address, and once part of a chunk has arrived it finds that the two differ, answers
+//! 404 to every question and takes the upload up at neither place; then the blob is begun again.
 
 use gguf::ByteSource;
 use md5::{Digest as _, Md5};
@@ -18,7 +20,7 @@ use crate::limits::{TRIES, UPLOAD_BYTES};
 use crate::manifest::Layer;
 use crate::name::Name;
 use crate::path::StorePath;
-use crate::progress::Progress;
+use crate::progress::{Progress, Retry};
 use crate::pull::Client;
 use crate::registry::{Access, Registry};
 use crate::store::read_error;
@@ -75,11 +77,11 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
     ) -> Result<(), Error> {
         let (digest, size) = (layer.digest, layer.size);
         let mut most = 0;
-        let mut report = |done: u64| {
+        let mut report = |done: u64, retry| {
             most = done.max(most);
-            progress(Progress::blob("pushing", digest, size, most));
+            progress(Progress::blob("pushing", digest, size, most).with_retry(retry));
         };
-        report(0);
+        report(0, None);
         let url = registry.blob_url(&digest)?;
         let head = registry.origin.send(Method::Head, &url, &Headers::default(), &[]).await?;
         match head.status {
@@ -91,7 +93,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
             }
             _ => return Err(registry.origin.status_error("the blob", head).await),
         }
-        report(size);
+        report(size, None);
         Ok(())
     }
 
@@ -122,17 +124,21 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         registry: &Registry<F, C>,
         layer: &Layer,
         mut upload: Upload,
-        report: &mut impl FnMut(u64),
+        report: &mut impl FnMut(u64, Option<Retry>),
     ) -> Result<(), Error> {
         let mut tries = 0;
         while upload.at < layer.size {
             match self.send_chunk(registry, layer, &mut upload).await {
                 Ok(()) => {
-                    report(upload.at);
+                    report(upload.at, None);
                     tries = 0;
                 }
                 Err(error) if may_go_on(&error) && tries + 1 < TRIES => {
-                    self.store.clock().sleep_ms(error.wait_ms(tries)).await;
+                    let wait_ms = error.wait_ms(tries);
+                    let is_busy = matches!(error, Error::Status { .. });
+                    let retry = Retry { attempt: tries + 2, of: TRIES, wait_ms, is_busy };
+                    report(upload.at, Some(retry));
+                    self.store.clock().sleep_ms(wait_ms).await;
                     tries += 1;
                     self.find_place(registry, layer, &mut upload).await?;
                 }

@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 
 use crate::error::EdgeError;
 use crate::js::to_js;
+use crate::own::Own;
 
 /// `EngineInfo` without what only the script knows.
 #[derive(Serialize)]
@@ -30,6 +31,7 @@ pub struct ModelInfo {
     n_vocab: usize,
     n_layers: usize,
     context_length: usize,
+    slots: usize,
     trained_context: usize,
     has_template: bool,
     template_note: Option<String>,
@@ -46,26 +48,29 @@ impl ModelInfo {
     /// Everything the page shows about a loaded model.
     pub fn new(
         session: &Session,
-        name: String,
+        name: &str,
         file_bytes: u64,
         (device, device_name): (&'static str, String),
+        own: &Own,
     ) -> ModelInfo {
         let info = session.model_info();
         let template = session.template();
+        let is_fallback = template.is_fallback() && own.template.is_none();
         let player: PlayerInfo = session.player_info();
-        let plain_name = name.strip_suffix(".gguf").unwrap_or(&name).to_owned();
+        let plain_name = name.strip_suffix(".gguf").unwrap_or(name).to_owned();
         ModelInfo {
             title: info.name.clone().filter(|text| !text.trim().is_empty()).unwrap_or(plain_name),
-            name,
+            name: name.to_owned(),
             architecture: info.architecture.clone(),
             file_bytes,
             weight_type: info.main_type.clone(),
             n_vocab: info.dims.n_vocab,
             n_layers: info.dims.n_layers,
             context_length: session.n_ctx(),
+            slots: session.n_slots(),
             trained_context: info.dims.n_ctx_train,
-            has_template: !template.is_fallback(),
-            template_note: template.fallback_reason().map(str::to_owned),
+            has_template: !is_fallback,
+            template_note: template.fallback_reason().filter(|_| is_fallback).map(str::to_owned),
             device,
             device_name,
             kernels: player.kernels,
@@ -102,13 +107,36 @@ struct PieceOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reading: Option<Reading>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<&'a Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timings: Option<Timings>,
 }
 
-const EMPTY: PieceOut<'static> =
-    PieceOut { done: false, text: "", tokens: &[], reading: None, reason: None, timings: None };
+const EMPTY: PieceOut<'static> = PieceOut {
+    done: false,
+    text: "",
+    tokens: &[],
+    reading: None,
+    thinking: None,
+    reason: None,
+    timings: None,
+};
+
+/// How a model writes what it thinks before it answers.
+#[derive(Serialize)]
+pub struct Thinking {
+    pub open: String,
+    pub close: String,
+    /// The prompt ends with `open`, so the answer begins inside.
+    pub begun: bool,
+}
+
+/// Before everything else, of a model that thinks.
+pub fn thinking(thinking: &Thinking) -> Result<JsValue, EdgeError> {
+    to_js(&PieceOut { thinking: Some(thinking), ..EMPTY })
+}
 
 /// A chunk of the prompt was read.
 pub fn reading(done: usize, total: usize) -> Result<JsValue, EdgeError> {

@@ -65,11 +65,7 @@ impl Device {
     /// the script says its name.
     pub fn name(&self, adapter: &str) -> String {
         match self.trusted_gpu() {
-            None => {
-                let set = cpu::instruction_sets().first().copied().unwrap_or_default();
-                let n = cpu::n_page_threads();
-                format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
-            }
+            None => processor(),
             Some(_) => format!("{adapter} (WebGPU)"),
         }
     }
@@ -81,6 +77,13 @@ impl Device {
         let all = [("subgroups", forms.subgroups), ("f16", forms.f16)];
         all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
     }
+}
+
+/// The processor as this module uses it, for people.
+pub(crate) fn processor() -> String {
+    let set = cpu::instruction_sets().first().copied().unwrap_or_default();
+    let n = cpu::n_page_threads();
+    format!("WebAssembly {set}, {n} {}", if n == 1 { "thread" } else { "threads" })
 }
 
 pub(crate) async fn open_gpu(

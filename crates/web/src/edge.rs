@@ -5,13 +5,10 @@
 //! overlap: each asks the engine's task over a line of its own (see `in_use`).
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::pin::pin;
 use std::rc::Rc;
 
-use engine::FinishReason;
 use engine::actor::{Command, Event};
 use engine::bench::Asked;
-use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
 use gguf::ByteSource;
 use hosting::runner::FormCheck;
@@ -22,13 +19,16 @@ use wasm_bindgen::prelude::*;
 use crate::api::Page;
 use crate::bench;
 use crate::cancel::CancelFlag;
-use crate::convert::{self, DeviceInfo, ModelInfo};
+use crate::convert::{DeviceInfo, ModelInfo};
 use crate::device::Device;
 use crate::error::EdgeError;
+use crate::generate::generate;
 use crate::in_use::InUse;
 use crate::js::{performance_now, promise, to_js};
 use crate::load::{LoadWish, open_files};
+use crate::own::Own;
 use crate::settings::{self, GenerateSettings, LoadSettings};
+use crate::snapshots::{self, PageShelf};
 use crate::source::{FileSource, SyncFile};
 use crate::store::{PageClient, WasmStore};
 
@@ -46,8 +46,11 @@ pub(crate) struct Inner {
     /// Of the model loaded last.
     pub(crate) kv: Cell<KvType>,
     pub(crate) serial: Cell<u32>,
-    /// The model that the page's handle is of.
+    /// Files of conversations that are lent to it.
+    pub(crate) snapshots: PageShelf,
+    /// The model that the page's handle is of, and what it brought besides when it was loaded.
     page_serial: Cell<u32>,
+    page_own: RefCell<Rc<Own>>,
     pub(crate) forms: Rc<FormCheck>,
     /// Kernels were tried, and the script has not stored the result.
     pub(crate) has_new_tuning: Cell<bool>,
@@ -84,7 +87,9 @@ impl WasmEngine {
             loading: Mutex::new(()),
             kv: Cell::default(),
             serial: Cell::default(),
+            snapshots: PageShelf::default(),
             page_serial: Cell::default(),
+            page_own: RefCell::default(),
             forms: Rc::default(),
             has_new_tuning: Cell::default(),
             has_new_record: Cell::default(),
@@ -131,13 +136,38 @@ impl WasmEngine {
         promise(async move { load(&inner, settings, files, &on_progress, &cancel).await })
     }
 
-    /// Writes an answer; every piece goes to `on_piece`. Resolves after the last.
-    pub fn generate(&self, settings: JsValue, on_piece: Function, cancel: &CancelFlag) -> Promise {
+    /// Writes an answer; every piece goes to `on_piece`, whose promise, if it gives one, is waited
+    /// for before the next. Resolves after the last. `snapshot` is the open file of the
+    /// conversation that `settings` names, if there is one.
+    pub fn generate(
+        &self,
+        settings: JsValue,
+        on_piece: Function,
+        cancel: &CancelFlag,
+        snapshot: JsValue,
+    ) -> Promise {
         let (inner, cancel) = (Rc::clone(&self.0), cancel.clone());
         promise(async move {
             let model = inner.page_model()?;
-            generate(&model, settings, &on_piece, &cancel).await?;
-            Ok(JsValue::UNDEFINED)
+            let settings: GenerateSettings =
+                serde_wasm_bindgen::from_value(settings).map_err(EdgeError::from)?;
+            let own = inner.page_own().await?;
+            let lent = inner.snapshots.lend(settings.snapshot.as_deref(), snapshot);
+            let request = settings.request(&own, model.runner.text())?;
+            let written = generate(&model, request, &on_piece, &cancel).await;
+            drop(lent);
+            written.map(|()| JsValue::UNDEFINED)
+        })
+    }
+
+    /// Writes what the engine has of the conversation `name` into its open file. Resolves to
+    /// `{ tokens, bytes, written }` when that is done, all 0 where nothing was to be kept.
+    pub fn keep(&self, name: String, snapshot: JsValue) -> Promise {
+        let inner = Rc::clone(&self.0);
+        promise(async move {
+            let model = inner.page_model()?;
+            let _lent = inner.snapshots.lend(Some(&name), snapshot);
+            to_js(&snapshots::keep(&model, name).await?)
         })
     }
 
@@ -217,6 +247,16 @@ impl Inner {
         let is_pages = |model: &&Rc<InUse>| model.serial == self.page_serial.get();
         model.as_ref().filter(is_pages).cloned().ok_or_else(EdgeError::no_model)
     }
+
+    /// What it brings besides, at this moment. Does not wait where nothing can have changed:
+    /// answers begin in the order in which they are asked for.
+    async fn page_own(self: &Rc<Self>) -> Result<Rc<Own>, EdgeError> {
+        let loaded = Rc::clone(&self.page_own.borrow());
+        match self.page().has_made() {
+            true => Ok(Rc::new(Own::of(self, loaded.name.clone()).await?)),
+            false => Ok(loaded),
+        }
+    }
 }
 
 fn sources(files: Vec<SyncFile>) -> Result<Vec<Box<dyn ByteSource>>, EdgeError> {
@@ -245,10 +285,12 @@ async fn load(
         let _ = on_progress.call3(&JsValue::UNDEFINED, &phase.into(), &done, &total);
     };
     let name = settings.names.first().cloned().unwrap_or_default();
+    let stored = (!settings.keys.is_empty()).then(|| name.clone());
+    let own = Rc::new(Own::of(inner, stored).await?);
     let keys = if settings.keys.is_empty() { &settings.names } else { &settings.keys };
     let wish = LoadWish {
         key: keys.join("+"),
-        n_ctx: settings.context_length.map(|n| n as usize),
+        n_ctx: settings.context_length.or(own.options.num_ctx).map(|n| n as usize),
         n_slots: settings.slots.map(|n| n as usize),
         kv: settings.kv()?,
         tuning: settings.tuning,
@@ -257,69 +299,14 @@ async fn load(
     // Asked when the weights are there: a load may find out that the chip is not to be used.
     let see = |session: &engine::Session| {
         let device = (inner.device.kind(), inner.device.name(&inner.adapter));
-        ModelInfo::new(session, name, file_bytes, device)
+        ModelInfo::new(session, &name, file_bytes, device, &own)
     };
     let info = inner.load_model(gguf, wish, &tell, cancel, see).await?;
     inner.page_serial.set(inner.serial.get());
+    inner.page_own.replace(own);
     if let Some(model) = &*inner.model.borrow() {
         model.is_held.set(true);
     }
     inner.show_in_router(shown);
     to_js(&info)
-}
-
-async fn generate(
-    model: &InUse,
-    settings: JsValue,
-    on_piece: &Function,
-    cancel: &CancelFlag,
-) -> Result<(), EdgeError> {
-    let settings: GenerateSettings = serde_wasm_bindgen::from_value(settings)?;
-    let request = settings.request()?;
-    let mut asked = model.runner.line().ask(|id| Command::Generate { id, request });
-    let mut is_cancelled = false;
-    loop {
-        let event = match next_or_cancel(&mut asked, cancel, is_cancelled).await {
-            Some(event) => event,
-            None => {
-                asked.cancel();
-                is_cancelled = true;
-                continue;
-            }
-        };
-        let (piece, is_done) = match event {
-            Some(Event::Started { .. }) => continue,
-            Some(Event::Progress { done, total, .. }) => (convert::reading(done, total)?, false),
-            Some(Event::Piece { text, ids, .. }) => (convert::piece(&text, &ids)?, false),
-            Some(Event::Done { summary, .. }) => {
-                let is_ended = summary.finish_reason == Some(FinishReason::Cancelled);
-                if is_ended && !is_cancelled {
-                    return Err(EdgeError::no_model()); // not the page's cancel: the model left
-                }
-                (convert::done(&summary)?, true)
-            }
-            Some(Event::Failed { error, .. }) => return Err(error.into()),
-            _ => return Err(EdgeError::no_model()),
-        };
-        // What the listener throws is its own affair: the answer goes on.
-        let _ = on_piece.call1(&JsValue::UNDEFINED, &piece);
-        if is_done {
-            return Ok(());
-        }
-    }
-}
-
-/// The next event, or nothing when it is cancelled before, which is told once.
-async fn next_or_cancel(
-    asked: &mut hosting::runner::Asked,
-    cancel: &CancelFlag,
-    is_cancelled: bool,
-) -> Option<Option<Event>> {
-    if is_cancelled {
-        return Some(asked.next().await);
-    }
-    match select(pin!(asked.next()), pin!(cancel.wait())).await {
-        Either::Left((event, _)) => Some(event),
-        Either::Right(_) => None,
-    }
 }

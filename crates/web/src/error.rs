@@ -106,10 +106,15 @@ impl From<EdgeError> for JsValue {
     }
 }
 
-/// "the prompt is empty" → "The prompt is empty."
+/// "the prompt is empty" → "The prompt is empty."; names of files and hosts stay what they are.
 fn sentence(text: &str) -> String {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    let is_name = word.trim_end_matches([':', ',', ';', '.']).contains(['.', ':', '/', '@']);
     let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = letters.next().map(|c| match is_name {
+        true => c.to_string(),
+        false => c.to_uppercase().to_string(),
+    });
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", letters.as_str())
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }

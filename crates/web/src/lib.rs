@@ -33,16 +33,24 @@ mod doctor;
 mod edge;
 mod error;
 #[cfg(feature = "engine")]
+mod generate;
+#[cfg(feature = "engine")]
 mod host;
 #[cfg(feature = "engine")]
 mod in_use;
 mod js;
 #[cfg(feature = "engine")]
+mod judge;
+#[cfg(feature = "engine")]
 mod load;
+#[cfg(feature = "engine")]
+mod own;
 #[cfg(feature = "engine")]
 mod settings;
 #[cfg(feature = "engine")]
 mod shaders;
+#[cfg(feature = "engine")]
+mod snapshots;
 #[cfg(feature = "engine")]
 mod source;
 mod store;
@@ -61,6 +69,8 @@ pub use cancel::CancelFlag;
 pub use doctor::examine_graphics;
 #[cfg(feature = "engine")]
 pub use edge::WasmEngine;
+#[cfg(feature = "engine")]
+pub use judge::WasmJudge;
 #[cfg(feature = "engine")]
 pub use shaders::{check_kernels, shader_texts};
 #[cfg(feature = "engine")]

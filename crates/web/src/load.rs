@@ -87,6 +87,7 @@ impl Inner {
         if self.device.trusted_gpu().is_some() {
             prepare();
         }
+        session.keep_snapshots(Box::new(self.snapshots.clone()), &wish.key);
         warm_up(&mut session, cancel).await?;
         stopped()?;
         let seen = see(&session);

@@ -1,10 +1,14 @@
 //! Settings as the page sends them: every field may be missing, names are JavaScript's.
 
 use engine::{Prompt, Request};
+use hosting::runner::TextSide;
 use kernels::KvType;
+use kernels::sampling::MAX_RECENT;
 use serde::Deserialize;
 
+use crate::convert::Thinking;
 use crate::error::EdgeError;
+use crate::own::Own;
 use crate::source::SyncFile;
 use crate::tuning::Wish;
 
@@ -63,41 +67,55 @@ pub struct GenerateSettings {
     repeat_last_n: Option<u32>,
     seed: Option<u32>,
     ignore_eos: Option<bool>,
+    template: Option<String>,
     resume: Vec<u32>,
+    pub snapshot: Option<String>,
 }
 
 impl GenerateSettings {
-    /// The engine's request; its own check finds values without a meaning.
-    pub fn request(self) -> Result<Request, EdgeError> {
-        let prompt = match (self.prompt, self.messages, self.tokens) {
-            (Some(text), None, None) => Prompt::Text(text),
+    /// The engine's request, with the model's own settings where nothing else is said, and how the
+    /// model thinks; the engine's check finds values without a meaning.
+    pub fn request(
+        self,
+        own: &Own,
+        text: &TextSide,
+    ) -> Result<(Request, Option<Thinking>), EdgeError> {
+        let (mut request, thinking) = match (self.prompt, self.messages, self.tokens) {
+            (Some(text), None, None) => (Request::new(Prompt::Text(text)), None),
             (None, Some(messages), None) => {
                 let message = |m: Message| chat::Message::new(m.role, m.content);
-                Prompt::Messages(messages.into_iter().map(message).collect())
+                let messages = messages.into_iter().map(message).collect();
+                own.request(messages, self.template, text)?
             }
-            (None, None, Some(ids)) => Prompt::Tokens(ids),
+            (None, None, Some(ids)) => (Request::new(Prompt::Tokens(ids)), None),
             _ => {
                 let text = "give exactly one of prompt, messages and tokens";
                 return Err(EdgeError::new("request.invalid", text));
             }
         };
-        let mut request = Request::new(prompt);
-        request.max_tokens = self.max_tokens.map(|n| n as usize);
-        request.stop = self.stop.unwrap_or_default();
+        let own = &own.options;
+        let own_limit = own.num_predict.and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0);
+        request.max_tokens = self.max_tokens.map(|n| n as usize).or(own_limit);
+        request.stop.extend(self.stop.or_else(|| own.stop.clone()).unwrap_or_default());
+        // Always given: an answer that outlives its engine is drawn again with it.
         request.seed = self.seed;
         request.resume = self.resume;
+        request.snapshot = self.snapshot;
         request.ignore_eos = self.ignore_eos.unwrap_or(false);
+        let own_recent = own.repeat_last_n.map(|n| u32::try_from(n).unwrap_or(MAX_RECENT as u32));
         let s = &mut request.sampling;
-        s.temperature = self.temperature.unwrap_or(s.temperature);
-        s.top_k = self.top_k.unwrap_or(s.top_k);
-        s.top_p = self.top_p.unwrap_or(s.top_p);
-        s.min_p = self.min_p.unwrap_or(s.min_p);
-        s.typical_p = self.typical_p.unwrap_or(s.typical_p);
-        s.repeat_penalty = self.repeat_penalty.unwrap_or(s.repeat_penalty);
-        s.presence_penalty = self.presence_penalty.unwrap_or(s.presence_penalty);
-        s.frequency_penalty = self.frequency_penalty.unwrap_or(s.frequency_penalty);
-        s.repeat_last_n = self.repeat_last_n.unwrap_or(s.repeat_last_n);
-        Ok(request)
+        s.temperature = self.temperature.or(own.temperature).unwrap_or(s.temperature);
+        s.top_k = self.top_k.or(own.top_k).unwrap_or(s.top_k);
+        s.top_p = self.top_p.or(own.top_p).unwrap_or(s.top_p);
+        s.min_p = self.min_p.or(own.min_p).unwrap_or(s.min_p);
+        s.typical_p = self.typical_p.or(own.typical_p).unwrap_or(s.typical_p);
+        s.repeat_penalty = self.repeat_penalty.or(own.repeat_penalty).unwrap_or(s.repeat_penalty);
+        s.presence_penalty =
+            self.presence_penalty.or(own.presence_penalty).unwrap_or(s.presence_penalty);
+        s.frequency_penalty =
+            self.frequency_penalty.or(own.frequency_penalty).unwrap_or(s.frequency_penalty);
+        s.repeat_last_n = self.repeat_last_n.or(own_recent).unwrap_or(s.repeat_last_n);
+        Ok((request, thinking))
     }
 }
 

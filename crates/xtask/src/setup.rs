@@ -19,12 +19,14 @@ pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// Oldest Node.js that the build tools of `www/` run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// What the tests use from Debian: three browsers (WebKit's needs a display), Vulkan on the CPU
-/// where there is no GPU, somebody else's registry, and a balancer.
-const DEBIAN_PACKAGES: [&str; 8] = [
+/// What the tests use from Debian: three browsers (WebKit's is made in Python and needs a display),
+/// Vulkan on the CPU where there is no GPU, somebody else's registry, and a balancer.
+const DEBIAN_PACKAGES: [&str; 10] = [
     "chromium",
     "firefox-esr",
     "webkit2gtk-driver",
+    "gir1.2-webkit2-4.1",
+    "python3-gi",
     "xvfb",
     "mesa-vulkan-drivers",
     "libvulkan1",
@@ -177,6 +179,9 @@ fn missing() -> Vec<String> {
     // Elsewhere the tests that need them are skipped by name.
     let absent = DEBIAN_PROGRAMS.iter().filter(|name| is_debian() && !is_installed(name));
     missing.extend(absent.map(|name| format!("{name} was not found")));
+    if is_debian() && !has_webkit_for_python() {
+        missing.push("WebKit for Python was not found".to_string());
+    }
     missing
 }
 
@@ -184,6 +189,14 @@ fn missing() -> Vec<String> {
 /// not started: not all of them know `--version`.
 fn is_installed(name: &str) -> bool {
     ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(name).is_file())
+}
+
+/// The binding that the tests make their WebKit browser with.
+fn has_webkit_for_python() -> bool {
+    let is_bound = ["x86_64-linux-gnu", "aarch64-linux-gnu"].iter().any(|machine| {
+        Path::new("/usr/lib").join(machine).join("girepository-1.0/WebKit2-4.1.typelib").is_file()
+    });
+    is_bound && Path::new("/usr/lib/python3/dist-packages/gi").is_dir()
 }
 
 fn is_root() -> bool {

@@ -141,12 +141,14 @@ const ONLY: &str = "INGLE_WEB_MODULE";
 
 /// The types of what [`builds_script`] writes.
 const BUILDS_TYPES: &str = "\
-/** Modules of this build by name: the glue, and where the module is. */
-export const builds: {
-  readonly [name: string]:
-    | { readonly load: () => Promise<typeof import(\"./ingle.js\")>; readonly file: URL }
-    | undefined;
-};
+/** A module of this build: its glue, where it is, and its digest where a page pins it. */
+interface Build {
+  readonly load: () => Promise<typeof import(\"./ingle.js\")>;
+  readonly file: URL;
+  readonly integrity?: string;
+}
+/** All of them by name. */
+export const builds: { readonly [name: string]: Build | undefined };
 ";
 
 /// The types of what [`workshop_script`] writes.
@@ -155,6 +157,7 @@ const WORKSHOP_TYPES: &str = "\
 export const workshop: {
   readonly load: () => Promise<typeof import(\"./ingle-workshop.js\")>;
   readonly file: URL;
+  readonly integrity?: string;
 } | null;
 ";
 

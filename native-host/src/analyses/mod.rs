@@ -8,9 +8,17 @@
 //! looked into there.
 
 mod database;
+pub mod exchange;
 mod key;
 mod stored;
+mod unfinished;
 
-pub use database::{Database, Entry, Row, exchange};
+pub use database::{Database, Entry, Row};
 pub use key::{Digests, Key, Running, hashed, of_bytes};
 pub use stored::Stored;
+pub use unfinished::Notes;
+
+/// Local time, as entries have it.
+pub fn now() -> String {
+    chrono::Local::now().format("%Y-%m-%d %H:%M:%S").to_string()
+}

@@ -22,7 +22,8 @@ it gives from what it gave? And the text is read again with one tensor rounded a
 the model from itself (KL divergence)? With --kl probe (the default) that is one reading per tensor,
 at the middle one of its types, and other types follow from the errors; with --kl each it is one per
 tensor and type.
-Without -f a text of ingle's own is read (small talk, stories, sums). The model is read on the CPU.
+Without -f a text of ingle's own is read (small talk, stories, sums). The model is read on the CPU,
+with --device gpu on the graphics chip.
 
 --target-size and --max-kl choose a type for each tensor and write OUT (or beside IN); the text is
 read once more with all of them. --max-kl is kept to as measured there. What was measured is kept
@@ -195,13 +196,13 @@ pub fn spelled(mut args: Vec<OsString>) -> Vec<OsString> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::args::{Command, parse_line};
+    use crate::args::{self, Command, parse_line};
 
     fn parsed(line: &str) -> AnalyzeArgs {
-        match parse_line(line).unwrap() {
-            Command::Analyze(args) => args,
-            _ => unreachable!("{line} is an analysis"),
-        }
+        args::parsed(line, |command| match command {
+            Command::Analyze(args) => Some(args),
+            _ => None,
+        })
     }
 
     #[test]

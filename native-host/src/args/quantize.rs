@@ -150,13 +150,13 @@ pub fn size(text: &str) -> Result<u64, String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::args::{Command, parse_line};
+    use crate::args::{self, Command, parse_line};
 
     fn parsed(line: &str) -> QuantizeArgs {
-        match parse_line(line).unwrap() {
-            Command::Quantize(args) => args,
-            _ => unreachable!("quantize parses as quantize"),
-        }
+        args::parsed(line, |command| match command {
+            Command::Quantize(args) => Some(args),
+            _ => None,
+        })
     }
 
     #[test]

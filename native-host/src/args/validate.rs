@@ -22,11 +22,12 @@ pub enum ReportFormat {
 
 const HELP: &str = "\
 Both models read one text, and where the second halves of its windows are scored their answers are
-compared: perplexity, KL divergence, the same most probable token. On the CPU also what each layer
-computes; and the weights of both files, tensor by tensor. Both models must fit into memory. Without
--f a text of ingle's own is read (small talk, stories, sums).
+compared: perplexity, KL divergence, the same most probable token; also what each layer computes,
+and the weights of both files, tensor by tensor. Both models must fit into memory. They are read on
+the CPU, with --device gpu on the graphics chip. Without -f a text of ingle's own is read (small
+talk, stories, sums).
 
-Exit codes: 0 all limits kept (or none set), 10 a limit is not kept, 1 it could not be done.
+Exit codes: 0 all limits kept (or none set), 10 a limit is not kept, others: it could not be done.
 
 Examples:
   ingle quantize --validate --baseline model-F16.gguf --quantized model-Q4_K_M.gguf

@@ -23,6 +23,8 @@ pub enum ClientError {
         status: u16,
         /// What it says.
         message: String,
+        /// What ingle's servers call it, where they say so.
+        code: Option<String>,
     },
     /// The connection ended early.
     #[error("the connection to {address} broke off ({reason}); try again")]
@@ -65,6 +67,12 @@ impl ClientError {
         matches!(self, ClientError::Refused { status: 404, .. })
     }
 
+    /// The error that an object is, if it is one.
+    pub(super) fn said(status: u16, value: &Value) -> Option<ClientError> {
+        let code = value.get("code").and_then(Value::as_str).map(str::to_owned);
+        Some(ClientError::Refused { status, message: message_of(value)?, code })
+    }
+
     pub(super) fn of_send(address: &str, error: &reqwest::Error) -> ClientError {
         match error.is_connect() {
             true => ClientError::Unreachable { address: address.to_owned() },
@@ -87,17 +95,22 @@ impl ClientError {
     }
 
     /// An answer that is an error: `{"error": …}`, or whatever came.
-    pub(super) fn of_status(address: &str, status: u16, body: &[u8]) -> ClientError {
+    pub(super) fn of_status(
+        address: &str,
+        status: u16,
+        code: Option<String>,
+        body: &[u8],
+    ) -> ClientError {
         let text = String::from_utf8_lossy(body);
         let value: Option<Value> = serde_json::from_slice(body).ok();
         if let Some(message) = value.as_ref().and_then(message_of) {
-            return ClientError::Refused { status, message };
+            return ClientError::Refused { status, message, code };
         }
         if status == 401 {
             // What answers `HEAD` has no words of its own.
             let message =
                 format!("the server at {address} asks for a token; set INGLE_TOKEN to it");
-            return ClientError::Refused { status, message };
+            return ClientError::Refused { status, message, code: None };
         }
         let shown: String = text.trim().chars().take(MAX_SHOWN).collect();
         let reason = match shown.is_empty() {
@@ -109,7 +122,7 @@ impl ClientError {
 }
 
 /// What an object says went wrong: Ollama's form, and OpenAI's.
-pub(super) fn message_of(value: &Value) -> Option<String> {
+fn message_of(value: &Value) -> Option<String> {
     let error = value.get("error")?;
     let text = error.as_str().or_else(|| error.get("message")?.as_str());
     Some(text.map_or_else(|| error.to_string(), str::to_owned))

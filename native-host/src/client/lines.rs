@@ -8,7 +8,7 @@ use reqwest::Response;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::error::{ClientError, message_of};
+use super::error::ClientError;
 use crate::interrupt;
 
 /// Bytes of one line. The longest that servers send is the last object of an answer with the ids
@@ -60,8 +60,8 @@ impl Lines {
                 ClientError::protocol(&self.address, format!("a line is no JSON: {error}"))
             };
             let value: Value = serde_json::from_slice(&line).map_err(protocol)?;
-            if let Some(message) = message_of(&value) {
-                return Err(ClientError::Refused { status: 200, message });
+            if let Some(error) = ClientError::said(200, &value) {
+                return Err(error);
             }
             return serde_json::from_value(value).map(Some).map_err(protocol);
         }

@@ -125,4 +125,18 @@ pub struct Progress {
     /// Bytes, and how many of them are done.
     pub total: Option<u64>,
     pub completed: Option<u64>,
+    /// Nothing comes; only an `ingle` says so.
+    pub retry: Option<Retry>,
+}
+
+/// A wait before the server asks a registry again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Retry {
+    /// Which try comes next, of how many.
+    pub attempt: u32,
+    pub of: u32,
+    pub wait_ms: u64,
+    /// The registry answered that it cannot now; otherwise it did not answer, or stopped.
+    pub busy: bool,
 }

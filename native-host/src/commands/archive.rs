@@ -27,7 +27,7 @@ fn open() -> Result<NativeStore, Failure> {
 fn shown(progress: store::Progress) -> Progress {
     let digest = progress.digest.map(|digest| digest.to_string());
     let store::Progress { status, total, completed, .. } = progress;
-    Progress { status, digest, total, completed }
+    Progress { status, digest, total, completed, retry: None }
 }
 
 /// Standard output as the target of an archive.

@@ -1,46 +1,45 @@
 //! Progress of long operations, on standard error.
 //!
-//! On a terminal: one bar per blob, redrawn in place. Elsewhere: one line per step, and one per
-//! blob every ten percent, but not more often than every half minute, so that logs stay short.
-//! What is shown of a blob never goes back, whatever the server says.
+//! On a terminal: one bar per blob, redrawn in place; elsewhere a few lines. What is shown of a
+//! blob never goes back, whatever the server says. While it waits for a registry, a bar gives its
+//! place to the time until the next try.
+
+mod lines;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal};
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use store::human_bytes;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use lines::Lines;
 
-use crate::client::Progress;
-use crate::term;
+use crate::client::{Progress, Retry};
+use crate::term::{self, bars};
 
 /// Redraws per second at most.
 const HZ: u8 = 10;
 /// How often a spinner turns.
 const TURN: Duration = Duration::from_millis(100);
-/// Where there is no terminal: percent and time between two lines of a blob.
-const STEP_PERCENT: u64 = 10;
-const STEP_TIME: Duration = Duration::from_secs(30);
 
 /// The progress of one command.
 pub struct Bars {
     drawn: Option<MultiProgress>,
     spinner: Option<ProgressBar>,
     bars: HashMap<String, ProgressBar>,
+    /// What waits for a registry, and how it looks otherwise.
+    waiting: Option<(ProgressBar, ProgressStyle)>,
     lines: Lines,
 }
 
 impl Bars {
     /// For standard error as it is.
     pub fn new() -> Bars {
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_live = io::stderr().is_terminal() && !dumb && !set("CI");
         let target = || ProgressDrawTarget::stderr_with_hz(HZ);
         Bars {
-            drawn: is_live.then(|| MultiProgress::with_draw_target(target())),
+            drawn: term::is_live().then(|| MultiProgress::with_draw_target(target())),
             spinner: None,
             bars: HashMap::new(),
+            waiting: None,
             lines: Lines::default(),
         }
     }
@@ -55,18 +54,27 @@ impl Bars {
         };
         let key = progress.digest.clone().unwrap_or_else(|| progress.status.clone());
         let status = term::clean(&progress.status).into_owned();
-        match progress.total.filter(|total| *total > 0) {
+        if let Some((bar, usual)) = self.waiting.take() {
+            bar.set_style(usual);
+        }
+        let total = progress.total.filter(|total| *total > 0);
+        let shown = match total {
             Some(total) => {
                 stop(&mut self.spinner);
-                let bar = self.bars.entry(key).or_insert_with(|| drawn.add(bar(total)));
-                bar.set_message(status);
-                bar.set_position(bar.position().max(progress.completed.unwrap_or(0)).min(total));
+                self.bars.entry(key).or_insert_with(|| drawn.add(bar(total))).clone()
             }
-            None => {
-                let spinner = self.spinner.get_or_insert_with(|| drawn.add(spinner()));
-                spinner.set_message(status);
-            }
+            None => self.spinner.get_or_insert_with(|| drawn.add(spinner())).clone(),
+        };
+        if let Some(retry) = progress.retry {
+            self.waiting = Some((shown.clone(), shown.style()));
+            shown.set_style(waiting(retry, total.is_some()));
+            shown.enable_steady_tick(TURN);
         }
+        if let Some(total) = total {
+            shown.set_prefix(bars::name(&status));
+            shown.set_position(shown.position().max(progress.completed.unwrap_or(0)).min(total));
+        }
+        shown.set_message(status);
     }
 
     /// Says what goes on where no number is known.
@@ -90,90 +98,116 @@ fn stop(spinner: &mut Option<ProgressBar>) {
 }
 
 fn bar(total: u64) -> ProgressBar {
-    let template = "{msg} {percent:>3}% {wide_bar} {decimal_bytes}/{decimal_total_bytes} \
-                    {decimal_bytes_per_sec} {eta}";
-    let style = ProgressStyle::with_template(template);
     // Hidden until it is added to the others, which draw it.
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(bars::style(bars::Counted::Bytes))
 }
 
 fn spinner() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    let bar = bar.with_style(bars::turning());
     bar.enable_steady_tick(TURN);
     bar
 }
 
-/// What is written where nothing can be redrawn.
-#[derive(Default)]
-struct Lines {
-    last: String,
-    blobs: HashMap<String, Blob>,
+/// A bar or a spinner that counts down to the next try.
+fn waiting(retry: Retry, has_length: bool) -> ProgressStyle {
+    let template = match has_length {
+        true if bars::is_narrow() => "{prefix} {percent:>3}%, {again}",
+        true => "{prefix} {percent:>3}% {decimal_bytes}/{decimal_total_bytes}, {again}",
+        false => "{spinner} {msg}, {again}",
+    };
+    let until = Instant::now().checked_add(Duration::from_millis(retry.wait_ms));
+    let left = move || until.map_or(Duration::MAX, |at| at.duration_since(Instant::now()));
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| bars::turning());
+    style.with_key("again", move |_: &ProgressState, out: &mut dyn Write| {
+        let _ = out.write_str(&again(&retry, left()));
+    })
 }
 
-/// The last line about a blob.
-struct Blob {
-    percent: u64,
-    at: Instant,
-}
-
-impl Lines {
-    /// The line that this object is worth, if any.
-    fn update(&mut self, progress: &Progress, now: Instant) -> Option<String> {
-        let status = &progress.status;
-        let Some(total) = progress.total.filter(|total| *total > 0) else {
-            let is_new = self.last != *status && !status.is_empty();
-            self.last.clone_from(status);
-            return is_new.then(|| status.clone());
-        };
-        let completed = progress.completed.unwrap_or(0).min(total);
-        let percent = (u128::from(completed) * 100 / u128::from(total)) as u64;
-        let key = progress.digest.as_ref().unwrap_or(status);
-        let line = format!("{status} {percent}% of {}", human_bytes(total));
-        match self.blobs.get_mut(key) {
-            None => {
-                self.blobs.insert(key.clone(), Blob { percent, at: now });
-                Some(line)
-            }
-            Some(blob) => {
-                let is_full = percent == 100 && blob.percent < 100;
-                let is_time = now.duration_since(blob.at) >= STEP_TIME;
-                let is_worth = is_full || is_time && percent >= blob.percent + STEP_PERCENT;
-                if is_worth {
-                    *blob = Blob { percent, at: now };
-                }
-                is_worth.then_some(line)
-            }
-        }
+/// "trying again in 8 s (try 2 of 6)".
+fn again(Retry { attempt, of, .. }: &Retry, left: Duration) -> String {
+    match left.as_millis().div_ceil(1000) {
+        0 => format!("trying again (try {attempt} of {of})"),
+        seconds => format!("trying again in {seconds} s (try {attempt} of {of})"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
     use super::*;
 
+    /// A terminal that keeps what is written.
+    #[derive(Clone, Debug, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            80
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn lines_where_there_is_no_terminal() {
-        let start = Instant::now();
+    fn what_waits_counts_down_and_is_a_bar_again() {
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let mut bars = Bars::new();
+        bars.drawn = Some(MultiProgress::with_draw_target(target));
+        let retry = |wait_ms| Some(Retry { attempt: 2, of: 6, wait_ms, busy: false });
         let rows = [
-            (0, "pulling manifest", None, Some("pulling manifest")),
-            (0, "pulling manifest", None, None),
-            (1, "pulling aa", Some(0), Some("pulling aa 0% of 2 KB")),
-            (2, "pulling aa", Some(1000), None),
-            (40, "pulling aa", Some(1000), Some("pulling aa 50% of 2 KB")),
-            (80, "pulling aa", Some(1100), None),
-            (81, "pulling aa", Some(500), None),
-            (82, "pulling aa", Some(2000), Some("pulling aa 100% of 2 KB")),
-            (83, "pulling aa", Some(2000), None),
-            (84, "success", None, Some("success")),
+            // An hour, less what this machine needs to draw it.
+            (None, retry(3_600_000), "pulling aa, trying again in 3"),
+            (Some(2_000), retry(3_600_000), "pulling aa  50% 1.00 kB/2.00 kB, trying again in 3"),
+            (Some(2_000), retry(0), "pulling aa  50% 1.00 kB/2.00 kB, trying again (try 2 of 6)"),
+            (Some(2_000), None, "pulling aa  50% ██"),
         ];
-        let mut lines = Lines::default();
-        for (second, status, completed, wanted) in rows {
-            let total = completed.map(|_| 2000);
-            let digest = completed.map(|_| "sha256:aa".to_owned());
-            let progress = Progress { status: status.to_owned(), digest, total, completed };
-            let line = lines.update(&progress, start + Duration::from_secs(second));
-            assert_eq!(line.as_deref(), wanted, "{second} {status}");
+        for (total, retry, wanted) in rows {
+            paper.0.lock().unwrap().clear();
+            let (status, completed) = ("pulling aa".to_owned(), total.map(|total| total / 2));
+            bars.update(&Progress { status, total, completed, retry, ..Progress::default() });
+            let drawn = paper.0.lock().unwrap().clone();
+            assert!(drawn.contains(wanted), "{wanted}: {drawn:?}");
         }
     }
 }

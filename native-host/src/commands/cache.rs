@@ -47,7 +47,7 @@ fn list(entries: &[Entry], format: Format) -> Result<(), Failure> {
         let (model, text) = (entry.model.clone(), entry.text.clone());
         vec![model, digits, text, entry.made.clone(), took, entry.settings.clone()]
     }));
-    term::write_out(human::table("", &rows).as_bytes())
+    term::text_out(&human::table("", &rows))
 }
 
 fn object(entry: &Entry) -> Value {

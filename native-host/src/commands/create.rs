@@ -169,9 +169,8 @@ async fn upload(
     for (name, path) in files {
         let show = |doing: &str, completed, total| {
             let status = format!("{doing} {name}");
-            let progress =
-                Progress { status, digest: None, total: Some(total), completed: Some(completed) };
-            bars.update(&progress);
+            let (total, completed) = (Some(total), Some(completed));
+            bars.update(&Progress { status, total, completed, ..Progress::default() });
         };
         let digest = client.upload(path, show).await?;
         blobs.insert(name.clone(), digest.into());

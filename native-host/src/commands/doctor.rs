@@ -68,22 +68,14 @@ impl Report {
         term::line(&format!("{}\n", self.summary))?;
         let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
         for Row { name, mark, finding, help } in &self.rows {
-            let line = format!("{} {name:<width$}  {finding}", mark.glyph(utf8()));
-            term::line(&term::clean(&line))?;
+            let line = format!("{} {name:<width$}  {finding}", mark.glyph());
+            term::text_out(&format!("{}\n", term::clean(&line)))?;
             if let Some(help) = help {
                 term::line(&term::clean(&format!("  {:<width$}  help: {help}", "")))?;
             }
         }
         Ok(())
     }
-}
-
-/// True if the locale has more letters than ASCII.
-fn utf8() -> bool {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
-    let locale = locale.to_lowercase();
-    cfg!(windows) || locale.contains("utf-8") || locale.contains("utf8")
 }
 
 #[cfg(test)]

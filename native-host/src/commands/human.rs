@@ -4,6 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Spaces between columns.
 const GAP: usize = 4;
+/// The least that is left of a name.
+const MIN_NAME: usize = 8;
 /// Farther in the future than any timer is set: kept until told otherwise.
 const FOREVER_YEARS: i64 = 20;
 /// Farther in the past than computers: a moment that was never set.
@@ -79,15 +81,49 @@ pub fn duration(nanos: u64) -> String {
     }
 }
 
-/// Rows in columns, each line begun with `indent`. Foreign text is made harmless.
-pub fn table(indent: &str, rows: &[Vec<String>]) -> String {
-    let clean = |cell: &String| crate::term::clean(cell).into_owned();
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
+/// Rows for a terminal of `width` columns: columns are left out in the order of `spare` until a row
+/// fits, then the first one is cut in the middle. A row never becomes two lines.
+pub fn fitted(
+    mut rows: Vec<Vec<String>>,
+    width: Option<usize>,
+    spare: &[&str],
+) -> Vec<Vec<String>> {
+    let Some(width) = width else { return rows };
+    let need = |rows: &[Vec<String>]| {
+        let widths = widths(rows);
+        widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
+    };
+    for title in spare {
+        if need(&rows) <= width {
+            return rows;
+        }
+        let head = rows.first();
+        if let Some(at) = head.and_then(|head| head.iter().position(|cell| cell == title)) {
+            rows.iter_mut().for_each(|row| drop(row.remove(at)));
+        }
+    }
+    let first = widths(&rows).first().copied().unwrap_or(0);
+    let room = first.saturating_sub(need(&rows).saturating_sub(width)).max(MIN_NAME);
+    for cell in rows.iter_mut().filter_map(|row| row.first_mut()) {
+        *cell = crate::term::middle(cell, room, !crate::term::is_utf8());
+    }
+    rows
+}
+
+/// The widest cell of each column.
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
-    let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
+    (0..n_columns).map(|column| width(column).unwrap_or(0)).collect()
+}
+
+/// Rows in columns, each line begun with `indent`. Foreign text is made harmless.
+pub fn table(indent: &str, rows: &[Vec<String>]) -> String {
+    let clean = |cell: &String| crate::term::clean(cell).into_owned();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
+    let widths = widths(&rows);
     let mut out = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths);

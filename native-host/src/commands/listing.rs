@@ -42,7 +42,9 @@ pub fn print_list(listed: Listed, args: &ListArgs) -> Result<(), Failure> {
         let modified = human::when(&model.modified_at, now);
         vec![model.name, id(&model.digest), human_bytes(model.size), modified]
     }));
-    term::write_out(human::table("", &rows).as_bytes())
+    // A terminal shows what fits; a pipe gets all of it.
+    let rows = human::fitted(rows, term::out_width(), &["ID", "MODIFIED"]);
+    term::text_out(&human::table("", &rows))
 }
 
 /// `ingle ps`, the model that stays longest first.
@@ -72,7 +74,8 @@ pub fn ps(args: &PsArgs) -> Result<(), Failure> {
             until,
         ]
     }));
-    term::write_out(human::table("", &rows).as_bytes())
+    let rows = human::fitted(rows, term::out_width(), &["ID", "CONTEXT", "UNTIL", "SIZE"]);
+    term::text_out(&human::table("", &rows))
 }
 
 /// Objects as they are shown, beside what the server said: JSON has that whole. What is no such

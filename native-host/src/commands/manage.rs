@@ -43,7 +43,7 @@ pub fn stop(args: &StopArgs) -> Result<(), Failure> {
         match unload(&client, &args.model).await {
             Err(ClientError::Refused { status: status @ 404, .. }) => {
                 let message = format!("couldn't find model \"{}\" to stop", args.model);
-                Err(ClientError::Refused { status, message }.into())
+                Err(ClientError::Refused { status, message, code: None }.into())
             }
             other => Ok(other?),
         }

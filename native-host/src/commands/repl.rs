@@ -52,7 +52,7 @@ fn turn(session: &mut Session, state: &mut State, text: &str, raw: bool) -> Resu
     let answer = match answer::generate(session, request, answer::show_on_stdout) {
         Ok(answer) => answer,
         Err(Failure::Engine(error)) => {
-            term::error(&error.to_string());
+            term::error(&error.to_string(), error.code());
             if error.code() == "ctx.full" {
                 term::note("/clear begins a new conversation");
             }

@@ -127,7 +127,7 @@ fn print_table(gguf: &Gguf, with_tensors: bool) -> Result<(), Failure> {
             out.push_str(&format!("  {name:<width$}  {ty:<8} {dims}\n"));
         }
     }
-    term::write_out(out.as_bytes())
+    term::text_out(&out)
 }
 
 /// One line, not too long, nothing that moves the cursor.

@@ -36,7 +36,7 @@ pub fn run(name: &str, args: &ShowArgs) -> Result<(), Failure> {
     ];
     match texts.iter().find(|(is_meant, _)| *is_meant) {
         Some((_, text)) => print_text(text),
-        None => term::write_out(sections(&shown, is_verbose).as_bytes()),
+        None => term::text_out(&sections(&shown, is_verbose)),
     }
 }
 

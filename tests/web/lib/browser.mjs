@@ -33,12 +33,12 @@ export function executable() {
 }
 
 /**
- * A fresh profile; `close` removes it. Pages get no demo model unless `demo` says so: most cases
- * are about other models, and about a page that has none.
+ * A fresh profile, which `close` removes, or the one in the folder `profile`. Pages get no demo
+ * model unless `demo` says so: most cases are about other models, and about a page that has none.
  */
-export async function launch({ args = [], demo = false, ...options } = {}) {
-  const profile = mkdtempSync(path.join(os.tmpdir(), "ingle-web-"));
-  const context = await chromium.launchPersistentContext(profile, {
+export async function launch({ args = [], demo = false, profile, ...options } = {}) {
+  const folder = profile ?? mkdtempSync(path.join(os.tmpdir(), "ingle-web-"));
+  const context = await chromium.launchPersistentContext(folder, {
     executablePath: executable(),
     headless: true,
     args: [...FLAGS, ...args],
@@ -61,7 +61,7 @@ export async function launch({ args = [], demo = false, ...options } = {}) {
     },
     close: async () => {
       await context.close();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+      if (!profile) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }

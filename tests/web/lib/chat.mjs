@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 
+import { READY } from "./ready.mjs";
 import { assert } from "./report.mjs";
 import { serveScripted } from "./scripted.mjs";
 
@@ -36,9 +37,18 @@ export function finished(page, timeout = 60_000) {
 }
 
 export async function askAndWait(page, text) {
-  const before = await page.locator("main .msg.me").count();
+  // The newest message, and not how many there are: a long chat shows its end alone.
+  const before = await page.evaluateHandle(
+    () => [...document.querySelectorAll("main .msg.me")].at(-1) ?? null,
+  );
   await ask(page, text);
-  await page.waitForFunction((n) => document.querySelectorAll(".msg.me").length > n, before);
+  await page.waitForFunction(
+    ([before, text]) => {
+      const last = [...document.querySelectorAll("main .msg.me")].at(-1) ?? null;
+      return last !== before && last?.querySelector(".say")?.textContent.trim() === text.trim();
+    },
+    [before, text],
+  );
   await finished(page);
 }
 
@@ -99,7 +109,7 @@ export async function withScripted(browser, body, script = {}) {
   try {
     const page = await open();
     await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(".try");
+    await page.waitForSelector(READY);
     await body(page, { server, open });
     for (const page of pages) assert.deepEqual(page.problems, [], "the console is clean");
   } finally {

@@ -93,7 +93,11 @@ globalThis.postMessage = (message, ...rest) => {
   if (!tokens || (tokens.n -= message.piece?.tokens.length ?? 1) > 0) return;
   faults.tokens = null;
   if (tokens.what === "trap") faults.trapAfter = tokens.trapAfter ?? 0;
-  else if (tokens.what === "kill") close();
+  else if (tokens.what === "kill") {
+    // It runs to the end of its task; one that the browser ends says nothing more.
+    globalThis.postMessage = () => undefined;
+    close();
+  }
   else fail(tokens.what);
 };
 

@@ -19,13 +19,17 @@ export function executable() {
   return places.find((file) => file && existsSync(file)) ?? null;
 }
 
-/** A fresh profile; `page` as in `browser.mjs`, as far as tests of several browsers need it. */
-export async function launch() {
+/**
+ * A fresh profile, or the one in the folder `profile`; `page` as in `browser.mjs`, as far as tests
+ * of several browsers need it.
+ */
+export async function launch({ profile = null } = {}) {
   const puppeteer = createRequire(path.join(www, "package.json"))("puppeteer-core");
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: executable(),
     headless: true,
+    ...(profile && { userDataDir: profile }),
     extraPrefsFirefox: PREFERENCES,
   });
   return {

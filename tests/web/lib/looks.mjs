@@ -50,7 +50,9 @@ export async function checkLooks(page) {
       const inline = node.tagName === "A" && getComputedStyle(node).display === "inline";
       if (!inline && (box.width < 24 || box.height < 24))
         out.push(`small target: ${node.outerHTML.slice(0, 60)}`);
-      if (box.right > root.clientWidth + 1) out.push(`clipped: ${node.outerHTML.slice(0, 60)}`);
+      const frame = node.closest("aside, dialog")?.getBoundingClientRect();
+      const right = Math.min(root.clientWidth, frame?.right ?? Infinity);
+      if (box.right > right + 1) out.push(`clipped: ${node.outerHTML.slice(0, 60)}`);
       const name =
         node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length;
       if (!name) out.push(`no name: ${node.outerHTML.slice(0, 60)}`);
@@ -58,4 +60,25 @@ export async function checkLooks(page) {
     return out;
   });
   assert.deepEqual(problems, []);
+}
+
+/** As `checkLooks`, in forced colors: icons are drawn as backgrounds, which those hide. */
+export async function checkForcedColors(page) {
+  await page.emulateMedia({ forcedColors: "active" });
+  await checkLooks(page);
+  const hidden = await page.evaluate(() => {
+    const ground = (node) => {
+      for (; node; node = node.parentElement) {
+        const color = getComputedStyle(node).backgroundColor;
+        if (!/rgba\(.*, 0\)|transparent/.test(color)) return color;
+      }
+      return getComputedStyle(document.documentElement).backgroundColor;
+    };
+    return [...document.querySelectorAll(".i")]
+      .filter((icon) => icon.checkVisibility() && icon.getBoundingClientRect().width > 1)
+      .filter((icon) => getComputedStyle(icon).backgroundColor === ground(icon.parentElement))
+      .map((icon) => icon.parentElement.outerHTML.slice(0, 80));
+  });
+  assert.deepEqual(hidden, [], "icons that cannot be seen");
+  await page.emulateMedia({ forcedColors: "none" });
 }

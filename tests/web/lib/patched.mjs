@@ -25,3 +25,39 @@ export const NO_OPFS = "delete StorageManager.prototype.getDirectory;";
 /** Neither that nor IndexedDB. */
 export const NO_STORAGE =
   NO_OPFS + "Object.defineProperty(globalThis, 'indexedDB', { value: undefined });";
+
+/** Code that begins so runs in the engine's worker too, where only another one's is patched. */
+export const BOTH = "/* both */";
+const ASIDE = "/patched-aside/";
+
+/** Mounts for `serveEngine`: the engine's scripts, with a patch in the worker of this name. */
+export const asidePatches = (worker) => ({
+  [ASIDE]: (request, response) => {
+    const [, , code, script] = request.url.split("/");
+    response.setHeader("content-type", "text/javascript");
+    // A script of its own, since imports come before what stands beside them.
+    if (script === "code.js") return response.end(decodeURIComponent(code));
+    const isPatched = script === worker || code.startsWith(encodeURIComponent(BOTH));
+    const first = isPatched ? 'import "./code.js";\n' : "";
+    return response.end(`${first}import "/deep/er/lib/internal/${script}";\n`);
+  },
+});
+
+/** Options of `Engine.start` for an engine whose worker aside runs `code` first. */
+export const withCode = (code) => ({
+  device: "cpu",
+  workerUrl: `${ASIDE}${encodeURIComponent(code)}/worker.js`,
+});
+
+/** Every pause of a worker takes a while, so that a page can say something in it. */
+export const SLOW = `const post = MessagePort.prototype.postMessage;
+  MessagePort.prototype.postMessage = function (...args) {
+    setTimeout(() => post.apply(this, args), 100);
+  };`;
+
+/** A worker's first pause lasts until a page says something on the channel "gate". */
+export const HELD = `const post = MessagePort.prototype.postMessage;
+  const open = new Promise((resolve) => (new BroadcastChannel("gate").onmessage = resolve));
+  MessagePort.prototype.postMessage = function (...args) {
+    void open.then(() => post.apply(this, args));
+  };`;

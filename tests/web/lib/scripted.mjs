@@ -22,8 +22,9 @@ async function bodyOf(request) {
 
 /**
  * Serves the page and one model, "scripted". `script` is `{ pieces, thinks, contextLength, pauseMs,
- * status, error }` and may be changed at any time; `asked` has the bodies of `/api/chat`, `pulled`
- * and `deleted` the names of models, `loads` how often one was loaded.
+ * status, error, code, retry, retried }` and may be changed at any time; a pull tells the wait
+ * `retry` and goes on when `retried` resolves. `asked` has the bodies of `/api/chat`, `pulled` and
+ * `deleted` the names of models, `loads` how often one was loaded.
  */
 export async function serveScripted(script = {}) {
   const asked = [];
@@ -37,6 +38,7 @@ export async function serveScripted(script = {}) {
     asked.push(body);
     if (script.error) {
       response.statusCode = script.status ?? 400;
+      if (script.code) response.setHeader("x-ingle-code", script.code);
       return response.end(JSON.stringify({ error: script.error }));
     }
     const line = (value) => response.write(`${JSON.stringify(value)}\n`);
@@ -67,8 +69,14 @@ export async function serveScripted(script = {}) {
   const [pulled, deleted] = [[], []];
   const pull = async (request, response) => {
     const { model: name } = await bodyOf(request);
-    for (const completed of [0, 500_000, 1_000_000])
-      response.write(`${JSON.stringify({ status: "pulling", total: 1_000_000, completed })}\n`);
+    for (const completed of [0, 500_000, 1_000_000]) {
+      const line = { status: "pulling", total: 1_000_000, completed };
+      if (script.retry && completed === 500_000) {
+        response.write(`${JSON.stringify({ ...line, retry: script.retry })}\n`);
+        await script.retried;
+      }
+      response.write(`${JSON.stringify(line)}\n`);
+    }
     pulled.push(name);
     models.push({ name, size: 1_000_000 });
     response.end(`${JSON.stringify({ status: "success" })}\n`);

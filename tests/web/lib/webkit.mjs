@@ -1,28 +1,35 @@
-// WebKitGTK for the tests: its MiniBrowser on a display of its own (Xvfb), driven by plain
-// WebDriver. Without WebGPU, private storage, shared memory and relaxed SIMD, as Debian builds it.
+// WebKitGTK for the tests: a window of our own (`webkit-browser.py`: Debian's MiniBrowser keeps
+// nothing while it is driven) on a display of its own (Xvfb), driven by plain WebDriver. Without
+// WebGPU, private storage, shared memory and relaxed SIMD, as Debian builds it.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
-const DRIVER = "/usr/bin/WebKitWebDriver";
+const PROGRAMS = ["/usr/bin/WebKitWebDriver", "/usr/bin/Xvfb", "/usr/bin/python3"];
+const [DRIVER, SCREEN, PYTHON] = PROGRAMS;
+const BROWSER = fileURLToPath(new URL("webkit-browser.py", import.meta.url));
 /** Longest a script in the page may take. */
 const SCRIPT_MS = 120_000;
 const START_MS = 15_000;
 
 /** The browser to test with, or null. */
 export function executable() {
-  const found = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
-    .flatMap((machine) => ["4.1", "6.0", "4.0"].map((no) => [machine, no]))
-    .map(([machine, no]) => `/usr/lib/${machine}/webkit2gtk-${no}/MiniBrowser`)
-    .find((file) => existsSync(file));
-  return existsSync(DRIVER) && existsSync("/usr/bin/Xvfb") ? (found ?? null) : null;
+  const isBound = ["x86_64-linux-gnu", "aarch64-linux-gnu"].some((machine) =>
+    existsSync(`/usr/lib/${machine}/girepository-1.0/WebKit2-4.1.typelib`),
+  );
+  const hasGi = existsSync("/usr/lib/python3/dist-packages/gi");
+  return isBound && hasGi && PROGRAMS.every((file) => existsSync(file)) ? BROWSER : null;
 }
 
-/** `page` as in `browser.mjs`, as far as tests of several browsers need it: one page at a time. */
-export async function launch() {
-  const home = mkdtempSync(path.join(os.tmpdir(), "ingle-webkit-"));
+/**
+ * `page` as in `browser.mjs`, as far as tests of several browsers need it: one page at a time. What
+ * the browser stores goes into `profile`, or into a folder that `close` removes.
+ */
+export async function launch({ profile = null } = {}) {
+  const home = profile ?? mkdtempSync(path.join(os.tmpdir(), "ingle-webkit-"));
   const screen = await display();
   const port = await freePort();
   const driver = spawn(DRIVER, [`--port=${port}`], {
@@ -41,12 +48,12 @@ export async function launch() {
   const end = () => {
     driver.kill();
     screen.process.kill();
-    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+    if (!profile) rmSync(home, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
     await until(() => ask("GET", "/status"));
-    const options = { binary: executable(), args: ["--automation"] };
-    const alwaysMatch = { browserName: "MiniBrowser", "webkitgtk:browserOptions": options };
+    const options = { binary: PYTHON, args: [BROWSER, home] };
+    const alwaysMatch = { browserName: "ingle-webkit", "webkitgtk:browserOptions": options };
     const { sessionId } = await ask("POST", "/session", { capabilities: { alwaysMatch } });
     const session = `/session/${sessionId}`;
     await ask("POST", `${session}/timeouts`, { script: SCRIPT_MS });
@@ -67,10 +74,10 @@ export async function launch() {
 }
 
 function page(ask, session) {
-  const script = `
-    const [source, argument, done] = arguments;
-    const body = (0, eval)("(" + source + ")");
-    Promise.resolve().then(() => body(argument)).then(
+  // The function is part of the script: a page's policy may forbid to make one of a text.
+  const script = (body) => `
+    const [argument, done] = arguments;
+    Promise.resolve().then(() => (${body})(argument)).then(
       (value) => done(JSON.stringify({ value })),
       (error) => done(JSON.stringify({ error: [error, error?.detail, error?.stack].join(" ") })),
     );`;
@@ -78,8 +85,8 @@ function page(ask, session) {
     goto: (url) => ask("POST", `${session}/url`, { url }),
     reload: () => ask("POST", `${session}/refresh`, {}),
     evaluate: async (body, argument = null) => {
-      const args = [String(body), argument];
-      const text = await ask("POST", `${session}/execute/async`, { script, args });
+      const asked = { script: script(body), args: [argument] };
+      const text = await ask("POST", `${session}/execute/async`, asked);
       const { value, error } = JSON.parse(text);
       if (error !== undefined) throw new Error(error);
       return value;
@@ -103,7 +110,7 @@ function client(origin) {
 
 /** A display without a screen, with a number that is free. */
 async function display() {
-  const server = spawn("/usr/bin/Xvfb", ["-displayfd", "3", "-screen", "0", "1280x800x24"], {
+  const server = spawn(SCREEN, ["-displayfd", "3", "-screen", "0", "1280x800x24"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   const number = await new Promise((resolve, reject) => {

@@ -34,14 +34,32 @@ export const cdn = await serveWidget({
   "/listed/": widgetDist,
 });
 export const real = await serveWidget({ "/models/stories.gguf": modelFile }, { real: true });
+/** Nothing of a page with this may make scripts of strings. */
+const TRUSTED = "require-trusted-types-for 'script'";
+/** An honest engine whose modules were changed on their way. */
+export const tampered = await serveWidget(
+  {
+    "/models/stories.gguf": modelFile,
+    "/w/engine/wasm/": (request, response) => {
+      const name = path.basename(new URL(request.url, "http://x").pathname);
+      const file = readFileSync(path.join(widgetDist, "engine/wasm", name));
+      // In the names at the end: it would compile and run.
+      if (name.endsWith(".wasm")) file[file.length - 1] ^= 1;
+      const type = name.endsWith(".wasm") ? "application/wasm" : "text/javascript";
+      response.setHeader("content-type", type);
+      response.end(file);
+    },
+  },
+  { real: true },
+);
 const STRICT = {
   "content-security-policy":
-    `default-src 'none'; script-src ${cdn.origin}; ` + `frame-src ${cdn.origin}`,
+    `default-src 'none'; script-src ${cdn.origin}; frame-src ${cdn.origin}; ` + TRUSTED,
 };
 const SELF = {
   "content-security-policy":
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
-    "connect-src 'self'; style-src 'self'",
+    `connect-src 'self'; style-src 'self'; ${TRUSTED}`,
 };
 const SHORT = 'max-tokens="16" temperature="0"';
 /** Colors that nobody could read. */
@@ -77,6 +95,14 @@ export const site = await serveSite({
   },
   "/bad": { body: words + tag(cdn.origin).replace("/w/ingle-chat.js", "/bad/ingle-chat.js") },
   "/bare": { body: words },
+  "/tampered": {
+    body:
+      words +
+      tag(tampered.origin, SHORT).replace(
+        "https://models.example/m.gguf",
+        `${tampered.origin}/models/stories.gguf`,
+      ),
+  },
   "/real": {
     body:
       words +
@@ -163,13 +189,16 @@ export async function shot(page, name) {
   await page.screenshot({ path: path.join(shots, `${name}.png`) });
 }
 
-export const heard = (page, type) =>
-  page.evaluate(
-    (type) => globalThis.heard.filter((one) => one.type === type).map(({ detail }) => detail),
-    type,
-  );
+/** What the page heard of these events: `least` of them, which come soon after what they tell. */
+export async function heard(page, type, least = 1) {
+  const events = ([type, least]) => {
+    const found = globalThis.heard.filter((one) => one.type === type);
+    return found.length >= least && found.map(({ detail }) => detail);
+  };
+  return (await page.waitForFunction(events, [type, least])).jsonValue();
+}
 
 export async function closeAll() {
   await browser.close();
-  for (const server of [site, cdn, real, own]) await server.close();
+  for (const server of [site, cdn, real, tampered, own]) await server.close();
 }

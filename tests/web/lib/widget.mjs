@@ -13,6 +13,7 @@ const axe = createRequire(path.join(www, "package.json")).resolve("axe-core/axe.
 
 /** Answers with the question, three letters at a time; "slow" takes its time, "fail" fails. */
 const ECHO = `
+export { Thoughts } from "./thoughts.js";
 export class Engine {
   static started = 0;
   static async start() {

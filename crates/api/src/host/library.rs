@@ -119,6 +119,14 @@ pub enum LibraryError {
     /// Anything else: network, disk, damaged files. One sentence.
     #[error("{0}")]
     Failed(String),
+    /// The same with a name.
+    #[error("{message}")]
+    Named {
+        /// One sentence.
+        message: String,
+        /// Its name in the page and on the command line.
+        code: &'static str,
+    },
 }
 
 /// What became of an upload.
@@ -152,7 +160,14 @@ pub trait Library: 'static {
     /// Whether a blob is stored.
     async fn has_blob(&self, digest: &str) -> Result<bool, LibraryError>;
     /// Stores a blob while it comes. Nothing is visible before its bytes are known to be right.
-    async fn put_blob(&self, digest: &str, bytes: ChunkStream) -> Result<BlobPut, LibraryError>;
+    /// `size` is what the client says that it will have, so that a disk without room for it is
+    /// said at once.
+    async fn put_blob(
+        &self,
+        digest: &str,
+        size: Option<u64>,
+        bytes: ChunkStream,
+    ) -> Result<BlobPut, LibraryError>;
     /// Makes a model of blobs, another model, and texts.
     fn create(&self, request: CreateRequest) -> ProgressStream;
     /// Fetches a model.

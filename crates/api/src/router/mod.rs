@@ -201,7 +201,10 @@ impl<H: Host> Router<H> {
             Endpoint::OpenAiModels => return routes::openai_models::list(api).await,
             Endpoint::OpenAiModel => return routes::openai_models::get(api, &parameter).await,
             Endpoint::HeadBlob => return routes::blobs::head(api, &parameter).await,
-            Endpoint::PostBlob => return routes::blobs::post(api, &parameter, request.body).await,
+            Endpoint::PostBlob => {
+                let (headers, body) = (&request.headers, request.body);
+                return routes::blobs::post(api, &parameter, headers, body).await;
+            }
             _ => {}
         }
         let body = read_body(request.body).await?;

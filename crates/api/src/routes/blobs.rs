@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::error::ApiError;
 use crate::host::{BlobPut, Host, Library};
-use crate::http::{Body, Response};
+use crate::http::{Body, Headers, Response};
 use crate::limits::MAX_BLOB_BYTES;
 use crate::router::Api;
 use crate::turn::library_error;
@@ -23,10 +23,13 @@ pub(crate) async fn head<H: Host>(api: &Rc<Api<H>>, digest: &str) -> Result<Resp
 pub(crate) async fn post<H: Host>(
     api: &Rc<Api<H>>,
     digest: &str,
+    headers: &Headers,
     body: Body,
 ) -> Result<Response, ApiError> {
     check_digest(digest)?;
-    let put = api.library.put_blob(digest, body.into_stream(MAX_BLOB_BYTES)).await;
+    // What a client promises is looked at before its bytes come, and counts for nothing else.
+    let size = headers.get("content-length").and_then(|text| text.trim().parse().ok());
+    let put = api.library.put_blob(digest, size, body.into_stream(MAX_BLOB_BYTES)).await;
     match put.map_err(|error| library_error(error, digest))? {
         BlobPut::Created => Ok(Response::empty(201)),
         BlobPut::Existed => Ok(Response::empty(200)),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::answers::{Answer, Answers, Encoder};
-use crate::error::{ApiError, Family};
+use crate::error::ApiError;
 use crate::host::Host;
 use crate::http::{NDJSON, Response, json_line};
 use crate::json;
@@ -125,6 +125,6 @@ impl<H: Host> Encoder for Writer<H> {
     }
 
     fn error(&mut self, error: &ApiError) -> Vec<u8> {
-        json_line(&error.to_json(Family::Ollama))
+        json_line(&error.to_line())
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::{StreamExt, stream};
 
 use super::blobs::check_digest;
-use crate::error::{ApiError, Family};
+use crate::error::ApiError;
 use crate::host::{Host, Library, LibraryError, ProgressStream};
 use crate::http::{NDJSON, Response, json_line};
 use crate::json;
@@ -100,5 +100,9 @@ async fn respond(
 }
 
 fn error_line(error: LibraryError) -> Vec<u8> {
-    json_line(&ApiError::new(500, error.to_string()).to_json(Family::Ollama))
+    let code = match &error {
+        LibraryError::Named { code, .. } => Some(*code),
+        _ => None,
+    };
+    json_line(&ApiError { code, ..ApiError::new(500, error.to_string()) }.to_line())
 }

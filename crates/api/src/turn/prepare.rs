@@ -142,7 +142,10 @@ pub(crate) fn library_error(error: LibraryError, name: &str) -> ApiError {
         | LibraryError::Invalid(_)
         | LibraryError::DigestMismatch { .. } => ApiError::bad(error.to_string()),
         LibraryError::Body(error) => crate::router::body_error(&error),
-        LibraryError::Failed(_) => ApiError::new(500, error.to_string()),
+        LibraryError::Failed(message) => ApiError::new(500, message),
+        LibraryError::Named { message, code } => {
+            ApiError { code: Some(code), ..ApiError::new(500, message) }
+        }
     }
 }
 

@@ -296,11 +296,12 @@ pub(crate) fn token_text(bytes: &[u8]) -> String {
 
 /// A runner's error in HTTP's terms.
 pub(crate) fn run_error(error: RunError) -> ApiError {
-    let status = match error {
-        RunError::Invalid(_) | RunError::TooLong { .. } => 400,
-        RunError::Failed(_) => 500,
+    let (status, code) = match error {
+        RunError::Invalid(_) => (400, None),
+        RunError::TooLong { .. } => (400, Some("ctx.full")),
+        RunError::Failed(_) => (500, None),
     };
-    ApiError::new(status, error.to_string())
+    ApiError { code, ..ApiError::new(status, error.to_string()) }
 }
 
 fn lost() -> ApiError {

@@ -6,7 +6,7 @@
 //! Lines that begin with `#` are for readers. Every case has a server of its own.
 
 use api::host::LibraryError;
-use api::types::ollama::Progress;
+use api::types::ollama::{Progress, Retry};
 
 use crate::fake::{Server, request};
 
@@ -55,7 +55,14 @@ fn step(text: &str) -> Result<Progress, LibraryError> {
         digest: fields["digest"].as_str().map(Into::into),
         total: number("total"),
         completed: number("completed"),
+        retry: retry(&fields["retry"]),
     })
+}
+
+/// A wait of a pull, in a step.
+fn retry(fields: &serde_json::Value) -> Option<Retry> {
+    let attempt = u32::try_from(fields["attempt"].as_u64()?).ok()?;
+    Some(Retry { attempt, of: 6, wait_ms: fields["wait_ms"].as_u64()?, busy: false })
 }
 
 /// What a case gives: the head line, and the body.

@@ -4,6 +4,7 @@ use crate::embed::Embeddings;
 use crate::error::Error;
 use crate::request::{Prompt, Request};
 use crate::sample::TokenLogprobs;
+use crate::snapshot::Saved;
 use crate::summary::Summary;
 
 /// What a host can ask. `id` is the host's own and comes back in the events.
@@ -30,6 +31,9 @@ pub enum Command {
     Logits { id: u64, ids: Vec<u32>, all: bool },
     /// Answers with `Progress` and `Scored`; answers that are being written go on beside it.
     Score { id: u64, ids: Vec<u32>, top: usize },
+    /// Answers with `Saved`: keeps what the slot that served the snapshot `key` last has in its
+    /// cache, a piece at a time beside everything else. Nothing to keep is no error.
+    Save { id: u64, key: String },
     /// Answers with `Lent`, when all that was asked before is answered: the actor then stops and
     /// gives its session to whoever runs it (see [`serve`](super::serve)), for what takes the
     /// whole model. What is asked meanwhile waits.
@@ -67,6 +71,8 @@ pub enum Event {
     Logits { id: u64, n_rows: usize, values: Vec<f32> },
     /// How probable each id was after those before it, from the second on.
     Scored { id: u64, scores: Vec<TokenLogprobs> },
+    /// What is in the snapshot now.
+    Saved { id: u64, saved: Saved },
     /// The session is the host's until it serves again.
     Lent { id: u64 },
     /// It could not be done; the actor goes on.
@@ -101,6 +107,7 @@ pub(super) fn answer_id(command: &Command) -> Option<u64> {
         | Command::Detokenize { id, .. }
         | Command::Logits { id, .. }
         | Command::Score { id, .. }
+        | Command::Save { id, .. }
         | Command::Lend { id } => Some(*id),
         Command::Cancel { .. } | Command::Hold { .. } | Command::Unload => None,
     }

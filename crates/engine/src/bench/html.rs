@@ -22,13 +22,21 @@ pub use table::html as table_html;
 /// The page's style: the colors of the chat, light and dark.
 pub const STYLE: &str = include_str!("html/style.css");
 
-/// What the numbers belong to besides the rows.
+/// Where the numbers of a page were made, and when.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     /// The program and the system: "ingle 0.1.0, linux x86_64".
     pub host: String,
     /// When, as it is shown.
     pub date: String,
+}
+
+impl About {
+    /// "ingle 0.1.0, linux x86_64. 2026-11-21 04:00."
+    #[must_use]
+    pub fn caption(&self) -> String {
+        format!("{}. {}.", self.host, self.date)
+    }
 }
 
 /// A plot with its words and its table.
@@ -111,7 +119,7 @@ fn caption(rows: &[Row], about: &About) -> String {
             devices.push(player.name.clone());
         }
     }
-    format!("{runs}{}. {}. {}.", devices.join("; "), about.host, about.date)
+    format!("{runs}{}. {}", devices.join("; "), about.caption())
 }
 
 impl Figure {

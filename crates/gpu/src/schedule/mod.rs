@@ -15,6 +15,7 @@ mod prefill;
 mod products;
 mod sample;
 
+use crate::tap::Point;
 pub use build::Builder;
 
 /// How many workgroups a dispatch has in a job of `n_rows` rows from `pos`.
@@ -149,6 +150,8 @@ pub struct Schedule {
     pub decode_x: usize,
     pub decode_head: Vec<Dispatch>,
     pub prefill: Vec<Dispatch>,
+    /// Where a tap looks into `prefill`, in order; that of the head is the last.
+    pub points: Vec<Point>,
     pub last_head: Vec<Dispatch>,
     pub rows_head: Vec<Dispatch>,
     pub penalize: Vec<Dispatch>,

@@ -12,6 +12,7 @@ use crate::schedule::build::Builder;
 use crate::schedule::decode::act_code;
 use crate::schedule::{Dispatch, Grid, Rows, Turns};
 use crate::store::MAX_ROWS;
+use crate::tap::{Inputs, Point};
 
 /// Input and output of a matrix product: buffers and floats per row.
 #[derive(Clone, Copy)]
@@ -48,12 +49,13 @@ impl<'a> Builder<'a> {
         let widths = store.widths;
         let mut pending: Option<Norm> = None;
         let mut list = Vec::new();
-        for op in self.plan.ops.clone() {
+        for (i, op) in self.plan.ops.clone().into_iter().enumerate() {
             self.op = op.name();
             match op {
                 Op::Embed { table, scale, encoder: None } => list.extend(self.embed(table, scale)?),
                 Op::Qkv { norm: Some(norm), q, k, v } => {
                     list.push(self.norm_rows(pending.take(), Some(norm), 0)?);
+                    self.point_normed(list.len(), i);
                     self.qkv_rows(&mut list, [q, k, v])?;
                 }
                 Op::RopeKv { .. } => list.extend(self.rope(&op)?),
@@ -68,10 +70,13 @@ impl<'a> Builder<'a> {
                 }
                 Op::Output { w, post, after: None } => {
                     let flow = self.residual_flow(&store.a, w, post);
+                    self.settle_rows(&mut list, &mut pending)?;
+                    self.point(list.len(), i, Inputs::Attended, w);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
                 Op::GateUp { norm: Some(norm), gate: Some(gate), up, act } => {
                     list.push(self.norm_rows(pending.take(), Some(norm), 0)?);
+                    self.point_normed(list.len(), i);
                     let flow = Flow {
                         x: &store.xn,
                         x_width: widths.x,
@@ -85,22 +90,54 @@ impl<'a> Builder<'a> {
                 }
                 Op::Down { w, post, after: None } => {
                     let flow = self.residual_flow(&store.h, w, post);
+                    self.settle_rows(&mut list, &mut pending)?;
+                    self.point(list.len(), i, Inputs::Gated, w);
                     self.residual_rows(&mut list, w, flow, &mut pending, post)?;
                 }
                 Op::Head { norm, w } => {
-                    if let Some(post) = pending.take() {
-                        list.push(self.norm_rows(Some(post), None, 0)?);
-                    }
+                    self.settle_rows(&mut list, &mut pending)?;
+                    self.point_head(list.len(), i);
                     self.heads(norm, w)?;
                 }
                 _ => return Err(self.unsupported(ENCODERS)),
             }
         }
+        self.settle_rows(&mut list, &mut pending)?;
+        self.schedule.prefill = list;
+        Ok(())
+    }
+
+    /// Adds a pending residual in a dispatch of its own, where no norm follows.
+    fn settle_rows(
+        &mut self,
+        list: &mut Vec<Dispatch>,
+        pending: &mut Option<Norm>,
+    ) -> Result<(), PlayerError> {
         if let Some(post) = pending.take() {
             list.push(self.norm_rows(Some(post), None, 0)?);
         }
-        self.schedule.prefill = list;
         Ok(())
+    }
+
+    /// A tap sees what `w` is multiplied with.
+    fn point(&mut self, at: usize, op: usize, inputs: Inputs, w: Linear) {
+        let n_cols = self.matrix(w.w).n_cols;
+        let width = n_cols.next_multiple_of(UNIT);
+        let inputs = Some(inputs);
+        self.schedule.points.push(Point { at, op, inputs, n_cols, width, has_stream: false });
+    }
+
+    /// The same of normed rows, and the rows before the norm.
+    fn point_normed(&mut self, at: usize, op: usize) {
+        let (n_cols, width) = (self.plan.dims.dim, self.store.widths.x);
+        let inputs = Some(Inputs::Normed);
+        self.schedule.points.push(Point { at, op, inputs, n_cols, width, has_stream: true });
+    }
+
+    /// The rows before the head's norm.
+    fn point_head(&mut self, at: usize, op: usize) {
+        let (n_cols, width) = (self.plan.dims.dim, self.store.widths.x);
+        self.schedule.points.push(Point { at, op, inputs: None, n_cols, width, has_stream: true });
     }
 
     fn qkv_rows(
@@ -140,9 +177,6 @@ impl<'a> Builder<'a> {
         pending: &mut Option<Norm>,
         post: Option<Norm>,
     ) -> Result<(), PlayerError> {
-        if let Some(before) = pending.take() {
-            list.push(self.norm_rows(Some(before), None, 0)?);
-        }
         let put = if post.is_some() { Put::Store } else { Put::Add };
         self.product_rows(list, &[(w, put)], flow)?;
         *pending = post;

@@ -10,7 +10,7 @@ pub fn library_error(error: Error) -> LibraryError {
         Error::Name { name, .. } => LibraryError::InvalidName(name),
         // The caller can do something about these.
         Error::Digest { .. } | Error::Gguf { .. } => LibraryError::Invalid(error.to_string()),
-        _ => LibraryError::Failed(error.to_string()),
+        _ => LibraryError::Named { message: error.to_string(), code: error.code() },
     }
 }
 

@@ -149,14 +149,19 @@ impl<I: BlobIo, F: Fetch, C: Clock> Library for StoreLibrary<I, F, C> {
         Ok(found.map_err(library_error)?.is_some())
     }
 
-    async fn put_blob(&self, digest: &str, bytes: ChunkStream) -> Result<BlobPut, LibraryError> {
+    async fn put_blob(
+        &self,
+        digest: &str,
+        size: Option<u64>,
+        bytes: ChunkStream,
+    ) -> Result<BlobPut, LibraryError> {
         let want = parse_digest(digest)?;
         if self.has_blob(digest).await? {
             return Ok(BlobPut::Existed);
         }
         let failure = Rc::new(RefCell::new(None));
         let body = Upload { bytes, failure: failure.clone() };
-        let put = self.store().put_body(body, Some(want), None).await;
+        let put = self.store().put_body(body, Some(want), size).await;
         match (put, failure.take()) {
             (_, Some(error)) => Err(LibraryError::Body(error)),
             (Ok(_), None) => Ok(BlobPut::Created),

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use api::host::{LibraryError, ProgressStream};
-use api::types::ollama::Progress;
+use api::types::ollama::{Progress, Retry};
 use futures_util::{StreamExt, stream};
 
 /// Where work says how far it is.
@@ -21,9 +21,15 @@ pub struct Reporter(Rc<RefCell<VecDeque<Progress>>>);
 impl Reporter {
     /// A line of the store.
     pub fn store(&self, line: store::Progress) {
-        let store::Progress { status, digest, total, completed } = line;
+        let store::Progress { status, digest, total, completed, retry } = line;
         let digest = digest.map(|digest| digest.to_string());
-        self.line(Progress { status, digest, total, completed });
+        let retry = retry.map(|store::Retry { attempt, of, wait_ms, is_busy }| Retry {
+            attempt,
+            of,
+            wait_ms,
+            busy: is_busy,
+        });
+        self.line(Progress { status, digest, total, completed, retry });
     }
 
     /// A step without numbers.
@@ -35,7 +41,7 @@ impl Reporter {
     pub fn part(&self, status: &str, total: u64, completed: u64) {
         let digest = Some("0".repeat(19));
         let (status, total, completed) = (status.to_owned(), Some(total), Some(completed));
-        self.line(Progress { status, digest, total, completed });
+        self.line(Progress { status, digest, total, completed, retry: None });
     }
 
     fn line(&self, line: Progress) {

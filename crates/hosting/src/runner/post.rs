@@ -192,6 +192,7 @@ fn id_of(event: &Event) -> Option<u64> {
         | Event::Embedded { id, .. }
         | Event::Logits { id, .. }
         | Event::Scored { id, .. }
+        | Event::Saved { id, .. }
         | Event::Lent { id }
         | Event::Failed { id, .. } => Some(*id),
         Event::Unloaded => None,

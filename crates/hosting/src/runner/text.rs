@@ -35,6 +35,11 @@ impl Prepared {
         Prepared { template, thinking, calls: OnceLock::new() }
     }
 
+    /// The texts around what the model thinks before it answers; `None` where it does not.
+    pub fn thinking(&self) -> Option<&ThinkingTags> {
+        self.thinking.as_ref()
+    }
+
     /// How the model writes calls of these tools; `None` where there are none, or it knows none.
     pub fn calls(&self, tools: &[Tool]) -> Option<&ToolFormat> {
         if tools.is_empty() {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use crate::check::{Bounds, check_context, check_slots};
 use crate::job::{Draw, Input, Job, Place, RowAt, Want};
+use crate::kv::{KvShape, KvSpan};
 use crate::plan::{Plan, WeightId};
 use crate::player::{Counters, KvType, Loader, Player, PlayerConfig, PlayerError, PlayerInfo};
 use crate::sampling::{self, Sampling, Scratch};
@@ -53,6 +54,7 @@ pub fn loader(plan: &Plan, config: PlayerConfig) -> Result<Box<dyn Loader>, Play
         logits: Vec::new(),
         hidden: Vec::new(),
         tokens: Vec::new(),
+        kv_rows: Vec::new(),
         scratch: Scratch::default(),
         counters: Counters::default(),
         tap: None,
@@ -68,6 +70,7 @@ struct ReferencePlayer {
     logits: Vec<f32>,
     hidden: Vec<f32>,
     tokens: Vec<u32>,
+    kv_rows: Vec<u8>,
     scratch: Scratch,
     counters: Counters,
     tap: Option<Box<dyn Tap>>,
@@ -110,9 +113,7 @@ impl Player for ReferencePlayer {
     }
 
     fn submit(&mut self, job: &Job<'_>) -> Result<(), PlayerError> {
-        let (plan, config, max_rows) = (&self.plan, &self.config, self.max_rows());
-        let bounds = Bounds { plan, config, max_rows, device: DEVICE };
-        let n_rows = bounds.check(job)?;
+        let n_rows = self.bounds().check(job)?;
         self.counters.submits += 1;
         self.tokens.clear();
         match (job.want, job.place) {
@@ -166,9 +167,33 @@ impl Player for ReferencePlayer {
         self.tap = tap;
         Ok(true)
     }
+
+    fn submit_kv_read(&mut self, span: &KvSpan) -> Result<bool, PlayerError> {
+        let Some(shape) = KvShape::of(&self.plan, self.config.kv) else { return Ok(false) };
+        self.bounds().check_span(&shape, span, None)?;
+        self.kv_rows.resize(span.positions.len() * shape.position_bytes(), 0);
+        self.cache.read(&shape, span, &mut self.kv_rows);
+        Ok(true)
+    }
+
+    fn kv_rows(&self) -> &[u8] {
+        &self.kv_rows
+    }
+
+    fn submit_kv_write(&mut self, span: &KvSpan, rows: &[u8]) -> Result<bool, PlayerError> {
+        let Some(shape) = KvShape::of(&self.plan, self.config.kv) else { return Ok(false) };
+        self.bounds().check_span(&shape, span, Some(rows.len()))?;
+        self.cache.take(&shape, span, rows);
+        Ok(true)
+    }
 }
 
 impl ReferencePlayer {
+    fn bounds(&self) -> Bounds<'_> {
+        let (plan, config, max_rows) = (&self.plan, &self.config, self.max_rows());
+        Bounds { plan, config, max_rows, device: DEVICE }
+    }
+
     /// Chooses the token for `pos` from row `row` of the logits.
     fn choose(&mut self, row: usize, draw: Draw<'_>, pos: usize) -> u32 {
         let n_vocab = self.plan.dims.n_vocab;

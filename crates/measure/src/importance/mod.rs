@@ -4,6 +4,7 @@
 //! deserves more care. What is kept is the sum of squares of each column's inputs over all tokens
 //! of all windows, as llama.cpp's `imatrix` keeps it; means are made of it when it is read.
 
+mod statistics;
 mod tap;
 
 use std::ops::ControlFlow;
@@ -15,6 +16,8 @@ use quantize::ImatrixSums;
 use crate::read::{Watch, window};
 use crate::{Error, Estimate, Windows};
 use tap::InputsTap;
+
+pub use statistics::{LayerStatistics, TensorStatistics, layers, statistics};
 
 /// What is measured.
 #[derive(Clone, Debug)]

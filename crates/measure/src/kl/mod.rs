@@ -10,7 +10,7 @@ mod row;
 mod statistics;
 
 pub use file::{Base, BaseWriter, base_bytes};
-pub use statistics::{Divergence, Percentiles};
+pub use statistics::{Divergence, Percentiles, SHARES};
 
 use std::io::Write;
 

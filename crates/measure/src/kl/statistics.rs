@@ -50,7 +50,28 @@ impl Percentiles {
         let high = if part > 0.0 { value(low + 1) } else { 0.0 };
         (1.0 - part) * value(low) + part * high
     }
+
+    /// The values that are told, with their names: the ends, the median, and at [`SHARES`].
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        let ends = [("max", 1.0), ("median", 0.5), ("min", 0.0)];
+        let shares = SHARES.map(|(share, name)| (name, share));
+        ends.into_iter().chain(shares).map(|(name, share)| (name, self.at(share)))
+    }
 }
+
+/// Shares of the places at which values are told, and what they are called, in percent.
+pub const SHARES: [(f64, &str); 10] = [
+    (0.999, "99.9"),
+    (0.99, "99.0"),
+    (0.95, "95.0"),
+    (0.9, "90.0"),
+    (0.75, "75.0"),
+    (0.25, "25.0"),
+    (0.1, "10.0"),
+    (0.05, "5.0"),
+    (0.01, "1.0"),
+    (0.001, "0.1"),
+];
 
 impl Divergence {
     /// A place where both models answered; `next` is what the text has there.

@@ -1,5 +1,6 @@
 //! A comparison as one self-contained page, in the style of the bench's.
 
+use engine::bench;
 use engine::bench::html::scale::{spread_out, tick_label, ticks};
 use engine::bench::html::svg::{Svg, WIDTH, shortened};
 use engine::bench::html::{Figure, escape, page, table_html};
@@ -31,10 +32,8 @@ pub struct About {
     pub text: String,
     /// Tokens of a window.
     pub n_ctx: usize,
-    /// The program and the system.
-    pub host: String,
-    /// When, as it is shown.
-    pub date: String,
+    /// Where and when.
+    pub made: bench::About,
 }
 
 /// The document: of one model, or of several beside each other, each with its checks.
@@ -44,8 +43,10 @@ pub fn html(all: &[(Compared, Vec<Check>)], about: &About) -> String {
     let title = format!("{} against {}", names.join(" and "), escape(&about.baseline));
     let n = models.first().map_or(0, |model| model.divergence.n());
     let lead = format!(
-        "{n} places of \"{}\" in windows of {} tokens. {}. {}.",
-        about.text, about.n_ctx, about.host, about.date
+        "{n} places of \"{}\" in windows of {} tokens. {}",
+        about.text,
+        about.n_ctx,
+        about.made.caption()
     );
     let mut body = checks(all) + &summary(&models, about);
     let figures = [divergences(&models), layers(&models)];

@@ -29,7 +29,12 @@ struct Kept {
 
 /// Rows kept at each place of a Plan, in its order.
 #[derive(Clone, Debug, Default)]
-pub struct Rows(Vec<Vec<f32>>);
+pub struct Rows(pub Vec<Vec<f32>>);
+
+/// Rows of so many that are kept.
+pub fn kept_rows(n_rows: usize) -> usize {
+    n_rows / EVERY
+}
 
 /// Sits in the player.
 pub struct StreamsTap {
@@ -87,7 +92,7 @@ pub struct Errors(Vec<(f64, f64)>);
 
 impl Errors {
     /// Rows of the same window, of the baseline and of the other model.
-    pub fn add(&mut self, base: Rows, other: Rows) {
+    pub fn add(&mut self, base: &Rows, other: &Rows) {
         self.0.resize(self.0.len().max(base.0.len()), (0.0, 0.0));
         for ((difference, power), (a, b)) in self.0.iter_mut().zip(base.0.iter().zip(&other.0)) {
             for (&a, &b) in a.iter().zip(b) {
@@ -118,7 +123,8 @@ mod tests {
     #[test]
     fn errors_are_relative() {
         let mut errors = Errors::default();
-        errors.add(Rows(vec![vec![3.0, 4.0], vec![0.0]]), Rows(vec![vec![3.0, 4.5], vec![0.0]]));
+        let base = Rows(vec![vec![3.0, 4.0], vec![0.0]]);
+        errors.add(&base, &Rows(vec![vec![3.0, 4.5], vec![0.0]]));
         let layers = errors.finish();
         assert_eq!(layers[0], Layer { name: "embedding".into(), error: 0.1 });
         assert_eq!(layers[1], Layer { name: "layer 0".into(), error: 0.0 });

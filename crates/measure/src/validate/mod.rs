@@ -1,24 +1,26 @@
 //! Is a quantized model still the model it was made from? Both read one text, window by window.
 //!
 //! Three views, from the outside in: what is said ([`Divergence`]), what is computed behind each
-//! layer ([`layers`]), and how far the weights themselves were moved ([`weights`]). Both models are
-//! in memory together, so nothing is written and no answer is rounded further than 16 bits.
+//! layer ([`layers`]), and how far the weights themselves were moved ([`weights`]). No answer is
+//! rounded further than 16 bits, whether both models are in memory together or one after the other.
 
+mod answers;
 mod html;
 mod layers;
+mod reader;
 mod weights;
 
 use engine::Session;
 use kernels::Plan;
 
-use crate::kl::{Coded, Other, WithNext};
-use crate::read::{Watch, scored};
+use crate::read::Watch;
 use crate::{Divergence, Error, Estimate, Value, Windows};
-use layers::{Streams, StreamsTap};
 
+pub use answers::Answers;
 pub use html::{About, html};
 pub use layers::Layer;
-pub use weights::{TensorError, weights};
+pub use reader::{Comparison, Reader};
+pub use weights::{TensorError, Weights};
 
 /// A text of the project's own, for those who have none at hand: short talk, stories, sums. About
 /// 12 000 tokens for a large vocabulary.
@@ -92,7 +94,9 @@ impl Limits {
     }
 }
 
-/// Reads the text with both models and compares them; [`Compared::tensors`] is left empty.
+/// Reads the text with both models and compares them; [`Compared::tensors`] is left empty. Both are
+/// in memory together; a host that has not the room has one [`Reader`] after the other, and keeps
+/// [`Answers`] in between.
 ///
 /// # Errors
 /// [`Error::Vocabulary`] for models with other tokens; whatever a session reports;
@@ -103,56 +107,28 @@ pub async fn validate(
     windows: &Windows,
     watch: &mut dyn Watch,
 ) -> Result<Compared, Error> {
-    let (a, b) = (baseline.session, quantized.session);
-    let [base, model] = [&*a, &*b].map(|session| session.model_info().dims.n_vocab);
-    if base != model {
-        return Err(Error::Vocabulary { base, model });
-    }
-    let streams = [tapped(a, baseline.plan)?, tapped(b, quantized.plan)?];
-    let mut all = Compared {
-        n_bytes: b.model_info().weight_bytes,
-        main_type: b.model_info().main_type.clone(),
-        ..Compared::default()
-    };
-    let mut layers = layers::Errors::default();
-    let mut rows = vec![(Coded::new(base), 0f32); windows.scored().len()];
+    check_vocabulary(baseline.plan, quantized.plan)?;
+    let mut answers = Answers::new(baseline.plan.dims.n_vocab, windows);
+    let (mut a, mut b) = (Reader::new(baseline)?, Reader::new(quantized)?);
+    let mut all = Comparison::default();
     for i in 0..windows.len() {
-        let mut place = rows.iter_mut();
         let mut half = Half { watch: &mut *watch, window: i as f64, part: 0.0 };
-        scored(a, windows, i, &mut half, |row, next| {
-            if let Some((place, log_prob)) = place.next() {
-                place.encode(&row);
-                *log_prob = Other::log_prob(&row, next as usize);
-            }
-            Ok(())
-        })
-        .await?;
-        let mut place = rows.iter();
+        a.answer(windows, i, &mut half, &mut answers).await?;
         half.part = 0.5;
-        scored(b, windows, i, &mut half, |row, next| {
-            if let Some((base, log_prob)) = place.next() {
-                let next = next as usize;
-                let base = WithNext { row: base, next, log_prob: *log_prob };
-                all.divergence.add(&row, &base, next);
-            }
-            Ok(())
-        })
-        .await?;
-        if let [Some(a), Some(b)] = &streams {
-            layers.add(a.take(), b.take());
-        }
-        watch.compared(i, &all.divergence);
+        b.compare(windows, i, &mut half, &answers, &mut all).await?;
+        watch.compared(i, all.divergence());
     }
-    a.set_tap(None)?;
-    b.set_tap(None)?;
-    all.layers = layers.finish();
-    Ok(all)
+    a.finish()?;
+    b.conclude(all)
 }
 
-/// Has a tap keep rows of the residual stream, where the device can.
-fn tapped(session: &mut Session, plan: &Plan) -> Result<Option<Streams>, Error> {
-    let (tap, streams) = StreamsTap::new(plan);
-    Ok(session.set_tap(Some(Box::new(tap)))?.then_some(streams))
+/// Models whose vocabularies differ in size are not compared.
+///
+/// # Errors
+/// [`Error::Vocabulary`].
+pub fn check_vocabulary(baseline: &Plan, quantized: &Plan) -> Result<(), Error> {
+    let [base, model] = [baseline, quantized].map(|plan| plan.dims.n_vocab);
+    if base == model { Ok(()) } else { Err(Error::Vocabulary { base, model }) }
 }
 
 /// Two models take turns at a window: each is half of the work.

@@ -24,44 +24,61 @@ pub struct TensorError {
     pub cosine: f64,
 }
 
-/// All tensors of both files that have one shape, in the other file's order. `watch` gets the bytes
-/// done and in all, and may stop it.
-///
-/// # Errors
-/// [`engine::Error::Read`]; [`Error::Cancelled`].
-pub fn weights<'a>(
+/// The comparison, a piece at a time, so that a host can do something else in between.
+pub struct Weights<'a> {
     base: &'a Gguf,
     other: &'a Gguf,
-    mut watch: impl FnMut(u64, u64) -> bool,
-) -> Result<Vec<TensorError>, Error> {
-    let pair = |info: &'a TensorInfo| {
-        let found = base.tensor(&info.name).filter(|found| found.dims == info.dims)?;
-        (found.ty.is_supported() && info.ty.is_supported()).then_some((found, info))
-    };
-    let pairs: Vec<_> = other.tensors.iter().filter_map(pair).collect();
-    let total = pairs.iter().map(|(base, _)| base.n_bytes).sum();
-    let mut done = 0;
-    let mut all = Vec::new();
-    for (from, to) in pairs {
-        let mut sums = Sums::default();
+    pairs: Vec<(&'a TensorInfo, &'a TensorInfo)>,
+    total: u64,
+    /// Bytes of the tensors that are done.
+    done: u64,
+    /// Row of the tensor under work.
+    row: u64,
+    sums: Sums,
+    errors: Vec<TensorError>,
+}
+
+impl<'a> Weights<'a> {
+    /// Of all tensors of both files that have one shape, in the other file's order.
+    pub fn new(base: &'a Gguf, other: &'a Gguf) -> Weights<'a> {
+        let pair = |info: &'a TensorInfo| {
+            let found = base.tensor(&info.name).filter(|found| found.dims == info.dims)?;
+            (found.ty.is_supported() && info.ty.is_supported()).then_some((found, info))
+        };
+        let pairs: Vec<_> = other.tensors.iter().filter_map(pair).collect();
+        let total = pairs.iter().map(|(base, _)| base.n_bytes).sum();
+        let (sums, errors) = (Sums::default(), Vec::new());
+        Weights { base, other, pairs, total, done: 0, row: 0, sums, errors }
+    }
+
+    /// Compares the next rows; bytes done and in all of the baseline, `None` after the last.
+    ///
+    /// # Errors
+    /// [`engine::Error::Read`].
+    pub fn step(&mut self) -> Result<Option<(u64, u64)>, Error> {
+        let Some(&(from, to)) = self.pairs.get(self.errors.len()) else { return Ok(None) };
         let n_cols = from.dims.first().copied().unwrap_or(1).max(1);
         let n_rows = from.n_elements() / n_cols;
         let at_once = (PIECE / (4 * n_cols)).clamp(1, n_rows.max(1));
-        let mut row = 0;
-        while row < n_rows {
-            let n = at_once.min(n_rows - row);
-            let a = read(base, from, row, n, n_cols)?;
-            let b = read(other, to, row, n, n_cols)?;
-            sums.add(&a, &b);
-            row += n;
-            if !watch(done + from.n_bytes / n_rows.max(1) * row, total) {
-                return Err(Error::Cancelled);
-            }
+        let n = at_once.min(n_rows - self.row);
+        let a = read(self.base, from, self.row, n, n_cols)?;
+        let b = read(self.other, to, self.row, n, n_cols)?;
+        self.sums.add(&a, &b);
+        self.row += n;
+        let mut done = self.done + from.n_bytes / n_rows.max(1) * self.row;
+        if self.row >= n_rows {
+            self.errors.push(std::mem::take(&mut self.sums).finish(from, to));
+            self.row = 0;
+            self.done += from.n_bytes;
+            done = self.done;
         }
-        done += from.n_bytes;
-        all.push(sums.finish(from, to));
+        Ok(Some((done, self.total)))
     }
-    Ok(all)
+
+    /// What was compared.
+    pub fn finish(self) -> Vec<TensorError> {
+        self.errors
+    }
 }
 
 /// Rows `first_row..` of a tensor as numbers.

@@ -133,6 +133,8 @@ pub struct Fit<K> {
     pub device: Device,
     /// Tokens of context it would have.
     pub context: u64,
+    /// Tokens of context that were wished; more than it would have where that is what makes it fit.
+    pub wished_context: u64,
     /// The cache type it would have.
     pub kv: K,
     /// What it takes there.
@@ -193,6 +195,7 @@ pub fn plan<K: Copy + PartialEq>(model: &Model<'_, K>, limits: &Limits) -> Optio
         verdict,
         device: chosen.place.device,
         context: chosen.context,
+        wished_context: model.context,
         kv: chosen.kv.0,
         needs: chosen.needs,
         has: chosen.place.bytes,
@@ -243,6 +246,7 @@ fn refused<K: Copy>(model: &Model<'_, K>, limits: &Limits, wished: Way<K>) -> Fi
         verdict: Verdict::No,
         device: place.device,
         context: asked.context,
+        wished_context: model.context,
         kv: asked.kv.0,
         needs: asked.needs,
         has: place.bytes,

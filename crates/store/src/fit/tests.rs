@@ -85,6 +85,7 @@ fn verdicts_with_their_sums() {
         let fit = ask(context, places.clone(), None);
         let got = (fit.verdict, fit.context, fit.kv, fit.device);
         assert_eq!(got, (verdict, tokens, kv, device), "{places:?}: {}", fit.sentence);
+        assert_eq!(fit.wished_context, context);
         assert!(fit.sentence.contains(words), "{}", fit.sentence);
         assert_eq!(fit.nearest.is_some(), verdict == Verdict::No, "{:?}", fit.nearest);
     }

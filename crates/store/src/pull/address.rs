@@ -78,7 +78,9 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         }
         let mut files = Vec::new();
         for url in urls {
-            files.push((self.probe(&origin, &url, true).await?, url));
+            let told = |retry| progress(Progress::note("pulling manifest").with_retry(Some(retry)));
+            let asked = self.probe(&origin, &url, true);
+            files.push((origin.waits.telling(&origin.clock, asked, told).await?, url));
         }
         let sources: Vec<(Source, u64)> = files
             .iter()
@@ -173,12 +175,13 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
     ) -> Result<(Digest, u64), Error> {
         let file = url.path_segments().and_then(|mut parts| parts.next_back());
         let status = format!("pulling {}", file.unwrap_or("file"));
-        let mut report = |done, total| {
+        let mut report = |done, total, retry| {
             let line = Progress::note(&status);
-            progress(Progress { total, completed: Some(done), ..line });
+            progress(Progress { total, completed: Some(done), retry, ..line });
         };
         let Probe { size: Some(size), mut validator, has_ranges } = probe else {
-            return self.pull_unsized(origin, &url, digest, |done| report(done, None)).await;
+            let report = |done, retry| report(done, None, retry);
+            return self.pull_unsized(origin, &url, digest, report).await;
         };
         let by_url = || PartKey::Url(Digest::of(url.as_str().as_bytes()));
         let key = digest.map_or_else(by_url, PartKey::Blob);
@@ -191,7 +194,8 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         }
         let (origin, tuning) = (origin.clone(), self.tuning);
         let job = Job { key, size, validator, has_ranges, url, origin, tuning };
-        self.downloads.join(&self.store, job, |done| report(done, Some(size))).await
+        let report = |done, retry| report(done, Some(size), retry);
+        self.downloads.join(&self.store, job, report).await
     }
 }
 

@@ -13,7 +13,8 @@ use crate::clock::{Clock, Patience};
 use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method, Response};
 use crate::io::{BlobFile, BlobIo};
-use crate::limits::{COPY_BYTES, STALL_MS, TRIES};
+use crate::limits::{COPY_BYTES, QUIET_MS, STALL_MS, TRIES};
+use crate::waits::Wait;
 
 /// Where a connection stands in its run.
 struct Cursor {
@@ -69,14 +70,29 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
                     if tries >= TRIES {
                         return Err(error);
                     }
-                    self.store.clock().sleep_ms(error.wait_ms(tries - 1)).await;
-                    if self.meter.completed() > before {
+                    if self.wait_for_try(tries + 1, &error).await {
                         tries = 0;
                     }
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Waits before a try; true if other connections got something meanwhile. The wait is told when
+    /// the whole download stands still.
+    async fn wait_for_try(&self, attempt: u32, error: &Error) -> bool {
+        let (clock, before) = (self.store.clock(), self.meter.completed());
+        let until = clock.now_ms().saturating_add(error.wait_ms(attempt.saturating_sub(2)));
+        let quiet_at = self.moved_ms.get().saturating_add(QUIET_MS);
+        if quiet_at < until {
+            clock.sleep_ms(quiet_at.saturating_sub(clock.now_ms())).await;
+            if self.meter.completed() == before {
+                self.meter.waits.begin(Wait::new(attempt, until, error));
+            }
+        }
+        clock.sleep_ms(until.saturating_sub(clock.now_ms())).await;
+        self.meter.completed() > before
     }
 
     async fn try_run(&self, cursor: &mut Cursor) -> Result<bool, Error> {
@@ -248,6 +264,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {
             cursor.hasher.update(now);
             cursor.at += now.len() as u64;
             self.meter.add(now.len() as u64);
+            self.moved_ms.set(self.store.clock().now_ms());
             bytes = later;
             let is_end = cursor.at == piece_end;
             if is_end || cursor.buffer.len() >= COPY_BYTES {

@@ -26,6 +26,7 @@ use crate::path::{PartKey, StorePath};
 use crate::registry::origin::Origin;
 use crate::store::{Store, read_error};
 use crate::sum::{Summing, add_range};
+use crate::waits::Waits;
 
 /// What is to be downloaded, and from where.
 pub(crate) struct Job<F, C> {
@@ -44,6 +45,8 @@ pub(crate) struct Job<F, C> {
 #[derive(Default)]
 pub(crate) struct Meter {
     completed: Cell<u64>,
+    /// What the whole download waits for.
+    pub(crate) waits: Waits,
 }
 
 impl Meter {
@@ -53,6 +56,7 @@ impl Meter {
 
     pub(crate) fn add(&self, bytes: u64) {
         self.completed.set(self.completed.get().saturating_add(bytes));
+        self.waits.end();
     }
 
     /// Never moves backward.
@@ -72,6 +76,8 @@ pub(crate) struct Download<I: BlobIo, F, C: Clock> {
     journal: RefCell<Journal<I::File>>,
     /// Connections that are still at work.
     pub n_active: Cell<usize>,
+    /// When the last byte came, by the store's clock.
+    pub moved_ms: Cell<u64>,
     /// Some pieces were here before.
     is_resumed: bool,
     bell: Bell,
@@ -199,7 +205,20 @@ async fn open<I: BlobIo, F: Fetch, C: Clock>(
     store.check_space(job.size - verified).await?;
     let (pieces, journal) = (RefCell::new(pieces), RefCell::new(journal));
     let (n_active, is_resumed, bell) = (Cell::new(0), verified > 0, Bell::default());
-    Ok(Download { store, job, meter, part, file, pieces, journal, n_active, is_resumed, bell })
+    let moved_ms = Cell::new(store.clock().now_ms());
+    Ok(Download {
+        store,
+        job,
+        meter,
+        part,
+        file,
+        pieces,
+        journal,
+        n_active,
+        moved_ms,
+        is_resumed,
+        bell,
+    })
 }
 
 impl<I: BlobIo, F: Fetch, C: Clock> Download<I, F, C> {

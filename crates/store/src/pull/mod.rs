@@ -89,7 +89,9 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
         progress(Progress::note("pulling manifest"));
         let clock = self.store.clock().clone();
         let registry = Rc::new(Registry::new(self.fetch.clone(), clock, name, access)?);
-        let manifest = registry.manifest().await?;
+        let asked = registry.manifest();
+        let told = |retry| progress(Progress::note("pulling manifest").with_retry(Some(retry)));
+        let manifest = registry.origin.waits.telling(self.store.clock(), asked, told).await?;
         let is_model = manifest.layers().iter().any(|l| l.media_type.starts_with(MODEL_LAYERS));
         if !is_model {
             let reason = "it is an image of something else: no layer is part of a model".into();
@@ -148,7 +150,10 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
                 origin: registry.origin.clone(),
                 tuning: self.tuning,
             };
-            let report = |done| progress(Progress::blob("pulling", layer.digest, layer.size, done));
+            let report = |done, retry| {
+                let line = Progress::blob("pulling", layer.digest, layer.size, done);
+                progress(line.with_retry(retry));
+            };
             self.downloads.join(&self.store, job, report).await?;
         }
         Ok(())

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::fetch::Fetch;
 use crate::io::BlobIo;
 use crate::path::PartKey;
+use crate::progress::Retry;
 use crate::store::Store;
 
 type Done = Result<(Digest, u64), Error>;
@@ -40,25 +41,27 @@ const PROGRESS_STEPS: u64 = 50;
 
 impl Downloads {
     /// Joins the download of the job's bytes or begins it; `progress` hears how many bytes are
-    /// here, now and then, and never fewer than before.
+    /// here, now and then, and never fewer than before, and of waits when they begin and end.
     pub(crate) async fn join<I: BlobIo, F: Fetch, C: Clock>(
         &self,
         store: &Store<I, C>,
         job: Job<F, C>,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64, Option<Retry>),
     ) -> Done {
         let (key, size) = (job.key.clone(), job.size);
         let (download, meter) = self.join_or_begin(store, job);
         let mut download = pin!(download);
         let mut last = (0, store.clock().now_ms());
-        progress(0);
+        let mut told = None;
+        progress(0, None);
         let done = poll_fn(|context| {
             let polled = download.as_mut().poll(context);
             let (now, now_ms) = (meter.completed().min(size), store.clock().now_ms());
             let is_due = now_ms >= last.1 + PROGRESS_MS || now - last.0 > size / PROGRESS_STEPS;
-            if now > last.0 && is_due {
-                last = (now, now_ms);
-                progress(now);
+            let wait = meter.waits.now();
+            if now > last.0 && is_due || wait != told {
+                (last, told) = ((now, now_ms), wait);
+                progress(now, wait.map(|wait| wait.seen_at(now_ms)));
             }
             polled
         })
@@ -70,7 +73,7 @@ impl Downloads {
         }
         drop(running);
         if done.is_ok() {
-            progress(size);
+            progress(size, None);
         }
         done
     }

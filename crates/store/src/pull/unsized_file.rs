@@ -12,19 +12,24 @@ use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method};
 use crate::io::BlobIo;
 use crate::limits::{COPY_BYTES, STALL_MS};
+use crate::progress::Retry;
 use crate::registry::origin::Origin;
 
 impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
-    /// Stores the file at an address, whatever its length; `report` hears the bytes so far.
+    /// Stores the file at an address, whatever its length; `report` hears the bytes so far,
+    /// and of a busy server's waits.
     pub(super) async fn pull_unsized(
         &self,
         origin: &Origin<F, C>,
         url: &Url,
         want: Option<Digest>,
-        mut report: impl FnMut(u64),
+        mut report: impl FnMut(u64, Option<Retry>),
     ) -> Result<(Digest, u64), Error> {
         let host = origin.host();
-        let mut response = origin.send(Method::Get, url, &Headers::default(), &[]).await?;
+        let none = Headers::default();
+        let asked = origin.send(Method::Get, url, &none, &[]);
+        let told = |retry| report(0, Some(retry));
+        let mut response = origin.waits.telling(self.store.clock(), asked, told).await?;
         if response.status != 200 {
             return Err(origin.status_error("the download", response).await);
         }
@@ -40,7 +45,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
             if buffer.len() >= COPY_BYTES {
                 writer.write(&buffer).await?;
                 buffer.clear();
-                report(writer.len());
+                report(writer.len(), None);
             }
         };
         if let Some(error) = failed {
@@ -48,7 +53,7 @@ impl<I: BlobIo, F: Fetch, C: Clock> Client<I, F, C> {
             return Err(Error::Network { host, error });
         }
         writer.write(&buffer).await?;
-        report(writer.len());
+        report(writer.len(), None);
         writer.finish(want).await
     }
 }

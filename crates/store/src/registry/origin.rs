@@ -16,6 +16,7 @@ use crate::clock::{Clock, within};
 use crate::error::Error;
 use crate::fetch::{Body, Fetch, FetchError, Headers, Method, Request, Response};
 use crate::limits::{REDIRECTS, REPLY_BYTES, REPLY_MS, RETRY_AFTER_MAX_MS, TRIES};
+use crate::waits::{Wait, Waits};
 
 /// What a person named: a registry, or the server of a file.
 pub(crate) struct Origin<F, C> {
@@ -24,6 +25,8 @@ pub(crate) struct Origin<F, C> {
     pub access: Access,
     pub base: Url,
     guard: Guard,
+    /// Whether a busy server is waited for.
+    pub waits: Waits,
     /// The `Authorization` of the last token we got.
     token: RefCell<Option<String>>,
 }
@@ -31,7 +34,8 @@ pub(crate) struct Origin<F, C> {
 impl<F: Fetch, C: Clock> Origin<F, C> {
     pub(crate) fn new(fetch: Rc<F>, clock: C, base: Url, access: Access) -> Self {
         let guard = Guard::new(&base, access.insecure, access.allow_private);
-        Origin { fetch, clock, access, base, guard, token: RefCell::new(None) }
+        let (waits, token) = (Waits::default(), RefCell::new(None));
+        Origin { fetch, clock, access, base, guard, waits, token }
     }
 
     /// The host as people see it.
@@ -53,7 +57,7 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
         headers: &Headers,
         body: &[u8],
     ) -> Result<Response<F::Body>, Error> {
-        for _ in 1..TRIES {
+        for attempt in 2..=TRIES {
             let sent = self.try_send(method, url, headers, body).await;
             let asked = match &sent {
                 Ok(response) => again_ms(&self.clock, response),
@@ -61,10 +65,17 @@ impl<F: Fetch, C: Clock> Origin<F, C> {
                 Err(Error::Status { again_ms, .. }) => *again_ms,
                 Err(_) => None,
             };
-            let Some(wait) = asked.filter(|ms| *ms <= RETRY_AFTER_MAX_MS) else { return sent };
+            let Some(wait) = asked.filter(|ms| *ms <= RETRY_AFTER_MAX_MS) else {
+                self.waits.end();
+                return sent;
+            };
             drop(sent);
-            self.clock.sleep_ms(wait.max(LEAST_WAIT_MS)).await;
+            let wait = wait.max(LEAST_WAIT_MS);
+            let until = self.clock.now_ms().saturating_add(wait);
+            self.waits.begin(Wait::asked_for(attempt, until));
+            self.clock.sleep_ms(wait).await;
         }
+        self.waits.end();
         self.try_send(method, url, headers, body).await
     }
 

@@ -12,3 +12,4 @@ mod lab;
 mod pull;
 mod push;
 mod trust;
+mod waits;

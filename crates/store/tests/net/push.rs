@@ -169,8 +169,11 @@ fn an_object_store_gets_chunks_and_the_registry_a_sum_of_sums() {
 fn a_cut_upload_goes_on_where_the_registry_is() {
     let uploads = Uploads { breaks: vec![1, 2, 4], ..Uploads::default() };
     let bench = bench(20 << 20, uploads);
-    bench.push(Credentials::None).unwrap();
+    let lines = bench.push(Credentials::None).unwrap();
     bench.assert_arrived();
+    let waits = lines.iter().filter_map(|line| line.retry);
+    let waits: Vec<_> = waits.map(|retry| (retry.attempt, retry.of, retry.wait_ms)).collect();
+    assert_eq!(waits, [(2, 6, 1000), (3, 6, 2000), (2, 6, 1000)]);
     // Three chunks of the weights, one each of three small blobs: none was sent twice.
     assert_eq!(bench.uploads.borrow().n_chunks, 6);
 }

@@ -14,6 +14,7 @@ use crate::edge::Inner;
 use crate::error::EdgeError;
 use crate::in_use::PageRunner;
 use crate::load::{LoadWish, open_files};
+use crate::own::NO_ADAPTERS;
 use crate::tuning::Wish;
 
 /// See the module's header.
@@ -50,8 +51,7 @@ impl Backend for PageBackend {
 
     async fn load(&self, spec: &LoadSpec) -> Result<PageRunner, LoadError> {
         if !spec.adapters.is_empty() {
-            let said = "adapters are not supported; use a model with the adapter merged into it";
-            return Err(LoadError::Failed(said.to_owned()));
+            return Err(LoadError::Failed(NO_ADAPTERS.to_owned()));
         }
         let _guard = self.inner.loading.lock().await;
         if let Some(runner) = self.in_use(spec) {

@@ -1,6 +1,8 @@
 //! The page's models, for the router: those of its store, and the one it loaded from a file that no
 //! store has.
 
+use std::cell::Cell;
+
 use ::api::host::{BlobPut, Library, LibraryError, Model, ModelDetails, ProgressStream};
 use ::api::http::ChunkStream;
 use ::api::types::ollama::{CreateRequest, TransferRequest};
@@ -14,11 +16,22 @@ use super::stored::Stored;
 pub struct PageLibrary {
     stored: Stored,
     shown: Shown,
+    has_made: Cell<bool>,
 }
 
 impl PageLibrary {
     pub fn new(shown: Shown, stored: Stored) -> PageLibrary {
-        PageLibrary { stored, shown }
+        PageLibrary { stored, shown, has_made: Cell::default() }
+    }
+
+    /// The page's store.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// A model was made here or copied, perhaps under a name that stood for another one.
+    pub fn has_made(&self) -> bool {
+        self.has_made.get()
     }
 
     /// The files of a model, to be read from the start.
@@ -68,6 +81,7 @@ impl Library for PageLibrary {
     }
 
     async fn copy(&self, source: &str, destination: &str) -> Result<(), LibraryError> {
+        self.has_made.set(true);
         self.stored.copy(source, destination).await
     }
 
@@ -79,11 +93,17 @@ impl Library for PageLibrary {
         self.stored.has_blob(digest).await
     }
 
-    async fn put_blob(&self, digest: &str, bytes: ChunkStream) -> Result<BlobPut, LibraryError> {
-        self.stored.put_blob(digest, bytes).await
+    async fn put_blob(
+        &self,
+        digest: &str,
+        size: Option<u64>,
+        bytes: ChunkStream,
+    ) -> Result<BlobPut, LibraryError> {
+        self.stored.put_blob(digest, size, bytes).await
     }
 
     fn create(&self, request: CreateRequest) -> ProgressStream {
+        self.has_made.set(true);
         self.stored.create(request)
     }
 

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ::api::Router;
-use ::api::host::Host;
+use ::api::host::{Host, Library, LibraryError, Model};
 use ::api::http::access::AccessSettings;
 use ::api::scheduler::SchedulerSettings;
 use ::api::types::{KeepAlive, Timestamp};
@@ -44,6 +44,7 @@ type Shown = Rc<RefCell<Option<FileModel>>>;
 pub struct Page {
     router: Router<PageHost>,
     shown: Shown,
+    library: Rc<PageLibrary>,
 }
 
 impl Page {
@@ -64,10 +65,20 @@ impl Page {
             },
             ..::api::Settings::new(version, AccessSettings::in_page())
         };
-        let router = Router::new(library, backend, env, settings);
+        let router = Router::new(Rc::clone(&library), backend, env, settings);
         let scheduler = router.scheduler();
         spawn_local(async move { scheduler.run().await });
-        Page { router, shown }
+        Page { router, shown, library }
+    }
+
+    /// A model of the page's store.
+    pub async fn stored(&self, name: &str) -> Result<Model, LibraryError> {
+        self.library.stored().get(name).await
+    }
+
+    /// A client has made a model, perhaps under a name that stood for another one.
+    pub fn has_made(&self) -> bool {
+        self.library.has_made()
     }
 }
 

@@ -70,10 +70,10 @@ pub async fn add(
 fn check(files: &[File], headers: Vec<Box<dyn ByteSource>>) -> Result<(), EdgeError> {
     for (file, header) in files.iter().zip(&headers) {
         let mut start = [0; 4];
-        let is_model = header.len() > 4
-            && header.read_at(0, &mut start).map_err(EdgeError::from).is_ok()
-            && start == gguf::MAGIC;
-        if !is_model {
+        if header.len() > 4 {
+            header.read_at(0, &mut start)?;
+        }
+        if start != gguf::MAGIC {
             let name = file.name();
             let text = match header.len() {
                 0 => format!("{name} is empty; choose another file"),
@@ -85,7 +85,11 @@ fn check(files: &[File], headers: Vec<Box<dyn ByteSource>>) -> Result<(), EdgeEr
             return Err(EdgeError::new("file.type", text).with_detail(detail));
         }
     }
-    engine::open(Gguf::open_split(headers)?)?;
+    let gguf = Gguf::open_split(headers).map_err(|error| match error {
+        gguf::Error::Io { source, .. } => source.into(),
+        error => EdgeError::from(error),
+    })?;
+    engine::open(gguf)?;
     Ok(())
 }
 

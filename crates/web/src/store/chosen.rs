@@ -25,9 +25,7 @@ impl ByteSource for ChosenFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let gone = || {
             let name = self.file.name();
-            SourceError::new(format!(
-                "{name} can no longer be read; it was moved, changed or removed; choose it again"
-            ))
+            SourceError::new(format!("{name} was moved, changed or removed"))
         };
         let end = offset.saturating_add(buf.len() as u64);
         if end > self.len {

@@ -56,7 +56,7 @@ impl WasmStore {
         self.0.store().io().kind().to_owned()
     }
 
-    /// Requests that were made: `[{ host, bytes }]`, newest last.
+    /// Requests that were made: `[{ at, host, bytes }]`, newest last.
     pub fn requests(&self) -> Result<JsValue, JsValue> {
         Ok(to_js(&self.0.fetch.made())?)
     }

@@ -1,6 +1,6 @@
 //! The store's errors as the page sees them: a code to act on, a sentence to show.
 
-use store::{Error, FetchError, IoKind, human_bytes};
+use store::{Error, FetchError, human_bytes};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, RequestMode};
 
@@ -35,33 +35,7 @@ impl From<Error> for EdgeError {
             }
             other => other.to_string(),
         };
-        EdgeError::new(code(&error), message).with_detail(format!("{error:?}"))
-    }
-}
-
-fn code(error: &Error) -> &'static str {
-    match error {
-        Error::Name { .. } | Error::Digest { .. } => "request.invalid",
-        Error::NotFound { .. } => "model.missing",
-        Error::BlobMissing { .. } | Error::Manifest { .. } | Error::Damage { .. } => {
-            "model.damaged"
-        }
-        Error::Full { .. } => "store.full",
-        Error::Io(error) => match error.kind {
-            IoKind::Full => "store.full",
-            IoKind::Denied => "store.locked",
-            _ => "store.failed",
-        },
-        Error::Mismatch { .. } => "net.hash",
-        Error::Gguf { .. } => "file.type",
-        Error::Network { error: FetchError::Stalled(_), .. } => "net.stalled",
-        Error::Network { .. } => "net.cut",
-        Error::Status { .. } | Error::NotAtRegistry { .. } => "net.http",
-        Error::Auth { .. } => "net.auth",
-        Error::Changed { .. } => "net.changed",
-        Error::Unsafe { .. } | Error::Protocol { .. } => "net.protocol",
-        Error::Locked { .. } => "store.locked",
-        _ => "store.failed",
+        EdgeError::new(error.code(), message).with_detail(format!("{error:?}"))
     }
 }
 

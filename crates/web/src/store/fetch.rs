@@ -41,9 +41,10 @@ const PLAIN_HEADERS: [&str; 3] = ["accept", "authorization", "range"];
 /// Headers that a page may not set.
 const FORBIDDEN_HEADERS: [&str; 2] = ["accept-encoding", "user-agent"];
 
-/// A request that was made: to whom, and how many bytes came.
+/// A request that was made: when (milliseconds since 1970), to whom, and how many bytes came.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Made {
+    at: f64,
     host: String,
     bytes: u64,
 }
@@ -67,7 +68,7 @@ impl PageFetch {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        let made = Rc::new(RefCell::new(Made { host, bytes: 0 }));
+        let made = Rc::new(RefCell::new(Made { at: js_sys::Date::now(), host, bytes: 0 }));
         let mut log = self.log.borrow_mut();
         log.push_back(made.clone());
         if log.len() > MAX_REQUESTS {

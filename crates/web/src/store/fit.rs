@@ -52,6 +52,7 @@ struct Out {
     verdict: &'static str,
     device: &'static str,
     context_length: u64,
+    wished_context_length: u64,
     kv_type: &'static str,
     needs: NeedsOut,
     has: HasOut,
@@ -158,7 +159,7 @@ impl From<store::Error> for Refusal {
 /// What this page may use, as far as a browser says.
 async fn limits(device: &Device) -> Limits {
     let memory = device_memory().unwrap_or(UNKNOWN_MEMORY);
-    let cpu = Place { device: fit::Device::Cpu, bytes: Some(WASM_BYTES.min(memory)), buffer: None };
+    let cpu = Place { device: fit::Device::Cpu, bytes: Some(page_memory()), buffer: None };
     let gpu = device.gpu().map(|gpu| {
         let summary = gpu.summary();
         let most = summary.max_buffer_bytes.saturating_mul(BUFFERS).min(memory);
@@ -167,6 +168,11 @@ async fn limits(device: &Device) -> Limits {
     });
     let storage = estimate().await.map(|(usage, quota)| quota.saturating_sub(usage));
     Limits { places: gpu.into_iter().chain([cpu]).collect(), storage, host: Host::Browser }
+}
+
+/// Bytes that a model on the processor may take in a worker of this page, about.
+pub fn page_memory() -> u64 {
+    WASM_BYTES.min(device_memory().unwrap_or(UNKNOWN_MEMORY))
 }
 
 /// Half of the machine's memory in bytes, in the browser's coarse steps.
@@ -251,6 +257,7 @@ fn answer(asked: &Asked<'_>, wishes: &Wishes, limits: &Limits) -> Result<JsValue
             fit::Device::Cpu => "cpu",
         },
         context_length: found.context,
+        wished_context_length: found.wished_context,
         kv_type: kv_name,
         needs: NeedsOut {
             weights: found.needs.weights,

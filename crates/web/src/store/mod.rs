@@ -27,6 +27,7 @@ mod fit;
 mod io;
 mod locks;
 mod names;
+mod open;
 mod opfs;
 #[cfg(feature = "engine")]
 mod progress;
@@ -40,17 +41,18 @@ mod until;
 #[cfg(feature = "engine")]
 pub use class::{PageClient, WasmStore, access_of};
 pub use clock::PageClock;
-#[cfg(feature = "workshop")]
 pub use failure::cancelled;
 #[cfg(feature = "engine")]
 pub use fetch::PageFetch;
 #[cfg(feature = "engine")]
 pub use files::StoredFile;
+#[cfg(feature = "engine")]
+pub use fit::page_memory;
 pub use io::PageIo;
 #[cfg(feature = "workshop")]
 pub use locks::{PageLock, try_lock};
 pub use names::find;
-#[cfg(feature = "workshop")]
+pub use open::open;
 pub use sum::Sums;
 #[cfg(feature = "engine")]
 pub use sum::WasmHasher;

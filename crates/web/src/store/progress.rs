@@ -1,4 +1,4 @@
-//! Progress as the package has it: `{ phase, name, loaded, total }`.
+//! Progress as the package has it: `{ phase, name, loaded, total, retry? }`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gguf::{ByteSource, SourceError};
 use js_sys::Function;
 use serde::Serialize;
-use store::Progress;
+use store::{Progress, Retry};
 use wasm_bindgen::JsValue;
 
 use crate::js::{performance_now, to_js};
@@ -20,6 +20,18 @@ struct Told<'a> {
     name: &'a str,
     loaded: f64,
     total: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<ToldRetry>,
+}
+
+/// `Retry` of the package.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToldRetry {
+    attempt: u32,
+    of: u32,
+    wait_ms: f64,
+    busy: bool,
 }
 
 /// Tells a page's listener how far something is; bytes only grow.
@@ -29,35 +41,58 @@ pub struct Teller {
     name: String,
     parts: RefCell<BTreeMap<String, (u64, Option<u64>)>>,
     last: Cell<(f64, u64)>,
+    /// What was told last is a wait.
+    waits: Cell<bool>,
 }
 
 impl Teller {
     pub fn new(listener: Function, phase: &'static str, name: &str) -> Teller {
         let (parts, last) = (RefCell::default(), Cell::new((f64::MIN, 0)));
-        Teller { listener, phase, name: name.to_owned(), parts, last }
+        Teller { listener, phase, name: name.to_owned(), parts, last, waits: Cell::new(false) }
     }
 
     /// A line of the store's.
     pub fn line(&self, line: Progress) {
         if let Some(done) = line.completed {
-            self.part(&line.status, done, line.total);
+            self.set(&line.status, done, line.total);
+        }
+        if line.completed.is_some() || line.retry.is_some() {
+            self.tell(line.retry);
         }
     }
 
     /// One of the things that are summed up is that far.
     pub fn part(&self, key: &str, done: u64, total: Option<u64>) {
+        self.set(key, done, total);
+        self.tell(None);
+    }
+
+    fn set(&self, key: &str, done: u64, total: Option<u64>) {
         self.parts.borrow_mut().insert(key.to_owned(), (done, total));
+    }
+
+    /// Says where it is, unless it has just done so; the beginning and the end of a wait always.
+    fn tell(&self, retry: Option<Retry>) {
         let parts = self.parts.borrow();
         let loaded: u64 = parts.values().map(|(done, _)| done).sum();
         let total: Option<u64> = parts.values().map(|(_, total)| *total).sum();
+        // Before the first part nobody knows.
+        let total = total.filter(|_| !parts.is_empty());
         let (last_ms, before) = self.last.get();
-        let is_end = total == Some(loaded);
-        if loaded < before || !is_end && performance_now() - last_ms < TELL_MS {
+        let is_news = total == Some(loaded) || retry.is_some() || self.waits.get();
+        if loaded < before || !is_news && performance_now() - last_ms < TELL_MS {
             return;
         }
         self.last.set((performance_now(), loaded));
+        self.waits.set(retry.is_some());
         let (phase, name, loaded) = (self.phase, self.name.as_str(), loaded as f64);
-        let told = Told { phase, name, loaded, total: total.map(|total| total as f64) };
+        let retry = retry.map(|Retry { attempt, of, wait_ms, is_busy }| ToldRetry {
+            attempt,
+            of,
+            wait_ms: wait_ms as f64,
+            busy: is_busy,
+        });
+        let told = Told { phase, name, loaded, total: total.map(|total| total as f64), retry };
         if let Ok(told) = to_js(&told) {
             // What the listener throws is its own affair.
             let _ = self.listener.call1(&JsValue::UNDEFINED, &told);

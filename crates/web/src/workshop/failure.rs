@@ -18,21 +18,6 @@ impl From<Error> for EdgeError {
             ),
             other => other.to_string(),
         };
-        EdgeError::new(code(&error), text).with_detail(detail)
-    }
-}
-
-fn code(error: &Error) -> &'static str {
-    match error {
-        Error::Read { .. }
-        | Error::NoTensors
-        | Error::Columns { .. }
-        | Error::Row { .. }
-        | Error::NotFinite { .. }
-        | Error::Scale { .. } => "model.damaged",
-        Error::Undecodable { .. } => "model.unsupported",
-        Error::Memory { .. } => "model.toobig",
-        Error::Write(_) | Error::Verify { .. } => "store.failed",
-        _ => "request.invalid",
+        EdgeError::new(error.code(), text).with_detail(detail)
     }
 }

@@ -11,7 +11,7 @@ mod run;
 
 use js_sys::{Function, Promise};
 use quantize::{FileType, GgufSource, Options, Plan, Source};
-use store::{Model, Name};
+use store::Model;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
@@ -19,7 +19,7 @@ use self::order::{Order, Settings, is_made_here};
 use self::out::{ChoiceOut, ChoicesOut, PlanOut};
 use crate::error::EdgeError;
 use crate::js::{promise, to_js};
-use crate::store::{PageClock, PageIo, PageStore, Sums, find};
+use crate::store::{PageClock, PageIo, PageStore, Sums, open};
 
 /// Makes smaller models of the stored ones of this origin.
 #[wasm_bindgen]
@@ -84,16 +84,8 @@ struct Bench {
 
 impl Bench {
     async fn open(store: &PageStore, name: &str) -> Result<Bench, EdgeError> {
-        let name: Name = find(store, name).await?;
-        let model = store.get(&name).await?;
-        let mut files: Vec<Box<dyn gguf::ByteSource>> = Vec::new();
-        for file in PageStore::model_files(&model) {
-            if !store.has_blob(&file.digest, file.size).await? {
-                return Err(store::Error::BlobMissing { digest: file.digest }.into());
-            }
-            files.push(Box::new(store.open_blob(&file.digest).await?));
-        }
-        Ok(Bench { model, source: GgufSource::new(gguf::Gguf::open_split(files)?) })
+        let (model, gguf) = open(store, name).await?;
+        Ok(Bench { model, source: GgufSource::new(gguf) })
     }
 }
 

@@ -6,27 +6,34 @@ use std::path::PathBuf;
 use engine::{Opened, Session};
 use gguf::Gguf;
 use measure::Watch;
-use sensitivity::{Error, Host, Stage};
+use sensitivity::{Error, Finding, Host, Reading, Stage};
 
 use super::super::measured::Progress;
+use crate::analyses::Notes;
 use crate::load::Again;
+use crate::term;
 
 /// A model of this machine.
 pub struct Model {
     input: PathBuf,
     device: Again,
     progress: Option<(Stage, Progress)>,
+    /// Where findings are kept, if they are.
+    pub notes: Option<Notes>,
 }
 
 impl Model {
     /// The model at `input`, on a device.
-    pub fn new(input: PathBuf, device: Again) -> Model {
-        Model { input, device, progress: None }
+    pub fn new(input: PathBuf, device: Again, notes: Option<Notes>) -> Model {
+        Model { input, device, progress: None, notes }
     }
 
-    /// Ends the bar, before something else is said.
+    /// Ends the bar, before something else is said, and writes what was found.
     pub fn rest(&mut self) {
         self.progress = None;
+        if let Some(notes) = &mut self.notes {
+            notes.write();
+        }
     }
 }
 
@@ -56,6 +63,23 @@ impl Host for Model {
         match &mut self.progress {
             Some((_, progress)) => progress.pulse(done, total),
             None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn kept(&mut self, reading: Reading) -> Vec<Finding> {
+        self.notes.as_mut().map(|notes| notes.open(reading)).unwrap_or_default()
+    }
+
+    fn goes_on(&mut self, done: usize, total: usize) {
+        self.progress = None;
+        term::note(&format!(
+            "{done} of {total} measured before, by a run that did not end; --no-cache begins anew"
+        ));
+    }
+
+    fn keep(&mut self, finding: Finding) {
+        if let Some(notes) = &mut self.notes {
+            notes.add(finding);
         }
     }
 }

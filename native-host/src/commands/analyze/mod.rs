@@ -17,7 +17,7 @@ use self::host::Model;
 use self::report::{Report, Written};
 use super::bars::Bars;
 use super::{measured, quantize as files};
-use crate::analyses::{Database, Digests, Entry, Key, Row, Stored, hashed, of_bytes};
+use crate::analyses::{self, Database, Digests, Entry, Key, Notes, Row, Stored, hashed, of_bytes};
 use crate::args::{AnalyzeArgs, DEFAULT_CTX, Device, Kv, LoadArgs, Target};
 use crate::client;
 use crate::failure::Failure;
@@ -71,8 +71,6 @@ struct Work {
     windows: Windows,
     text_name: String,
     settings: Settings,
-    database: Option<Database>,
-    key: Option<Key>,
     model_sha256: Option<String>,
     /// What the numbers follow from, for people and for the key.
     line: String,
@@ -94,10 +92,7 @@ impl Work {
             Some(_) => digest(gguf, &args.input)?,
             None => (gguf, None),
         };
-        let opened = engine::open(gguf).map_err(|error| Failure::File {
-            path: args.input.clone(),
-            reason: error.to_string(),
-        })?;
+        let opened = engine::open(gguf).map_err(|error| Failure::model(&args.input, error))?;
         let n_ctx = DEFAULT_CTX.min(opened.model.plan.dims.n_ctx_train);
         let cut = Cut {
             n_windows: Some(args.text.chunks.unwrap_or(DEFAULT_CHUNKS)),
@@ -105,7 +100,8 @@ impl Work {
             ..Cut::new(args.load.ctx.unwrap_or(n_ctx))
         };
         let windows = Windows::new(&opened.tokenizer, text, cut)?;
-        let load = LoadArgs { ctx: Some(windows.n_ctx()), ..with_device(&args.load) };
+        let load =
+            LoadArgs { ctx: Some(windows.n_ctx()), ..measured::on_cpu_unless_asked(&args.load) };
         let config = settings::player_config(&load, &opened)?;
         let n_inputs = sensitivity::n_inputs(&opened.model.plan, &windows, args.max_memory)?;
         drop(opened);
@@ -128,6 +124,7 @@ impl Work {
             let digests = Digests { model, text: of_bytes(text.as_bytes()), importance };
             Key::new(&digests, &line)
         });
+        let notes = database.zip(key).map(|(database, key)| Notes::new(database, key));
         let given = args.imatrix.as_deref().map(files::open_imatrix).transpose()?;
         let settings = Settings {
             types: args.types.clone(),
@@ -138,14 +135,12 @@ impl Work {
             max_memory: args.max_memory,
         };
         Ok(Work {
-            model: Model::new(args.input.clone(), Again::new(&load, config)?),
+            model: Model::new(args.input.clone(), Again::new(&load, config)?, notes),
             model_name: measured::text_name(&args.input),
             kl: args.kl.name(),
             windows,
             text_name,
             settings,
-            database,
-            key,
             model_sha256,
             line,
         })
@@ -155,7 +150,7 @@ impl Work {
     fn analysis(&mut self) -> Result<Found, Failure> {
         let refuse =
             |reason: String| Failure::Usage(format!("what was measured cannot be kept: {reason}"));
-        if let (Some(database), Some(key)) = (&mut self.database, &self.key)
+        if let Some((database, key)) = self.model.notes.as_mut().map(Notes::parts)
             && let Some(row) = database.get(key)
             && let Ok(analysis) = row.stored.analysis()
         {
@@ -169,13 +164,13 @@ impl Work {
         let stored = Stored::of(&measured?).map_err(refuse)?;
         let analysis = stored.analysis().map_err(refuse)?;
         let seconds = start.elapsed().as_secs_f64();
-        if let (Some(database), Some(key)) = (&mut self.database, &self.key) {
+        if let Some((database, key)) = self.model.notes.as_mut().map(Notes::parts) {
             let entry = Entry {
                 model: self.model_name.clone(),
                 model_sha256: self.model_sha256.clone().unwrap_or_default(),
                 text: self.text_name.clone(),
                 settings: self.line.clone(),
-                made: chrono::Local::now().format("%Y-%m-%d %H:%M:%S").to_string(),
+                made: analyses::now(),
                 seconds,
             };
             database.put(&Row::new(key.clone(), entry, stored));
@@ -206,15 +201,6 @@ impl Work {
     }
 }
 
-/// Inputs are seen on the CPU; another device is asked for only by a person.
-fn with_device(load: &LoadArgs) -> LoadArgs {
-    let device = match load.device {
-        Device::Auto if load.gpu_layers.is_none() => Device::Cpu,
-        device => device,
-    };
-    LoadArgs { device, ..load.clone() }
-}
-
 fn device_name(device: Device) -> &'static str {
     match device {
         Device::Auto => "auto",
@@ -241,6 +227,7 @@ fn digest(gguf: Gguf, input: &Path) -> Result<(Gguf, Option<String>), Failure> {
             digest: Some("digest".to_owned()),
             total: Some(total),
             completed: Some(done),
+            retry: None,
         });
         !interrupt::pending()
     };

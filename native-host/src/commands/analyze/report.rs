@@ -10,7 +10,7 @@ use sensitivity::{About, Analysis, Measured, Recipe, Tensor};
 use serde_json::{Value, json};
 
 use super::super::quantize::report as plans;
-use super::super::{human, print_json};
+use super::super::{human, measured, print_json};
 use super::{Found, Work};
 use crate::args::{AnalyzeArgs, Format};
 use crate::failure::Failure;
@@ -61,7 +61,6 @@ impl Report {
         imatrix: &Imatrix,
     ) -> Result<Report, Failure> {
         let options = args.options();
-        let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         let mut mixes = Vec::new();
         for file_type in MIXES {
             let options = Options { file_type, ..options.clone() };
@@ -73,8 +72,7 @@ impl Report {
         let about = About {
             model: work.model_name.clone(),
             text: work.text_name.clone(),
-            host: format!("ingle {}, {system}", env!("CARGO_PKG_VERSION")),
-            date: chrono::Local::now().format("%Y-%m-%d %H:%M").to_string(),
+            made: measured::made(),
             curve: sensitivity::curve(&found.analysis, source, &options)?,
             mixes,
             chosen: None,
@@ -112,7 +110,7 @@ impl Report {
         }
         match args.format {
             Format::Json => print_json(&self.object()),
-            Format::Text => term::write_out(self.text().as_bytes()),
+            Format::Text => term::text_out(&self.text()),
         }
     }
 

@@ -12,7 +12,7 @@ use engine::bench::{self, Field, Row};
 use serde_json::{Map, Value};
 
 use crate::args::{BenchArgs, BenchFormat};
-use crate::commands::json_line;
+use crate::commands::{json_line, measured};
 use crate::failure::Failure;
 use crate::term;
 
@@ -53,7 +53,7 @@ impl Output {
             return Ok(());
         };
         fs::write(file, text).map_err(|error| failed(file, error))?;
-        term::write_out(markdown(rows).as_bytes())?;
+        term::text_out(&markdown(rows))?;
         summaries(rows);
         term::note(&format!("saved {}", file.display()));
         Ok(())
@@ -80,7 +80,7 @@ fn text(rows: &[Row], format: BenchFormat) -> Result<String, Failure> {
     Ok(match format {
         BenchFormat::Md => markdown(rows),
         BenchFormat::Csv => bench::csv(rows),
-        BenchFormat::Html => bench::html(rows, &about()),
+        BenchFormat::Html => bench::html(rows, &measured::made()),
         BenchFormat::Json => json_line(&rows.iter().map(object).collect::<Vec<Value>>())? + "\n",
         BenchFormat::Jsonl => {
             let lines: Result<Vec<String>, Failure> =
@@ -94,15 +94,6 @@ fn markdown(rows: &[Row]) -> String {
     let profile = bench::markdown_profile(rows);
     let gap = if profile.is_empty() { "" } else { "\n" };
     format!("{}{gap}{profile}", bench::markdown(rows))
-}
-
-/// What the numbers belong to, for the page's caption.
-fn about() -> bench::About {
-    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
-    bench::About {
-        host: format!("ingle {}, {system}", env!("CARGO_PKG_VERSION")),
-        date: chrono::Local::now().format("%Y-%m-%d %H:%M").to_string(),
-    }
 }
 
 /// A line for each load on standard error: what the table has no column for.

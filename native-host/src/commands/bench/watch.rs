@@ -4,7 +4,6 @@
 //! line if the last one is long ago. Drawing happens between jobs, also of timed runs: some
 //! microseconds every tenth of a second.
 
-use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -38,9 +37,6 @@ pub struct Watching {
 
 impl Watching {
     pub fn new(configs: &[Config]) -> Watching {
-        let set = |name: &str| std::env::var_os(name).is_some();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_live = io::stderr().is_terminal() && !dumb && !set("CI");
         let size =
             |config: &Config| std::fs::metadata(&config.file).map_or(0.0, |m| m.len() as f64);
         Watching {
@@ -50,7 +46,7 @@ impl Watching {
             index: 0,
             start: Instant::now(),
             memory: Memory::default(),
-            bar: is_live.then(bar),
+            bar: term::is_live().then(bar),
             drawn: Instant::now(),
             n_rows: 0,
         }
@@ -123,7 +119,7 @@ fn bar() -> ProgressBar {
 impl Watch for Watching {
     fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
         if let Some(bar) = self.bar.as_ref().filter(|_| self.drawn.elapsed() >= REDRAW) {
-            bar.set_message(self.line(progress));
+            bar.set_message(term::for_error(&self.line(progress)).into_owned());
             bar.tick();
             self.drawn = Instant::now();
         }

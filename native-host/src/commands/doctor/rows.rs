@@ -26,14 +26,12 @@ pub enum Mark {
 }
 
 impl Mark {
-    pub fn glyph(self, utf8: bool) -> &'static str {
-        match (self, utf8) {
-            (Mark::Pass, true) => "✓",
-            (Mark::Pass, false) => "+",
-            (Mark::Note, _) => "!",
-            (Mark::Problem, true) => "✗",
-            (Mark::Problem, false) => "x",
-            (Mark::Untested, _) => "-",
+    pub fn glyph(self) -> &'static str {
+        match self {
+            Mark::Pass => "✓",
+            Mark::Note => "!",
+            Mark::Problem => "✗",
+            Mark::Untested => "-",
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use engine::{Opened, Session};
 use kernels::Plan;
 
-use crate::args::LoadArgs;
+use crate::args::{Device, LoadArgs};
 use crate::failure::Failure;
 use crate::{load, settings, source};
 
@@ -18,11 +18,20 @@ pub use watch::Progress;
 /// Bytes of the largest text: it is in memory as a whole, and so are its tokens.
 const MAX_TEXT: u64 = 256 << 20;
 
+/// What is measured has the CPU's bits, on every machine the same; a GPU, whose drivers round as
+/// they like, is taken where it is asked for.
+pub fn on_cpu_unless_asked(load: &LoadArgs) -> LoadArgs {
+    let device = match load.device {
+        Device::Auto if load.gpu_layers.is_none() => Device::Cpu,
+        device => device,
+    };
+    LoadArgs { device, ..load.clone() }
+}
+
 /// A file, a folder or a stored model, understood.
 pub fn open(model: &Path) -> Result<Opened, Failure> {
     let found = super::quantize::open(model)?;
-    engine::open(found.gguf)
-        .map_err(|error| Failure::File { path: model.to_owned(), reason: error.to_string() })
+    engine::open(found.gguf).map_err(|error| Failure::model(model, error))
 }
 
 /// Loads it for windows of `n_ctx` tokens; gives the Plan, too.
@@ -62,4 +71,13 @@ pub fn text(path: &Path) -> Result<String, Failure> {
 /// The name of a text without its folders, which are nobody's business.
 pub fn text_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Where and when numbers are made, for the captions of pages.
+pub fn made() -> engine::bench::About {
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    engine::bench::About {
+        host: format!("ingle {}, {system}", env!("CARGO_PKG_VERSION")),
+        date: chrono::Local::now().format("%Y-%m-%d %H:%M").to_string(),
+    }
 }

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use measure::{Divergence, Estimate, Watch};
 
 use crate::{interrupt, term};
@@ -26,6 +26,8 @@ pub struct Progress {
     /// What is counted: "windows".
     unit: &'static str,
     start: Instant,
+    /// What was done when it began, which says nothing about the time that is left.
+    before: Option<f64>,
     said: Instant,
     bar: Option<ProgressBar>,
     /// Prints results so far as they come.
@@ -38,13 +40,9 @@ pub struct Progress {
 impl Progress {
     /// `work` is what is done, as in "measuring". With `prints` results so far are printed.
     pub fn new(work: &'static str, prints: bool) -> Progress {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_live = io::stderr().is_terminal() && !dumb;
-        let bar = is_live.then(|| {
+        let bar = term::is_live().then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(HZ);
-            let template = "{prefix} {percent:>3}% {wide_bar} {msg} about {eta} left";
-            let style = ProgressStyle::with_template(template);
-            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = term::bars::style(term::bars::Counted::Work);
             ProgressBar::with_draw_target(Some(1), target).with_style(style).with_prefix(work)
         });
         let prints = prints && !io::stdout().is_terminal();
@@ -53,6 +51,7 @@ impl Progress {
             work,
             unit: "windows",
             start: now,
+            before: None,
             said: now,
             bar,
             prints,
@@ -86,17 +85,18 @@ impl Progress {
 
     fn print(&mut self, text: &str) {
         if self.prints && self.failure.is_none() {
-            self.failure = term::write_out(text.as_bytes()).err();
+            self.failure = term::text_out(text).err();
         }
     }
 
     /// A line now and then, for logs.
     fn note(&mut self, done: f64, n_windows: usize) {
-        if self.said.elapsed() < STEP || done <= 0.0 {
+        let before = *self.before.get_or_insert(done);
+        if self.said.elapsed() < STEP || done <= before {
             return;
         }
         self.said = Instant::now();
-        let left = self.seconds() * (n_windows as f64 / done - 1.0);
+        let left = self.seconds() * (n_windows as f64 - done) / (done - before);
         term::note(&format!(
             "{}: {:.1} of {n_windows} {}, about {} left",
             self.work,

@@ -1,27 +1,13 @@
 //! What is said about a text that was measured: llama-perplexity's lines, or one JSON object.
 
 use engine::Session;
-use measure::{Divergence, Estimate, Percentiles, Value};
+use measure::{Divergence, Estimate, Percentiles, SHARES, Value};
 use serde_json::{Value as Json, json};
 
 use super::super::print_json;
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::term;
-
-/// Shares of the places at which values are said.
-const SHARES: [(f64, &str); 10] = [
-    (0.999, "99.9%"),
-    (0.99, "99.0%"),
-    (0.95, "95.0%"),
-    (0.9, "90.0%"),
-    (0.75, "75.0%"),
-    (0.25, "25.0%"),
-    (0.1, "10.0%"),
-    (0.05, " 5.0%"),
-    (0.01, " 1.0%"),
-    (0.001, " 0.1%"),
-];
 
 /// What was measured with what.
 pub struct Run {
@@ -99,7 +85,7 @@ pub fn divergence(
         }
         return print_json(&object);
     }
-    term::write_out(lines(all).as_bytes())?;
+    term::text_out(&lines(all))?;
     run.note();
     Ok(())
 }
@@ -107,12 +93,7 @@ pub fn divergence(
 /// All that is known about two models, as an object.
 pub fn comparison(all: &Divergence) -> Json {
     let percentiles = |values: Percentiles| {
-        let named = SHARES
-            .iter()
-            .map(|(share, name)| (name.trim().trim_end_matches('%').to_owned(), values.at(*share)));
-        let ends = [("max", 1.0), ("median", 0.5), ("min", 0.0)];
-        let ends = ends.map(|(name, share)| (name.to_owned(), values.at(share)));
-        ends.into_iter().chain(named).map(|(name, value)| (name, json!(value))).collect::<Json>()
+        values.named().map(|(name, value)| (name.to_owned(), json!(value))).collect::<Json>()
     };
     json!({
         "base_perplexity": value(all.base.perplexity()),
@@ -166,7 +147,7 @@ fn table(what: &str, values: &Percentiles, number: impl Fn(f64) -> String) -> St
         if share < 0.5 && !out.contains("Median") {
             out += &line("Median", 0.5);
         }
-        out += &line(name, share);
+        out += &line(&format!("{name:>4}%"), share);
     }
     out + &line("Minimum", 0.0)
 }

@@ -92,8 +92,9 @@ pub(super) fn beside(input: &Path, stem: &str, file_type: &str) -> PathBuf {
 
 /// Refuses to write over something that is wanted.
 pub(super) fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<(), Failure> {
-    let refuse =
-        |reason: &str| Failure::File { path: output.to_owned(), reason: reason.to_owned() };
+    let refuse = |reason: &str| {
+        Failure::Usage(format!("{}: {reason}", term::clean(&output.display().to_string())))
+    };
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let Some(found) = real(output) else { return Ok(()) };
     if inputs.iter().any(|input| real(input).is_some_and(|input| input == found)) {
@@ -145,7 +146,8 @@ pub(super) fn write(
 /// One bar for the work and one for the check, whatever they say.
 fn show(bars: &mut Bars, work: &str, status: String, progress: quantize::Progress) {
     let (total, completed) = (Some(progress.total), Some(progress.done));
-    bars.update(&Progress { status, digest: Some(work.to_owned()), total, completed });
+    let digest = Some(work.to_owned());
+    bars.update(&Progress { status, digest, total, completed, retry: None });
 }
 
 impl From<Error> for Failure {

@@ -42,8 +42,10 @@ impl PartFile {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let reason = "another ingle is writing this file; wait for it, or name another";
-                return Err(Failure::File { path: name.to_owned(), reason: reason.to_owned() });
+                let name = name.display();
+                return Err(Failure::Locked(format!(
+                    "{name}: another ingle is writing this file; wait for it, or name another"
+                )));
             }
             // Some network file systems have no locks.
             Err(TryLockError::Error(_)) => {}

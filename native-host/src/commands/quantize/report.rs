@@ -30,7 +30,7 @@ pub fn planned(plan: &Plan, imatrix: Option<&Imatrix>, format: Format) -> Result
         let size = term::bytes(step.new_bytes);
         vec![step.name.clone(), dims.join(" x "), step.from.to_string(), to, size]
     }));
-    term::write_out(human::table("", &rows).as_bytes())?;
+    term::text_out(&human::table("", &rows))?;
     term::line(&format!("would be {}", sizes(plan, plan.new_bytes())))?;
     term::line(&types(plan))?;
     notes(plan, imatrix);

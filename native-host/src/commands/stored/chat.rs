@@ -32,7 +32,9 @@ pub async fn chat(client: &Client, state: &mut State) -> Result<(), Failure> {
         match act(client, state, action, &text).await {
             // The conversation goes on after what the server could not do.
             Err(Failure::Client(ClientError::Interrupted)) => {}
-            Err(Failure::Client(error)) => term::error(&error.to_string()),
+            Err(failure @ Failure::Client(_)) => {
+                term::error(&failure.to_string(), failure.code());
+            }
             other => other?,
         }
     }

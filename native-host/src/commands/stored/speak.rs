@@ -53,7 +53,8 @@ impl Screen {
         }
         self.end_thinking();
         let shown = match &mut self.wrap {
-            Some(wrap) => Cow::Owned(wrap.push(text)),
+            // Words are measured as they are shown.
+            Some(wrap) => Cow::Owned(wrap.push(&term::clean_text(text))),
             None => Cow::Borrowed(text),
         };
         self.show(&shown)

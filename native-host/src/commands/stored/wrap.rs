@@ -81,8 +81,7 @@ impl Wrap {
 
 /// A wrap for standard output, if it is a terminal whose width is known.
 pub fn for_stdout() -> Option<Wrap> {
-    let size = console::Term::stdout().size_checked().filter(|_| term::out_is_terminal());
-    size.and_then(|(_, columns)| Wrap::new(usize::from(columns)))
+    term::out_width().and_then(Wrap::new)
 }
 
 #[cfg(test)]

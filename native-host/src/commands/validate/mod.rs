@@ -4,7 +4,7 @@ mod report;
 
 use std::path::Path;
 
-use engine::{Opened, Session};
+use engine::Session;
 use gguf::Gguf;
 use kernels::Plan;
 use measure::validate::{self, Check, Compared, Limits, Loaded};
@@ -12,7 +12,7 @@ use measure::{Cut, Windows};
 
 use super::bars::Bars;
 use super::measured::{self, Progress};
-use crate::args::{DEFAULT_CTX, Device, LoadArgs, ReportFormat, ValidateArgs};
+use crate::args::{DEFAULT_CTX, ReportFormat, ValidateArgs};
 use crate::client;
 use crate::failure::Failure;
 use crate::{interrupt, term};
@@ -36,14 +36,14 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
         ..Cut::new(args.load.ctx.unwrap_or(DEFAULT_CTX))
     };
     let windows = Windows::new(&opened.tokenizer, &text, cut)?;
-    let load = with_device(&args.load);
+    let load = measured::on_cpu_unless_asked(&args.load);
     let judged: Vec<&Path> =
         [Some(&args.quantized), args.diff.as_ref()].into_iter().flatten().map(|p| &**p).collect();
     let mut tensors = Vec::new();
     let mut others = Vec::new();
     for path in &judged {
         let other = measured::open(path)?;
-        check_tokens(&other, &text, &windows)?;
+        windows.check_tokens(&other.tokenizer, &text)?;
         tensors.push(match args.no_weights {
             true => Vec::new(),
             false => weights(&opened.gguf, &other.gguf, path)?,
@@ -66,15 +66,6 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
     verdict(&all)
 }
 
-/// What each layer computes is seen on the CPU; a GPU is taken where it is asked for.
-fn with_device(load: &LoadArgs) -> LoadArgs {
-    let device = match load.device {
-        Device::Auto if load.gpu_layers.is_none() => Device::Cpu,
-        device => device,
-    };
-    LoadArgs { device, ..load.clone() }
-}
-
 fn compare(
     (base, base_plan): (&mut Session, &Plan),
     (session, plan): (&mut Session, &Plan),
@@ -89,25 +80,22 @@ fn compare(
     Ok(compared)
 }
 
-/// Models whose tokens differ answer different questions.
-fn check_tokens(other: &Opened, text: &str, windows: &Windows) -> Result<(), Failure> {
-    let theirs = Windows::new(&other.tokenizer, text, *windows.cut())?;
-    let is_same = (0..windows.len()).all(|i| windows.get(i) == theirs.get(i));
-    if is_same { Ok(()) } else { Err(measure::Error::OtherTokens.into()) }
-}
-
 fn weights(base: &Gguf, other: &Gguf, path: &Path) -> Result<Vec<validate::TensorError>, Failure> {
     let mut bars = Bars::new();
-    let watch = |done, total| {
+    let mut work = validate::Weights::new(base, other);
+    while let Some((done, total)) = work.step()? {
         bars.update(&client::Progress {
             status: format!("comparing weights of {}", path.display()),
             digest: Some(path.display().to_string()),
             total: Some(total),
             completed: Some(done),
+            retry: None,
         });
-        !interrupt::pending()
-    };
-    Ok(validate::weights(base, other, watch)?)
+        if interrupt::pending() {
+            return Err(measure::Error::Cancelled.into());
+        }
+    }
+    Ok(work.finish())
 }
 
 /// An error for limits that were not kept.

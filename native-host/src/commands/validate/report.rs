@@ -23,14 +23,12 @@ pub struct Baseline {
 impl Baseline {
     pub fn of(path: &Path, opened: &Opened, windows: &Windows, text: String) -> Baseline {
         let info = opened.info();
-        let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         let about = About {
             baseline: measured::text_name(path),
             n_bytes: info.weight_bytes,
             text,
             n_ctx: windows.n_ctx(),
-            host: format!("ingle {}, {system}", env!("CARGO_PKG_VERSION")),
-            date: chrono::Local::now().format("%Y-%m-%d %H:%M").to_string(),
+            made: measured::made(),
         };
         Baseline { about, main_type: info.main_type, n_windows: windows.len() }
     }
@@ -62,10 +60,15 @@ impl Output {
             ReportFormat::Json => json_line(&object(baseline, all))? + "\n",
             ReportFormat::Html => html(all, &baseline.about),
         };
-        let Some(path) = &self.file else { return term::write_out(text.as_bytes()) };
+        let Some(path) = &self.file else {
+            return match self.format {
+                ReportFormat::Text => term::text_out(&text),
+                _ => term::write_out(text.as_bytes()),
+            };
+        };
         let failed = |error| Failure::output(path.display().to_string(), error);
         fs::write(path, text).map_err(failed)?;
-        term::write_out(table(baseline, all).as_bytes())?;
+        term::text_out(&table(baseline, all))?;
         term::note(&format!("saved {}", path.display()));
         Ok(())
     }

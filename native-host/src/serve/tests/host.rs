@@ -49,7 +49,12 @@ impl Library for Nothing {
     async fn has_blob(&self, _: &str) -> Result<bool, LibraryError> {
         Ok(false)
     }
-    async fn put_blob(&self, digest: &str, _: ChunkStream) -> Result<BlobPut, LibraryError> {
+    async fn put_blob(
+        &self,
+        digest: &str,
+        _: Option<u64>,
+        _: ChunkStream,
+    ) -> Result<BlobPut, LibraryError> {
         none(digest)
     }
     fn create(&self, _: CreateRequest) -> ProgressStream {

@@ -1,4 +1,4 @@
-import { el, icon } from "./dom.js";
+import { button, el, icon } from "./dom.js";
 import type { Message } from "./history/types.js";
 import { t } from "./i18n/index.js";
 import { block, blocks } from "./markdown.js";
@@ -100,19 +100,26 @@ export class AnswerView {
     copy.dataset["key"] = "c";
     const more = menuButton(t("more.answer"), () => this.#items(message));
     const versionNodes = versionSwitch(versions, id, this.#actions.show);
-    const goOn = el(
-      "button",
-      {
-        class: "b b-sm",
-        type: "button",
-        "data-ui": "turn.go-on",
-        onclick: () => this.#actions.goOn(id),
-      },
-      t("go.on"),
-    );
     const tools = text === "" ? [again, more] : [copy, again, more];
-    const rest = CAN_GO_ON.has(state) ? [this.#line, goOn] : [this.#line];
-    return [...tools, ...versionNodes, ...rest];
+    return [...tools, ...versionNodes, this.#line, ...this.#wayOn(id, text, state)];
+  }
+
+  /** The one button behind the line: how it goes on. */
+  #wayOn(id: string, text: string, state: Message["state"]): Node[] {
+    const { goOn } = this.#actions;
+    if (state === "whole") return text === "" ? this.#afterNothing(id) : [];
+    if (!CAN_GO_ON.has(state)) return [];
+    const isFull = state === "context";
+    const label = isFull ? t("way.trim") : t("go.on");
+    return [button(label, () => goOn(id, isFull), "", "turn.go-on")];
+  }
+
+  /** An answer without a word: asked for again, perhaps in another form. */
+  #afterNothing(id: string): Node[] {
+    const { newVersion, chooseTemplate } = this.#actions;
+    const choose = chooseTemplate();
+    const again = button(t("again"), () => newVersion(id, "again"));
+    return choose ? [again, button(t("template.choose"), choose)] : [again];
   }
 
   /** Thoughts are copied only where they are open. */
@@ -189,6 +196,6 @@ export class AnswerView {
 function lineOf({ state, line, edited, text }: Message): string {
   // The tab was ended while the answer was written; what there was is kept.
   const words = state === "writing" ? t("line.ended") : (line ?? "");
-  if (text === "" && state === "whole") return t("gen.empty");
+  if (text === "" && state === "whole") return `${t("gen.empty")} ${t("text.gen.empty")}`;
   return edited ? [words, t("edited")].filter(Boolean).join(" · ") : words;
 }

@@ -2,12 +2,14 @@ import { EngineError, type StoredModel } from "@ingle/engine";
 
 import { announce } from "./announce.js";
 import { BenchPage } from "./bench/page.js";
-import { errorCard, noteCard } from "./cards.js";
+import { errorCard } from "./cards.js";
 import { commands, runTyped } from "./commands.js";
+import { sayOffline } from "./connection.js";
 import { ChatDesk } from "./desk.js";
 import { isDemo, keepDemoAway } from "./demo.js";
 import { DoctorPage } from "./doctor/page.js";
 import { byId, openDrawer } from "./dom.js";
+import { nameShown } from "./format.js";
 import { showDevice, showModel, showStatus } from "./header.js";
 import { type AnySource, Host } from "./host.js";
 import { chooseHost } from "./hosts.js";
@@ -16,6 +18,7 @@ import { listenKeys } from "./keys.js";
 import { GONE, Loader } from "./loader.js";
 import { type ChatModel, TabModel } from "./model.js";
 import { acceptDrops, acceptPicks } from "./models.js";
+import { chipGivenUp, Notes } from "./notes.js";
 import { Opening } from "./opening.js";
 import { KeysPage } from "./pages/keys.js";
 import { ModelsPage } from "./pages/models.js";
@@ -98,20 +101,21 @@ export class App {
     loaded: (model) => this.#loaded(model),
     showFigures: () => this.#showFigures(),
   });
-  #noted = false;
+  readonly #notes = new Notes((done) => this.#host.chooseTemplate(done));
 
   start(): void {
     this.#host.onGone = (error) => this.#engineGone(error);
     this.#host.onState = (state) => this.#recovery.take(state);
     this.#host.onNotice = ({ code }) => {
-      if (code === "gpu.lost")
-        this.#desk.addCard(noteCard(t("title.gpu.lost"), t("gpu.given.up")));
+      if (code === "gpu.lost") this.#desk.addCard(chipGivenUp());
     };
     acceptDrops(this.#actions, this.#desk);
     acceptPicks(this.#actions);
     this.#listen();
     this.#desk.newChat();
-    void this.#opening.begin();
+    void this.#opening.begin().then(() => {
+      sayOffline(() => this.#shelf.choices.stored.length);
+    });
   }
 
   #makeRecovery(): Recovery {
@@ -125,7 +129,7 @@ export class App {
       line: (text) => desk.session.line(text),
       status: showStatus,
       ready: () => void host.again().then(() => this.#showFigures()),
-      loadMs: () => (host.current instanceof TabModel ? host.current.loadMs : null),
+      lost: () => (host.current instanceof TabModel ? host.current : null),
     });
   }
 
@@ -142,7 +146,7 @@ export class App {
     this.#bench.stop();
     const { page } = this.#router;
     if (!stay && page !== null && page !== "models") location.hash = "#/";
-    this.#desk.showStart();
+    this.#desk.startAnew();
     await this.#loader.load(source);
     await this.#shelf.listStored();
   }
@@ -150,8 +154,9 @@ export class App {
   #loaded(model: ChatModel): void {
     this.#showFigures();
     if (this.#desk.isEmpty) {
-      this.#desk.showStart();
-      this.#showNotes(model);
+      this.#desk.startAnew();
+      const notices = this.#host.info?.notices ?? [];
+      for (const card of this.#notes.of(model, notices)) this.#desk.addCard(card);
     }
     this.#desk.modelReady(model);
   }
@@ -167,6 +172,7 @@ export class App {
 
   #answerFailed(error: EngineError): void {
     if (GONE.has(error.code) && this.#host.isGone) return; // #engineGone says it
+    this.#recovery.close();
     this.#desk.addCard(this.#ways.answerFailed(error));
   }
 
@@ -179,27 +185,11 @@ export class App {
     try {
       await this.#host.remove(model.name);
       if (isDemo(model.name)) keepDemoAway();
-      announce(t("say.removed", { name: model.name }));
+      announce(t("say.removed", { name: nameShown(model.name) }));
     } catch (error) {
       this.#desk.addCard(errorCard(EngineError.from(error), t("remove.failed"), []));
     }
     await this.#shelf.listStored();
-  }
-
-  /** Says once what is not as it could be. */
-  #showNotes(model: ChatModel): void {
-    // What the browser lacks is of no concern to a model elsewhere.
-    if (model.where.kind !== "tab") return;
-    const titles: Readonly<Record<string, string>> = {
-      "gpu.missing": t("gpu.missing"),
-      "store.memory": t("store.memory"),
-    };
-    if (!this.#noted)
-      for (const { code, message } of this.#host.info?.notices ?? [])
-        this.#desk.addCard(noteCard(titles[code] ?? code, message));
-    this.#noted = true;
-    const template = model.templateNote;
-    if (template) this.#desk.addCard(noteCard(t("model.notemplate"), template));
   }
 
   #showFigures(): void {
@@ -210,7 +200,8 @@ export class App {
   async #openChat(id: string | null): Promise<void> {
     this.#bench.stop();
     if (id === null) {
-      if (this.#desk.session.chat) this.#desk.newChat();
+      const { chat, isOpening } = this.#desk.session;
+      if (chat || isOpening) this.#desk.newChat();
     } else if (!(await this.#desk.openChat(id))) location.replace("#/");
   }
 
@@ -247,7 +238,7 @@ export class App {
       history: this.#desk.history,
       commands: commands(this.#parts),
       models: [
-        ...stored.map(({ name }) => use(name, { name })),
+        ...stored.map(({ name }) => use(nameShown(name), { name })),
         ...(served?.models ?? []).map((model) => use(model.name, { served: model })),
       ],
       openChat: (chat, message) => void this.#openAt(chat, message),
@@ -255,7 +246,7 @@ export class App {
   }
 
   async #openAt(chat: string, message: string | null): Promise<void> {
-    if (!(await this.#desk.openChat(chat))) return;
+    if (!(await this.#desk.openChat(chat)) || this.#desk.session.chat?.id !== chat) return;
     history.pushState(null, "", `#/c/${chat}`);
     this.#router.route();
     if (message !== null) this.#desk.toMessage(message);

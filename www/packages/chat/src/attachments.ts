@@ -1,5 +1,6 @@
 import { announce } from "./announce.js";
 import { byId, el, icon } from "./dom.js";
+import { asSent, beginning, sayTooLong, SPARE_TOKENS } from "./file-room.js";
 import { bytes, percent } from "./format.js";
 import type { StoredFile } from "./history/types.js";
 import { t, tn } from "./i18n/index.js";
@@ -11,10 +12,12 @@ const FILE_BYTES_MAX = 4 << 20;
 const LOOK_BYTES = 8192;
 
 interface Chip {
-  readonly file: StoredFile;
+  file: StoredFile;
   readonly node: HTMLElement;
   readonly words: HTMLElement;
   tokens: number | null;
+  /** That there is no room for it. */
+  card: HTMLElement | null;
 }
 
 interface Handlers {
@@ -22,6 +25,8 @@ interface Handlers {
   count(text: string): Promise<number | null>;
   /** Tokens of context, 0 if there is no model yet. */
   room(): number;
+  /** Tokens that are free for a file of so many that is attached; null where nobody knows. */
+  roomFor(tokens: number): Promise<number | null>;
   changed(): void;
 }
 
@@ -48,7 +53,10 @@ export class Attachments {
   }
 
   clear(): void {
-    this.#chips.forEach(({ node }) => node.remove());
+    for (const { node, card } of this.#chips) {
+      node.remove();
+      card?.remove();
+    }
     this.#chips = [];
     this.#list.hidden = true;
   }
@@ -85,7 +93,7 @@ export class Attachments {
     });
     const node = el("span", { class: "file" }, icon("file"), el("bdi", {}, name), words);
     node.append(...(intoBox ? [instead] : []), remove);
-    const chip: Chip = { file, node, words, tokens: null };
+    const chip: Chip = { file, node, words, tokens: null, card: null };
     this.#chips.push(chip);
     this.#list.append(node);
     this.#list.hidden = false;
@@ -106,10 +114,30 @@ export class Attachments {
     const size = bytes(chip.file.text.length);
     chip.words.textContent = ` · ${tokens === null ? size : tn("tokens", tokens)}${share}`;
     this.#handlers.changed();
+    if (tokens !== null) await this.#fits(chip, tokens);
+  }
+
+  /** A file for which there is no room: a person says what of it is sent, before anything is. */
+  async #fits(chip: Chip, tokens: number): Promise<void> {
+    chip.card?.remove();
+    chip.card = null;
+    const { name, text } = chip.file;
+    const around = ((await this.#handlers.count(asSent(name, ""))) ?? 0) + SPARE_TOKENS;
+    const room = await this.#handlers.roomFor(tokens);
+    if (room === null || tokens <= room - around || !this.#chips.includes(chip)) return;
+    const free = Math.max(0, room - around);
+    const cut = async () => {
+      const first = await beginning(text, tokens, free, this.#handlers.count);
+      chip.file = { ...chip.file, text: first };
+      await this.#count(chip);
+    };
+    const remove = () => this.#remove(chip);
+    chip.card = sayTooLong({ name, tokens, free, cut: () => void cut(), remove });
   }
 
   #remove(chip: Chip): void {
     chip.node.remove();
+    chip.card?.remove();
     this.#chips = this.#chips.filter((other) => other !== chip);
     this.#list.hidden = this.#chips.length === 0;
     byId("ask").focus();

@@ -3,7 +3,8 @@ import type { EngineError, Progress } from "@ingle/engine";
 import { announce } from "./announce.js";
 import { el, icon } from "./dom.js";
 import { bytes, bytesOf, percent, Rate, timeLeft } from "./format.js";
-import { type Key, t } from "./i18n/index.js";
+import { isKey, t } from "./i18n/index.js";
+import { said } from "./i18n/said.js";
 
 /** Figures on a progress card change at most this often. */
 const FIGURES_EVERY_MS = 500;
@@ -13,70 +14,43 @@ export interface Action {
   readonly run: () => void;
 }
 
-/** Codes of errors whose title is in the tables, under `title.CODE`. */
-const TITLED = new Set([
-  "engine.old",
-  "engine.insecure",
-  "engine.crash",
-  "engine.killed",
-  "engine.module",
-  "gpu.lost",
-  "gpu.memory",
-  "model.toobig",
-  "model.unsupported",
-  "model.damaged",
-  "model.missing",
-  "model.nan",
-  "file.type",
-  "file.gone",
-  "net.offline",
-  "net.stalled",
-  "net.http",
-  "net.cors",
-  "net.refused",
-  "net.cut",
-  "net.mismatch",
-  "net.changed",
-  "server.gone",
-  "server.busy",
-  "server.token",
-  "server.missing",
-  "server.error",
-  "store.full",
-  "store.locked",
-  "ctx.full",
-  "gen.schema",
-]);
-
-/** The title of an error, or what was tried. */
+/** The title of a code, else what was tried. */
 function titleOf(code: string, fallback: string): string {
-  return TITLED.has(code) ? t(`title.${code}` as Key) : fallback;
+  const name = `title.${code}`;
+  return isKey(name) ? t(name) : fallback;
 }
 
-/** What happened, what is safe, and one way on. Also handed to the announcer. */
+/**
+ * What happened, what is safe, and one way on. Also handed to the announcer. `ownTitle`: the code
+ * means something else here than where its title is from.
+ */
 export function errorCard(
   error: EngineError,
   fallbackTitle: string,
-  actions: Action[],
+  actions: readonly Action[],
+  ownTitle: string | null = null,
 ): HTMLElement {
-  const title = titleOf(error.code, fallbackTitle);
-  announce(`${title}. ${error.message}`, "urgent");
-  const code = el("code", { title: error.detail }, error.code);
+  const title = ownTitle ?? titleOf(error.code, fallbackTitle);
+  const text = said(error.code, error.message);
+  announce(`${title}. ${text}`, "urgent");
+  const whole = text === error.message ? [] : [error.message];
+  const code = el("code", { title: [...whole, error.detail].join("\n") }, error.code);
   return el(
     "section",
     { class: "alert a-bad", "data-ui": `alert.${error.code}` },
     icon("warn"),
     el("h3", {}, title),
-    el("p", { class: "num" }, error.message),
+    el("p", { class: "num" }, text),
     el("div", { class: "do" }, ...buttons(actions), code),
   );
 }
 
-function buttons(actions: readonly Action[]): HTMLElement[] {
+/** The first one is the main way on, which a quiet card need not say so loudly. */
+function buttons(actions: readonly Action[], main = "b-main"): HTMLElement[] {
   return actions.map(({ label, run }, i) =>
     el(
       "button",
-      { class: `b b-sm ${i === 0 ? "b-main" : "b-bare"}`, type: "button", onclick: run },
+      { class: `b b-sm ${i === 0 ? main : "b-bare"}`, type: "button", onclick: run },
       label,
     ),
   );
@@ -112,15 +86,31 @@ export function lossCard(title: string, text: string): HTMLElement {
   );
 }
 
-/** A quiet note, such as that there is no WebGPU here. */
-export function noteCard(title: string, text: string): HTMLElement {
+/** A quiet note, such as that there is no WebGPU here; one with a code is also said, politely. */
+export function noteCard(
+  title: string,
+  text: string,
+  { code, actions = [] }: { code?: string; actions?: readonly Action[] } = {},
+): HTMLElement {
+  if (code !== undefined) announce(`${title}. ${text}`);
   return el(
     "section",
-    { class: "alert a-note" },
+    { class: "alert a-note", "data-ui": code === undefined ? undefined : `alert.${code}` },
     icon("file"),
     el("h3", {}, title),
-    el("p", {}, text),
+    el("p", { class: "num" }, text),
+    ...(actions.length > 0 ? [el("div", { class: "do" }, ...buttons(actions, ""))] : []),
   );
+}
+
+/** The note of a code, under its title. */
+export function codeNote(code: string, text: string, actions: readonly Action[] = []) {
+  return noteCard(titleOf(code, code), said(code, text), { code, actions });
+}
+
+/** A way on that is a page of the app. */
+export function toPage(label: string, page: string): Action {
+  return { label, run: () => (location.hash = `#/${page}`) };
 }
 
 /** The card of a model on its way: bytes, speed, time left, and a way to stop. */

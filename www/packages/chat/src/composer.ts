@@ -29,6 +29,7 @@ interface Handlers {
   editLast(): void;
   count(text: string): Promise<number | null>;
   room(): number;
+  roomFor(tokens: number): Promise<number | null>;
 }
 
 /**

@@ -61,6 +61,11 @@ export class Context {
     };
   }
 
+  /** Tokens that may be sent, so that an answer has room. */
+  limit({ contextLength }: ChatModel): number {
+    return Math.max(0, contextLength - ANSWER_TOKENS_MIN);
+  }
+
   /** Tokens of one text, for a chip or a field. */
   async tokens(model: ChatModel | null, text: string): Promise<number | null> {
     return model ? model.count(text).catch(() => null) : null;
@@ -75,7 +80,7 @@ export class Context {
     const rest = turns.slice(system.length);
     const sizes = await Promise.all(rest.map(({ content }) => this.#count(model, content)));
     const base = (await this.use(model, system, "")).total;
-    const limit = model.contextLength - ANSWER_TOKENS_MIN - begun;
+    const limit = this.limit(model) - begun;
     const total = (from: number) => base + sum(sizes.slice(from).map((n) => n + this.#template));
     let from = 0;
     while (from < rest.length - 1 && (total(from) > limit || rest[from]?.role !== "user"))
@@ -96,7 +101,7 @@ export class Context {
   ): Promise<number | null> {
     if (model.contextLength === 0) return null;
     const total = (await this.use(model, turns, "")).total + begun;
-    return total > model.contextLength - ANSWER_TOKENS_MIN ? total : null;
+    return total > this.limit(model) ? total : null;
   }
 
   async #count(model: ChatModel | null, text: string): Promise<number> {

@@ -31,6 +31,8 @@ export class Conversation {
   readonly #actions: MessageActions;
   #views = new Map<string, UserView | AnswerView>();
   #turns = new Map<string, HTMLElement>();
+  /** Cards on the page of a new chat. */
+  #startCards: HTMLElement[] = [];
   #cards: { after: string | null; node: HTMLElement }[] = [];
   #path: readonly Message[] = [];
   #versions: Shown["versions"] = () => [];
@@ -52,8 +54,11 @@ export class Conversation {
 
   /** Replaces everything by `view`, the page of a new chat. */
   showStart(view: HTMLElement): void {
+    const cards = this.#startCards.filter((card) => this.#col.contains(card));
     this.clear();
     view.classList.add("start");
+    view.append(...cards);
+    this.#startCards = cards;
     this.#col.className = "col";
     this.#col.replaceChildren(view);
   }
@@ -62,6 +67,7 @@ export class Conversation {
     this.#views.clear();
     this.#turns.clear();
     this.#cards = [];
+    this.#startCards = [];
     this.#path = [];
     this.#nShown = AT_FIRST;
     this.#isEmpty = true;
@@ -108,7 +114,10 @@ export class Conversation {
 
   /** A card at the end of the running turn, or alone on the page. */
   addCard(node: HTMLElement): void {
-    if (this.#isEmpty) return (this.#col.firstElementChild ?? this.#col).append(node);
+    if (this.#isEmpty) {
+      this.#startCards.push(node);
+      return (this.#col.firstElementChild ?? this.#col).append(node);
+    }
     this.#cards.push({ after: this.#path.at(-1)?.id ?? null, node });
     [...this.#turns.values()].at(-1)?.append(node);
   }

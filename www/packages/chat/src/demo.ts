@@ -1,6 +1,6 @@
 import { EngineError, type Progress, type StoredModel } from "@ingle/engine";
 
-import { bytesOf, Rate } from "./format.js";
+import { bytesOf, nameShown, Rate } from "./format.js";
 import { showStatus } from "./header.js";
 import type { Host } from "./host.js";
 import { t } from "./i18n/index.js";
@@ -134,7 +134,7 @@ export class Demo {
 }
 
 export function isDemo(name: string): boolean {
-  return name.replace(/:latest$/, "") === NAME;
+  return nameShown(name) === NAME;
 }
 
 /** A person has deleted it. */

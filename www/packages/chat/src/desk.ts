@@ -7,9 +7,10 @@ import { chatItems } from "./chat-menu.js";
 import { Composer, type Outgoing } from "./composer.js";
 import { Context } from "./context.js";
 import { Conversation } from "./conversation.js";
+import { Counting } from "./counting.js";
 import { byId } from "./dom.js";
 import { saveChat, saveFile } from "./exporting.js";
-import { openSplit, showGauge } from "./gauge.js";
+import { showGauge } from "./gauge.js";
 import { showStatus } from "./header.js";
 import { History } from "./history/history.js";
 import type { Opened } from "./history/protocol.js";
@@ -20,6 +21,7 @@ import { menuButton } from "./menu.js";
 import type { MessageActions, Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
+import { Remarks } from "./remarks.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
 import { CONTEXTS, TooLong } from "./too-long.js";
@@ -52,31 +54,40 @@ export class ChatDesk {
   readonly #actions: MessageActions = {
     edit: (id, text) => this.#edit(id, text),
     newVersion: (id, way) => this.#newVersion(id, way),
-    goOn: (id) => this.#withModel((model) => void this.session.goOn(model, id)),
+    goOn: (id, trim = false) =>
+      this.#withModel((model) => {
+        if (trim) this.session.setup = { ...this.session.setup, trim };
+        void this.session.goOn(model, id);
+      }),
     answer: () => this.again(),
     branch: (id) => void this.#branch(id),
     remove: (id) => this.#idle(() => this.session.edits.remove(id)),
     show: (id) => this.#idle(() => this.session.edits.version(id)),
     openFile: (file) => void this.#openFile(file),
+    chooseTemplate: () =>
+      this.#host.current?.where.kind === "tab" ? () => this.#host.chooseTemplate() : null,
   };
   readonly view = new Conversation(this.#actions);
   readonly session = new Session(this.history, this.view, this.context, {
     writing: (writing) => this.composer.setWriting(writing),
     began: (id) => this.composer.adopt(id),
     changed: () => this.#changed(),
-    figures: (used) => this.#showUsed(used),
+    figures: (used) => this.#counting.show(used),
     failed: (error) => this.#events.failed(error),
     overflow: (tokens) => this.#tooLong.say(tokens),
     answered: () => this.#events.answered(),
+    wrote: (model, n) => this.#remarks.wrote(this.session.chat?.id ?? "", model, n),
+    looped: (id, words) => this.#remarks.looped(id, words),
   });
   readonly composer = new Composer({
     send: (message) => this.#send(message),
     stop: () => this.session.stop(),
-    changed: () => void this.#countDraft(),
+    changed: () => void this.#counting.draft(),
     command: (line) => this.#events.command(line),
     editLast: () => this.#editLast(),
     count: (text) => this.context.tokens(this.#host.current, text),
     room: () => this.#host.current?.contextLength ?? 0,
+    roomFor: (tokens) => this.#counting.roomFor(tokens),
   });
   readonly #sidebar = new Sidebar(this.history, {
     rename: (chat, title) => this.#rename(chat, title),
@@ -84,6 +95,12 @@ export class ChatDesk {
     save: (chat, form) => void saveChat(this.history, chat, form),
   });
   readonly #tooLong: TooLong;
+  readonly #counting: Counting;
+  readonly #remarks = new Remarks({
+    addCard: (card) => this.addCard(card),
+    removeCard: (card) => this.removeCard(card),
+    goOnLooser: (id) => this.#withModel((model) => void this.session.goOn(model, id, "looser")),
+  });
   /** To be written when a model is ready: a version by another, or the rest of an answer. */
   #wanted: { readonly id: string; readonly way: "version" | "goOn" } | null = null;
 
@@ -96,11 +113,14 @@ export class ChatDesk {
       reload: (n) => this.#events.reload(n),
       begin: (instructions) => this.#begin(instructions),
     });
+    const { session, context, composer } = this;
+    const choices = () => this.overflowChoices();
+    this.#counting = new Counting({ host, session, context, composer, choices });
     this.history.onList = () => this.#sidebar.show(this.session.chat?.id ?? null);
     this.history.onElsewhere = () => void this.session.refresh();
     this.history.onFull = () => this.#full();
     byId("chat-more").append(menuButton(t("chat.actions"), () => chatItems(this), false));
-    byId("gauge").addEventListener("click", () => void this.#openSplit());
+    byId("gauge").addEventListener("click", () => void this.#counting.openSplit());
   }
 
   /** Reads the list of chats. */
@@ -110,7 +130,8 @@ export class ChatDesk {
 
   /** What there is to say about the chats that were found, and those that were not. */
   sayOpened(opened: Opened, models: readonly StoredModel[]): void {
-    sayOpened(opened, this.history.chats.length, models);
+    const save = () => void this.saveCurrent("markdown");
+    sayOpened(opened, this.history.chats.length, models, save);
   }
 
   get isEmpty(): boolean {
@@ -125,23 +146,30 @@ export class ChatDesk {
     this.view.removeCard(card);
   }
 
-  /** Shows the page of a new chat, if the chat is new. */
+  /** Draws the page of a new chat as things stand now, if the chat is new; its cards stay. */
   showStart(): void {
     if (this.isEmpty) this.view.showStart(this.#events.start());
+  }
+
+  /** The same without what was said there before. */
+  startAnew(): void {
+    if (this.isEmpty) this.view.clear();
+    this.showStart();
   }
 
   newChat(): void {
     this.session.clear();
     this.composer.open(null);
-    this.showStart();
+    this.startAnew();
     showGauge(null);
   }
 
+  /** False if there is no such chat. */
   async openChat(id: string): Promise<boolean> {
     const found = await this.session.open(id);
-    if (!found) return false;
+    if (!found) return found === null;
     this.composer.open(id);
-    this.#showUsed(this.session.path.findLast(({ used }) => used !== undefined)?.used ?? 0);
+    this.#counting.show(this.session.path.findLast(({ used }) => used !== undefined)?.used ?? 0);
     return true;
   }
 
@@ -158,13 +186,14 @@ export class ChatDesk {
     if (this.session.isWaiting) void this.session.answer(model);
     else if (wanted?.way === "version") void this.session.newVersion(model, wanted.id, "again");
     else if (wanted) void this.session.goOn(model, wanted.id);
-    else void this.#countDraft();
+    else void this.#counting.draft();
   }
 
-  /** The answer that is not whole goes on as soon as a model is loaded. */
+  /** The answer that is not whole, or has not begun, goes on as soon as a model is loaded. */
   goOnWhenReady(): void {
     const id = this.session.unfinished;
     if (id !== null) this.#wanted = { id, way: "goOn" };
+    else if (this.session.path.at(-1)?.role === "user") this.session.wait(t("wait"));
   }
 
   /** Writes the answer on that is not whole, or begins the one that has no word yet. */
@@ -196,10 +225,15 @@ export class ChatDesk {
     });
   }
 
+  /** The words of the answer at the end, as far as it came. */
+  get lastText(): string {
+    const last = this.session.path.at(-1);
+    return last?.role === "assistant" ? last.text : "";
+  }
+
   copyLast(): void {
     const last = this.session.path.findLast(({ role }) => role === "assistant");
-    if (!last) return;
-    void navigator.clipboard.writeText(last.text).then(() => announce(t("say.copied")));
+    if (last) void navigator.clipboard.writeText(last.text).then(() => announce(t("say.copied")));
   }
 
   async saveCurrent(form: "markdown" | "json"): Promise<void> {
@@ -295,29 +329,6 @@ export class ChatDesk {
     this.#sidebar.show(chat?.id ?? null);
     this.#tooLong.close();
     this.#events.changed();
-  }
-
-  #showUsed(used: number): void {
-    showGauge({ used, total: this.#host.current?.contextLength ?? 0 });
-  }
-
-  /** The gauge with what stands in the box. */
-  async #countDraft(): Promise<void> {
-    const model = this.#host.current;
-    if (!model || this.session.isWriting) return;
-    const turns = await this.session.turns();
-    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
-    if (draft === "") return;
-    const { total } = await this.context.use(model, turns, draft);
-    if (!this.session.isWriting) this.#showUsed(total);
-  }
-
-  async #openSplit(): Promise<void> {
-    const model = this.#host.current;
-    if (!model) return;
-    const draft = `${this.composer.attachments.text}\n${this.composer.text}`.trim();
-    const use = await this.context.use(model, await this.session.turns(), draft);
-    openSplit(use, model.contextLength, this.session.setup.maxTokens, this.overflowChoices());
   }
 
   /** A new chat with instructions, which are shown. */

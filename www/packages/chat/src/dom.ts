@@ -24,6 +24,11 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** A small button of a card. */
+export function button(label: string, onclick: () => void, kind = "", ui?: string): HTMLElement {
+  return el("button", { class: `b b-sm ${kind}`, type: "button", onclick, "data-ui": ui }, label);
+}
+
 /** A drawn icon; hidden from assistive technology, because the text or name beside it says it. */
 export function icon(name: string): HTMLSpanElement {
   return el("span", { class: `i i-${name}`, "aria-hidden": "true" });

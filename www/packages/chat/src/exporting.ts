@@ -3,15 +3,22 @@ import { Tree } from "./history/tree.js";
 import { type Chat, EXPORT_VERSION, type Export, type Message } from "./history/types.js";
 import { t } from "./i18n/index.js";
 
-/** Hands a file to the browser to save. */
+/** A browser begins to read what is saved after the click, and may ask where to put it first. */
+const READ_MS = 60_000;
+
+/** Hands a text to the browser to save. */
 export function saveFile(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+  saveBlob(name, new Blob([text], { type }));
+}
+
+/** Hands bytes to the browser to save. */
+export function saveBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;
   link.click();
-  // The browser reads the blob after the click.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), READ_MS);
 }
 
 /** One branch as Markdown: a heading for the chat, and who said what. */

@@ -28,6 +28,11 @@ export function bytesOf(done: number, total: number): string {
   return `${t("of", { a: a ?? "", b: b ?? "" })}${NBSP}${UNITS[unit]}`;
 }
 
+/** A model's name as people say it: "llama3.2", where the store has "llama3.2:latest". */
+export function nameShown(name: string): string {
+  return name.replace(/:latest$/, "");
+}
+
 export function count(n: number): string {
   return number(n);
 }
@@ -62,6 +67,8 @@ export class Rate {
   #longerSince: number | null = null;
 
   add(at: number, done: number): void {
+    // Another tab has begun again: what was seen is no measure of that.
+    if (done < (this.#samples.at(-1)?.done ?? 0)) [this.#samples, this.#said] = [[], null];
     this.#start ??= at;
     this.#samples.push({ at, done });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > RATE_OVER_MS)

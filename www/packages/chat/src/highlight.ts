@@ -1,5 +1,7 @@
 import type { Element, RootContent } from "hast";
 
+import { seenText } from "./unseen.js";
+
 /** Longer code is shown plain: colors are no help there, and would take a noticeable time. */
 const CHARACTERS_MAX = 20_000;
 
@@ -48,8 +50,8 @@ export async function highlight(
   }
 }
 
-function nodesOf(content: RootContent): Node[] {
-  if (content.type === "text") return [document.createTextNode(content.value)];
+function nodesOf(content: RootContent): (Node | string)[] {
+  if (content.type === "text") return seenText(content.value);
   if (content.type !== "element") return [];
   const children = content.children.flatMap(nodesOf);
   const color = colorOf(content);

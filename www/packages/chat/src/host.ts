@@ -16,6 +16,7 @@ import { type ChatModel, TabModel } from "./model.js";
 import type { Served } from "./server/model.js";
 import { Server } from "./server/server.js";
 import { saveLastModel } from "./settings.js";
+import { openTemplates } from "./templates/dialog.js";
 
 /** What can be loaded: a model for this tab, or one that the server has. */
 export type AnySource = Source | Pulled | { readonly served: Served };
@@ -210,6 +211,12 @@ export class Host {
   /** The models kept in this browser. */
   async library(): Promise<Models> {
     return (await this.engine()).models;
+  }
+
+  /** Asks in which form the model in this tab is talked to. */
+  chooseTemplate(done?: () => void): void {
+    const name = this.lastName;
+    if (name !== null) void this.library().then((library) => openTemplates(library, name, done));
   }
 
   async stored(): Promise<StoredModel[]> {

@@ -93,6 +93,13 @@ export class Line {
     announce(t("say.reading"));
   }
 
+  /** Tokens per second of what this engine chose, if that was enough to tell. */
+  perSecond({ timings }: Extract<AnswerPiece, { done: true }>): number | null {
+    const chosen = (timings?.outputTokens ?? 0) - this.#given;
+    if (!timings || chosen < SPEED_AFTER_TOKENS || timings.decodeMs <= 0) return null;
+    return ((chosen - 1) / timings.decodeMs) * 1000;
+  }
+
   /** The figures of an answer that has ended. */
   done(piece: Extract<AnswerPiece, { done: true }>): { line: string; state: State } {
     const { outputTokens, decodeMs } = piece.timings ?? {
@@ -110,7 +117,7 @@ export class Line {
       case "length":
         return { line: line(t("line.length", { n })), state: "length" };
       case "context":
-        return { line: line(t("line.context"), n), state: "context" };
+        return { line: line(n), state: "context" }; // whose words the writer counts
       case "stop":
         return {
           line: [this.#figures(rate, n), ...noted].filter(Boolean).join(" · "),
@@ -134,12 +141,13 @@ export class Line {
 
   #firstWord(): string[] {
     if (this.#firstAt === null) return [];
-    return [t("line.first", { s: number((this.#firstAt - this.#start) / 1000, 1) })];
+    const seconds = Math.max(0.01, (this.#firstAt - this.#start) / 1000);
+    return [t("line.first", { s: number(seconds, seconds < 0.1 ? 2 : 1) })];
   }
 }
 
 function speed(tokensPerSecond: number): string {
-  return `${number(tokensPerSecond, 1)}\u00a0${t("tokens.rate")}`;
+  return `${number(tokensPerSecond, tokensPerSecond < 100 ? 1 : 0)}\u00a0${t("tokens.rate")}`;
 }
 
 /** "212 words". */

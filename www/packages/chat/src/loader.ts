@@ -1,12 +1,14 @@
 import { EngineError, type Progress } from "@ingle/engine";
 
 import { announce } from "./announce.js";
-import { type Action, errorCard, ProgressCard } from "./cards.js";
+import { errorCard, ProgressCard } from "./cards.js";
+import { whenOnline } from "./connection.js";
+import { nameShown } from "./format.js";
 import { showComing, showStatus } from "./header.js";
 import type { AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
+import { loadWays, missingParts, worded } from "./load-ways.js";
 import type { ChatModel } from "./model.js";
-import { pickFile } from "./models.js";
 import { showRequests } from "./privacy.js";
 import { askForToken } from "./server/list.js";
 
@@ -32,6 +34,8 @@ export class Loader {
   readonly #screen: Screen;
   /** What was loaded last, for loading it again with another context. */
   #last: AnySource | null = null;
+  /** Ends the wait for a network, for a model that is to come then. */
+  #stopWaiting: () => void = () => undefined;
 
   constructor(host: Host, screen: Screen) {
     this.#host = host;
@@ -39,6 +43,12 @@ export class Loader {
   }
 
   async load(source: AnySource, contextLength?: number): Promise<void> {
+    this.#stopWaiting();
+    const part = "file" in source ? missingParts(filesOf(source.file)) : null;
+    if (part) {
+      const error = new EngineError("file.part", t("file.part.text", part));
+      return this.#failed(error, source, t("file.part", part));
+    }
     const name = sourceName(source);
     const place = this.#host.server?.title ?? "";
     const title = "served" in source ? t("load.served", { name, place }) : undefined;
@@ -75,7 +85,7 @@ export class Loader {
     showRequests(this.#host.info?.requests.length ?? 0, progress.phase === "transfer");
   }
 
-  #failed(error: EngineError, source: AnySource): void {
+  #failed(error: EngineError, source: AnySource, title = t("load.failed")): void {
     this.#screen.ended();
     if (error.code === "aborted") {
       announce(t("say.cancelled"));
@@ -83,32 +93,46 @@ export class Loader {
     }
     if (GONE.has(error.code)) return; // the app says it
     const reset = error.code.startsWith("gpu.") ? this.#host.reset() : Promise.resolve();
-    const again: Action = {
-      label: t("again"),
-      run: () => void reset.then(() => this.load(source)),
+    const again = () => void reset.then(() => this.load(source));
+    const said = worded(error);
+    const ways = loadWays(said, source, {
+      again,
+      openSwitcher: () => this.#screen.openSwitcher(),
+      onCpu: () => {
+        this.#host.device = "cpu";
+        again();
+      },
+      giveToken: () => this.#host.server && askForToken(this.#host.server, again),
+    });
+    const card = errorCard(said, title, ways);
+    this.#screen.addCard(card);
+    // It is longer than the card of the load, in whose place it is.
+    card.scrollIntoView({ block: "nearest" });
+    if (said.code === "net.wait") this.#waitWith(card, again);
+  }
+
+  /** What failed is asked for again when there is a network, unless another model is wanted. */
+  #waitWith(card: HTMLElement, again: () => void): void {
+    const stop = whenOnline(again);
+    this.#stopWaiting = () => {
+      stop();
+      this.#screen.removeCard(card);
     };
-    const other: Action =
-      "served" in source
-        ? { label: t("other.model"), run: () => this.#screen.openSwitcher() }
-        : { label: t("other.file"), run: pickFile };
-    const retry = /^(net|gpu|engine|server)\./.test(error.code);
-    const { server } = this.#host;
-    const first: Action =
-      error.code === "server.token" && server
-        ? { label: t("server.token.give"), run: () => askForToken(server, again.run) }
-        : again;
-    this.#screen.addCard(errorCard(error, t("load.failed"), retry ? [first, other] : [other]));
   }
 }
 
+function filesOf(file: File | readonly File[]): readonly File[] {
+  return file instanceof File ? [file] : file;
+}
+
 export function sourceName(source: AnySource): string {
-  if ("served" in source) return source.served.name.replace(/:latest$/, "");
-  if ("name" in source && source.name) return source.name;
+  if ("served" in source) return nameShown(source.served.name);
+  if ("name" in source && source.name) return nameShown(source.name);
   if ("url" in source)
     return decodeURIComponent(
       String(source.url).split(/[?#]/, 1)[0]?.split("/").pop() || "model",
     );
   if ("file" in source)
-    return (source.file instanceof File ? source.file : source.file[0])?.name ?? "model";
+    return filesOf(source.file)[0]?.name ?? "model";
   return "model";
 }

@@ -10,6 +10,7 @@ import { copyText } from "./clipboard.js";
 import { el, icon } from "./dom.js";
 import { highlight } from "./highlight.js";
 import { t } from "./i18n/index.js";
+import { seenText } from "./unseen.js";
 
 /** Only these may be followed; `javascript:`, `data:` and the like stay text. */
 const LINK_PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
@@ -66,7 +67,7 @@ function span(token: Token): Node[] {
     case "del":
       return [el("del", {}, ...inline(token.tokens))];
     case "codespan":
-      return [el("code", {}, (token as Tokens.Codespan).text)];
+      return [el("code", {}, ...seenText((token as Tokens.Codespan).text))];
     case "br":
       return [el("br")];
     case "link":
@@ -154,7 +155,7 @@ function codeBox(token: Tokens.Code, growing: boolean): Node {
   const label = el("span", {}, t("copy"));
   const copy = el("button", { class: "b b-bare b-sm", type: "button" }, icon("copy"), label);
   copy.addEventListener("click", () => void copyText(token.text, label, copy));
-  const code = el("code", {}, token.text);
+  const code = el("code", {}, ...seenText(token.text));
   if (!growing && name !== "") void highlight(code, token.text, name);
   return el(
     "figure",

@@ -4,8 +4,8 @@ import type { FileRef, Message } from "./history/types.js";
 import { t, tn } from "./i18n/index.js";
 import { menuButton, type MenuItem } from "./menu.js";
 
-/** How a new version is asked for. */
-export type Way = "again" | "careful" | "varied" | "shorter" | "model";
+/** How a new version is asked for; with `looser` the rest of an answer that ran in a circle. */
+export type Way = "again" | "careful" | "varied" | "looser" | "shorter" | "model";
 
 /** What can be done with a message; the session does it. */
 export interface MessageActions {
@@ -13,13 +13,15 @@ export interface MessageActions {
   newVersion(id: string, way: Way): void;
   /** Answers the last message. */
   answer(): void;
-  /** Writes on where a stopped answer ends. */
-  goOn(id: string): void;
+  /** Writes on where a stopped answer ends; `trim`: without the oldest messages. */
+  goOn(id: string, trim?: boolean): void;
   branch(id: string): void;
   remove(id: string): void;
   /** Shows another version. */
   show(id: string): void;
   openFile(file: FileRef): void;
+  /** Asks in which form the model is talked to; null where that is not this page's to say. */
+  chooseTemplate(): (() => void) | null;
 }
 
 /** A button with an icon and no words; `label` is its name and its tooltip. */

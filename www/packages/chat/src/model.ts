@@ -9,14 +9,16 @@ import type {
   Reading,
   Timings,
 } from "@ingle/engine";
+import { Thoughts } from "@ingle/engine";
 
 import { bytes } from "./format.js";
 import type { Begun, Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
 import { noteSpeed } from "./recommend.js";
+import { snapshotName } from "./remembered.js";
 import { type Lines, linesOf, type Request } from "./server/client.js";
 import { chat } from "./server/model.js";
-import { Thoughts } from "./thoughts.js";
+import { prefs } from "./settings.js";
 
 /** What an answer is asked for with. */
 export interface AnswerOptions {
@@ -25,6 +27,8 @@ export interface AnswerOptions {
   readonly signal: AbortSignal;
   /** The answer so far, as far as it is known by its tokens: it goes on behind them. */
   readonly begun?: Begun | null;
+  /** The chat it is of. */
+  readonly chat?: string;
 }
 
 /** Tokens of a piece, and the parts of its text that are still held back. */
@@ -207,15 +211,18 @@ export class TabModel implements ChatModel {
   }
 
   async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    const { messages, setup, signal, begun = null } = asked;
+    const { messages, setup, signal, begun = null, chat: name } = asked;
     // Schemas are the router's business; it answers from this same model.
     if (setup.schema !== "")
       return yield* chat(routerOf(this.#engine), this.#model.info.name, asked, undefined);
     const thoughts = new Thoughts(begun?.mark);
-    const options = { messages, signal, ...sampling(setup), ...goingOn(begun, setup) };
+    const isKept = prefs.remember && name !== undefined;
+    const snapshot = isKept ? { snapshot: { name: snapshotName(name) } } : {};
+    const more = { ...sampling(setup), ...goingOn(begun, setup), ...snapshot };
+    const options = { messages, signal, ...more };
     for await (const piece of this.#model.generate(options)) {
-      const { tokens: ids, text, ...rest } = piece;
-      const parts = thoughts.split(text, piece.done);
+      const { tokens: ids, text: _, ...rest } = piece;
+      const parts = thoughts.take(piece);
       const { part, held } = thoughts;
       if (piece.done) this.#noteSpeed(piece.timings, begun?.tokens.length ?? 0);
       yield { ...rest, ...parts, nTokens: ids.length, tokens: { ids, part, held } };

@@ -2,7 +2,7 @@ import type { StoredModel } from "@ingle/engine";
 
 import type { ChatDesk } from "./desk.js";
 import { byId, el, icon, openDialog } from "./dom.js";
-import { bytes } from "./format.js";
+import { bytes, nameShown } from "./format.js";
 import type { AnySource } from "./host.js";
 import { t } from "./i18n/index.js";
 import { keyOfFile, TAB } from "./model.js";
@@ -162,7 +162,7 @@ export function storedRow(
   actions: ModelActions,
   close = () => {},
 ): HTMLElement {
-  const title = model.name.replace(/\.gguf$/i, "");
+  const title = nameShown(model.name.replace(/\.gguf$/i, ""));
   const inUse = keyOfFile(model.name) === current;
   const load = () => actions.load({ name: model.name });
   const use = useButton(title, model.name, bytes(model.size), inUse, load);
@@ -171,7 +171,7 @@ export function storedRow(
     {
       class: "b b-bare b-icon b-sm",
       type: "button",
-      "aria-label": t("model.delete.name", { name: model.name, size: bytes(model.size) }),
+      "aria-label": t("model.delete.name", { name: title, size: bytes(model.size) }),
       onclick: () => {
         close();
         confirmDelete(model, actions);
@@ -230,7 +230,7 @@ export function confirmDelete(model: StoredModel, actions: ModelActions): void {
     t("model.delete", { size: bytes(model.size) }),
   );
   const dialog = openDialog(
-    t("model.delete.ask", { name: model.name }),
+    t("model.delete.ask", { name: nameShown(model.name) }),
     el("p", { class: "facts" }, t("model.delete.text", { size: bytes(model.size) })),
     el("div", { class: "do" }, remove, keep),
   );

@@ -2,6 +2,7 @@ import { EngineError, type Fit } from "@ingle/engine";
 
 import { errorCard, noteCard } from "./cards.js";
 import { addressOf } from "./catalogue.js";
+import { whenOnline } from "./connection.js";
 import { Demo, isDemo } from "./demo.js";
 import type { ChatDesk } from "./desk.js";
 import { el } from "./dom.js";
@@ -9,7 +10,8 @@ import { bytes } from "./format.js";
 import { showStatus } from "./header.js";
 import type { AnySource, Host } from "./host.js";
 import { t } from "./i18n/index.js";
-import type { ChatModel } from "./model.js";
+import { worded } from "./load-ways.js";
+import { type ChatModel, TAB } from "./model.js";
 import { type ModelActions, noModelView } from "./models.js";
 import { watchUpdates } from "./offline/register.js";
 import { fitLine } from "./pages/fit-card.js";
@@ -17,7 +19,7 @@ import { countRequests, demoCame } from "./privacy.js";
 import type { Pulls } from "./pulls.js";
 import { offerFor } from "./recommend.js";
 import type { Router } from "./router.js";
-import { lastModel } from "./settings.js";
+import { type Last, lastModel, prefs } from "./settings.js";
 import type { Shelf } from "./shelf.js";
 import {
   askCard,
@@ -47,6 +49,8 @@ interface Parts {
 export class Opening {
   readonly #parts: Parts;
   readonly #demo: Demo;
+  /** Asked once: the card is drawn anew with every step of the start, and must not move. */
+  #betterParts: HTMLElement[] | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -95,7 +99,7 @@ export class Opening {
   /** The words for a message that waits, if a model is on its way or can be; else null. */
   comes(): string | null {
     const { host } = this.#parts;
-    const { name, served } = lastModel();
+    const { name, served } = last();
     const wait = this.#demo.share;
     if (host.isLoading)
       return this.#demo.state === "coming" ? t("demo.wait", { share: wait }) : t("wait");
@@ -109,13 +113,18 @@ export class Opening {
   startView(): HTMLElement {
     const { host, desk, shelf, actions } = this.#parts;
     const send = (text: string) => desk.composer.sendText(text);
-    if (host.usesDemo || this.#demo.state === "coming")
-      return demoView(send, demoCard(this.#better()));
-    if (host.current) return readyView(host.current, send);
+    // A model that comes back has its page at once: nothing moves when it is there.
+    const isBack = host.isStarting || host.isLoading;
+    const back = isBack && !host.current ? (last().name ?? null) : null;
+    if (host.usesDemo || this.#demo.state === "coming" || (back !== null && isDemo(back)))
+      return demoView(send, demoCard((this.#betterParts ??= this.#better())), !host.usesDemo);
+    if (host.current) return readyView(host.current.where, send);
+    if (back !== null) return readyView(TAB, send, true);
     if (this.#demo.state === "asks")
       return demoView(
         send,
         askCard(this.#demo.size, () => void this.#demo.get()),
+        true,
       );
     return noModelView(shelf.choices, actions);
   }
@@ -123,14 +132,15 @@ export class Opening {
   /** The model that fits this device, as soon as that is known, and the ways besides. */
   #better(): HTMLElement[] {
     const verdict = el("div", { class: "verdict" });
-    const ways = el("div", { class: "do" }, ...otherWays());
-    this.#offerBest(ways, (title, fit) => verdict.append(...fitLine(title, fit)));
+    const ways = el("div", { class: "do pending" }, ...otherWays());
+    const shown = this.#offerBest(ways, (title, fit) => verdict.append(...fitLine(title, fit)));
+    void shown.then(() => ways.classList.remove("pending"));
     return [verdict, ways];
   }
 
   /** Puts a button that gets the recommended model before the other ways. */
-  #offerBest(ways: HTMLElement, show: (title: string, fit: Fit) => void): void {
-    void offerFor(this.#parts.host)
+  #offerBest(ways: HTMLElement, show: (title: string, fit: Fit) => void): Promise<void> {
+    return offerFor(this.#parts.host)
       .then(({ best }) => {
         if (!best) return;
         const { entry, fit } = best;
@@ -157,7 +167,7 @@ export class Opening {
     close.addEventListener("click", () => desk.removeCard(card));
     const all = el("a", { class: "b b-sm", href: "#/models" }, t("models.all"));
     const ways = el("div", { class: "do" }, all, close);
-    this.#offerBest(ways, () => undefined);
+    void this.#offerBest(ways, () => undefined);
     card.append(ways);
     desk.addCard(card);
   }
@@ -166,7 +176,9 @@ export class Opening {
   #started(): void {
     const { host, desk } = this.#parts;
     host.isStarting = false;
-    if (!host.isLoading && !host.current) desk.session.stopWaiting(t("wait.cancelled"));
+    if (host.isLoading || host.current) return;
+    desk.session.stopWaiting(t("wait.cancelled"));
+    desk.showStart(); // the model that was to come back is gone
   }
 
   /** Why this browser cannot run models; the server's can be used all the same. */
@@ -180,7 +192,7 @@ export class Opening {
   /** The model that worked last, if it is still here; a message can be sent meanwhile. */
   async #loadLast(): Promise<boolean> {
     const { host, shelf, load } = this.#parts;
-    const { name, served } = lastModel();
+    const { name, served } = last();
     const { stored, served: list } = shelf.choices;
     if (host.isLoading || host.current) return true;
     const found = list?.models?.find((model) => model.name === served);
@@ -204,8 +216,14 @@ export class Opening {
     const earlier = shelf.choices.stored.find(({ name }) => isDemo(name));
     if (earlier) return void load({ name: earlier.name });
     if (!host.isLoading) desk.session.stopWaiting(t("wait.cancelled"));
-    const again = { label: t("again"), run: () => void this.#demo.get() };
-    desk.addCard(errorCard(error, t("demo.failed"), [again]));
+    const again = () => {
+      desk.removeCard(card);
+      void this.#demo.get();
+    };
+    const said = worded(error);
+    const card = errorCard(said, t("demo.failed"), [{ label: t("again"), run: again }]);
+    desk.addCard(card);
+    if (said.code === "net.wait") whenOnline(() => host.current || host.isLoading || again());
   }
 
   /** What was asked of this site for the demo model belongs to the start. */
@@ -217,11 +235,18 @@ export class Opening {
 
   #notStarted(failure: EngineError): void {
     const { host, desk } = this.#parts;
+    // Neither an old browser nor a page without HTTPS becomes another one by a reload.
+    const isLasting = failure.code === "engine.old" || failure.code === "engine.insecure";
     const again = { label: t("reload"), run: () => location.reload() };
     desk.addCard(
       failure.code === "engine.insecure" && host.server
         ? noteCard(t("server.only"), failure.message)
-        : errorCard(failure, t("start.failed"), [again]),
+        : errorCard(failure, t("start.failed"), isLasting ? [] : [again]),
     );
   }
+}
+
+/** What to start with, unless a person chooses each time. */
+function last(): Last {
+  return prefs.reload ? lastModel() : {};
 }

@@ -6,11 +6,15 @@ import { type Key, t, tn, when } from "./i18n/index.js";
 import { isSealed } from "./offline/register.js";
 import type { Client } from "./server/client.js";
 
-/** Requests after the start: of the page itself, of the worker, and to the page's server. */
-let ofPage = 0;
+/**
+ * Requests after the start: of the page itself (parts of it that were not wanted before), of the
+ * worker, and to the page's server.
+ */
+const ofPage: Omit<Entry, "reason">[] = [];
 let ofWorker = 0;
 let counted = false;
 let fetching = false;
+let pulling = false;
 let server: Client | null = null;
 /** Requests to the server that belong to the start. */
 let before = 0;
@@ -35,9 +39,14 @@ export function countRequests(ofServer: Client | null, ofEngine: number): void {
   new PerformanceObserver((entries) => {
     // The server's are counted when they are made, and not when they end.
     const isOther = ({ name }: PerformanceEntry) => !server || !name.startsWith(api);
-    ofPage += entries.getEntries().filter(isOther).length;
+    ofPage.push(...entries.getEntries().filter(isOther).map(made));
     show();
   }).observe({ type: "resource", buffered: false });
+}
+
+function made(entry: PerformanceEntry): Omit<Entry, "reason"> {
+  const { name, startTime, transferSize } = entry as PerformanceResourceTiming;
+  return { at: performance.timeOrigin + startTime, host: new URL(name).host, bytes: transferSize };
 }
 
 /** The chip in the header: a number that was counted, not promised. */
@@ -48,6 +57,12 @@ export function showRequests(workers: number, isFetching: boolean): void {
   }
   ofWorker = workers;
   fetching = isFetching;
+  show();
+}
+
+/** Whether models are on their way into this browser, whose requests are counted when they end. */
+export function showPulls(isRunning: boolean): void {
+  pulling = isRunning;
   show();
 }
 
@@ -63,25 +78,25 @@ function show(): void {
     ? ` · ${t("requests.sealed")}`
     : !counted
       ? ` · ${t("requests.uncounted")}`
-      : fetching && ofWorker > workerBefore
+      : pulling || (fetching && ofWorker > workerBefore)
         ? ` · ${t("requests.download")}`
         : ` · ${tn("requests", total())}`;
 }
 
 function total(): number {
   const now = Math.max(0, ofWorker - workerBefore);
-  return ofPage + earlier + now + (server ? server.asked.length - before : 0);
+  return ofPage.length + earlier + now + (server ? server.asked.length - before : 0);
 }
 
 /** One line of the ledger. */
 export interface Entry {
-  readonly at: number | null;
+  readonly at: number;
   readonly host: string;
   readonly bytes: number;
   readonly reason: string;
 }
 
-/** Requests of the worker as they were first seen here; it does not say when they were made. */
+/** Requests of the worker. */
 let seen: Entry[] = [];
 /** Those of workers that are gone. */
 const past: Entry[] = [];
@@ -93,10 +108,9 @@ export function entries(info: EngineInfo | null): Entry[] {
     past.push(...seen);
     seen = [];
   }
-  seen = requests.map(({ host, bytes: size }, i) => {
+  seen = requests.map(({ at, host, bytes: size }, i) => {
     const isDemo = i >= demoRange[0] && i < demoRange[1];
-    const reason = t(isDemo ? "reason.demo" : "reason.model");
-    return { at: seen[i]?.at ?? Date.now(), host, bytes: size, reason };
+    return { at, host, bytes: size, reason: t(isDemo ? "reason.demo" : "reason.model") };
   });
   const asked = (server?.asked ?? []).map(({ reason, bytes: size, at }) => ({
     at,
@@ -104,7 +118,8 @@ export function entries(info: EngineInfo | null): Entry[] {
     bytes: size,
     reason: t(`reason.${reason}` as Key),
   }));
-  return [...past, ...seen, ...asked].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
+  const parts = ofPage.map((entry) => ({ ...entry, reason: t("reason.page") }));
+  return [...past, ...seen, ...asked, ...parts].sort((a, b) => a.at - b.at);
 }
 
 /** The chip's dialog: one paragraph, then the ledger, and the way to the page about it. */
@@ -121,7 +136,7 @@ export function ledger(info: EngineInfo | null): HTMLElement[] {
     el(
       "tr",
       {},
-      el("td", { class: "num" }, at === null ? "" : when(at, { timeStyle: "medium" })),
+      el("td", { class: "num" }, when(at, { timeStyle: "medium" })),
       el("td", {}, host),
       el("td", { class: "num" }, bytes(size)),
       el("td", {}, `${reason}, ${tn("requests", n)}`),
@@ -154,7 +169,7 @@ interface Sum extends Entry {
   readonly n: number;
 }
 
-/** Requests to one host for one reason are one line. */
+/** Requests to one host for one reason are one line, with the time of the first. */
 function sums(all: readonly Entry[]): Sum[] {
   const found = new Map<string, Sum>();
   for (const entry of all) {

@@ -1,28 +1,39 @@
 import { EngineError, type Models, type Progress, type StoredModel } from "@ingle/engine";
 
 import { entryAt } from "./catalogue.js";
+import { waitsForNetwork } from "./connection.js";
 
 /** News of a download go to other tabs this often. */
 const NEWS_EVERY_MS = 500;
+/** What a tab says of a download's end has come by then. */
+const LAST_WORDS_MS = 500;
 const KEY = "ingle.pulls";
 const CHANNEL = "ingle.pulls";
 
-/** How far a download is. `elsewhere`: another tab does it, and this one shows it. */
+/**
+ * How far a download is. `waiting`: it goes on by itself when there is a network. `elsewhere`:
+ * another tab does it, and this one shows it.
+ */
 export interface Pull {
   readonly ref: string;
-  readonly state: "running" | "paused" | "failed" | "elsewhere";
+  readonly state: "running" | "paused" | "waiting" | "failed" | "elsewhere";
   readonly step: Progress | null;
   /** When the last byte came, by `performance.now()`. */
   readonly movedAt: number;
+  /** When the try in `step.retry` comes, by the same clock. */
+  readonly retryAt: number;
   readonly error: EngineError | null;
 }
 
 interface News {
   readonly ref: string;
   readonly step: Progress | null;
-  /** Null: it is over there. */
-  readonly state: "running" | null;
+  /** Null: it is over there. `asks`: whoever does it is to say how far it is. */
+  readonly state: "running" | "asks" | null;
 }
+
+/** A download of which nothing is known. */
+const BEGINNING = { step: null, movedAt: 0, retryAt: 0, error: null } as const;
 
 /**
  * Models on their way. They are remembered, so a download goes on after a reload; a lock lets one
@@ -32,6 +43,8 @@ export class Pulls {
   readonly #library: () => Promise<Models>;
   readonly #channel = new BroadcastChannel(CHANNEL);
   readonly #stops = new Map<string, AbortController>();
+  /** Downloads of other tabs whose end is waited for. */
+  readonly #watched = new Set<string>();
   #pulls = new Map<string, Pull>();
   #toldAt = 0;
   /** Something has changed: a card, or (with `model`) the list of models. */
@@ -40,6 +53,9 @@ export class Pulls {
   constructor(library: () => Promise<Models>) {
     this.#library = library;
     this.#channel.onmessage = ({ data }: MessageEvent<News>) => this.#heard(data);
+    addEventListener("online", () => {
+      for (const { ref, state } of this.all) if (state === "waiting") void this.start(ref);
+    });
   }
 
   get all(): Pull[] {
@@ -53,7 +69,7 @@ export class Pulls {
   /** Goes on with what an earlier visit left. */
   resume(): void {
     for (const [ref, paused] of Object.entries(remembered())) {
-      if (paused) this.#set({ ref, state: "paused", step: null, movedAt: 0, error: null });
+      if (paused) this.#set({ ref, state: "paused", ...BEGINNING });
       else void this.start(ref);
     }
   }
@@ -64,17 +80,40 @@ export class Pulls {
     remember(ref, false);
     const stop = new AbortController();
     this.#stops.set(ref, stop);
-    const now = performance.now();
-    this.#set({ ref, state: "running", step: null, movedAt: now, error: null });
+    // What has come is shown until more comes.
+    const { step, error } = this.#of(ref);
+    const known = error === null || keepsBytes(error) ? withoutTry(step) : null;
+    const movedAt = performance.now();
+    this.#set({ ref, state: "running", ...BEGINNING, step: known, movedAt });
     try {
       const options = { ifAvailable: true } as const;
-      await navigator.locks.request(`ingle.pull.${ref}`, options, async (lock) => {
-        if (!lock) return this.#set({ ...this.#of(ref), state: "elsewhere" });
+      await navigator.locks.request(lockOf(ref), options, async (lock) => {
+        if (!lock) return this.#watch(ref);
         await this.#run(ref, stop);
       });
     } finally {
       this.#stops.delete(ref);
     }
+    // Its next news may be minutes away, when it waits for its server.
+    if (this.#of(ref).state === "elsewhere") this.#tell({ ref, step: null, state: "asks" });
+  }
+
+  /** Another tab does it; when that tab has gone without a word, this one goes on with it. */
+  #watch(ref: string): void {
+    this.#set({ ...this.#of(ref), state: "elsewhere" });
+    if (this.#watched.has(ref)) return;
+    this.#watched.add(ref);
+    const isLeft = () =>
+      this.#pulls.get(ref)?.state === "elsewhere" && remembered()[ref] === false;
+    void navigator.locks.request(lockOf(ref), async () => {
+      if (isLeft()) await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+      this.#watched.delete(ref);
+      if (!isLeft()) return;
+      const stop = new AbortController();
+      this.#stops.set(ref, stop);
+      this.#set({ ...this.#of(ref), state: "running", movedAt: performance.now() });
+      await this.#run(ref, stop).finally(() => this.#stops.delete(ref));
+    });
   }
 
   /** Stops and keeps what has come. */
@@ -105,43 +144,57 @@ export class Pulls {
       this.onChange(model);
     } catch (thrown) {
       const error = EngineError.from(thrown);
+      const state = waitsForNetwork(error) ? "waiting" : "failed";
       // Paused or dropped: said already.
-      if (error.code !== "aborted") this.#set({ ...this.#of(ref), state: "failed", error });
+      if (error.code !== "aborted") this.#set({ ...this.#of(ref), state, error });
     } finally {
-      this.#channel.postMessage({ ref, step: null, state: null } satisfies News);
+      this.#tell({ ref, step: null, state: null });
     }
   }
 
   #moved(ref: string, step: Progress): void {
     const before = this.#of(ref);
     if (before.state !== "running") return;
-    const isMore = step.phase !== before.step?.phase || step.loaded > (before.step?.loaded ?? -1);
     // Bytes on the screen never go down.
     const loaded =
       step.phase === before.step?.phase ? Math.max(step.loaded, before.step.loaded) : step.loaded;
     const now = performance.now();
-    const movedAt = isMore ? now : before.movedAt;
-    this.#set({ ...before, step: { ...step, loaded }, movedAt });
-    if (now - this.#toldAt < NEWS_EVERY_MS) return;
+    this.#set({ ...before, step: { ...step, loaded }, ...timesOf(step, before, now) });
+    const isNews = step.retry !== undefined || before.step?.retry !== undefined;
+    if (!isNews && now - this.#toldAt < NEWS_EVERY_MS) return;
     this.#toldAt = now;
-    this.#channel.postMessage({ ref, step, state: "running" } satisfies News);
+    this.#tell({ ref, step, state: "running" });
+  }
+
+  #tell(news: News): void {
+    this.#channel.postMessage(news);
+  }
+
+  /** Says how far a download of this tab is, and what is left of the wait it is in. */
+  #answer(ref: string): void {
+    const { step, state, retryAt } = this.#of(ref);
+    if (!this.#stops.has(ref) || state !== "running" || step === null) return;
+    const waitMs = Math.max(0, retryAt - performance.now());
+    const retry = step.retry ? { retry: { ...step.retry, waitMs } } : {};
+    this.#tell({ ref, step: { ...step, ...retry }, state: "running" });
   }
 
   #heard({ ref, step, state }: News): void {
+    if (state === "asks") return this.#answer(ref);
     if (this.#stops.has(ref)) return;
     if (state === null) {
       this.#pulls.delete(ref);
       // It may be complete, or paused there.
-      if (ref in remembered())
-        this.#set({ ref, state: "paused", step: null, movedAt: 0, error: null });
+      if (ref in remembered()) this.#set({ ref, state: "paused", ...BEGINNING });
       return this.onChange(null);
     }
-    this.#set({ ref, step, state: "elsewhere", movedAt: performance.now(), error: null });
+    const times = timesOf(step, this.#of(ref), performance.now());
+    this.#pulls.set(ref, { ...this.#of(ref), ref, step, ...times, error: null });
+    this.#watch(ref);
   }
 
   #of(ref: string): Pull {
-    const none = { ref, state: "running", step: null, movedAt: 0, error: null } as const;
-    return this.#pulls.get(ref) ?? none;
+    return this.#pulls.get(ref) ?? { ref, state: "running", ...BEGINNING };
   }
 
   #set(pull: Pull): void {
@@ -149,6 +202,32 @@ export class Pulls {
     this.#pulls.set(pull.ref, pull);
     if (isNew) this.onChange(null);
   }
+}
+
+function lockOf(ref: string): string {
+  return `ingle.pull.${ref}`;
+}
+
+/** When the last byte came and when the next try comes, after `step` of this moment. */
+function timesOf(step: Progress | null, before: Pull, now: number) {
+  const isMore =
+    step?.phase !== before.step?.phase || (step?.loaded ?? 0) > (before.step?.loaded ?? -1);
+  return { movedAt: isMore ? now : before.movedAt, retryAt: now + (step?.retry?.waitMs ?? 0) };
+}
+
+/** A try that is over is not to come. */
+function withoutTry(step: Progress | null): Progress | null {
+  if (step === null) return null;
+  const { retry: _over, ...rest } = step;
+  return rest;
+}
+
+/** After these what has come is still of use. */
+const KEEPING = /^(net\.(cut|http|offline|refused|stalled)|store\.full)$/;
+
+/** Whether a download that ended so goes on where it was. */
+export function keepsBytes({ code }: EngineError): boolean {
+  return KEEPING.test(code);
 }
 
 /** Downloads that are not complete, and whether a person has paused them. */

@@ -34,13 +34,20 @@ interface Screen {
   status(text: string): void;
   /** The engine is back, perhaps on another device. */
   ready(): void;
-  /** How long the model took to load, in milliseconds; null if that is not known. */
-  loadMs(): number | null;
+  /** The model that is to come back, and the milliseconds that its load took; null: none here. */
+  lost(): { readonly key: string; readonly loadMs: number } | null;
 }
+
+/** A load this long is most of what a recovery takes; a shorter one says little about the rest. */
+const LONG_LOAD_MS = 5_000;
 
 export class Recovery {
   readonly #screen: Screen;
   #card: HTMLElement | null = null;
+  /** What is on its way back, and since when by `performance.now()`. */
+  #since: { readonly what: string; readonly at: number } | null = null;
+  /** Milliseconds that each took when it came back last. */
+  readonly #took = new Map<string, number>();
 
   constructor(screen: Screen) {
     this.#screen = screen;
@@ -49,26 +56,43 @@ export class Recovery {
   take({ state, reason }: EngineState): void {
     if (state === "leader" || state === "follower") return showRole(state);
     if (state === "recovering" && reason) return this.#lost(reason);
-    this.#close();
-    if (state === "ready" && reason) this.#screen.ready();
+    this.close();
+    if (state !== "ready" || !reason) return;
+    if (this.#since) this.#took.set(this.#since.what, performance.now() - this.#since.at);
+    this.#since = null;
+    this.#screen.ready();
   }
 
-  #close(): void {
+  /** Takes the card away: the engine is back, or the answer that waited for it has failed. */
+  close(): void {
     if (this.#card) this.#screen.removeCard(this.#card);
     this.#card = null;
   }
 
   #lost(reason: LossReason): void {
     const { isWriting } = this.#screen;
-    this.#close();
+    this.close();
     this.#screen.status(t("recover.status"));
+    const model = this.#screen.lost();
+    const what = `${reason} ${model?.key ?? ""}`;
+    // Lost once more on its way back: it is the same wait.
+    if (this.#since?.what !== what) this.#since = { what, at: performance.now() };
     if (!isWriting) return;
-    this.#screen.line(t(`lost.${reason}` as Key));
-    if (!TOLD.has(reason)) return announce(t(`lost.${reason}` as Key));
-    const ms = this.#screen.loadMs();
-    const takes = ms === null ? "" : ` ${tn("recover.takes", Math.max(1, Math.ceil(ms / 1000)))}`;
-    this.#card = lossCard(t(`lost.${reason}` as Key), t("recover.text") + takes);
+    const isTold = TOLD.has(reason);
+    // What happened is on the card, then.
+    this.#screen.line(t(isTold ? "recover.status" : (`lost.${reason}` as Key)));
+    if (!isTold) return announce(t(`lost.${reason}` as Key));
+    const takes = this.#takes(what, model?.loadMs ?? 0);
+    this.#card = lossCard(t(`lost.${reason}` as Key), `${t("recover.text")} ${takes}`);
     this.#screen.addCard(this.#card);
+  }
+
+  /** How long it takes: a number only where one was measured. */
+  #takes(what: string, loadMs: number): string {
+    const ms = this.#took.get(what) ?? (loadMs >= LONG_LOAD_MS ? loadMs : null);
+    return ms === null
+      ? t("recover.takes.moment")
+      : tn("recover.takes", Math.max(1, Math.ceil(ms / 1000)));
   }
 }
 

@@ -15,6 +15,9 @@ import { write } from "./writer.js";
 const STOPPING_AFTER_MS = 400;
 /** "More careful" and "More varied" change the temperature by this. */
 const WAY_STEP = 0.3;
+/** Out of a circle leads neither a small step nor the likeliest word. */
+const LOOSER = 1;
+const LOOSER_PENALTY = 1.3;
 
 export interface SessionEvents {
   writing(writing: boolean): void;
@@ -29,6 +32,10 @@ export interface SessionEvents {
   overflow(tokens: number): void;
   /** An answer was written to its end. */
   answered(): void;
+  /** The model has written an answer at this speed, in tokens per second. */
+  wrote(model: ChatModel, perSecond: number): void;
+  /** An answer was stopped because so many words at its end were the same few. */
+  looped(id: string, words: number): void;
 }
 
 /** The chat on the screen, what is sent for it, and the answer that is being written. */
@@ -42,6 +49,8 @@ export class Session {
   #stop: AbortController | null = null;
   /** The answer that waits for a model. */
   #waiting: string | null = null;
+  /** The chat that is being read, to be shown unless another is begun. */
+  #opening: object | null = null;
 
   constructor(history: History, view: Conversation, context: Context, events: SessionEvents) {
     this.#history = history;
@@ -62,6 +71,11 @@ export class Session {
 
   get isWriting(): boolean {
     return this.#stop !== null;
+  }
+
+  /** A chat is being read. */
+  get isOpening(): boolean {
+    return this.#opening !== null;
   }
 
   get isWaiting(): boolean {
@@ -85,18 +99,24 @@ export class Session {
   }
 
   clear(): void {
+    this.#opening = null;
     this.stop();
     this.#waiting = null;
     this.#thread.clear();
     this.#events.changed();
   }
 
-  async open(id: string): Promise<boolean> {
+  /** False if there is no such chat; null if another was begun before this one was read. */
+  async open(id: string): Promise<boolean | null> {
+    if (this.chat?.id === id) return true;
     const chat = this.#history.chat(id);
     if (!chat) return false;
-    if (this.chat?.id === id) return true;
     this.stop();
+    const opening = {};
+    this.#opening = opening;
     const messages = await this.#history.messages(id);
+    if (this.#opening !== opening) return null;
+    this.#opening = null;
     this.#waiting = null;
     this.#view.clear();
     this.#thread.open(chat, messages);
@@ -119,6 +139,7 @@ export class Session {
 
   /** Adds a message of the person and shows it at the top. */
   say(text: string, files: readonly StoredFile[], counts: readonly (number | null)[]): void {
+    this.#opening = null;
     const isFirst = this.#thread.say(text, files, counts);
     this.#view.placeLast();
     if (!isFirst) return;
@@ -176,9 +197,9 @@ export class Session {
    * Writes on where an answer ends: behind its last token, or, where its tokens are not known or
    * are another model's, by asking for the rest in words.
    */
-  async goOn(model: ChatModel, id: string): Promise<void> {
+  async goOn(model: ChatModel, id: string, way: "again" | "looser" = "again"): Promise<void> {
     const message = this.#thread.tree.get(id);
-    if (message && !this.isWriting) await this.#write(model, message, "again");
+    if (message && !this.isWriting) await this.#write(model, message, way);
   }
 
   /** The answer at the end of what is shown, if there is more of it to write. */
@@ -220,7 +241,7 @@ export class Session {
     const { signal } = stop;
     const history = this.#history;
     const task = { model, history, view, message: cut, turns: sent, setup, signal };
-    const { message: done, error, promptTokens } = await write(task);
+    const { message: done, error, promptTokens, looped, perSecond } = await write(task);
     if (promptTokens !== null) this.#context.learn(model, sent, promptTokens);
     this.#ended(stop);
     // The reader may have gone to another chat: the answer is kept there.
@@ -232,6 +253,9 @@ export class Session {
     this.#events.writing(this.isWriting);
     if (error) this.#events.failed(error);
     else if (done.state === "whole") this.#events.answered();
+    if (this.chat?.id !== message.chat) return;
+    if (looped > 0) this.#events.looped(message.id, looped);
+    if (perSecond !== null) this.#events.wrote(model, perSecond);
   }
 
   /** What the model gets for an answer. */
@@ -289,6 +313,10 @@ function prepared(message: Message, ids: string | null, { seed }: Setup): Messag
 }
 
 function wayOf(setup: Setup, way: Way): Setup {
+  if (way === "looser") {
+    const repeatPenalty = Math.max(setup.repeatPenalty ?? 0, LOOSER_PENALTY);
+    return { ...setup, creativity: Math.max(setup.creativity, LOOSER), repeatPenalty };
+  }
   const step = way === "careful" ? -WAY_STEP : way === "varied" ? WAY_STEP : 0;
   return { ...setup, creativity: Math.min(2, Math.max(0, setup.creativity + step)) };
 }

@@ -16,6 +16,8 @@ export interface Prefs {
   language: string | null;
   /** Start with the model that was used last. */
   reload: boolean;
+  /** Keep what the model has of long chats on disk, for a faster start. */
+  remember: boolean;
 }
 
 const PREFS_KEY = "ingle.prefs";
@@ -32,6 +34,7 @@ const PREFS: Prefs = {
   reading: "done",
   language: null,
   reload: true,
+  remember: false,
 };
 
 /** What new chats begin with, unless a person has said otherwise. */

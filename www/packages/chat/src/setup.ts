@@ -121,7 +121,7 @@ function creativityRow({ set, get, row }: Context): HTMLElement {
   const stops = STOPS.map(([at, name]) =>
     el(
       "button",
-      { class: "b b-sm b-bare", type: "button", onclick: () => set({ creativity: at }) },
+      { class: "b b-sm", type: "button", onclick: () => set({ creativity: at }) },
       t(name),
     ),
   );
@@ -187,6 +187,7 @@ function schemaRow({ set, get, row }: Context): HTMLElement {
   });
   const show = () => (box.value = get().schema);
   const about = el("small", {}, t("setup.schema.about"));
+  box.dataset["ui"] = "setup.schema";
   const field = el("label", { class: "field" }, t("setup.schema"), about, box, problem);
   return row(["schema"], field, show);
 }

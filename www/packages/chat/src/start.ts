@@ -1,7 +1,7 @@
 import { el } from "./dom.js";
 import { bytes } from "./format.js";
 import { type Key, t } from "./i18n/index.js";
-import { type ChatModel, TAB, type Where } from "./model.js";
+import { TAB, type Where } from "./model.js";
 import { pickFile } from "./models.js";
 
 /**
@@ -15,19 +15,24 @@ const THINGS_FOR_DEMO: readonly Key[] = ["demo.try.1", "demo.try.2", "demo.try.3
 
 type Send = (text: string) => void;
 
-/** The page of a new chat with a model. */
-export function readyView(model: ChatModel, send: Send): HTMLElement {
-  return view(model.where, THINGS_TO_TRY, send);
+/** The page of a new chat with a model that computes there, or is to. */
+export function readyView(where: Where, send: Send, isComing = false): HTMLElement {
+  return view(where, THINGS_TO_TRY, send, isComing);
 }
 
 /** The same with the demo model, here or on its way; `card` says so. */
-export function demoView(send: Send, card: HTMLElement): HTMLElement {
-  const node = view(TAB, THINGS_FOR_DEMO, send);
+export function demoView(send: Send, card: HTMLElement, isComing: boolean): HTMLElement {
+  const node = view(TAB, THINGS_FOR_DEMO, send, isComing);
   node.append(card);
   return node;
 }
 
-function view({ promise, lead }: Where, tries: readonly Key[], send: Send): HTMLElement {
+function view(
+  { promise, lead }: Where,
+  tries: readonly Key[],
+  send: Send,
+  isComing: boolean,
+): HTMLElement {
   return el(
     "div",
     {},
@@ -35,7 +40,7 @@ function view({ promise, lead }: Where, tries: readonly Key[], send: Send): HTML
     el("p", { class: "lead" }, lead),
     el(
       "div",
-      { class: "try", role: "group", "aria-label": t("try") },
+      { class: isComing ? "try coming" : "try", role: "group", "aria-label": t("try") },
       ...tries.map((key) =>
         el("button", { class: "b", type: "button", onclick: () => send(t(key)) }, t(key)),
       ),

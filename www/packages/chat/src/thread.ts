@@ -1,5 +1,6 @@
 import type { Message as Turn } from "@ingle/engine";
 
+import { asSent } from "./file-room.js";
 import { titleOf } from "./history/exchange.js";
 import type { History } from "./history/history.js";
 import { Tree } from "./history/tree.js";
@@ -132,7 +133,7 @@ export class Thread {
     const known = this.#texts.get(id);
     const text = known ?? (await this.history.file(id))?.text ?? "";
     this.#texts.set(id, text);
-    return text === "" ? "" : `${name}:\n\`\`\`\n${text}\n\`\`\``;
+    return text === "" ? "" : asSent(name, text);
   }
 }
 

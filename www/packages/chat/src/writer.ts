@@ -3,8 +3,9 @@ import { EngineError, type Message as Turn } from "@ingle/engine";
 import type { AnswerView } from "./answer.js";
 import type { History } from "./history/history.js";
 import type { Begun, Mark, Message, Setup } from "./history/types.js";
-import { t } from "./i18n/index.js";
-import { Line } from "./line.js";
+import { t, tn } from "./i18n/index.js";
+import { Line, words } from "./line.js";
+import { Loops } from "./loops.js";
 import type { AnswerPiece, ChatModel, Tokens } from "./model.js";
 
 /** A growing answer is kept this often, so a killed tab loses less than this. */
@@ -16,6 +17,10 @@ export interface Written {
   readonly error: EngineError | null;
   /** Tokens of the prompt, as the model counted them. */
   readonly promptTokens: number | null;
+  /** Words at its end that were the same few again and again, for which it was stopped; else 0. */
+  readonly looped: number;
+  /** Tokens per second; null where too few were written, or nobody measured. */
+  readonly perSecond: number | null;
 }
 
 interface Task {
@@ -32,19 +37,28 @@ interface Task {
 /** Writes one answer into its view and into the history; never throws. */
 export async function write(task: Task): Promise<Written> {
   const { model, view, message, turns: messages, setup, signal } = task;
-  const { begun = null } = message;
+  const { begun = null, chat } = message;
   const keeper = new Keeper(task.history, message);
   const line = new Line(view, model, begun?.tokens.length ?? 0);
   let end: Pick<Message, "line" | "state" | "used"> = { line: t("line.kept"), state: "failed" };
   let error: EngineError | null = null;
   let promptTokens: number | null = null;
+  let [looped, perSecond]: [number, number | null] = [0, null];
+  const loops = new Loops();
   try {
-    for await (const piece of model.generate({ messages, setup, signal, begun })) {
+    for await (const piece of model.generate({ messages, setup, signal, begun, chat })) {
       keeper.add(piece);
       view.append(piece.text, piece.thought);
       line.take(piece);
+      const circle = piece.done ? null : loops.take(piece);
+      if (circle !== null) {
+        looped = words(circle);
+        end = { line: t("line.loop"), state: "stopped" };
+        break; // which ends the work behind it
+      }
       if (!piece.done) continue;
       const { timings } = piece;
+      perSecond = line.perSecond(piece);
       promptTokens = timings?.promptTokens ?? null;
       end = line.done(piece);
       if (timings) end = { ...end, used: timings.promptTokens + timings.outputTokens };
@@ -60,7 +74,14 @@ export async function write(task: Task): Promise<Written> {
   const { begun: _before, ...rest } = message;
   const { begun: now, ...grown } = keeper.finish();
   const more = now && end.state !== "whole" ? { begun: now } : {};
-  return { message: { ...rest, ...grown, ...end, ...more }, error, promptTokens };
+  if (end.state === "context") end = { ...end, line: contextLine(grown.text, end.line) };
+  const done = { ...rest, ...grown, ...end, ...more };
+  return { message: done, error, promptTokens, looped, perSecond };
+}
+
+/** "The context is full. 212 words are kept above." with the figures behind it. */
+function contextLine(text: string, figures = ""): string {
+  return [tn("line.context.kept", words(text)), figures].filter(Boolean).join(" · ");
 }
 
 /** What the history does not have yet. */

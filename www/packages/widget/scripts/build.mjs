@@ -80,4 +80,21 @@ for (const name of ["demo.css", "demo.js"]) cpSync(here(`demo/${name}`), path.jo
 if (demo) cpSync(demo.file, path.join(dist, "models/demo.gguf"));
 // The engine, as it is built, in a folder of its own.
 const engine = here("../engine/dist");
-if (existsSync(engine)) cpSync(engine, path.join(dist, "engine"), { recursive: true });
+if (existsSync(engine)) {
+  cpSync(engine, path.join(dist, "engine"), { recursive: true });
+  for (const name of ["builds.js", "workshop.js"]) pin(`engine/wasm/${name}`);
+}
+
+/** Writes each module's digest beside its address: the browser refuses another one. */
+function pin(script) {
+  const file = path.join(dist, script);
+  const digest = (module) => integrity(path.join(path.dirname(script), module));
+  const text = readFileSync(file, "utf8");
+  writeFileSync(
+    file,
+    text.replace(
+      /file: new URL\("([^"]+)", import\.meta\.url\)/g,
+      (whole, module) => `${whole}, integrity: "${digest(module)}"`,
+    ),
+  );
+}

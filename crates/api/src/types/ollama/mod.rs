@@ -16,4 +16,4 @@ pub use models::{
     CopyRequest, Details, ListModel, ListResponse, ModelRequest, ProcessModel, ProcessResponse,
     ShowRequest, ShowResponse, Tensor, VersionResponse,
 };
-pub use store::{CreateRequest, Progress, TransferRequest};
+pub use store::{CreateRequest, Progress, Retry, TransferRequest};

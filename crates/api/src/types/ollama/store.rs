@@ -65,6 +65,22 @@ pub struct Progress {
     /// How many of them are done; never fewer than in the object before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed: Option<u64>,
+    /// Nothing comes, and the server at the other end is asked again later. Not in Ollama.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// A wait before a server is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// Which try comes next; the first of all is 1.
+    pub attempt: u32,
+    /// Tries in a row without a byte before it is given up.
+    pub of: u32,
+    /// Milliseconds until it comes.
+    pub wait_ms: u64,
+    /// The server answered that it cannot now; otherwise it did not answer, or stopped.
+    pub busy: bool,
 }
 
 impl Progress {

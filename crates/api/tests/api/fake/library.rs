@@ -133,6 +133,7 @@ impl Library for FakeLibrary {
     async fn put_blob(
         &self,
         digest: &str,
+        _size: Option<u64>,
         mut bytes: ChunkStream,
     ) -> Result<BlobPut, LibraryError> {
         if self.has_blob(digest).await? {

@@ -12,9 +12,12 @@ use js_sys::{Array, Date, Math, Object, Reflect};
 use store::{Entry, IoError, Stat, StorePath};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, IdbDatabase, IdbFactory, IdbKeyRange, IdbTransaction, IdbTransactionMode};
+use web_sys::{
+    Blob, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbTransaction, IdbTransactionMode,
+};
 
-use super::request::{finished, result};
+use super::request::{Ending, result};
+use super::turns::{Turn, Turns};
 use crate::store::scope::{io_error, name_of};
 
 const NAME: &str = "ingle";
@@ -43,8 +46,14 @@ impl Row {
     }
 }
 
+/// The blob that shows whether this browser keeps any.
+const PROBE: (f64, usize) = (-1.0, 0);
+
 /// The database. Browsers may close it behind a page's back; it is opened again then.
-pub struct Disk(RefCell<IdbDatabase>);
+pub struct Disk {
+    database: RefCell<IdbDatabase>,
+    turns: Turns,
+}
 
 async fn open() -> Result<IdbDatabase, JsValue> {
     let factory = Reflect::get(&js_sys::global(), &"indexedDB".into())?;
@@ -74,50 +83,86 @@ impl Disk {
     /// Opens the database and tries whether it keeps blobs: some browsers do not, in private
     /// windows.
     pub async fn open() -> Result<Disk, JsValue> {
-        let disk = Disk(RefCell::new(open().await?));
-        let transaction = disk.begin().await?;
-        let chunks = transaction.object_store(CHUNKS)?;
-        let blob = Blob::new_with_str_sequence(&Array::of1(&"x".into()))?;
-        chunks.put_with_key(&blob, &chunk_key(-1.0, 0))?;
-        finished(&transaction).await?;
+        let disk = Disk { database: RefCell::new(open().await?), turns: Turns::default() };
+        let key = chunk_key(PROBE.0, PROBE.1);
+        let known =
+            disk.read(async |t| result(&t.object_store(CHUNKS)?.count_with_key(&key)?).await);
+        if known.await? == 0 {
+            let blob = Blob::new_with_str_sequence(&Array::of1(&"x".into()))?;
+            let put = async |t: &IdbTransaction| t.object_store(CHUNKS)?.put_with_key(&blob, &key);
+            disk.write(put).await?;
+        }
         Ok(disk)
     }
 
-    async fn begin(&self) -> Result<IdbTransaction, JsValue> {
-        match self.begin_now() {
+    /// Does what only reads.
+    async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&IdbTransaction) -> Result<T, JsValue>,
+    ) -> Result<T, JsValue> {
+        self.run(self.turns.next(), IdbTransactionMode::Readonly, work).await
+    }
+
+    /// Makes changes: all of them or none.
+    async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&IdbTransaction) -> Result<T, JsValue>,
+    ) -> Result<T, JsValue> {
+        self.run(self.turns.next(), IdbTransactionMode::Readwrite, work).await
+    }
+
+    /// Waits for its turn, and keeps it until the transaction is over.
+    async fn run<T>(
+        &self,
+        turn: impl Future<Output = Turn>,
+        mode: IdbTransactionMode,
+        work: impl AsyncFnOnce(&IdbTransaction) -> Result<T, JsValue>,
+    ) -> Result<T, JsValue> {
+        let _turn = turn.await;
+        let transaction = self.begin(mode).await?;
+        let ending = Ending::of(&transaction);
+        let done = work(&transaction).await;
+        if done.is_err() {
+            // It may be over already, by the same error.
+            let _ = transaction.abort();
+        }
+        let ended = ending.wait().await;
+        let value = done?;
+        ended.map(|()| value)
+    }
+
+    async fn begin(&self, mode: IdbTransactionMode) -> Result<IdbTransaction, JsValue> {
+        match self.begin_now(mode) {
             Err(error) if name_of(&error) == "InvalidStateError" => {
                 let database = open().await?;
-                *self.0.borrow_mut() = database;
-                self.begin_now()
+                *self.database.borrow_mut() = database;
+                self.begin_now(mode)
             }
             begun => begun,
         }
     }
 
-    fn begin_now(&self) -> Result<IdbTransaction, JsValue> {
+    fn begin_now(&self, mode: IdbTransactionMode) -> Result<IdbTransaction, JsValue> {
         let stores = Array::of2(&FILES.into(), &CHUNKS.into());
-        let mode = IdbTransactionMode::Readwrite;
-        self.0.borrow().transaction_with_str_sequence_and_mode(&stores, mode)
+        self.database.borrow().transaction_with_str_sequence_and_mode(&stores, mode)
     }
 
     /// A file's row, if there is one.
     pub async fn row(&self, path: &StorePath) -> Result<Option<Row>, JsValue> {
-        let files = self.begin().await?.object_store(FILES)?;
-        row_of(&result(&files.get(&path.as_str().into())?).await?)
+        self.read(async |t| row_at(&t.object_store(FILES)?, path).await).await
     }
 
     /// A file's blobs, in their order.
     pub async fn chunks(&self, row: &Row) -> Result<Vec<Blob>, JsValue> {
-        let chunks = self.begin().await?.object_store(CHUNKS)?;
-        let all = result(&chunks.get_all_with_key(&chunk_range(row.id, 0)?.into())?).await?;
-        Ok(Array::from(&all).iter().map(JsCast::unchecked_into).collect())
+        let range = chunk_range(row.id, 0)?;
+        let all =
+            self.read(async |t| result(&t.object_store(CHUNKS)?.get_all_with_key(&range)?).await);
+        Ok(Array::from(&all.await?).iter().map(JsCast::unchecked_into).collect())
     }
 
     /// Makes a file.
     pub async fn make(&self, path: &StorePath, row: &Row) -> Result<(), JsValue> {
-        let transaction = self.begin().await?;
-        put_row(&transaction, path, row)?;
-        finished(&transaction).await
+        self.write(async |t| put_row(t, path, row)).await
     }
 
     /// What lies in a folder: files with their rows, and folders.
@@ -127,10 +172,13 @@ impl Disk {
             &JsValue::from_str(&start),
             &JsValue::from_str(&format!("{start}\u{ffff}")),
         )?;
-        let files = self.begin().await?.object_store(FILES)?;
-        let keys = files.get_all_keys_with_key(&range)?;
-        let rows = files.get_all_with_key(&range)?;
-        let (keys, rows) = (result(&keys).await?, result(&rows).await?);
+        let both = self.read(async |t| {
+            let files = t.object_store(FILES)?;
+            let keys = files.get_all_keys_with_key(&range)?;
+            let rows = files.get_all_with_key(&range)?;
+            Ok((result(&keys).await?, result(&rows).await?))
+        });
+        let (keys, rows) = both.await?;
         let mut found: Vec<Entry> = Vec::new();
         for (key, row) in Array::from(&keys).iter().zip(Array::from(&rows).iter()) {
             let key = key.as_string().unwrap_or_default();
@@ -149,29 +197,34 @@ impl Disk {
 
     /// Gives a file another name, replacing what had it.
     pub async fn rename(&self, from: &StorePath, to: &StorePath) -> Result<(), JsValue> {
-        let transaction = self.begin().await?;
-        let files = transaction.object_store(FILES)?;
-        let row = result(&files.get(&from.as_str().into())?).await?;
-        let row = row_of(&row)?.ok_or_else(|| gone(from))?;
-        if let Some(old) = row_of(&result(&files.get(&to.as_str().into())?).await?)? {
-            transaction.object_store(CHUNKS)?.delete(&chunk_range(old.id, 0)?.into())?;
-        }
-        put_row(&transaction, to, &row)?;
-        files.delete(&from.as_str().into())?;
-        finished(&transaction).await
+        self.write(async |t| {
+            let files = t.object_store(FILES)?;
+            let row = row_at(&files, from).await?.ok_or_else(|| gone(from))?;
+            if let Some(old) = row_at(&files, to).await? {
+                t.object_store(CHUNKS)?.delete(&chunk_range(old.id, 0)?.into())?;
+            }
+            put_row(t, to, &row)?;
+            files.delete(&from.as_str().into())?;
+            Ok(())
+        })
+        .await
     }
 
     /// Removes a file; false where there was none.
     pub async fn remove(&self, path: &StorePath) -> Result<bool, JsValue> {
-        let transaction = self.begin().await?;
-        let files = transaction.object_store(FILES)?;
-        let row = result(&files.get(&path.as_str().into())?).await?;
-        let Some(row) = row_of(&row)? else { return Ok(false) };
-        files.delete(&path.as_str().into())?;
-        transaction.object_store(CHUNKS)?.delete(&chunk_range(row.id, 0)?.into())?;
-        finished(&transaction).await?;
-        Ok(true)
+        self.write(async |t| {
+            let files = t.object_store(FILES)?;
+            let Some(row) = row_at(&files, path).await? else { return Ok(false) };
+            files.delete(&path.as_str().into())?;
+            t.object_store(CHUNKS)?.delete(&chunk_range(row.id, 0)?.into())?;
+            Ok(true)
+        })
+        .await
     }
+}
+
+async fn row_at(files: &IdbObjectStore, path: &StorePath) -> Result<Option<Row>, JsValue> {
+    row_of(&result(&files.get(&path.as_str().into())?).await?)
 }
 
 fn gone(path: &StorePath) -> JsValue {
@@ -217,25 +270,23 @@ impl Saved {
         self.check(path)?;
         let row = Row { len: len as f64, modified_ms: Date::now(), ..self.row.get() };
         self.row.set(row);
-        let begin = || {
-            let transaction = self.disk.begin_now()?;
-            let chunks = transaction.object_store(CHUNKS)?;
-            let behind = if chunk.is_some() { index + 1 } else { index };
-            if (behind as u64).saturating_mul(super::content::CHUNK_BYTES) >= len {
+        let behind = if chunk.is_some() { index + 1 } else { index };
+        let is_last = (behind as u64).saturating_mul(super::content::CHUNK_BYTES) >= len;
+        let (path, chunk) = (path.clone(), chunk.cloned());
+        let work = async move |t: &IdbTransaction| {
+            let chunks = t.object_store(CHUNKS)?;
+            if is_last {
                 chunks.delete(&chunk_range(row.id, behind)?.into())?;
             }
             if let Some(chunk) = chunk {
-                chunks.put_with_key(chunk, &chunk_key(row.id, index))?;
+                chunks.put_with_key(&chunk, &chunk_key(row.id, index))?;
             }
-            put_row(&transaction, path, &row)?;
-            Ok(transaction)
+            put_row(t, &path, &row)
         };
-        let transaction: IdbTransaction =
-            begin().map_err(|error: JsValue| io_error("write", path, &error))?;
         self.n_pending.set(self.n_pending.get() + 1);
-        let this = self.clone();
+        let (this, turn) = (self.clone(), self.disk.turns.next());
         spawn_local(async move {
-            if let Err(error) = finished(&transaction).await {
+            if let Err(error) = this.disk.run(turn, IdbTransactionMode::Readwrite, work).await {
                 this.failure.borrow_mut().get_or_insert(error);
             }
             this.n_pending.set(this.n_pending.get() - 1);

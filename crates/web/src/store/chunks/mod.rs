@@ -4,6 +4,7 @@
 mod content;
 mod disk;
 mod request;
+mod turns;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

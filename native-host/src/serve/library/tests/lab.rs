@@ -55,7 +55,8 @@ pub fn gguf(metadata: Metadata, tensor: &str, n: u32) -> Vec<u8> {
 pub async fn upload(library: &NativeLibrary, bytes: &[u8]) -> String {
     let digest = Digest::of(bytes).to_string();
     let chunks: Vec<_> = bytes.chunks(1000).map(|chunk| Ok(chunk.to_vec())).collect();
-    library.put_blob(&digest, stream::iter(chunks).boxed_local()).await.unwrap();
+    let size = Some(bytes.len() as u64);
+    library.put_blob(&digest, size, stream::iter(chunks).boxed_local()).await.unwrap();
     digest
 }
 

@@ -170,14 +170,14 @@ fn blobs_that_are_not_what_they_say() {
         let digest = Digest::of(b"right").to_string();
         let body = |chunks: Vec<Result<Vec<u8>, BodyError>>| stream::iter(chunks).boxed_local();
         let got = Digest::of(b"wrong").to_string();
-        let put = library.put_blob(&digest, body(vec![Ok(b"wrong".to_vec())])).await;
+        let put = library.put_blob(&digest, None, body(vec![Ok(b"wrong".to_vec())])).await;
         assert_eq!(put, Err(LibraryError::DigestMismatch { expected: digest.clone(), got }));
         let broken = vec![Ok(b"ri".to_vec()), Err(BodyError::TimedOut)];
-        let put = library.put_blob(&digest, body(broken)).await;
+        let put = library.put_blob(&digest, None, body(broken)).await;
         assert_eq!(put, Err(LibraryError::Body(BodyError::TimedOut)));
         assert!(!library.has_blob(&digest).await.unwrap());
         for want in [BlobPut::Created, BlobPut::Existed] {
-            let put = library.put_blob(&digest, body(vec![Ok(b"right".to_vec())])).await;
+            let put = library.put_blob(&digest, None, body(vec![Ok(b"right".to_vec())])).await;
             assert_eq!(put, Ok(want));
         }
     });

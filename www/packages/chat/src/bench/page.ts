@@ -3,6 +3,7 @@ import type { BenchProgress, BenchRow, BenchTest, EngineError, StoredModel } fro
 import { announce } from "../announce.js";
 import { errorCard } from "../cards.js";
 import { byId, el } from "../dom.js";
+import { saveFile } from "../exporting.js";
 import { bytes, percent, timeLeft } from "../format.js";
 import type { Host } from "../host.js";
 import { type Key, t, tn } from "../i18n/index.js";
@@ -144,7 +145,12 @@ export class BenchPage {
         "label",
         {},
         el("input", { type: "checkbox", value: name, checked: chosen.has(name) }),
-        el("span", {}, name.replace(/\.gguf$/i, ""), el("small", { class: "num" }, ` ${bytes(n)}`)),
+        el(
+          "span",
+          {},
+          name.replace(/\.gguf$|:latest$/i, ""),
+          el("small", { class: "num" }, ` ${bytes(n)}`),
+        ),
       ),
     );
     this.#models.replaceChildren(legend, ...(rows.length > 0 ? rows : [none]));
@@ -281,11 +287,8 @@ export class BenchPage {
 
   #download(): void {
     if (!this.#report) return;
-    const address = URL.createObjectURL(new Blob([asHtml(this.#report)], { type: "text/html" }));
     const name = `bench-${this.#report.date.slice(0, 10)}.html`;
-    el("a", { href: address, download: name }).click();
-    // The browser has taken the address by the next task; a second is generous.
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    saveFile(name, "text/html", asHtml(this.#report));
     announce(t("bench.saved"));
   }
 

@@ -2,7 +2,7 @@ import type { BenchRow } from "@ingle/engine";
 
 import { el } from "../dom.js";
 import { count } from "../format.js";
-import { t } from "../i18n/index.js";
+import { number, t } from "../i18n/index.js";
 import { line, svg, text, ticks } from "./svg.js";
 
 /**
@@ -19,7 +19,7 @@ const LABEL_GAP = 14;
 const LABEL_CHARS = 22;
 
 export const rate = (value: number): string =>
-  value < 1000 ? value.toFixed(value < 10 ? 2 : 1) : count(Math.round(value));
+  number(value, value < 10 ? 2 : value < 1000 ? 1 : 0);
 
 /** "SmolLM2 135M, Q4_0"; the file's name where the model has none. */
 export function label({ model, type, file }: BenchRow): string {

@@ -2,6 +2,7 @@ import type { BenchRow } from "@ingle/engine";
 
 import { el } from "../dom.js";
 import { type Key, language, t } from "../i18n/index.js";
+import { said } from "../i18n/said.js";
 import { barPlot, depthPlot, figures, label, measured, rate } from "./plots.js";
 import plotStyle from "./plots.css?raw";
 import savedStyle from "./saved.css?raw";
@@ -65,7 +66,7 @@ export function reportNodes({ rows, problems, changes }: Report): HTMLElement[] 
 
 function remarks(row: BenchRow): string[] {
   const all = row.error === null ? row.notes : [row.error, ...row.notes];
-  return all.map((note) => `${label(row)}, ${what(row)}: ${note}`);
+  return all.map((note) => `${label(row)}, ${what(row)}: ${said("bench.note", note)}`);
 }
 
 const HEAD = ["model", "test", "mean", "sd", "median", "first", "limit", "share"] as const;

@@ -132,7 +132,7 @@ function button(text: string, ui: string, more: string): HTMLButtonElement {
 function waiting(id: DoctorRow["id"]): HTMLElement {
   return el(
     "li",
-    { class: "check is-waiting", "data-ui": `doctor.${id}` },
+    { class: "probe is-waiting", "data-ui": `doctor.${id}` },
     icon("more"),
     el("b", {}, rowName(id)),
     el("span", { class: "finding" }, t("doctor.looking")),
@@ -145,7 +145,7 @@ function answered(found: DoctorRow, act: (() => void) | null): HTMLElement {
   const [finding, help] = rowWords(found);
   const row = el(
     "li",
-    { class: `check is-${mark}`, "data-ui": `doctor.${id}` },
+    { class: `probe is-${mark}`, "data-ui": `doctor.${id}` },
     icon(MARKS[mark]),
     el("b", {}, rowName(id)),
     el("span", { class: "sr" }, `: ${markWord(mark)}. `),

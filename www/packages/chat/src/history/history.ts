@@ -1,4 +1,7 @@
+import { snapshots } from "@ingle/engine";
+
 import { newId } from "../ids.js";
+import { forgetChat, forgetOthers } from "../remembered.js";
 import type { Answers, Opened, Questions } from "./protocol.js";
 import type { Change, Chat, Hit, Message, StoredFile } from "./types.js";
 
@@ -21,6 +24,8 @@ export class History {
   readonly #tab = newId();
   #next = 0;
   #chats: Chat[] = [];
+  /** On their way to the worker. */
+  readonly #unanswered = new Set<readonly Change[]>();
   /** The list has changed, here or in another tab. */
   onList: () => void = () => undefined;
   /** Another tab has changed something. */
@@ -40,9 +45,11 @@ export class History {
     };
   }
 
+  /** Reads the list; a message may have been sent before it is there. */
   async open(): Promise<Opened> {
     const opened = await this.#ask("open", { tab: this.#tab });
-    this.#chats = opened.chats;
+    this.#list(opened.chats);
+    void forgetOthers(this.#chats.map(({ id }) => id));
     // What was deleted before the tab ended.
     const late = opened.chats.filter(
       ({ deletedAt }) => deletedAt && Date.now() - deletedAt > UNDO_MS,
@@ -93,11 +100,21 @@ export class History {
     const before = this.#chats;
     for (const change of changes) this.#apply(change);
     if (this.#chats !== before) this.onList();
+    for (const change of changes) forget(change);
+    this.#unanswered.add(changes);
     try {
       await this.#ask("commit", { changes });
     } catch (error) {
       this.onFull(error as Error);
+    } finally {
+      this.#unanswered.delete(changes);
     }
+  }
+
+  /** Takes a list that was asked for before the changes that are on their way. */
+  #list(chats: Chat[]): void {
+    this.#chats = chats;
+    for (const changes of this.#unanswered) for (const change of changes) this.#apply(change);
   }
 
   #apply(change: Change): void {
@@ -110,7 +127,7 @@ export class History {
   }
 
   async #refresh(): Promise<void> {
-    this.#chats = await this.#ask("chats", null);
+    this.#list(await this.#ask("chats", null));
     this.onList();
     this.onElsewhere();
   }
@@ -132,4 +149,10 @@ export class History {
     error.name = data.error.name;
     waiting.reject(error);
   }
+}
+
+/** What the model knew of a chat goes with it. */
+function forget(change: Change): void {
+  if (change.op === "drop") forgetChat(change.id);
+  if (change.op === "wipe") void snapshots.clear();
 }

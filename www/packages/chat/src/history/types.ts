@@ -61,7 +61,7 @@ export interface Mark {
   /** Characters of `text` and of `thought`; what stands behind them came without a token. */
   readonly text: number;
   readonly thought: number;
-  /** Of what takes thoughts and text apart, see `thoughts.ts`. */
+  /** Of what takes thoughts and text apart, see `ThoughtsMark` of the package. */
   readonly part: string;
   readonly held: string;
 }

@@ -90,6 +90,19 @@ export const modelsDe: Record<keyof typeof modelsEn, string> = {
   "model.damaged": "{n} von {m} Dateien passen nicht. {size} muss noch einmal geholt werden.",
   "model.repair": "Reparieren",
   "model.template": "Chat-Vorlage",
+  "template.choose": "Vorlage wählen",
+  "template.other.choose": "Andere Vorlage wählen",
+  "template.of": "Wie mit {name} gesprochen wird",
+  "template.lead":
+    "Ein Modell antwortet nur in der Form gut, in der es gelernt hat; auf seiner Seite steht, " +
+    "welche das ist. Die Form bleibt beim Modell und gilt ab der nächsten Antwort.",
+  "template.forms": "Chat-Vorlage",
+  "template.own": "Die aus seiner Datei",
+  "template.other": "Eine andere, in Jinja oder Go",
+  "template.text": "Text der Vorlage",
+  "template.keep": "Diese Vorlage nehmen",
+  "template.kept": "Mit {name} wird jetzt in dieser Form gesprochen: {template}.",
+  "template.empty": "Schreib eine Vorlage oder wähle eine der anderen.",
   "model.license": "Lizenz",
   "model.family": "Architektur",
   "model.parameters": "Parameter",
@@ -108,7 +121,14 @@ export const modelsDe: Record<keyof typeof modelsEn, string> = {
   "fit.looking": "Sieht sich das Modell an",
   "fit.well": "Passt gut",
   "fit.tight": "Passt knapp",
+  "fit.less": "Passt mit weniger Kontext",
+  "fit.processor": "Läuft auf dem Prozessor",
+  "fit.less.text":
+    "Passt mit {tokens} Tokens Kontext statt {wished}. Das sind etwa {words} Wörter.",
+  "fit.processor.text":
+    "Kein Platz im Grafikspeicher. Auf dem Prozessor schreibt es langsamer.",
   "fit.storage": "Nicht genug Speicher",
+  "fit.storage.text": "Braucht {need} Speicher; dieser Browser hat noch {have} für ingle.",
   "fit.no": "Passt nicht",
   "fit.text":
     "Braucht {need} von {have}: {weights} Gewichte, {context} für {tokens} Tokens " +
@@ -141,6 +161,10 @@ export const modelsDe: Record<keyof typeof modelsEn, string> = {
   "pull.checking": "Prüft die Datei: {share}",
   "pull.waiting": "Wartet auf den Server.",
   "pull.stalled": "Der Server antwortet nicht mehr. Versucht es weiter.",
+  "pull.silent": "Der Server antwortet nicht mehr.",
+  "pull.busy": "Der Server ist beschäftigt.",
+  "pull.again": "Versucht es in {seconds} s wieder (Versuch {n} von {of}).",
+  "pull.again.now": "Versucht es wieder (Versuch {n} von {of}).",
   "pull.elsewhere": "in einem anderen Tab",
   "pull.pause": "Anhalten",
   "pull.hint": "Du kannst diesen Tab schließen. Beim nächsten Mal geht es hier weiter.",

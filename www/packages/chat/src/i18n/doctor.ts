@@ -2,6 +2,7 @@ import { DOCTOR_ROWS, type DoctorReport, type DoctorRow } from "@ingle/engine";
 
 import { doctorDe, doctorNamesDe } from "./doctor-de.js";
 import { language, t, tn } from "./index.js";
+import { inWords } from "./said.js";
 
 /**
  * The doctor's sentences. The engine says them in English, by names with values; here are the same
@@ -31,7 +32,9 @@ export function summaryWords({ summary, said }: DoctorReport): string {
 }
 
 function fill(text: string, values: Readonly<Record<string, string | number>>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    inWords(String(values[name] ?? whole)),
+  );
 }
 
 /** Each mark as a word, because color alone tells nobody anything. */

@@ -92,7 +92,6 @@ export const chatEn = {
   "line.stopped.early": "Stopped before the first word.",
   "line.stopping": "Stopping",
   "line.length": "Stopped at the length limit of {n}",
-  "line.context": "The context is full",
   "line.kept": "Stopped. The text so far is kept.",
   "line.ended": "The tab was closed while this was written. The text so far is kept.",
   "line.waiting": "Waiting for the server",

@@ -85,6 +85,19 @@ export const modelsEn = {
   "model.damaged": "{n} of {m} files do not match. {size} has to be fetched again.",
   "model.repair": "Repair",
   "model.template": "Chat template",
+  "template.choose": "Choose a template",
+  "template.other.choose": "Choose another template",
+  "template.of": "How {name} is talked to",
+  "template.lead":
+    "A model answers well only in the form it was taught; its page says which one that is. " +
+    "The form is kept with the model and counts from the next answer on.",
+  "template.forms": "Chat template",
+  "template.own": "The one in its file",
+  "template.other": "Another one, in Jinja or Go",
+  "template.text": "Text of the template",
+  "template.keep": "Use this template",
+  "template.kept": "{name} is talked to in this form now: {template}.",
+  "template.empty": "Write a template, or choose one of the others.",
   "model.license": "License",
   "model.family": "Architecture",
   "model.parameters": "Parameters",
@@ -103,7 +116,14 @@ export const modelsEn = {
   "fit.looking": "Looking at the model",
   "fit.well": "Fits well",
   "fit.tight": "Tight fit",
+  "fit.less": "Fits with less context",
+  "fit.processor": "Runs on the processor",
+  "fit.less.text":
+    "Fits with {tokens} tokens of context instead of {wished}. That is about {words} words.",
+  "fit.processor.text":
+    "No room in graphics memory. On the processor it writes more slowly.",
   "fit.storage": "Not enough storage",
+  "fit.storage.text": "Needs {need} of storage; this browser has {have} left for ingle.",
   "fit.no": "Does not fit",
   "fit.text":
     "Needs {need} of {have}: {weights} weights, {context} for {tokens} tokens of context, " +
@@ -135,6 +155,10 @@ export const modelsEn = {
   "pull.checking": "Checking the file: {share}",
   "pull.waiting": "Waiting for the server.",
   "pull.stalled": "The server stopped answering. Trying again.",
+  "pull.silent": "The server stopped answering.",
+  "pull.busy": "The server is busy.",
+  "pull.again": "Trying again in {seconds} s (try {n} of {of}).",
+  "pull.again.now": "Trying again (try {n} of {of}).",
   "pull.elsewhere": "in another tab",
   "pull.pause": "Pause",
   "pull.hint": "You can close this tab. It goes on from here next time.",

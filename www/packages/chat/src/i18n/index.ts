@@ -37,6 +37,11 @@ export function language(): Language {
   return current;
 }
 
+/** Whether there are words of this name. */
+export function isKey(name: string): name is Key {
+  return name in en;
+}
+
 /** The words for `key`, with `{name}` replaced by values. */
 export function t(key: Key, values: Readonly<Record<string, string | number>> = {}): string {
   return words[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));

@@ -10,6 +10,9 @@ const LIMITED = "meta[name='ingle-limited']";
 /** What is kept of the app itself. */
 export type Offline = "ready" | "waiting" | "none";
 
+/** When the module is asked for again: a slow network is not asked twice for the same bytes. */
+const KEEP_AGAIN_MS = [5_000, 10_000, 30_000];
+
 let offline: Offline = "none";
 let listener: () => void = () => undefined;
 
@@ -47,14 +50,29 @@ async function start(module: () => string | null): Promise<void> {
   // A page that was not controlled from its start is up to date: only a later change is news.
   const wasControlled = serviceWorker.controller !== null;
   const url = new URL("./sw.js", document.baseURI);
-  const registration = await serviceWorker.register(url, { updateViaCache: "none" });
   set("waiting");
-  watch(registration);
-  const ready = await serviceWorker.ready;
+  const registered = serviceWorker.register(url, { updateViaCache: "none" });
+  // A worker that is there is of use whatever comes of this: in WebKit a registration never ends
+  // when the page before was left during its own.
+  const ready = await Promise.race([
+    serviceWorker.ready,
+    registered.then(() => serviceWorker.ready),
+  ]);
+  watch(ready);
   const name = module();
-  const kept = name === null || (await ask(ready.active, { type: "keep", module: name }));
+  const kept = name === null || (await keep(ready, name));
   set(kept ? "ready" : "waiting");
-  if (wasControlled && registration.waiting) offer(registration.waiting);
+  if (wasControlled && ready.waiting) offer(ready.waiting);
+}
+
+/** Has the module in use kept; asks again where the worker ended before it answered, or failed. */
+async function keep(ready: ServiceWorkerRegistration, module: string): Promise<boolean> {
+  for (const ms of KEEP_AGAIN_MS) {
+    const late = sleep(ms).then(() => false);
+    if (await Promise.race([ask(ready.active, { type: "keep", module }), late])) return true;
+    await late;
+  }
+  return ask(ready.active, { type: "keep", module });
 }
 
 function watch(registration: ServiceWorkerRegistration): void {
@@ -109,4 +127,8 @@ function set(state: Offline): void {
   offline = state;
   document.documentElement.dataset["offline"] = state;
   listener();
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

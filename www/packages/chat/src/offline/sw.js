@@ -61,15 +61,23 @@ self.addEventListener("message", (event) => {
   if (type === "limit") event.waitUntil(limit(event.data.hosts).then(() => answer(true)));
 });
 
+/** What is being kept: asked for twice, it comes once. */
+const keeping = new Map();
+
 /** Keeps the one module that this browser runs. */
 async function keep(module) {
   const stem = `ingle${module.includes("relaxed") ? "-relaxed" : ""}`;
   const name = `${stem}${module.includes("threads") ? "-threads" : ""}_bg-`;
   const file = FILES.find((file) => isModule(file) && file.includes(`/${name}`));
   if (!file) return false;
+  if (!keeping.has(file)) keeping.set(file, add(file).finally(() => keeping.delete(file)));
+  await keeping.get(file);
+  return true;
+}
+
+async function add(file) {
   const cache = await caches.open(SHELL);
   if (!(await cache.match(new URL(file, scope)))) await cache.add(new URL(file, scope).href);
-  return true;
 }
 
 /** From the server, and not from a copy that the browser has kept of an older build. */

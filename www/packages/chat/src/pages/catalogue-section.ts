@@ -1,10 +1,9 @@
-import { EngineError } from "@ingle/engine";
-
 import { addressOf, type Choice, type Entry } from "../catalogue.js";
 import { el, icon } from "../dom.js";
 import { bytes } from "../format.js";
 import type { Host } from "../host.js";
 import { type Key, number, t } from "../i18n/index.js";
+import { saidOf } from "../i18n/said.js";
 import { type Offer, offerFor } from "../recommend.js";
 import { fitPart } from "./fit-card.js";
 
@@ -36,7 +35,7 @@ export class CatalogueSection {
     try {
       this.#show(await offerFor(this.#host));
     } catch (error) {
-      this.#lead.textContent = EngineError.from(error).message;
+      this.#lead.textContent = saidOf(error);
     }
   }
 

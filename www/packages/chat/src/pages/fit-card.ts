@@ -2,11 +2,14 @@ import type { Fit } from "@ingle/engine";
 
 import { el, icon } from "../dom.js";
 import { bytes } from "../format.js";
-import { type Key, number, t } from "../i18n/index.js";
+import { type Key, t } from "../i18n/index.js";
+import { fitSentence, type Word, wordOf } from "./fit-words.js";
 
-const CHIPS: Readonly<Record<Fit["verdict"], { kind: string; icon: string; word: Key }>> = {
+const CHIPS: Readonly<Record<Word, { kind: string; icon: string; word: Key }>> = {
   well: { kind: "ok", icon: "ok", word: "fit.well" },
   tight: { kind: "mid", icon: "warn", word: "fit.tight" },
+  less: { kind: "mid", icon: "warn", word: "fit.less" },
+  processor: { kind: "note", icon: "cube", word: "fit.processor" },
   storage: { kind: "no", icon: "x", word: "fit.storage" },
   no: { kind: "no", icon: "x", word: "fit.no" },
 };
@@ -17,7 +20,7 @@ const WIDTH = 1000;
 
 /** Whether a model fits: the verdict, the bar and the sum. */
 export function fitPart(fit: Fit): Element[] {
-  return [chipOf(fit), bar(fit), el("p", { class: "facts num" }, sentence(fit))];
+  return [chipOf(fit), bar(fit), el("p", { class: "facts num" }, fitSentence(fit))];
 }
 
 /** The verdict and the sum in one line: "Qwen3 1.7B needs 1.9 of about 4.0 GB." */
@@ -28,28 +31,10 @@ export function fitLine(name: string, fit: Fit): HTMLElement[] {
   return [chipOf(fit), el("p", { class: "facts num" }, words)];
 }
 
-function chipOf({ verdict }: Fit): HTMLElement {
-  const { kind, icon: name, word } = CHIPS[verdict];
+function chipOf(fit: Fit): HTMLElement {
+  const { kind, icon: name, word } = CHIPS[wordOf(fit)];
   const attributes = { class: `chip ${kind}`, "data-ui": "model.verdict" };
   return el("span", attributes, icon(name), t(word));
-}
-
-/** The sum in words; the parts add up to the need within rounding. */
-function sentence(fit: Fit): string {
-  const { needs, has, verdict, device, contextLength, sentence: said, nearest } = fit;
-  const room = verdict === "storage" ? has.storage : device === "gpu" ? has.device : has.memory;
-  if (verdict === "storage" || room === null) return said;
-  const values = {
-    need: bytes(needs.total),
-    have: bytes(room),
-    weights: bytes(needs.weights),
-    context: bytes(needs.context),
-    tokens: number(contextLength),
-    scratch: bytes(needs.scratch),
-  };
-  if (verdict === "no")
-    return t("fit.no.text", values) + (nearest ? ` ${t("fit.nearest", { nearest })}` : "");
-  return t("fit.text", values) + (verdict === "tight" ? ` ${t("fit.tight.text")}` : "");
 }
 
 /** Weights, context and working space, with a line at what there is. */

@@ -29,7 +29,7 @@ export class KeysPage implements Page {
 
   show(node: HTMLElement): void {
     const rows = KEYS.map(([keys, what]) =>
-      el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, keys)), el("td", {}, t(what))),
+      el("tr", {}, el("th", { scope: "row" }, el("kbd", {}, named(keys))), el("td", {}, t(what))),
     );
     node.replaceChildren(
       el(
@@ -41,4 +41,11 @@ export class KeysPage implements Page {
       ),
     );
   }
+}
+
+/** As they are called on the keyboards of this language. */
+function named(keys: string): string {
+  return keys.replace(/\b(Ctrl|Shift|Delete|Home|End)\b/g, (key) =>
+    t(`key.${key.toLowerCase()}` as Key),
+  );
 }

@@ -1,16 +1,21 @@
 import type { ModelDetails, Models, StoredModel } from "@ingle/engine";
 
 import { announce } from "../announce.js";
-import { el, icon, openDialog } from "../dom.js";
-import { bytes, percent } from "../format.js";
+import { button, el, icon, openDialog } from "../dom.js";
+import { saveBlob } from "../exporting.js";
+import { bytes, nameShown, percent } from "../format.js";
 import { number, t, when } from "../i18n/index.js";
+import { saidOf } from "../i18n/said.js";
 import { menuButton, type MenuItem } from "../menu.js";
+import { openTemplates } from "../templates/dialog.js";
 
 interface CardActions {
   chat(model: StoredModel): void;
   remove(model: StoredModel): void;
   /** Asks how much smaller a copy shall be. */
   smaller(model: StoredModel, library: Models): void;
+  /** Asks how its quality shall be measured. */
+  judge(model: StoredModel): void;
   /** Gets a damaged model again, from `ref`. */
   repair(model: StoredModel, ref: string): void;
 }
@@ -22,7 +27,7 @@ export function modelCard(
   library: Models | null,
   actions: CardActions,
 ): HTMLElement {
-  const title = model.name.replace(/\.gguf$/i, "").replace(/:latest$/, "");
+  const title = nameShown(model.name.replace(/\.gguf$/i, ""));
   const facts = el("p", { class: "facts num" }, summary(model));
   const state = el("p", { class: "facts num", role: "status" });
   const chat = el(
@@ -80,6 +85,7 @@ function items(
   return [
     { label: t("details"), run: () => void showDetails(model, library) },
     { label: t("smaller"), run: () => actions.smaller(model, library) },
+    { label: t("judge"), run: () => actions.judge(model) },
     { label: t("model.check"), run: () => void check(model, library, state, actions) },
     { label: t("model.save"), run: () => void save(model, library, state) },
   ];
@@ -111,7 +117,7 @@ async function check(
     repair.textContent = t("model.repair");
     state.append(" ", repair);
   } catch (error) {
-    state.textContent = (error as Error).message;
+    state.textContent = saidOf(error);
   }
 }
 
@@ -124,12 +130,9 @@ function referenceOf({ name, sources }: StoredModel): string | null {
 async function save(model: StoredModel, library: Models, state: HTMLElement): Promise<void> {
   try {
     const file = await library.file(model.name);
-    const url = URL.createObjectURL(file);
-    const name = file instanceof File ? file.name : `${model.name}.gguf`;
-    el("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveBlob(file instanceof File ? file.name : `${model.name}.gguf`, file);
   } catch (error) {
-    state.textContent = (error as Error).message;
+    state.textContent = saidOf(error);
   }
 }
 
@@ -144,7 +147,16 @@ async function showDetails(model: StoredModel, library: Models): Promise<void> {
     [t("model.license"), about.license],
   ];
   for (const [name, text] of texts) if (text) parts.push(folded(name, text) as never);
-  openDialog(model.name, ...parts);
+  const choose = () => {
+    dialog.close();
+    void openTemplates(library, model.name);
+  };
+  const words = t(about.template ? "template.other.choose" : "template.choose");
+  const dialog = openDialog(
+    nameShown(model.name),
+    ...parts,
+    el("div", { class: "do" }, button(words, choose, "", "template.choose")),
+  );
 }
 
 function folded(name: string, text: string): HTMLElement {
@@ -167,5 +179,5 @@ function detailRows(about: ModelDetails): [string, string][] {
     [t("model.files"), files.length > 1 ? String(files.length) : ""],
     [t("model.source"), sources?.join(", ") ?? ""],
   ];
-  return rows.filter(([, value]) => value !== "");
+  return rows.filter(([, value]) => value !== "" && value !== "unknown");
 }

@@ -1,16 +1,21 @@
 import { EngineError, type Fit, type Models, type StoredModel } from "@ingle/engine";
 
-import { choiceCard, errorCard } from "../cards.js";
+import { announce } from "../announce.js";
+import { type Action, choiceCard, errorCard, noteCard, toPage } from "../cards.js";
+import { whenOnline } from "../connection.js";
 import { el } from "../dom.js";
 import { bytes } from "../format.js";
 import type { AnySource, Host } from "../host.js";
 import { chooseHost, chosenHosts, hostOf, isAllowed, sourcesOf } from "../hosts.js";
 import { t } from "../i18n/index.js";
+import { openJudge } from "../judge/dialog.js";
+import { Judgings } from "../judge/judgings.js";
+import { loadWays, worded } from "../load-ways.js";
 import { keyOfFile } from "../model.js";
-import { addModelForm, confirmDelete, type ModelActions, pickFile } from "../models.js";
+import { addModelForm, confirmDelete, type ModelActions } from "../models.js";
 import { limit, limitedTo } from "../offline/register.js";
 import { Pulls } from "../pulls.js";
-import { showRequests } from "../privacy.js";
+import { showPulls, showRequests } from "../privacy.js";
 import type { Page } from "../router.js";
 import { ServedSection } from "../server/section.js";
 import type { Shelf } from "../shelf.js";
@@ -20,7 +25,7 @@ import { CatalogueSection } from "./catalogue-section.js";
 import { fitPart } from "./fit-card.js";
 import { modelCard } from "./model-card.js";
 import { PullCard } from "./pull-card.js";
-import { referenceFor } from "./reference.js";
+import { namesOf, referenceFor } from "./reference.js";
 
 /** The page at `#/models`: what is on its way, what is here, what the server has, how to add. */
 export class ModelsPage implements Page {
@@ -31,6 +36,7 @@ export class ModelsPage implements Page {
   readonly #actions: ModelActions;
   readonly #served: ServedSection | null;
   readonly #lead = el("p", { class: "lead num" });
+  readonly #risk = el("div", { id: "risk" });
   readonly #coming = el("div", { id: "coming" });
   readonly #stored = el("ul", { class: "cards", id: "stored" });
   readonly #none = el("p", { class: "facts" }, t("models.none"));
@@ -38,6 +44,7 @@ export class ModelsPage implements Page {
   readonly #catalogue: CatalogueSection;
   readonly #cards = new Map<string, PullCard>();
   readonly #makings: Makings;
+  readonly #judgings: Judgings;
   #library: Models | null = null;
   #asking: AbortController | null = null;
 
@@ -46,16 +53,22 @@ export class ModelsPage implements Page {
     this.#shelf = shelf;
     this.#actions = actions;
     this.#served = host.server ? new ServedSection(host.server, shelf) : null;
+    this.#judgings = new Judgings(() => host.library());
     this.#makings = new Makings(() => host.library(), {
       made: () => void this.#shelf.listStored(),
       chat: (name) => this.#use({ name }),
+      compare: (source, made) => this.#judgings.compare(source, made),
     });
     this.#catalogue = new CatalogueSection(host, (address) => this.get(address));
     this.pulls = new Pulls(() => host.library());
     this.pulls.onChange = (model) => {
-      if (model) void this.#shelf.listStored().then(() => this.#catalogue.fill());
-      const { isRunning } = this.pulls;
-      void host.refresh().then((info) => showRequests(info?.requests.length ?? 0, isRunning));
+      if (model)
+        void this.#shelf.listStored().then(() => {
+          void this.#catalogue.fill();
+          if (this.#library) void this.#room(this.#library);
+        });
+      showPulls(this.pulls.isRunning);
+      void host.refresh().then((info) => showRequests(info?.requests.length ?? 0, false));
       this.#fill();
     };
     this.#stored.setAttribute("aria-label", t("models.stored"));
@@ -72,9 +85,11 @@ export class ModelsPage implements Page {
         this.#lead,
         this.#coming,
         this.#makings.node,
+        this.#judgings.node,
         el("h2", {}, t("models.stored")),
         this.#stored,
         this.#none,
+        this.#risk,
         ...served,
         this.#catalogue.node,
         el("h2", {}, t("model.bring")),
@@ -145,11 +160,13 @@ export class ModelsPage implements Page {
           remove: (model) => confirmDelete(model, this.#actions),
           smaller: (model, library) =>
             void openSmaller(model, library, this.#makings, () => this.#focusAddress()),
+          judge: (model) => openJudge(model, this.#shelf.choices.stored, this.#judgings),
           repair: (model, ref) => void this.#repair(model, ref),
         }),
       ),
     );
     this.#none.hidden = stored.length > 0;
+    if (stored.length === 0) this.#risk.replaceChildren();
     this.#served?.fill((served) => this.#use({ served }));
   }
 
@@ -172,6 +189,25 @@ export class ModelsPage implements Page {
     const room = free === null ? t("models.lead") : t("models.room", { free });
     const kept = kind === "memory" ? t("models.memory") : persisted ? t("persist.yes") : "";
     this.#lead.textContent = [room, kept].filter(Boolean).join(" ");
+    const isRisk = kind !== "memory" && !persisted && this.#shelf.choices.stored.length > 0;
+    if (isRisk) this.#mayGo(library);
+    else this.#risk.replaceChildren();
+  }
+
+  /** What is kept here may be deleted, unless the browser promises otherwise. */
+  #mayGo(library: Models): void {
+    const how = toPage(t("way.how"), "settings");
+    const show = (text: string, ways: readonly Action[]) => {
+      const card = noteCard(t("title.store.maybe"), text, { actions: ways });
+      card.dataset["ui"] = "alert.store.maybe";
+      this.#risk.replaceChildren(card);
+    };
+    const ask = async () => {
+      if (await library.persist()) return this.#room(library);
+      announce(t("doctor.not-kept"));
+      show(t("persist.no"), [how]);
+    };
+    show(t("text.store.maybe"), [{ label: t("way.keep"), run: () => void ask() }, how]);
   }
 
   #addSection(): HTMLElement {
@@ -207,11 +243,15 @@ export class ModelsPage implements Page {
       const fit = await (await this.#host.library()).fit(ref, { signal: stop.signal });
       if (!stop.signal.aborted) this.#asked.replaceChildren(this.#offer(ref, fit));
     } catch (thrown) {
-      const error = EngineError.from(thrown);
+      const error = worded(EngineError.from(thrown));
       if (error.code === "aborted") return;
-      const other = { label: t("other.file"), run: pickFile };
-      const again = { label: t("again"), run: () => void this.#ask(ref) };
-      this.#asked.replaceChildren(errorCard(error, t("load.failed"), [again, other]));
+      const again = () => void this.#ask(ref);
+      const none = () => undefined;
+      const ways = { again, openSwitcher: none, onCpu: none, giveToken: none };
+      const actions = loadWays(error, { url: ref }, ways);
+      this.#asked.replaceChildren(errorCard(error, t("load.failed"), actions));
+      if (error.code !== "net.wait") return;
+      stop.signal.addEventListener("abort", whenOnline(again));
     }
   }
 
@@ -231,8 +271,12 @@ export class ModelsPage implements Page {
     );
     const [chip, ...rest] = fitPart(fit);
     const can = fit.verdict === "well" || fit.verdict === "tight";
-    const head = el("div", { class: "head" }, el("h3", {}, ref), ...(chip ? [chip] : []));
+    const { title, host } = namesOf(ref);
+    const heading = el("h3", { title: ref }, title);
+    const head = el("div", { class: "head" }, heading, ...(chip ? [chip] : []));
+    const from = host === null ? [] : [el("p", { class: "muted from" }, host)];
     const buttons = can ? [el("div", { class: "do" }, get)] : [];
-    return el("section", { class: "card", "aria-label": ref }, head, ...rest, ...buttons);
+    const parts = [head, ...from, ...rest, ...buttons];
+    return el("section", { class: "card", "aria-label": title }, ...parts);
   }
 }

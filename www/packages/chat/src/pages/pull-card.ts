@@ -1,8 +1,11 @@
 import { announce } from "../announce.js";
-import { el } from "../dom.js";
+import { button, el } from "../dom.js";
 import { bytes, bytesOf, percent, Rate } from "../format.js";
 import { t } from "../i18n/index.js";
 import type { Pull, Pulls } from "../pulls.js";
+import { retryWords } from "../retry.js";
+import { isWasted, pullTrouble } from "./pull-trouble.js";
+import { namesOf } from "./reference.js";
 
 /** The figures on the card change this often. */
 const TICK_MS = 500;
@@ -23,23 +26,32 @@ export class PullCard {
   readonly #bar = el("progress", { class: "bar bar-live", max: 1, "data-ui": "pull.bar" });
   readonly #facts = el("p", { class: "facts num", "data-ui": "pull.eta" });
   readonly #do = el("div", { class: "do" });
+  /** Why it stands still, and the ways on. */
+  readonly #trouble = el("div", { class: "trouble" });
   readonly #rate = new Rate();
   readonly #timer: ReturnType<typeof setInterval>;
   #state: Pull["state"] | "ask" | null = null;
   #spoken = 0;
   #spokenAt = 0;
+  /** The try that was spoken of, while there is one. */
+  #spokenTry = 0;
 
   constructor(pulls: Pulls, ref: string) {
     this.#pulls = pulls;
     this.#ref = ref;
-    this.#bar.setAttribute("aria-label", t("load.getting", { name: ref }));
+    const { title, host } = namesOf(ref);
+    this.#bar.setAttribute("aria-label", t("load.getting", { name: title }));
+    const heading = el("h3", { title: ref }, title);
+    const from = host === null ? [] : [el("p", { class: "muted from" }, host)];
     this.node = el(
       "section",
-      { class: "card", "aria-label": ref, "data-ui": "pull.card" },
-      el("div", { class: "head" }, el("h3", {}, ref), el("span", { class: "grow" }), this.#share),
+      { class: "card", "aria-label": title, "data-ui": "pull.card" },
+      el("div", { class: "head" }, heading, el("span", { class: "grow" }), this.#share),
+      ...from,
       this.#bar,
       this.#facts,
       this.#do,
+      this.#trouble,
     );
     this.#timer = setInterval(() => this.#show(), TICK_MS);
     this.#show();
@@ -49,6 +61,7 @@ export class PullCard {
     const pull = this.#pulls.all.find(({ ref }) => ref === this.#ref);
     if (!pull) return clearInterval(this.#timer);
     const { step, state } = pull;
+    this.#sayTry(pull);
     if (step?.total) {
       this.#bar.value = step.loaded / step.total;
       this.#share.textContent = percent(step.loaded, step.total);
@@ -59,16 +72,17 @@ export class PullCard {
     this.#state = this.#state === "ask" && state === "running" ? "ask" : state;
   }
 
-  #words({ step, state, movedAt, error }: Pull): string {
-    const so = step === null ? "" : done(step.loaded, step.total);
-    if (state === "failed") return error?.message ?? "";
+  #words(pull: Pull): string {
+    const { step, state } = pull;
+    if (isTroubled(state)) return ""; // its card says it
+    const isKnown = step !== null && (step.loaded > 0 || step.total !== null);
+    const so = isKnown ? done(step.loaded, step.total) : "";
     if (state === "paused") return [so, t("pull.paused")].filter(Boolean).join(" · ");
     if (step === null) return t("pull.starting");
     if (step.phase === "check")
       return t("pull.checking", { share: percent(step.loaded, step.total ?? 0) });
-    const silent = performance.now() - movedAt;
-    if (silent > STALLED_MS) return `${so} · ${t("pull.stalled")}`;
-    if (silent > WAITING_MS) return `${so} · ${t("pull.waiting")}`;
+    const silence = silenceWords(pull);
+    if (silence !== null) return [so, silence].filter(Boolean).join(" · ");
     this.#rate.add(performance.now(), step.loaded);
     const rate = this.#rate.perSecond();
     const left = step.total === null ? null : this.#rate.wordsLeft(step.total);
@@ -76,7 +90,8 @@ export class PullCard {
     return [...words, ...(state === "elsewhere" ? [t("pull.elsewhere")] : [])].join(" · ");
   }
 
-  #buttons({ state, step }: Pull): void {
+  #buttons(pull: Pull): void {
+    const { state, step } = pull;
     const { start, pause } = {
       start: () => void this.#pulls.start(this.#ref),
       pause: () => this.#pulls.pause(this.#ref),
@@ -90,10 +105,19 @@ export class PullCard {
     const nodes = {
       running: [button(t("pull.pause"), pause, "", "pull.pause"), stop, hint],
       paused: [button(t("go.on"), start, "", "pull.go-on"), stop],
-      failed: [button(t("again"), start, "", "pull.go-on"), stop],
+      waiting: [],
+      failed: [],
       elsewhere: [],
     }[state];
     this.#do.replaceChildren(...nodes);
+    this.#facts.hidden = isTroubled(state);
+    const isNothing = step === null || step.loaded === 0 || isWasted(pull);
+    this.#bar.hidden = this.#share.hidden = isTroubled(state) && isNothing;
+    const so = step === null ? "" : done(step.loaded, step.total);
+    const drop = () => this.#pulls.drop(this.#ref);
+    this.#trouble.replaceChildren(
+      ...(isTroubled(state) ? [pullTrouble(pull, so, { start, drop })] : []),
+    );
   }
 
   /** Much would be thrown away: a second question, in place. */
@@ -110,6 +134,13 @@ export class PullCard {
     later.focus();
   }
 
+  /** Each try is spoken of once. */
+  #sayTry({ step, state, retryAt }: Pull): void {
+    const retry = state === "running" || state === "elsewhere" ? step?.retry : undefined;
+    if (retry && retry.attempt !== this.#spokenTry) announce(retryWords(retry, retryAt));
+    this.#spokenTry = retry?.attempt ?? 0;
+  }
+
   #say(share: number): void {
     const quarter = Math.floor(share * 4);
     const now = performance.now();
@@ -121,10 +152,18 @@ export class PullCard {
   }
 }
 
-function done(loaded: number, total: number | null): string {
-  return total === null ? bytes(loaded) : bytesOf(loaded, total);
+/** What is said of a server that sends nothing; null while it does. */
+function silenceWords({ step, movedAt, retryAt }: Pull): string | null {
+  if (step?.retry) return retryWords(step.retry, retryAt);
+  const silent = performance.now() - movedAt;
+  if (silent > STALLED_MS) return t("pull.stalled");
+  return silent > WAITING_MS ? t("pull.waiting") : null;
 }
 
-function button(label: string, onclick: () => void, kind = "", ui?: string): HTMLElement {
-  return el("button", { class: `b b-sm ${kind}`, type: "button", onclick, "data-ui": ui }, label);
+function isTroubled(state: Pull["state"]): boolean {
+  return state === "failed" || state === "waiting";
+}
+
+function done(loaded: number, total: number | null): string {
+  return total === null ? bytes(loaded) : bytesOf(loaded, total);
 }

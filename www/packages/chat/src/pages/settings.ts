@@ -1,3 +1,5 @@
+import { snapshots } from "@ingle/engine";
+
 import type { ChatDesk } from "../desk.js";
 import { byId, el } from "../dom.js";
 import { saveFile } from "../exporting.js";
@@ -117,9 +119,28 @@ export class SettingsPage implements Page {
     });
     return [
       toggle("reload"),
+      ...this.#remember(),
       line("offline", t(offline[offlineState()] as Key)),
       line("set.device", this.#host.info?.adapter || this.#host.info?.device || "–"),
       el("div", { class: "do" }, keep, said),
+    ];
+  }
+
+  /** With its room on disk, which may be given back at any time. */
+  #remember(): HTMLElement[] {
+    const room = el("span", { class: "facts grow", role: "status" });
+    const free = el("button", { class: "b b-sm", type: "button" }, t("remember.free"));
+    const show = async () => {
+      const { count, bytes: n } = await snapshots.use();
+      free.disabled = count === 0;
+      room.textContent =
+        count === 0 ? t("remember.none") : tn("remember.room", count, { size: bytes(n) });
+    };
+    free.addEventListener("click", () => void snapshots.clear().then(show));
+    void show();
+    return [
+      toggle("remember"),
+      el("p", { class: "setting-line", "data-ui": "settings.remember" }, room, free),
     ];
   }
 
@@ -204,7 +225,7 @@ function select(name: "theme" | "figures" | "enter" | "reading", options: Choice
 }
 
 /** A preference that is on or off. */
-function toggle(name: keyof Prefs & ("follow" | "calm" | "reload")): HTMLElement {
+function toggle(name: keyof Prefs & ("follow" | "calm" | "reload" | "remember")): HTMLElement {
   const box = el("input", { type: "checkbox", checked: prefs[name] });
   box.addEventListener("change", () => {
     prefs[name] = box.checked;

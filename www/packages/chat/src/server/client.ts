@@ -135,6 +135,9 @@ export function gone(host: string, detail: string): EngineError {
   return new EngineError("server.gone", t("server.gone", { host }), detail);
 }
 
+/** What the server calls its refusal. */
+const CODE_HEADER = "x-ingle-code";
+
 /** Refusals that have a way on of their own; the rest is the server's sentence. */
 const CODES: Readonly<Record<number, string>> = {
   401: "server.token",
@@ -144,12 +147,11 @@ const CODES: Readonly<Record<number, string>> = {
 
 async function refusal(response: Response, host: string): Promise<EngineError> {
   const text = await response.text().catch(() => "");
-  const tooLong = response.status === 400 && /context/.test(text) && /tokens/.test(text);
-  const code = tooLong ? "ctx.full" : (CODES[response.status] ?? "server.error");
-  return new EngineError(
-    code,
-    said(text) ?? t("server.answered", { host, status: response.status }),
-  );
+  const { status, headers } = response;
+  const isFull = headers.get(CODE_HEADER) === "ctx.full";
+  const code = isFull ? "ctx.full" : (CODES[status] ?? "server.error");
+  const sentence = said(text) ?? t("server.answered", { host, status });
+  return new EngineError(code, sentence, `HTTP ${status}`);
 }
 
 /** The sentence in Ollama's form of an error. */

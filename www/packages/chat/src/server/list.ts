@@ -1,6 +1,7 @@
 import type { EngineError } from "@ingle/engine";
 
 import { el, openDialog } from "../dom.js";
+import { nameShown } from "../format.js";
 import { t } from "../i18n/index.js";
 import { type Choices, type ModelActions, useButton } from "../models.js";
 import { keyOfServed, noteOf, type Served } from "./model.js";
@@ -31,7 +32,7 @@ export function servedPart(
       "li",
       {},
       useButton(
-        model.name.replace(/:latest$/, ""),
+        nameShown(model.name),
         model.name,
         noteOf(model),
         keyOfServed(model.name) === current,

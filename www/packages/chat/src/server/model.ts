@@ -1,6 +1,6 @@
-import type { FinishReason, Timings } from "@ingle/engine";
+import { EngineError, type FinishReason, type Timings } from "@ingle/engine";
 
-import { bytes } from "../format.js";
+import { bytes, nameShown } from "../format.js";
 import type { Setup } from "../history/types.js";
 import { t } from "../i18n/index.js";
 import type { AnswerOptions, AnswerPiece, ChatModel, Where } from "../model.js";
@@ -59,7 +59,7 @@ export class ServedModel implements ChatModel {
   }
 
   get title(): string {
-    return this.served.name.replace(/:latest$/, "");
+    return nameShown(this.served.name);
   }
 
   get details(): string {
@@ -115,11 +115,21 @@ export async function* chat(
       return yield { done: true, text, thought, ...end };
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw setup.schema === "" ? error : ofSchema(error);
     const end = { nTokens: 0, reason: "cancelled", timings: null } as const;
     return yield { done: true, text: "", thought: "", ...end };
   }
   throw gone(client.host, "the stream ended without an object that is done");
+}
+
+/** What is wrong with a schema is refused before anything runs; a person can edit it. */
+function ofSchema(error: unknown): unknown {
+  const { code, message, detail } = EngineError.from(error);
+  const isIt = code === "server.error" && detail === "HTTP 400" && /schema/i.test(message);
+  if (!isIt) return error;
+  const [, keyword] = /keyword '([^']+)'/.exec(message) ?? [];
+  const text = keyword === undefined ? message : t("text.gen.schema", { keyword });
+  return new EngineError("gen.schema", text, message);
 }
 
 /** A setup in the names of the API; what is null the model decides. */

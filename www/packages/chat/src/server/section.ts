@@ -4,10 +4,11 @@ import { announce } from "../announce.js";
 import { el, icon, openDialog } from "../dom.js";
 import { bytes, bytesOf } from "../format.js";
 import { t } from "../i18n/index.js";
+import { retryWords } from "../retry.js";
 import type { Shelf } from "../shelf.js";
 import { servedPart } from "./list.js";
 import type { Served } from "./model.js";
-import type { Server } from "./server.js";
+import type { ServedStep, Server } from "./server.js";
 
 /** What the server has, on the page of models: use, get and delete, all over its API. */
 export class ServedSection {
@@ -121,11 +122,7 @@ export class ServedSection {
     this.#bar.hidden = false;
     this.#bar.removeAttribute("value");
     try {
-      await this.#server.pull(
-        name,
-        (status, done, total) => this.#moved(status, done, total),
-        stop.signal,
-      );
+      await this.#server.pull(name, (step) => this.#moved(step), stop.signal);
       this.#say(t("say.loaded", { name }));
     } catch (thrown) {
       const error = EngineError.from(thrown);
@@ -138,9 +135,12 @@ export class ServedSection {
     }
   }
 
-  #moved(status: string, done: number, total: number | null): void {
+  #moved({ status, done, total, retry }: ServedStep): void {
     if (total) this.#bar.value = done / total;
-    this.#status.textContent = total ? `${status} · ${bytesOf(done, total)}` : status;
+    const so = total ? `${status} · ${bytesOf(done, total)}` : status;
+    // A live region: it says each try once and does not count down.
+    const why = retry && retryWords(retry, performance.now() + retry.waitMs);
+    this.#status.textContent = why ? `${so} · ${why}` : so;
   }
 
   #say(text: string): void {

@@ -1,3 +1,5 @@
+import type { Retry } from "@ingle/engine";
+
 import { t } from "../i18n/index.js";
 import type { ChatModel, Where } from "../model.js";
 import { Client } from "./client.js";
@@ -10,7 +12,16 @@ const MARK = "meta[name='ingle-server']";
 interface PullLine {
   readonly status?: string;
   readonly completed?: number;
-  readonly total?: number;
+  readonly total?: number | null;
+  readonly retry?: { attempt: number; of: number; wait_ms: number; busy: boolean };
+}
+
+/** How far a pull of the server's is; sizes are bytes. */
+export interface ServedStep {
+  readonly status: string;
+  readonly done: number;
+  readonly total: number | null;
+  readonly retry: Retry | null;
 }
 
 /** Names that a browser connects to this machine and to no other. */
@@ -58,12 +69,12 @@ export class Server {
   /** Lets the server get a model; ends when it has it. */
   async pull(
     name: string,
-    onProgress: (status: string, done: number, total: number | null) => void,
+    onProgress: (step: ServedStep) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const asked = { reason: "pull", body: { model: name }, signal } as const;
     for await (const line of this.client.lines<PullLine>("/api/pull", asked))
-      onProgress(line.status ?? "", line.completed ?? 0, line.total ?? null);
+      onProgress(stepOf(line));
   }
 
   /** Loads a model there, so that the first answer does not wait for it. */
@@ -103,4 +114,10 @@ function elsewhereAt(host: string): Where {
     lead: t("start.lead.elsewhere", { host }),
     waiting: t("line.waiting.for", { host }),
   };
+}
+
+function stepOf({ status = "", completed = 0, total = null, retry }: PullLine): ServedStep {
+  if (!retry) return { status, done: completed, total, retry: null };
+  const { wait_ms: waitMs, ...rest } = retry;
+  return { status, done: completed, total, retry: { ...rest, waitMs } };
 }

@@ -1,16 +1,11 @@
-import {
-  EngineError,
-  type Fit,
-  type Models,
-  type QuantizeChoices,
-  type StoredModel,
-} from "@ingle/engine";
+import type { Fit, Models, QuantizeChoices, StoredModel } from "@ingle/engine";
 
-import { el, openDialog } from "../dom.js";
-import { bytes } from "../format.js";
+import { button, el, openDialog } from "../dom.js";
+import { bytes, nameShown } from "../format.js";
 import { number, t, tn } from "../i18n/index.js";
+import { saidOf } from "../i18n/said.js";
 import { fitPart } from "../pages/fit-card.js";
-import { button, type Makings, shown } from "./makings.js";
+import type { Makings } from "./makings.js";
 import { FIRST, qualityText, qualityWord, USUAL } from "./quality.js";
 import { rate } from "./rate.js";
 import "./smaller.css";
@@ -27,7 +22,7 @@ export async function openSmaller(
   makings: Makings,
   getExact: () => void,
 ): Promise<void> {
-  const name = shown(model.name);
+  const name = nameShown(model.name);
   const looking = el("p", { class: "facts", role: "status" }, t("smaller.looking"));
   const body = el("div", { class: "smaller", "data-ui": "smaller" }, looking);
   const dialog = openDialog(t("smaller.of", { name }), body);
@@ -51,7 +46,7 @@ export async function openSmaller(
     );
     main.focus();
   } catch (thrown) {
-    looking.textContent = EngineError.from(thrown).message;
+    looking.textContent = saidOf(thrown);
   }
 }
 
@@ -82,7 +77,7 @@ class Asking {
     const usual = USUAL.flatMap((type) => choices.choices.filter((one) => one.type === type));
     const rest = choices.choices.filter(({ type }) => !USUAL.includes(type));
     const { type, bytes: size } = choices;
-    const values = { name: shown(model.name), type, size: bytes(size) };
+    const values = { name: nameShown(model.name), type, size: bytes(size) };
     this.nodes = [
       el("p", { class: "facts num" }, t("smaller.lead", values)),
       el(

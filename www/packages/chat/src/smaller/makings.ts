@@ -1,10 +1,10 @@
-import { EngineError, type Models, type QuantizeProgress, type StoredModel } from "@ingle/engine";
+import type { Models, QuantizeProgress, StoredModel } from "@ingle/engine";
 
 import { announce } from "../announce.js";
-import { errorCard } from "../cards.js";
-import { el } from "../dom.js";
-import { bytes, percent, timeLeft } from "../format.js";
+import { button, el } from "../dom.js";
+import { bytes, nameShown, percent, timeLeft } from "../format.js";
 import { t } from "../i18n/index.js";
+import { doWork } from "../work-card.js";
 import { qualityWord } from "./quality.js";
 import { keepRate } from "./rate.js";
 
@@ -21,6 +21,8 @@ interface Actions {
   /** The list of models has changed. */
   made(): void;
   chat(name: string): void;
+  /** Measures what was lost. */
+  compare(source: StoredModel, made: StoredModel): void;
 }
 
 /** Smaller models on their way: a card each, which stays when the page is left and seen again. */
@@ -35,49 +37,43 @@ export class Makings {
   }
 
   /** Makes a model, and shows how far it is. */
-  async start(wish: Wish): Promise<void> {
-    const stop = new AbortController();
-    const title = shown(wish.source.name);
-    const bar = el("progress", { class: "bar bar-live", max: 1, "data-ui": "smaller.bar" });
-    bar.setAttribute("aria-label", t("smaller.of", { name: title }));
-    const facts = el("p", { class: "facts num" }, t("smaller.starting"));
-    const halt = button(t("smaller.stop"), () => stop.abort(), "", "smaller.stop");
-    const hint = el("span", { class: "muted" }, t("smaller.hint"));
-    const card = el(
-      "section",
-      { class: "card", "aria-label": t("smaller.of", { name: title }), "data-ui": "smaller.card" },
-      el("h3", {}, title),
-      ...[bar, facts, el("div", { class: "do" }, halt, hint)],
-    );
-    this.node.append(card);
-    halt.focus();
-    const onProgress = (step: QuantizeProgress) => {
-      bar.value = step.loaded / step.total;
-      facts.textContent = words(wish.type, step);
-    };
-    const start = performance.now();
-    try {
-      const { source, type, requantize } = wish;
-      const options = { requantize, onProgress, signal: stop.signal };
-      const made = await (await this.#library()).quantize(source.name, type, options);
-      keepRate(wish.elements, (performance.now() - start) / 1000);
-      card.replaceWith(this.#done(made, type));
-      this.#actions.made();
-    } catch (thrown) {
-      const error = EngineError.from(thrown);
-      if (error.code === "aborted") card.remove();
-      else card.replaceWith(this.#failed(error, wish));
-    }
+  async start({ source, type, requantize, elements }: Wish): Promise<void> {
+    const name = nameShown(source.name);
+    await doWork(this.node, {
+      ui: "smaller",
+      heading: name,
+      label: t("smaller.of", { name }),
+      starting: t("smaller.starting"),
+      stop: t("smaller.stop"),
+      failed: t("smaller.failed"),
+      hint: t("smaller.hint"),
+      run: async (onProgress: (step: QuantizeProgress) => void, signal) => {
+        const start = performance.now();
+        const options = { requantize, onProgress, signal };
+        const made = await (await this.#library()).quantize(source.name, type, options);
+        keepRate(elements, (performance.now() - start) / 1000);
+        this.#actions.made();
+        return made;
+      },
+      far: (step) => ({ share: step.loaded / step.total, words: words(type, step) }),
+      done: (made) => this.#done(source, made, type),
+    });
   }
 
-  #done(made: StoredModel, type: string): HTMLElement {
-    const name = shown(made.name);
+  #done(source: StoredModel, made: StoredModel, type: string): HTMLElement {
+    const name = nameShown(made.name);
     announce(t("smaller.ready", { name }));
     const values = { name, word: t(qualityWord(type)), size: bytes(made.size) };
     const chat = () => {
       card.remove();
       this.#actions.chat(made.name);
     };
+    const compare = () => {
+      comparing.remove();
+      this.#actions.compare(source, made);
+    };
+    const label = t("judge.compare", { name: nameShown(source.name) });
+    const comparing = button(label, compare, "", "smaller.compare");
     const card = el(
       "section",
       { class: "card", "aria-label": name, "data-ui": "smaller.done" },
@@ -86,21 +82,10 @@ export class Makings {
         "div",
         { class: "do" },
         button(t("chat.with"), chat, "b-main", "smaller.chat"),
+        comparing,
         button(t("close"), () => card.remove(), "b-bare"),
       ),
     );
-    return card;
-  }
-
-  #failed(error: EngineError, wish: Wish): HTMLElement {
-    const again = () => {
-      card.remove();
-      void this.start(wish);
-    };
-    const card = errorCard(error, t("smaller.failed"), [
-      { label: t("again"), run: again },
-      { label: t("close"), run: () => card.remove() },
-    ]);
     return card;
   }
 }
@@ -111,12 +96,4 @@ function words(type: string, step: QuantizeProgress): string {
     return t("smaller.checking", { share: percent(step.loaded, step.total) });
   const so = t("smaller.making", { type, n: step.step, m: step.nSteps });
   return step.secondsLeft === null ? so : `${so} · ${timeLeft(step.secondsLeft)}`;
-}
-
-export function shown(name: string): string {
-  return name.replace(/:latest$/, "");
-}
-
-export function button(label: string, onclick: () => void, kind = "", ui?: string): HTMLElement {
-  return el("button", { class: `b b-sm ${kind}`, type: "button", onclick, "data-ui": ui }, label);
 }

@@ -1,9 +1,9 @@
 /**
- * How the parts of a body pass from who writes it to who reads it: at most so many are on their way
- * or lie there unread. A reader that is slow holds its answer back, and memory does not grow.
+ * How the parts of an answer pass from who writes it to who reads it: at most so many are on their
+ * way or lie there unread. A reader that is slow holds its answer back, and memory does not grow.
  */
 
-/** A part is an event of an answer, a few hundred bytes, or a whole short answer. */
+/** A part is a piece or an event of an answer, a few hundred bytes, or a whole short answer. */
 export const WINDOW = 32;
 
 /** The writer's side. */
@@ -15,14 +15,19 @@ export class Credit {
     this.#left = window;
   }
 
-  /** Returns when another part may go, or the answer is called off. */
-  async take(signal: AbortSignal): Promise<void> {
+  /** Returns when another part may go, or the answer is called off; at once where it may. */
+  take(signal: AbortSignal): Promise<void> | void {
+    if (this.#left <= 0 && !signal.aborted) return this.#wait(signal);
+    this.#left -= 1;
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#wake();
+    signal.addEventListener("abort", wake);
     while (this.#left <= 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     }
+    signal.removeEventListener("abort", wake);
     this.#left -= 1;
   }
 

@@ -7,6 +7,7 @@ import { aborted } from "./aborted.js";
 import { type DoctorKey, type DoctorValues, doctorWords } from "./doctor-words.js";
 import type { Graphics, Said } from "./doctor-worker.js";
 import { hasThreads } from "./features.js";
+import { makeWorker } from "./trusted.js";
 
 type Id = DoctorRow["id"];
 
@@ -54,10 +55,13 @@ export function examine(
   onRow: (row: DoctorRow) => void,
   signal?: AbortSignal,
 ): Promise<Examined> {
-  const worker = new Worker(new URL("./doctor-worker.js", import.meta.url), {
-    type: "module",
-    name: "ingle doctor",
-  });
+  const worker = makeWorker(
+    () =>
+      new Worker(new URL("./doctor-worker.js", import.meta.url), {
+        type: "module",
+        name: "ingle doctor",
+      }),
+  );
   const kernels: DoctorKernel[] = [];
   let timer = 0;
   return new Promise<Examined>((resolve, reject) => {

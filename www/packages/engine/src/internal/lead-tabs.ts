@@ -99,7 +99,23 @@ export class Tabs implements Way {
 
   /** The browser is about to stop this page: whoever waits is served by another tab. */
   readonly #onFreeze = () => this.#handOver("frozen");
-  readonly #onHide = () => this.#handOver("leader");
+  readonly #onHide = ({ persisted }: PageTransitionEvent) =>
+    persisted ? this.#rest() : this.#handOver("leader");
+
+  /**
+   * The page is left and kept, to be shown again perhaps. WebKit keeps its workers too, asleep, and
+   * all locks they hold: the next page would wait for them without end.
+   */
+  #rest(): void {
+    if (!this.#host) return;
+    this.#stepDown("frozen");
+    this.#standWhenShown();
+  }
+
+  #standWhenShown(): void {
+    const { signal } = this.#closed;
+    addEventListener("pageshow", () => this.#stand({}), { once: true, signal });
+  }
 
   #handOver(reason: Loss["reason"]): void {
     if (!this.#host || this.#seats.size === 0) return;
@@ -115,12 +131,15 @@ export class Tabs implements Way {
     // The browser refuses a signal for a lock that is taken by force.
     const request = options.steal ? { steal: true } : { signal };
     const lead = () => this.#lead(term, () => isOver);
-    navigator.locks.request(`${this.#name}/lead`, request, lead).catch(() => {
+    navigator.locks.request(`${this.#name}/lead`, request, lead).catch((error: unknown) => {
       // Aborted by close(), or taken by a tab that heard nothing from this one.
       isOver = true;
       if (signal.aborted) return;
       if (this.#term === term) this.#stepDown("frozen");
-      this.#stand({});
+      // Any other error is that of a page which is being left, and comes back at once each time:
+      // WebKit would never get out of such a page.
+      if ((error as DOMException | null)?.name === "AbortError") this.#stand({});
+      else this.#standWhenShown();
     });
   }
 

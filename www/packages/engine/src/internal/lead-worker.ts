@@ -2,6 +2,7 @@ import { EngineError } from "../public/errors.js";
 import type { EngineInfo } from "../public/types.js";
 import type { Loss } from "./lead-link.js";
 import type { Calls, Reply, Request } from "./protocol.js";
+import { makeWorker } from "./trusted.js";
 
 /** How long the worker may take to fetch and compile its module before that counts as a failure. */
 const START_TIMEOUT_MS = 60_000;
@@ -28,8 +29,11 @@ export class EngineWorker {
   private constructor(workerUrl: string | URL | undefined, scope: string) {
     this.#lock = `${scope}${crypto.randomUUID()}`;
     this.#worker = workerUrl
-      ? new Worker(workerUrl, { type: "module", name: "ingle" })
-      : new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "ingle" });
+      ? makeWorker(() => new Worker(workerUrl, { type: "module", name: "ingle" }), workerUrl)
+      : makeWorker(
+          () =>
+            new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "ingle" }),
+        );
     this.#worker.onmessage = (event: MessageEvent<Reply>) => this.#receive(event.data);
     this.#worker.onerror = (event) => {
       event.preventDefault();

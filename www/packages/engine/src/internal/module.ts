@@ -57,16 +57,18 @@ export async function loadModule(wishes: ModuleWishes, forGpu: boolean): Promise
     throw new EngineError("api.argument", `There is no module '${name}', only ${known}.`);
   }
   try {
-    const [glue, module] = await Promise.all([build.load(), compile(build.file)]);
+    const [glue, module] = await Promise.all([build.load(), compile(build.file, build.integrity)]);
     const { memory } = await glue.default({ module_or_path: module });
     if (name.endsWith("-threads")) await startThreads(name, module, memory, threads - 1);
     return { name, glue, memory, module };
   } catch (error) {
     const file = build.file.pathname.split("/").pop() ?? name;
+    const isPinned = build.integrity !== undefined;
     throw new EngineError(
       "engine.module",
-      `The engine's WebAssembly module could not be loaded. Check that ${file} is served ` +
-        "beside the script, then reload.",
+      `The engine's WebAssembly module could not be loaded${isPinned ? ", or was changed" : ""}. ` +
+        `Check that ${file} is served ${isPinned ? "unchanged " : ""}beside the script, ` +
+        "then reload.",
       String(error),
     );
   }

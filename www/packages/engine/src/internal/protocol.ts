@@ -64,6 +64,7 @@ export interface Calls extends StoreCalls {
     result: EngineInfo;
   };
   load: { body: { readonly source: SourceBody; readonly settings: LoadSettings }; result: Loaded };
+  /** Answers with `piece`s as far as `more` lets it, then with the result. */
   generate: { body: { readonly model: number; readonly settings: GenerateSettings }; result: null };
   bench: { body: { readonly settings: BenchSettings }; result: BenchRow[] };
   tokenize: {
@@ -114,7 +115,7 @@ export type BenchEvent = { readonly progress: BenchProgress } | { readonly row: 
 export type Request =
   | { [K in CallName]: { readonly type: K; readonly id: number } & Calls[K]["body"] }[CallName]
   | { readonly type: "cancel"; readonly id: number }
-  /** The reader of a `fetch` took so many chunks. */
+  /** The reader of a `fetch` took so many chunks, or that of a `generate` so many pieces. */
   | { readonly type: "more"; readonly id: number; readonly n: number };
 
 export interface ErrorBody {

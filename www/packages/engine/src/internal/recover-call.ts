@@ -17,13 +17,14 @@ const MAX_MEMORY_TRIES = 1;
 
 export interface CallHooks {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  readonly onPiece?: ((piece: Piece) => void) | undefined;
+  /** `isOwn`: a piece that no engine wrote. */
+  readonly onPiece?: ((piece: Piece, isOwn?: boolean) => void) | undefined;
   readonly onBench?: ((event: BenchEvent) => void) | undefined;
   readonly onHead?: ((head: ResponseHead) => void) | undefined;
   readonly onChunk?: ((chunk: Uint8Array<ArrayBuffer>) => void) | undefined;
-  /** A chunk came again that was given before. */
+  /** A chunk or a piece came again that was given before. */
   readonly onKnown?: (() => void) | undefined;
-  /** An engine has the call: `more` tells it that chunks were taken. */
+  /** An engine has the call: `more` tells it that chunks or pieces were taken. */
   readonly onSent?: ((more: (n: number) => void) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -96,7 +97,8 @@ export class OngoingCall {
     this.#given.restart();
     this.#hooks.onSent?.(more);
     if (this.#wasLost && this.type === "generate") {
-      this.#hooks.onPiece?.({ done: false, text: "", tokens: [], resumed: reason });
+      const piece: Piece = { done: false, text: "", tokens: [], resumed: reason };
+      this.#hooks.onPiece?.(piece, true);
     }
     [this.isSent, this.#wasLost] = [true, false];
   }
@@ -110,7 +112,10 @@ export class OngoingCall {
     if (reply.type !== "piece") return false;
     const { piece } = reply;
     const isEnding = !piece.done && piece.text !== "" && piece.tokens.length === 0;
-    if (isEnding && this.#hasEnding) return false;
+    if (isEnding && this.#hasEnding) {
+      this.#hooks.onKnown?.();
+      return false;
+    }
     this.#hasEnding ||= isEnding;
     this.#tokens.push(...piece.tokens);
     if (piece.tokens.length > 0) this.#tries = 0;
@@ -157,7 +162,7 @@ export class OngoingCall {
   /** Ends it without an engine. An answer ends with its last piece, as after any cancel. */
   cancel(): void {
     if (this.type !== "generate") return this.fail(aborted());
-    this.#hooks.onPiece?.({
+    const piece: Piece = {
       done: true,
       text: "",
       tokens: [],
@@ -169,7 +174,8 @@ export class OngoingCall {
         prefillMs: 0,
         decodeMs: 0,
       },
-    });
+    };
+    this.#hooks.onPiece?.(piece, true);
     this.end(null);
   }
 

@@ -5,7 +5,9 @@ import type {
   EngineInfo,
   ModelInfo,
   Notice,
+  Piece,
   Progress,
+  Timings,
   Tuning,
 } from "../public/types.js";
 import { aborted } from "./aborted.js";
@@ -29,6 +31,8 @@ import {
   SilenceWatch,
   watchWaits,
 } from "./silence.js";
+import { modelMark } from "./snapshot-folder.js";
+import { type SnapshotFile, Snapshots } from "./snapshots.js";
 import { nextTask } from "./task.js";
 import { readTuning, writeTuning } from "./tuning.js";
 
@@ -43,7 +47,7 @@ interface BodyReader {
   head(head: ResponseHead): void;
   chunk(chunk: Uint8Array<ArrayBuffer>, tape: readonly TapeEntry[]): void;
   /** Returns when another chunk may come. */
-  ready(): Promise<void>;
+  ready(): Promise<void> | void;
 }
 
 /** Everything behind one worker: the module, its device, the stored files and the model in use. */
@@ -51,6 +55,11 @@ export class Session {
   #model = 0;
   /** Name of the file that was loaded last. */
   #file = "";
+  /** Tells it in the names of snapshots. */
+  #mark = "";
+  /** Of its cache, for each token. */
+  #tokenBytes = 0;
+  readonly #snapshots = new Snapshots();
 
   private constructor(
     private readonly engine: WasmEngine,
@@ -127,6 +136,8 @@ export class Session {
       const info = (await this.#withFlag(signal, (flag) =>
         this.engine.load(settings, [...files], progress, flag),
       )) as ModelInfo;
+      this.#mark = modelMark(keys);
+      this.#tokenBytes = info.kvBytes / info.slots / info.contextLength;
       await keepRecord(this.engine, this.notices);
       await this.#keepTuning();
       return { model: this.#model, info };
@@ -152,13 +163,30 @@ export class Session {
     if (USELESS.has(code)) await this.store.remove(name).catch(() => undefined);
   }
 
+  /** The promise of `onPiece` is waited for: the model is held until another piece may come. */
   async generate(
     body: Calls["generate"]["body"],
     signal: AbortSignal,
-    onPiece: (piece: unknown) => void,
+    onPiece: (piece: unknown) => Promise<void> | void,
   ): Promise<null> {
     this.#require(body.model);
-    await this.#withFlag(signal, (flag) => this.engine.generate(body.settings, onPiece, flag));
+    const { snapshot, ...rest } = body.settings;
+    const settings = { ...rest, ...(snapshot && { snapshot: snapshot.name }) };
+    const mark = this.#mark;
+    let timings: Timings | null = null;
+    const take = (piece: unknown) => {
+      if ((piece as Piece).done) timings = (piece as Extract<Piece, { done: true }>).timings;
+      return onPiece(piece);
+    };
+    await this.#snapshots.with(snapshot, mark, (file) =>
+      this.#withFlag(signal, (flag) => this.engine.generate(settings, take, flag, file)),
+    );
+    if (snapshot && timings) {
+      const keep = (file: SnapshotFile) => this.engine.keep(snapshot.name, file);
+      void this.#snapshots
+        .save(snapshot, mark, timings, this.#tokenBytes, keep)
+        .then(() => this.#snapshots.prune(() => this.store.digests()));
+    }
     return null;
   }
 

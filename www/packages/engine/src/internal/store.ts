@@ -3,8 +3,8 @@
  * belongs to a load. Calls run beside each other and beside answers.
  */
 
-import type { Notice, Progress } from "../public/types.js";
-import type { StoredModel } from "../public/models.js";
+import type { MadeRequest, Notice, Progress } from "../public/types.js";
+import type { ModelDetails, StoredModel } from "../public/models.js";
 import { aborted } from "./aborted.js";
 import type { SyncFile } from "./files.js";
 import type { LoadedModule, WasmEngine, WasmStore } from "./module.js";
@@ -68,8 +68,8 @@ export class ModelStore {
     void this.module.prune().catch(() => undefined);
   }
 
-  requests(): { host: string; bytes: number }[] {
-    return this.module.requests() as { host: string; bytes: number }[];
+  requests(): MadeRequest[] {
+    return this.module.requests() as MadeRequest[];
   }
 
   async answer(
@@ -163,6 +163,13 @@ export class ModelStore {
       if (known && (code === "net.offline" || code === "net.refused")) return known;
       throw error;
     }
+  }
+
+  /** Those of the files of each model. */
+  async digests(): Promise<string[][]> {
+    const models = (await this.module.list()) as StoredModel[];
+    const shown = models.map(({ name }) => this.module.show(name) as Promise<ModelDetails>);
+    return (await Promise.all(shown)).map(({ files }) => files.map(({ digest }) => digest));
   }
 
   async openModel(name: string): Promise<OpenModel> {

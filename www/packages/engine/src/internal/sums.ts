@@ -4,6 +4,7 @@
  */
 
 import type { ThreadStart } from "./threads.js";
+import { makeWorker } from "./trusted.js";
 
 /** What the worker is told, after the module. */
 export type SumCall =
@@ -28,10 +29,13 @@ export class Sum {
   #isLost = false;
 
   private constructor(start: SumStart) {
-    this.#worker = new Worker(new URL("./sum-worker.js", import.meta.url), {
-      type: "module",
-      name: "ingle-sum",
-    });
+    this.#worker = makeWorker(
+      () =>
+        new Worker(new URL("./sum-worker.js", import.meta.url), {
+          type: "module",
+          name: "ingle-sum",
+        }),
+    );
     this.#worker.onmessage = ({ data }: MessageEvent<Uint8Array>) => {
       this.#waiting.shift()?.(data);
       this.#arm();

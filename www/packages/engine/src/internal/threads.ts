@@ -1,3 +1,7 @@
+/** Compute workers: how they are started, and what they are told. */
+
+import { makeWorker } from "./trusted.js";
+
 /** What a compute worker is told: the module, and the memory it shares with the engine's worker. */
 export interface ThreadStart {
   readonly name: string;
@@ -29,10 +33,13 @@ export async function startThreads(
 
 function startThread(start: ThreadStart): Promise<void> {
   return new Promise((resolve) => {
-    const worker = new Worker(new URL("./thread.js", import.meta.url), {
-      type: "module",
-      name: "ingle-thread",
-    });
+    const worker = makeWorker(
+      () =>
+        new Worker(new URL("./thread.js", import.meta.url), {
+          type: "module",
+          name: "ingle-thread",
+        }),
+    );
     const giveUp = () => {
       worker.terminate();
       resolve();

@@ -34,7 +34,7 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 const running = new Map<number, AbortController>();
-/** What may still be sent of bodies. */
+/** What may still be sent of bodies and answers. */
 const credits = new Map<number, Credit>();
 let session: Session | null = null;
 /** The last of those that run one after another; the others wait for the start only. */
@@ -89,10 +89,15 @@ async function run(call: Call, signal: AbortSignal): Promise<Calls[CallName]["re
       return session.load(call, signal, (progress) =>
         scope.postMessage({ type: "progress", id, progress }),
       );
-    case "generate":
-      return session.generate(call, signal, (piece) =>
-        scope.postMessage({ type: "piece", id, piece: piece as Piece }),
-      );
+    case "generate": {
+      const credit = new Credit();
+      credits.set(id, credit);
+      const onPiece = (piece: unknown) => {
+        scope.postMessage({ type: "piece", id, piece: piece as Piece });
+        return credit.take(signal);
+      };
+      return session.generate(call, signal, onPiece).finally(() => credits.delete(id));
+    }
     case "bench":
       return session.bench(call, signal, (event) =>
         scope.postMessage({ type: "bench", id, event: event as BenchEvent }),

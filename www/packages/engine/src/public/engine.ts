@@ -54,7 +54,7 @@ export class Engine {
       this.#client = new Client(new Host({ ...host, scope: "ingle-worker/", isShared: false }));
     }
     this.#client.onState = (state) => this.#tell(state);
-    this.models = new Models(this.#client, workerUrl);
+    this.models = new Models(this.#client, workerUrl, { threads, module });
   }
 
   /**

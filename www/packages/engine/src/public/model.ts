@@ -1,6 +1,7 @@
 import { aborted } from "../internal/aborted.js";
 import type { Client } from "../internal/client.js";
 import type { Loaded } from "../internal/protocol.js";
+import { Queue } from "../internal/queue.js";
 import { EngineError } from "./errors.js";
 import type { GenerateOptions, LogitsOptions, ModelInfo, Piece, TokenizeOptions } from "./types.js";
 
@@ -20,7 +21,8 @@ export class Model {
   /**
    * Writes an answer. The last piece has `done`, the reason and the timings. Leaving the loop early
    * or aborting the signal stops the model within one token; after an abort the last piece still
-   * comes, with the reason `cancelled`.
+   * comes, with the reason `cancelled`. A loop that takes its time holds the model back: it writes
+   * some hundred tokens ahead.
    */
   async *generate(options: GenerateOptions): AsyncGenerator<Piece, void, void> {
     const { signal, ...settings } = options;
@@ -40,7 +42,9 @@ export class Model {
         "generate",
         { model: this.#model, settings },
         {
-          onPiece: (piece) => queue.push(piece),
+          onSent: (more) => queue.restart(more),
+          onPiece: (piece, isOwn) => queue.push(piece, isOwn),
+          onKnown: () => queue.skip(),
           signal: stop.signal,
         },
       )
@@ -68,35 +72,5 @@ export class Model {
   /** Frees the model's memory. The file stays in browser storage. */
   async unload(): Promise<void> {
     await this.#client.call("unload", { model: this.#model });
-  }
-}
-
-/** Hands pieces from the worker's messages to the one reader of the loop. */
-class Queue<T> {
-  readonly #items: T[] = [];
-  #wake: (() => void) | null = null;
-  #ended = false;
-  #error: EngineError | null = null;
-
-  push(item: T): void {
-    this.#items.push(item);
-    this.#wake?.();
-  }
-
-  end(error: EngineError | null): void {
-    this.#ended = true;
-    this.#error = error;
-    this.#wake?.();
-  }
-
-  async next(): Promise<T | null> {
-    for (;;) {
-      const item = this.#items.shift();
-      if (item !== undefined) return item;
-      if (this.#error) throw this.#error;
-      if (this.#ended) return null;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#wake = null;
-    }
   }
 }

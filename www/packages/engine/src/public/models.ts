@@ -1,13 +1,19 @@
 import type { Client } from "../internal/client.js";
+import { request } from "../internal/http.js";
+import { askJudge } from "../internal/judge.js";
+import type { ModuleWishes } from "../internal/module.js";
+import { create, type Fetch } from "../internal/openai.js";
+import { listSnapshots, modelMark, removeSnapshots } from "../internal/snapshot-folder.js";
 import { atWorkshop } from "../internal/workshop.js";
 import { EngineError } from "./errors.js";
+import type { JudgeOptions, Perplexity, ValidateOptions, Validation } from "./judge.js";
 import type {
   QuantizeChoices,
   QuantizeOptions,
   QuantizePlan,
   QuantizePlanOptions,
 } from "./quantize.js";
-import type { KvType, Progress } from "./types.js";
+import type { KvType, Message, Progress } from "./types.js";
 
 /** A model kept in this browser. */
 export interface StoredModel {
@@ -59,7 +65,10 @@ export interface VerifyReport {
 }
 
 export interface TransferOptions {
-  /** Phase `transfer`, or `check`: bytes of all files together, and only growing. */
+  /**
+   * Phase `transfer`, or `check`: bytes of all files together, and only growing. A pull whose
+   * server stopped answering says in `retry` which try comes next, and when.
+   */
   readonly onProgress?: (progress: Progress) => void;
   /** Ends it. What a pull has brought so far is kept, and the next pull goes on from there. */
   readonly signal?: AbortSignal;
@@ -88,6 +97,20 @@ export interface FitOptions extends FitWishes {
   readonly signal?: AbortSignal;
 }
 
+/** The texts of a Modelfile. What is left out is as in `from`. */
+export interface CreateOptions {
+  /** A stored model. */
+  readonly from: string;
+  /** In Jinja, or in Go as Ollama has it. */
+  readonly template?: string;
+  readonly system?: string;
+  /** Before every conversation. */
+  readonly messages?: readonly Message[];
+  /** In Ollama's names: `{ temperature: 0.2, stop: ["<end>"], num_ctx: 8192 }`. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+}
+
 /** What is known of a model whose file is elsewhere, as a catalogue has it. */
 export interface ModelFacts {
   /** Of the file. */
@@ -111,6 +134,8 @@ export interface Fit {
   readonly device: "gpu" | "cpu";
   /** What would be used: as wished, or less where that makes it fit. */
   readonly contextLength: number;
+  /** What was wished, or what the model has. */
+  readonly wishedContextLength: number;
   readonly kvType: KvType;
   readonly needs: {
     readonly weights: number;
@@ -146,12 +171,14 @@ export interface StorageInfo {
 export class Models {
   readonly #client: Client;
   readonly #workerUrl: string | URL | undefined;
+  readonly #wishes: ModuleWishes;
   #asked = false;
 
   /** @internal */
-  constructor(client: Client, workerUrl: string | URL | undefined) {
+  constructor(client: Client, workerUrl: string | URL | undefined, wishes: ModuleWishes) {
     this.#client = client;
     this.#workerUrl = workerUrl;
+    this.#wishes = wishes;
   }
 
   /**
@@ -187,7 +214,28 @@ export class Models {
 
   /** Deletes a model, and its files that no other model has. A loaded one goes on working. */
   async rm(name: string): Promise<void> {
+    const isKept = (await listSnapshots()).length > 0;
+    const known = isKept ? await this.show(name).catch(() => null) : null;
     await this.#client.call("models.rm", { name });
+    // What is kept of conversations with it goes too, in its own time.
+    const mark = known && modelMark(known.files.map(({ digest }) => digest));
+    if (mark) void removeSnapshots(({ model }) => model === mark);
+  }
+
+  /**
+   * Makes a model of a stored one with texts of its own, as `FROM` in a Modelfile does: no weights
+   * are copied. Under the name of a model that is loaded it counts from its next answer on.
+   */
+  async create(name: string, options: CreateOptions): Promise<StoredModel> {
+    const { signal, ...texts } = options;
+    const fetch: Fetch = (path, init) => request(this.#client, path, init);
+    const body = { model: name, ...texts, stream: false };
+    try {
+      await create(fetch, "/api/create", body, signal ? { signal } : {});
+    } catch (thrown) {
+      throw ofTemplate(EngineError.from(thrown));
+    }
+    return this.show(name);
   }
 
   /** Reads every byte of a model again and compares its digests. */
@@ -261,6 +309,33 @@ export class Models {
     return atWorkshop(this.#workerUrl, "choices", { name });
   }
 
+  /**
+   * How well a stored model foresees a text; lower is better. Compare it only between models with
+   * the same tokens, on the same text and windows. It runs on the processor, in a worker of its
+   * own, which loads the model beside the one in use.
+   */
+  perplexity(name: string, options: JudgeOptions = {}): Promise<Perplexity> {
+    const { onProgress, signal, ...settings } = options;
+    const body = { name, settings, wishes: this.#wishes };
+    return askJudge(this.#workerUrl, "perplexity", body, { signal, onProgress });
+  }
+
+  /**
+   * Whether `quantized` is still the model that it was made from: what it says, what it computes
+   * behind each layer, and how far its weights were moved. As `perplexity`; one of both models is
+   * in memory at a time, and what the baseline said is kept in between, in a file of the browser's
+   * storage if it is much (half a gigabyte for 8 windows of a model with 128,000 tokens).
+   */
+  validate(
+    baseline: string,
+    quantized: string,
+    options: ValidateOptions = {},
+  ): Promise<Validation> {
+    const { onProgress, signal, ...settings } = options;
+    const body = { baseline, quantized, settings, wishes: this.#wishes };
+    return askJudge(this.#workerUrl, "validate", body, { signal, onProgress });
+  }
+
   /** Where models are kept, and how much room there is. */
   async storage(): Promise<StorageInfo> {
     const kind = await this.#client.call("models.kind", {});
@@ -293,4 +368,16 @@ export class Models {
       this.#client.onNotice?.({ code: "store.evictable", message });
     });
   }
+}
+
+/** How the router begins what it says of a template. */
+const TEMPLATE_ERROR = "template error: ";
+
+/** What is wrong with a template, as a sentence. */
+function ofTemplate(error: EngineError): EngineError {
+  const { message } = error;
+  if (!message.startsWith(TEMPLATE_ERROR)) return error;
+  const [first = "", ...rest] = message.slice(TEMPLATE_ERROR.length);
+  const text = `${first.toUpperCase()}${rest.join("")}.`;
+  return new EngineError("model.template", text, message);
 }

@@ -48,6 +48,23 @@ export interface Progress {
   readonly name: string;
   readonly loaded: number;
   readonly total: number | null;
+  /** Only while a pull stands still and waits for its server; bytes are as before. */
+  readonly retry?: Retry;
+}
+
+/**
+ * A wait before a server is asked again. It is told once, when it begins; the next progress without
+ * it ends it, or the pull fails when the last try has failed too.
+ */
+export interface Retry {
+  /** Which try comes next; the first of all is 1. */
+  readonly attempt: number;
+  /** Tries in a row without a byte before the pull gives up. */
+  readonly of: number;
+  /** Milliseconds until it comes, counted from this message. */
+  readonly waitMs: number;
+  /** The server answered that it cannot now; otherwise it did not answer, or stopped. */
+  readonly busy: boolean;
 }
 
 export interface LoadOptions {
@@ -83,10 +100,16 @@ export interface Sampling {
   readonly seed?: number;
 }
 
+/**
+ * What is not said here is as the model's Modelfile says (its parameters but the seed, its system
+ * prompt before `messages` that begin with none), else as the engine does by itself.
+ */
 export interface GenerateSettings extends Sampling {
   /** Text as it is, or a conversation that goes through the model's chat template. */
   readonly prompt?: string;
   readonly messages?: readonly Message[];
+  /** Instead of the model's chat template: one in Jinja, or in Go as a Modelfile has it. */
+  readonly template?: string;
   /** Token ids as they are; nothing is added. */
   readonly tokens?: readonly number[];
   readonly maxTokens?: number;
@@ -100,6 +123,22 @@ export interface GenerateSettings extends Sampling {
    * them.
    */
   readonly resume?: readonly number[];
+  /**
+   * Keeps what the model has of this conversation in this browser's private storage, so that it is
+   * not read again after a reload; see `snapshots` for their room and how to delete them. Without
+   * it nothing is kept. Where the browser has no private file system it means nothing.
+   */
+  readonly snapshot?: SnapshotWish;
+}
+
+export interface SnapshotWish {
+  /** Of the conversation: any text, the same for each of its turns. */
+  readonly name: string;
+  /**
+   * Most bytes that the snapshots of all conversations may have together (default 1 GiB); those go
+   * first that were not used for longest.
+   */
+  readonly maxBytes?: number;
 }
 
 export interface GenerateOptions extends GenerateSettings {
@@ -110,7 +149,7 @@ export type FinishReason = "stop" | "length" | "context" | "cancelled";
 
 export interface Timings {
   readonly promptTokens: number;
-  /** Prompt tokens that were still in the cache from the turn before. */
+  /** Prompt tokens that were in the cache from the turn before, or came from a snapshot. */
   readonly cachedTokens: number;
   readonly outputTokens: number;
   readonly prefillMs: number;
@@ -124,6 +163,8 @@ export type Piece =
       /** Never ends inside a character. Empty while the prompt is read. */
       readonly text: string;
       readonly tokens: readonly number[];
+      /** Given once instead of text, before everything else, of a model that thinks. */
+      readonly thinking?: Thinking;
       /** Given instead of text while the prompt is read. */
       readonly reading?: Reading;
       /** Given instead of text: the engine was lost, and this answer goes on in the next one. */
@@ -152,6 +193,17 @@ export interface EngineState {
   readonly reason: LossReason | null;
   /** For a person. */
   readonly sentence: string;
+}
+
+/**
+ * How a model writes what it thinks before it answers: between two marks, which are part of the
+ * text of its pieces. `Thoughts` takes them apart.
+ */
+export interface Thinking {
+  readonly open: string;
+  readonly close: string;
+  /** The prompt ends with `open`, so the answer begins inside. */
+  readonly begun: boolean;
 }
 
 /** How much of the prompt has been read. */
@@ -184,8 +236,10 @@ export interface ModelInfo {
   readonly nVocab: number;
   readonly nLayers: number;
   readonly contextLength: number;
+  /** Conversations at the same time, each with a context of its own. */
+  readonly slots: number;
   readonly trainedContext: number;
-  /** False if the file brings no template and the stated fallback is used. */
+  /** False if neither file nor Modelfile brings a template and the stated fallback is used. */
   readonly hasTemplate: boolean;
   readonly templateNote: string | null;
   readonly device: "cpu" | "gpu";
@@ -218,7 +272,14 @@ export interface EngineInfo {
   readonly storage: "browser" | "memory";
   readonly notices: readonly Notice[];
   /** Requests the worker made since it started, newest last. */
-  readonly requests: readonly { readonly host: string; readonly bytes: number }[];
+  readonly requests: readonly MadeRequest[];
+}
+
+/** A request of the worker: when it was made (milliseconds since 1970), and the bytes that came. */
+export interface MadeRequest {
+  readonly at: number;
+  readonly host: string;
+  readonly bytes: number;
 }
 
 /** One thing to measure, in tokens: read a prompt, write an output, or one after the other. */

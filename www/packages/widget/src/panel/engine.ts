@@ -3,7 +3,7 @@
  * before. Only what is used is described, so the panel is compiled without a byte of it.
  */
 
-import type { Engine, Model, Progress } from "@ingle/engine";
+import type { Engine, Model, Progress, Thoughts } from "@ingle/engine";
 
 import type { Config } from "../types.js";
 
@@ -24,6 +24,8 @@ interface Shelf {
 export interface Running {
   readonly engine: Engine;
   readonly model: Model;
+  /** Takes what the model thinks apart from its answer. */
+  thoughts(): Thoughts;
 }
 
 const ENTRY = new URL(/* @vite-ignore */ "./engine/public/index.js", import.meta.url).href;
@@ -44,13 +46,14 @@ export async function start(
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<Running> {
-  const { Engine } = (await import(/* @vite-ignore */ ENTRY)) as typeof import("@ingle/engine");
+  const module = await import(/* @vite-ignore */ ENTRY);
+  const { Engine, Thoughts } = module as typeof import("@ingle/engine");
   const engine = await Engine.start();
   try {
     const options = { onProgress, signal, contextLength: config.context };
     const from = await source(engine, config, onProgress, signal);
     const model = await engine.load(from, options);
-    return { engine, model };
+    return { engine, model, thoughts: () => new Thoughts() };
   } catch (error) {
     await engine.stop();
     throw error;

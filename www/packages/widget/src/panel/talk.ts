@@ -196,10 +196,10 @@ export class Talk {
     this.#view.writing(true);
     let text = "";
     try {
-      const { model } = await this.#begin();
+      const running = await this.#begin();
       if (stop.signal.aborted) return;
       this.#enter("writing");
-      text = await this.#write(model, view, stop.signal);
+      text = await this.#write(running, view, stop.signal);
       this.#enter("ready");
     } catch (error) {
       if (this.#state !== "trouble" && this.#state !== "unsupported") this.#failed(error);
@@ -213,7 +213,11 @@ export class Talk {
     }
   }
 
-  async #write(model: Running["model"], view: AnswerView, signal: AbortSignal): Promise<string> {
+  async #write(
+    { model, thoughts }: Running,
+    view: AnswerView,
+    signal: AbortSignal,
+  ): Promise<string> {
     const { system, maxTokens, temperature } = this.#config;
     const messages = [
       ...(system ? [{ role: "system" as const, content: system }] : []),
@@ -223,12 +227,15 @@ export class Talk {
     let [text, painted, first] = ["", -Infinity, 0];
     let last: Extract<Piece, { done: true }> | null = null;
     view.line(t("reading"));
+    const parts = thoughts();
     for await (const piece of model.generate({ messages, maxTokens, temperature, signal })) {
-      if (piece.text && !first) {
+      const { text: more, thought } = parts.take(piece);
+      if (thought && !text) view.line(t("thinking"));
+      if (more && !first) {
         first = performance.now() - begin;
         view.line(t("writing"));
       }
-      text += piece.text;
+      text += more;
       if (piece.done) last = piece;
       if (!piece.done && performance.now() - painted < PAINT_MS) continue;
       view.show(text);

@@ -1,4 +1,6 @@
-//! `ingle imatrix`: which weights matter, measured on a text, kept and combined.
+//! `ingle imatrix`: which weights matter, measured on a text, kept, combined and looked at.
+
+mod statistics;
 
 use std::path::Path;
 
@@ -21,11 +23,12 @@ pub fn run(args: &ImatrixArgs) -> Result<(), Failure> {
     for file in &args.in_file {
         before.add(&read(file, n_ctx)?)?;
     }
+    let Some(output) = &args.output else { return statistics::show(&before, args.format) };
     match (&args.model, &args.text.text) {
-        (Some(model), Some(text)) => measure(args, model, text, before),
+        (Some(model), Some(text)) => measure(args, model, text, output, before),
         (None, None) if !args.in_file.is_empty() => {
-            write(&before, args)?;
-            say(&before, None, args)
+            write(&before, output, args.output_format)?;
+            say(&before, None, output, args.format)
         }
         _ => Err(Failure::Usage(
             "there is nothing to measure; give a model and a text with -f, or files to combine \
@@ -39,14 +42,15 @@ fn measure(
     args: &ImatrixArgs,
     model: &Path,
     text: &Path,
+    output: &Path,
     mut before: ImatrixSums,
 ) -> Result<(), Failure> {
     let n_ctx = args.load.ctx.unwrap_or(DEFAULT_CTX);
     let dataset = measured::text_name(text);
     let mut skip = args.from_chunk;
-    if args.resume && args.output.exists() {
-        let own = read(&args.output, n_ctx)?;
-        check_same(&own, &dataset, n_ctx, &args.output)?;
+    if args.resume && output.exists() {
+        let own = read(output, n_ctx)?;
+        check_same(&own, &dataset, n_ctx, output)?;
         skip = own.n_chunks as usize;
         before.add(&own)?;
         term::note(&format!("going on behind window {skip}"));
@@ -59,6 +63,7 @@ fn measure(
         ..Cut::new(n_ctx)
     };
     let windows = Windows::new(&opened.tokenizer, &measured::text(text)?, cut)?;
+    // Of a model on two devices nothing can be seen: with --gpu-layers the CPU refuses.
     let device = match args.load.device {
         Device::Auto => Device::Cpu,
         device => device,
@@ -74,7 +79,8 @@ fn measure(
     let mut progress = Progress::new("measuring", args.format == Format::Text);
     let mut failure = None;
     let keep = |sums: &ImatrixSums| {
-        let written = joined(&before, sums).and_then(|sums| write(&sums, args));
+        let written =
+            joined(&before, sums).and_then(|sums| write(&sums, output, args.output_format));
         written.map_err(|error| {
             failure = Some(error);
             measure::Error::Cancelled
@@ -85,10 +91,10 @@ fn measure(
     progress.finish()?;
     let sums = joined(&before, &collected.sums)?;
     if collected.sums.n_chunks > 0 {
-        write(&sums, args)?;
+        write(&sums, output, args.output_format)?;
     }
     if collected.is_whole {
-        return say(&sums, Some(&collected), args);
+        return say(&sums, Some(&collected), output, args.format);
     }
     term::note(&format!(
         "stopped after {} windows, which are kept; --resume goes on",
@@ -130,14 +136,14 @@ fn read(path: &Path, n_ctx: usize) -> Result<ImatrixSums, Failure> {
 }
 
 /// All or nothing.
-fn write(sums: &ImatrixSums, args: &ImatrixArgs) -> Result<(), Failure> {
+fn write(sums: &ImatrixSums, output: &Path, format: ImatrixFormat) -> Result<(), Failure> {
     // What is not numbers would be refused when it is read.
     sums.means("")?;
     let n_values: usize = sums.entries.values().map(|entry| entry.squares.len()).sum();
     let need = 4 * n_values as u64;
-    let part = PartFile::create(&args.output, need)?;
+    let part = PartFile::create(output, need)?;
     let out = part.writer()?;
-    let written = match args.output_format {
+    let written = match format {
         ImatrixFormat::Gguf => sums.write_gguf(out).map(drop),
         ImatrixFormat::Dat => sums.write_legacy(out).map(drop).map_err(WriteError::Io),
     };
@@ -149,11 +155,12 @@ fn write(sums: &ImatrixSums, args: &ImatrixArgs) -> Result<(), Failure> {
 fn say(
     sums: &ImatrixSums,
     collected: Option<&Collected>,
-    args: &ImatrixArgs,
+    output: &Path,
+    format: Format,
 ) -> Result<(), Failure> {
     let estimate = collected.map(|collected| collected.estimate).filter(|e| e.n() > 0);
-    let name = args.output.to_string_lossy();
-    if args.format == Format::Json {
+    let name = output.to_string_lossy();
+    if format == Format::Json {
         let perplexity = estimate.map(|estimate| estimate.perplexity());
         return print_json(&json!({
             "file": name,

@@ -5,10 +5,17 @@
 //! prompt; on a terminal their control characters are shown as `\u{1b}` and do nothing. A pipe
 //! gets an answer's bytes as they are.
 
+pub mod bars;
+mod look;
+
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use crate::failure::Failure;
+
+pub use look::{
+    Color, for_error, is_live, is_utf8, middle, out_is_terminal, out_width, set_color, wants_color,
+};
 
 /// Control characters made visible; line breaks and tabs stay.
 pub fn clean_text(text: &str) -> Cow<'_, str> {
@@ -36,11 +43,6 @@ fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// True if standard output is a terminal.
-pub fn out_is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
-
 /// Writes to standard output and flushes; failures are for nobody.
 pub fn out(bytes: &[u8]) {
     let _ = write_out(bytes);
@@ -53,29 +55,39 @@ pub fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| Failure::output("standard output", error))
 }
 
+/// Writes our own text of one or more lines to standard output, in the signs it can show.
+pub fn text_out(text: &str) -> Result<(), Failure> {
+    write_out(look::for_out(text).as_bytes())
+}
+
 /// Writes a line to standard output.
 pub fn line(text: &str) -> Result<(), Failure> {
     write_out(format!("{text}\n").as_bytes())
 }
 
-/// `error: …` on standard error, red on a terminal that wants color.
-pub fn error(text: &str) {
-    label("31", "error", text);
+/// `error: … [code]` on standard error; on a terminal that wants color the word is red and the code
+/// dim.
+pub fn error(text: &str, code: &str) {
+    let code = match wants_color() {
+        true => format!("\u{1b}[2m[{code}]\u{1b}[0m"),
+        false => format!("[{code}]"),
+    };
+    label("31", "error", &format!("{} {code}", clean(text)));
 }
 
 /// `warning: …` on standard error.
 pub fn warning(text: &str) {
-    label("33", "warning", text);
+    label("33", "warning", &clean(text));
 }
 
 /// A plain line on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", clean(text));
+    let _ = writeln!(io::stderr(), "{}", look::for_error(&clean(text)));
 }
 
 /// Our own text of several lines on standard error.
 pub fn note_lines(text: &str) {
-    let _ = write!(io::stderr(), "{text}");
+    let _ = write!(io::stderr(), "{}", look::for_error(text));
 }
 
 /// A piece of what a model thinks, on standard error: dimmed and harmless on a terminal.
@@ -88,18 +100,13 @@ pub fn dim(text: &str) {
     };
 }
 
+/// `text` is clean.
 fn label(color: &str, label: &str, text: &str) {
-    let text = clean(text);
+    let text = look::for_error(text);
     let _ = match wants_color() {
         true => writeln!(io::stderr(), "\u{1b}[{color}m{label}:\u{1b}[0m {text}"),
         false => writeln!(io::stderr(), "{label}: {text}"),
     };
-}
-
-fn wants_color() -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
 /// "4.92 GB", decimal, three digits.
