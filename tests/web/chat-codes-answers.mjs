@@ -121,7 +121,8 @@ cases["answers that end otherwise, of this tab"] = async () => {
       );
       await setLength(page, 0);
       await page.click("#send");
-      await page.getByText(/^The context is full\. \d+ words? (is|are) kept above\./).waitFor();
+      const full = /^The context is full\. \d+ words? (is|are) kept above\./;
+      await page.locator(".app").getByText(full).waitFor();
       provoked.add("ctx.mid");
       await page.getByRole("button", { name: "Go on without the oldest messages" }).click();
       await finished(page);

@@ -389,7 +389,7 @@ cases["storage that is full, emptied, newer, or not promised"] = async () => {
       const why = /^It does so when space is short\.$/;
       await says(page, "store.maybe", title, why, ["Ask it to keep them", "How"]);
       await page.getByRole("button", { name: "Ask it to keep them" }).click();
-      await page.getByText("Adding ingle to the home screen keeps it.").waitFor();
+      await page.locator(".app").getByText("Adding ingle to the home screen keeps it.").waitFor();
     },
     { prepare: refusing },
   );

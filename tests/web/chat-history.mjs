@@ -364,7 +364,9 @@ cases["a database of a newer ingle is left alone, and that is said"] = async () 
         }),
     );
     const again = await open();
-    await again.getByText("These chats were saved by a newer ingle").waitFor();
+    // Not by the text alone: it is said to screen readers as well, for a while.
+    await again.locator(ui("alert.store.newer")).waitFor();
+    await again.locator(".app").getByText("These chats were saved by a newer ingle").waitFor();
   });
 };
 

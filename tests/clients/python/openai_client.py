@@ -122,12 +122,13 @@ def _():
     free = chat.create(model="scripted", messages=ask, tools=tools, tool_choice="none")
     equal(free.choices[0].message.content, script.SAID)
     named = {"type": "function", "function": {"name": "weather"}}
-    for choice in ["required", named]:
+    # Which of the two a required call is of, is drawn: the script has left its path by then.
+    for choice, may in [("required", {"weather", "clock"}), (named, {"weather"})]:
         said = chat.create(model="scripted", messages=ask, tools=tools, tool_choice=choice)
-        message = said.choices[0].message
-        equal([name for name, _ in calls_of(message)], ["weather"])
+        [(name, arguments)] = calls_of(said.choices[0].message)
+        assert name in may, name
         equal(said.choices[0].finish_reason, "tool_calls")
-        assert isinstance(calls_of(message)[0][1]["city"], str)
+        assert arguments == {} if name == "clock" else arguments["city"] in ("Bern", "Rome")
     raises(
         openai.BadRequestError,
         lambda: chat.create(model="scripted", messages=ask, tool_choice="required"),
