@@ -375,6 +375,8 @@ cases["a model's own template, system prompt, messages and parameters count in t
           await post("/api/generate", { model: "mine", prompt: messages[0].content, template }),
         ],
         hasTemplate: mine.info.hasTemplate,
+        temperature: mine.info.temperature,
+        parameters: (await engine.models.show("mine")).parameters,
       };
       const { Thoughts } = await import("/deep/er/lib/public/index.js");
       const think = async (template) => {
@@ -415,6 +417,8 @@ cases["a model's own template, system prompt, messages and parameters count in t
     assert.deepEqual(got.free.told, [{ open: "<think>", close: "</think>", begun: false }]);
     assert.ok(got.free.text.length > 0 && got.free.thought === "");
     assert.equal(got.hasTemplate, true);
+    assert.equal(got.temperature, 0);
+    assert.deepEqual(got.parameters, { temperature: 0, num_predict: 6 });
     assert.notDeepEqual(got.made, own[0], "a new template counts without a load");
     assert.equal(got.broken.code, "model.template");
     assert.match(got.broken.message, /^\S.{15,}[.!?]$/s);

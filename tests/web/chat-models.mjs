@@ -151,10 +151,16 @@ cases["a download shows its figures, pauses, goes on after a reload, and is one 
       await card.getByText("Paused. What has come is kept.").waitFor();
       await card.getByRole("button", { name: "Go on" }).click();
       await card.getByRole("button", { name: "Pause" }).waitFor();
+      // The tab that only shows it can pause it and go on, and is then the one that does it.
+      const over = other.locator(ui("pull.card"));
+      await over.getByText("in another tab").waitFor();
+      await over.getByRole("button", { name: "Pause" }).click();
+      for (const at of [card, over]) await at.getByText("Paused. What has come is kept.").waitFor();
+      await card.getByRole("button", { name: "Go on" }).click();
       // A tab that closes without a word leaves its download to the other one.
-      await other.locator(ui("pull.eta"), { hasText: "in another tab" }).waitFor();
+      await over.getByText("in another tab").waitFor();
       await page.goto("about:blank");
-      await other.getByRole("button", { name: "Pause" }).waitFor();
+      await over.getByText("You can close this tab.").waitFor();
       await page.goto(other.url());
       await started(page);
       await card.getByText("in another tab").waitFor();

@@ -258,6 +258,28 @@ cases["the setup of a chat goes with its messages, and only what was changed"] =
   });
 };
 
+cases["the creativity of a model's Modelfile counts until another one is chosen"] = async () => {
+  const script = { parameters: `stop                           "a b"\ntemperature          0.2` };
+  await withChat(script, async (page, server) => {
+    const slider = page.locator('dialog input[type="range"]');
+    const sent = async (text) => {
+      await askAndWait(page, text);
+      return server.asked.at(-1).options.temperature;
+    };
+    assert.equal(await sent("As it is"), 0.2);
+    await page.click("#setup");
+    assert.equal(await slider.inputValue(), "0.2");
+    await page.getByRole("button", { name: "varied" }).click();
+    await page.keyboard.press("Escape");
+    assert.equal(await sent("Chosen"), 1.1);
+    await page.click("#setup");
+    await page.locator(".setting", { has: slider }).getByRole("button", { name: "Reset" }).click();
+    assert.equal(await slider.inputValue(), "0.2");
+    await page.keyboard.press("Escape");
+    assert.equal(await sent("As it was"), 0.2);
+  });
+};
+
 cases["instructions are kept by name, used in another chat, and forgotten"] = async () => {
   await withChat({}, async (page, server) => {
     await page.click("#setup");

@@ -35,6 +35,8 @@ pub struct ModelInfo {
     trained_context: usize,
     has_template: bool,
     template_note: Option<String>,
+    /// Its Modelfile's.
+    temperature: Option<f32>,
     device: &'static str,
     device_name: String,
     kernels: Vec<(String, String)>,
@@ -71,6 +73,7 @@ impl ModelInfo {
             trained_context: info.dims.n_ctx_train,
             has_template: !is_fallback,
             template_note: template.fallback_reason().filter(|_| is_fallback).map(str::to_owned),
+            temperature: own.options.temperature,
             device,
             device_name,
             kernels: player.kernels,

@@ -106,7 +106,10 @@ export async function serveScripted(script = {}) {
     "/api/ps": json(() => ({
       models: [{ ...model, context_length: script.contextLength ?? 4096 }],
     })),
-    "/api/show": json(() => ({ capabilities: script.thinks ? ["thinking"] : [] })),
+    "/api/show": json(() => ({
+      capabilities: script.thinks ? ["thinking"] : [],
+      parameters: script.parameters ?? "",
+    })),
     "/api/chat": chat,
     "/api/pull": pull,
     "/api/delete": remove,

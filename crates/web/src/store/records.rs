@@ -38,6 +38,8 @@ pub struct Shown {
     template: Option<String>,
     system: Option<String>,
     license: Option<String>,
+    /// In Ollama's names.
+    parameters: Map<String, Value>,
     /// Single values of the file's metadata; its lists (a vocabulary) are left out.
     metadata: Map<String, Value>,
     files: Vec<FileOut>,
@@ -117,11 +119,14 @@ impl Shown {
                 None => Ok(None),
             }
         };
+        // Texts in which nothing can be read are an answer's to complain about.
+        let parameters = text(media::PARAMS).await?.and_then(|raw| serde_json::from_str(&raw).ok());
         let own = |key| gguf.metadata.str(key).ok().flatten().map(str::to_owned);
         Ok(Shown {
             stored,
             template: text(media::TEMPLATE).await?.or_else(|| own("tokenizer.chat_template")),
             system: text(media::SYSTEM).await?,
+            parameters: parameters.unwrap_or_default(),
             license: text(media::LICENSE).await?.or_else(|| own("general.license")),
             metadata: metadata(&gguf),
             files: files

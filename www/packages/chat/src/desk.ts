@@ -22,6 +22,7 @@ import type { MessageActions, Way } from "./message.js";
 import type { ChatModel } from "./model.js";
 import { Session } from "./session.js";
 import { Remarks } from "./remarks.js";
+import { CREATIVITY } from "./settings.js";
 import { openSetup } from "./setup.js";
 import { Sidebar } from "./sidebar.js";
 import { CONTEXTS, TooLong } from "./too-long.js";
@@ -221,6 +222,7 @@ export class ChatDesk {
       count: (text) => this.context.tokens(this.#host.current, text),
       contexts: contexts.sort((a, b) => a - b),
       context: model?.contextLength ?? 0,
+      creativity: model?.creativity ?? CREATIVITY,
       reload: (n) => this.#events.reload(n),
     });
   }

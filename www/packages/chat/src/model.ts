@@ -18,7 +18,7 @@ import { noteSpeed } from "./recommend.js";
 import { snapshotName } from "./remembered.js";
 import { type Lines, linesOf, type Request } from "./server/client.js";
 import { chat } from "./server/model.js";
-import { prefs } from "./settings.js";
+import { CREATIVITY, prefs } from "./settings.js";
 
 /** What an answer is asked for with. */
 export interface AnswerOptions {
@@ -93,6 +93,8 @@ export interface ChatModel {
   readonly details: string;
   /** Bytes of memory in this tab. */
   readonly heldBytes: number;
+  /** Temperature where a person has not chosen one. */
+  readonly creativity: number;
   /** A sentence about the model's chat template, if there is one to say. */
   readonly templateNote: string | null;
   readonly where: Where;
@@ -188,6 +190,10 @@ export class TabModel implements ChatModel {
     return weightBytes + kvBytes + scratchBytes;
   }
 
+  get creativity(): number {
+    return this.#model.info.temperature ?? CREATIVITY;
+  }
+
   get templateNote(): string | null {
     return this.#model.info.templateNote;
   }
@@ -213,12 +219,14 @@ export class TabModel implements ChatModel {
   async *generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
     const { messages, setup, signal, begun = null, chat: name } = asked;
     // Schemas are the router's business; it answers from this same model.
-    if (setup.schema !== "")
-      return yield* chat(routerOf(this.#engine), this.#model.info.name, asked, undefined);
+    if (setup.schema !== "") {
+      const model = { name: this.#model.info.name, creativity: this.creativity };
+      return yield* chat(routerOf(this.#engine), model, asked, undefined);
+    }
     const thoughts = new Thoughts(begun?.mark);
     const isKept = prefs.remember && name !== undefined;
     const snapshot = isKept ? { snapshot: { name: snapshotName(name) } } : {};
-    const more = { ...sampling(setup), ...goingOn(begun, setup), ...snapshot };
+    const more = { ...sampling(setup, this.creativity), ...goingOn(begun, setup), ...snapshot };
     const options = { messages, signal, ...more };
     for await (const piece of this.#model.generate(options)) {
       const { tokens: ids, text: _, ...rest } = piece;
@@ -255,9 +263,9 @@ function goingOn(begun: Begun | null, { maxTokens }: Setup) {
 }
 
 /** What of a setup the engine is told; what is null it decides by itself. */
-function sampling(setup: Setup): Omit<GenerateOptions, "messages"> {
+function sampling(setup: Setup, creativity: number): Omit<GenerateOptions, "messages"> {
   const given = {
-    temperature: setup.creativity,
+    temperature: setup.creativity ?? creativity,
     topP: setup.topP,
     topK: setup.topK,
     minP: setup.minP,

@@ -28,8 +28,11 @@ export interface Pull {
 interface News {
   readonly ref: string;
   readonly step: Progress | null;
-  /** Null: it is over there. `asks`: whoever does it is to say how far it is. */
-  readonly state: "running" | "asks" | null;
+  /**
+   * Null: it is over there. `asks`: whoever does it is to say how far it is. `pause`, `drop`: a
+   * person asked for that in a tab that does not do it.
+   */
+  readonly state: "running" | "asks" | "pause" | "drop" | null;
 }
 
 /** A download of which nothing is known. */
@@ -116,19 +119,25 @@ export class Pulls {
     });
   }
 
-  /** Stops and keeps what has come. */
+  /** Stops and keeps what has come, in whichever tab it comes. */
   pause(ref: string): void {
     remember(ref, true);
-    this.#stops.get(ref)?.abort();
+    this.#stop(ref, "pause");
     this.#set({ ...this.#of(ref), state: "paused" });
   }
 
   /** Stops for good; what has come is swept by the store when room is needed. */
   drop(ref: string): void {
     forget(ref);
-    this.#stops.get(ref)?.abort();
+    this.#stop(ref, "drop");
     this.#pulls.delete(ref);
     this.onChange(null);
+  }
+
+  #stop(ref: string, how: "pause" | "drop"): void {
+    const stop = this.#stops.get(ref);
+    if (stop) stop.abort();
+    else this.#tell({ ref, step: null, state: how });
   }
 
   async #run(ref: string, stop: AbortController): Promise<void> {
@@ -181,11 +190,16 @@ export class Pulls {
 
   #heard({ ref, step, state }: News): void {
     if (state === "asks") return this.#answer(ref);
+    if (state === "pause" || state === "drop") {
+      if (this.#stops.has(ref)) this[state](ref);
+      return;
+    }
     if (this.#stops.has(ref)) return;
     if (state === null) {
+      const known = withoutTry(this.#of(ref).step);
       this.#pulls.delete(ref);
       // It may be complete, or paused there.
-      if (ref in remembered()) this.#set({ ref, state: "paused", ...BEGINNING });
+      if (ref in remembered()) this.#set({ ref, state: "paused", ...BEGINNING, step: known });
       return this.onChange(null);
     }
     const times = timesOf(step, this.#of(ref), performance.now());

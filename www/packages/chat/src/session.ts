@@ -224,7 +224,7 @@ export class Session {
   async #write(model: ChatModel, message: Message, way: Way): Promise<void> {
     const stop = new AbortController();
     this.#stop = stop;
-    const setup = wayOf(this.setup, way);
+    const setup = wayOf(this.setup, way, model.creativity);
     message = prepared(message, model.idsOf(setup), setup);
     this.#begin(message);
     this.#events.writing(true);
@@ -312,7 +312,9 @@ function prepared(message: Message, ids: string | null, { seed }: Setup): Messag
   return { ...words, thought: "", begun: fresh };
 }
 
-function wayOf(setup: Setup, way: Way): Setup {
+/** `creativity`: the model's own, where a person has chosen none. */
+function wayOf(chosen: Setup, way: Way, creativity: number): Setup {
+  const setup = { ...chosen, creativity: chosen.creativity ?? creativity };
   if (way === "looser") {
     const repeatPenalty = Math.max(setup.repeatPenalty ?? 0, LOOSER_PENALTY);
     return { ...setup, creativity: Math.max(setup.creativity, LOOSER), repeatPenalty };

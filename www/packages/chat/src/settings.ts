@@ -37,10 +37,13 @@ const PREFS: Prefs = {
   remember: false,
 };
 
+/** Temperature where neither a person nor the model's Modelfile says one. */
+export const CREATIVITY = 0.7;
+
 /** What new chats begin with, unless a person has said otherwise. */
 export const SETUP: Setup = {
   instructions: "",
-  creativity: 0.7,
+  creativity: null,
   maxTokens: 1024,
   topP: null,
   topK: null,

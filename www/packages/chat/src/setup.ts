@@ -42,6 +42,8 @@ interface Sheet {
   readonly contexts: readonly number[];
   readonly context: number;
   reload(context: number): void;
+  /** What the model takes by itself. */
+  readonly creativity: number;
 }
 
 /** The sheet of one chat: instructions, creativity and length; the rest under "Details". */
@@ -114,7 +116,7 @@ function instructionsRow({ sheet, set, get, row }: Context): HTMLElement {
   return row(["instructions"], el("label", { class: "field" }, label, about, box), show);
 }
 
-function creativityRow({ set, get, row }: Context): HTMLElement {
+function creativityRow({ sheet, set, get, row }: Context): HTMLElement {
   const value = el("output", { class: "num" });
   const slider = el("input", { type: "range", min: 0, max: 1.5, step: 0.1 });
   slider.addEventListener("input", () => set({ creativity: Number(slider.value) }));
@@ -126,8 +128,9 @@ function creativityRow({ set, get, row }: Context): HTMLElement {
     ),
   );
   const show = () => {
-    slider.value = String(get().creativity);
-    value.textContent = number(get().creativity, 1);
+    const at = get().creativity ?? sheet.creativity;
+    slider.value = String(at);
+    value.textContent = number(at, 1);
   };
   const label = el("span", {}, t("setup.creativity"), " ", value);
   const about = el("small", {}, t("setup.creativity.about"));

@@ -6,8 +6,8 @@ export type State = "whole" | "writing" | "stopped" | "length" | "context" | "fa
 /** What a person can change about the answers of one chat. */
 export interface Setup {
   readonly instructions: string;
-  /** Temperature; 0 is greedy. */
-  readonly creativity: number;
+  /** Temperature; 0 is greedy. Null: what the model takes by itself, `ChatModel.creativity`. */
+  readonly creativity: number | null;
   /** 0: until the model is done. */
   readonly maxTokens: number;
   /** Null, here and below: what the model or the engine takes by itself. */

@@ -69,7 +69,8 @@ export class PullCard {
     } else this.#bar.removeAttribute("value");
     this.#facts.textContent = this.#words(pull);
     if (state !== this.#state && this.#state !== "ask") this.#buttons(pull);
-    this.#state = this.#state === "ask" && state === "running" ? "ask" : state;
+    const isComing = state === "running" || state === "elsewhere";
+    this.#state = this.#state === "ask" && isComing ? "ask" : state;
   }
 
   #words(pull: Pull): string {
@@ -102,12 +103,13 @@ export class PullCard {
     };
     const stop = button(t("cancel"), cancel, "b-bare", "pull.cancel");
     const hint = el("span", { class: "muted" }, t("pull.hint"));
+    const halt = button(t("pull.pause"), pause, "", "pull.pause");
     const nodes = {
-      running: [button(t("pull.pause"), pause, "", "pull.pause"), stop, hint],
+      running: [halt, stop, hint],
       paused: [button(t("go.on"), start, "", "pull.go-on"), stop],
       waiting: [],
       failed: [],
-      elsewhere: [],
+      elsewhere: [halt, stop],
     }[state];
     this.#do.replaceChildren(...nodes);
     this.#facts.hidden = isTroubled(state);

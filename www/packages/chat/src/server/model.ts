@@ -4,6 +4,7 @@ import { bytes, nameShown } from "../format.js";
 import type { Setup } from "../history/types.js";
 import { t } from "../i18n/index.js";
 import type { AnswerOptions, AnswerPiece, ChatModel, Where } from "../model.js";
+import { CREATIVITY } from "../settings.js";
 import { type Client, gone, type Lines } from "./client.js";
 
 /** A line of `/api/chat`; times are nanoseconds, and only the last line has them. */
@@ -33,6 +34,13 @@ export function noteOf({ size, details }: Served): string {
   return type && type !== "unknown" ? `${type}, ${bytes(size)}` : bytes(size);
 }
 
+/** What the server says of a model. */
+export interface ServedFacts {
+  readonly thinks: boolean;
+  /** Its Modelfile's; null where that says nothing. */
+  readonly temperature: number | null;
+}
+
 /** A model that the server has loaded; it loads it again by itself after a pause. */
 export class ServedModel implements ChatModel {
   readonly heldBytes = 0;
@@ -46,7 +54,7 @@ export class ServedModel implements ChatModel {
     readonly where: Where,
     readonly status: string,
     readonly contextLength: number,
-    readonly can: { readonly thinks: boolean },
+    readonly has: ServedFacts,
   ) {}
 
   /** Nobody but the server decides it. */
@@ -70,6 +78,10 @@ export class ServedModel implements ChatModel {
     return noteOf(this.served);
   }
 
+  get creativity(): number {
+    return this.has.temperature ?? CREATIVITY;
+  }
+
   /** The server answers in words. */
   idsOf(): null {
     return null;
@@ -81,26 +93,27 @@ export class ServedModel implements ChatModel {
   }
 
   generate(asked: AnswerOptions): AsyncGenerator<AnswerPiece, void, void> {
-    const think = this.can.thinks ? asked.setup.think : undefined;
-    return chat(this.client, this.served.name, asked, think);
+    const think = this.has.thinks ? asked.setup.think : undefined;
+    const model = { name: this.served.name, creativity: this.creativity };
+    return chat(this.client, model, asked, think);
   }
 }
 
 /** An answer of `/api/chat`, wherever that is answered; without `think` the model decides. */
 export async function* chat(
   client: Lines,
-  model: string,
+  model: { readonly name: string; readonly creativity: number },
   { messages, setup, signal }: AnswerOptions,
   think: boolean | undefined,
 ): AsyncGenerator<AnswerPiece, void, void> {
   const body = {
-    model,
+    model: model.name,
     messages,
     ...(think === undefined ? {} : { think }),
     ...(setup.schema === "" ? {} : { format: JSON.parse(setup.schema) as unknown }),
     // Too long is said, and never cut in silence.
     truncate: false,
-    options: sampling(setup),
+    options: sampling(setup, model.creativity),
   };
   try {
     const asked = { reason: "answer", body, signal } as const;
@@ -133,9 +146,9 @@ function ofSchema(error: unknown): unknown {
 }
 
 /** A setup in the names of the API; what is null the model decides. */
-function sampling(setup: Setup): Record<string, unknown> {
+function sampling(setup: Setup, creativity: number): Record<string, unknown> {
   const given = {
-    temperature: setup.creativity,
+    temperature: setup.creativity ?? creativity,
     num_predict: setup.maxTokens > 0 ? setup.maxTokens : null,
     top_p: setup.topP,
     top_k: setup.topK,

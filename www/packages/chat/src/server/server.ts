@@ -16,6 +16,13 @@ interface PullLine {
   readonly retry?: { attempt: number; of: number; wait_ms: number; busy: boolean };
 }
 
+/** What is read of `/api/show`. */
+interface Shown {
+  readonly capabilities?: readonly string[];
+  /** A line each: name and value. */
+  readonly parameters?: string;
+}
+
 /** How far a pull of the server's is; sizes are bytes. */
 export interface ServedStep {
   readonly status: string;
@@ -86,14 +93,20 @@ export class Server {
       models?: { name: string; context_length?: number }[];
     }>("/api/ps", asked);
     const found = running.models?.find((model) => model.name === name);
-    const about = await this.client.json<{ capabilities?: string[] }>("/api/show", {
-      ...asked,
-      body: { model: name },
-    });
+    const about = await this.client.json<Shown>("/api/show", { ...asked, body: { model: name } });
     const { client, where } = this;
-    const can = { thinks: about.capabilities?.includes("thinking") === true };
-    return new ServedModel(client, served, where, this.#status, found?.context_length ?? 0, can);
+    const has = {
+      thinks: about.capabilities?.includes("thinking") === true,
+      temperature: temperatureIn(about.parameters ?? ""),
+    };
+    return new ServedModel(client, served, where, this.#status, found?.context_length ?? 0, has);
   }
+}
+
+function temperatureIn(parameters: string): number | null {
+  const [, value] = /^temperature\s+([\d.eE+-]+)$/m.exec(parameters) ?? [];
+  const n = Number(value);
+  return value === undefined || !Number.isFinite(n) ? null : n;
 }
 
 function hereAt(host: string): Where {

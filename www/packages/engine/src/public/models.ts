@@ -44,6 +44,8 @@ export interface ModelDetails extends StoredModel {
   readonly template: string | null;
   readonly system: string | null;
   readonly license: string | null;
+  /** Of its Modelfile, in Ollama's names; empty where it sets none. */
+  readonly parameters: Readonly<Record<string, unknown>>;
   /** Single values of the file's metadata; lists (a vocabulary) are left out. */
   readonly metadata: Readonly<Record<string, string | number | boolean>>;
   readonly files: readonly {

@@ -242,6 +242,8 @@ export interface ModelInfo {
   /** False if neither file nor Modelfile brings a template and the stated fallback is used. */
   readonly hasTemplate: boolean;
   readonly templateNote: string | null;
+  /** What its Modelfile says; null where it says nothing. */
+  readonly temperature: number | null;
   readonly device: "cpu" | "gpu";
   readonly deviceName: string;
   readonly kernels: readonly (readonly [string, string])[];
