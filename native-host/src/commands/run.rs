@@ -151,7 +151,11 @@ impl Piped {
             let mut stdin = io::stdin().lock();
             let mut chunk = vec![0; 64 << 10];
             loop {
-                let read = stdin.read(&mut chunk).map(|n| chunk[..n].to_vec());
+                let read = match stdin.read(&mut chunk) {
+                    // A signal, such as a window that changes its size.
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => read.map(|n| chunk[..n].to_vec()),
+                };
                 let last = !matches!(&read, Ok(bytes) if !bytes.is_empty());
                 // Nobody listens any more when the answer is given already.
                 if sender.send(read).is_err() || last {

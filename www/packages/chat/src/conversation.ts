@@ -24,6 +24,8 @@ interface Shown {
  * message is at the top, and then stays where it is while the answer grows under it, unless the
  * reader asks to follow (End, or "More below").
  */
+const ADDRESS = '[data-ui="model.address"]';
+
 export class Conversation {
   readonly #log = byId("log");
   readonly #col = byId("col");
@@ -52,15 +54,27 @@ export class Conversation {
     return this.#isEmpty;
   }
 
-  /** Replaces everything by `view`, the page of a new chat. */
+  /**
+   * Replaces everything by `view`, the page of a new chat. Where that looks as before nothing is
+   * touched, since a press on what is redrawn is lost; an address that was typed is kept.
+   */
   showStart(view: HTMLElement): void {
+    const before = this.#isEmpty ? this.#col.querySelector<HTMLElement>(":scope > .start") : null;
     const cards = this.#startCards.filter((card) => this.#col.contains(card));
-    this.clear();
     view.classList.add("start");
+    const html = view.innerHTML + cards.map((card) => card.outerHTML).join("");
+    if (before?.innerHTML === html) return;
+    const typed = before?.querySelector<HTMLInputElement>(ADDRESS);
+    const hasFocus = typed === document.activeElement;
+    this.clear();
     view.append(...cards);
     this.#startCards = cards;
     this.#col.className = "col";
     this.#col.replaceChildren(view);
+    const box = view.querySelector<HTMLInputElement>(ADDRESS);
+    if (!typed || !box) return;
+    box.value = typed.value;
+    if (hasFocus) box.focus();
   }
 
   clear(): void {

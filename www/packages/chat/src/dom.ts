@@ -34,6 +34,12 @@ export function icon(name: string): HTMLSpanElement {
   return el("span", { class: `i i-${name}`, "aria-hidden": "true" });
 }
 
+/** Puts `nodes` into `place` where that changes its looks: a press on what is redrawn is lost. */
+export function refill(place: Element, nodes: readonly HTMLElement[]): void {
+  const html = nodes.map((node) => node.outerHTML).join("");
+  if (place.innerHTML !== html) place.replaceChildren(...nodes);
+}
+
 /** An element of the static page. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const node = document.getElementById(id);

@@ -1,7 +1,7 @@
 import type { StoredModel } from "@ingle/engine";
 
 import type { ChatDesk } from "./desk.js";
-import { byId, el, icon, openDialog } from "./dom.js";
+import { byId, el, icon, openDialog, refill } from "./dom.js";
 import { bytes, nameShown } from "./format.js";
 import type { AnySource } from "./host.js";
 import { t } from "./i18n/index.js";
@@ -142,15 +142,15 @@ export function openSwitcher(
     ...(stored.length > 0 ? [...heading, list] : []),
     ...addModelForm(actions, { onChosen: close }),
   );
-  return (newer) => served.replaceChildren(...servedPart(newer, closing, "dialog"));
+  return (newer) => refill(served, servedPart(newer, closing, "dialog"));
 }
 
 /** Fills the lists on the page of a new chat. */
 export function showChoices(choices: Choices, actions: ModelActions): void {
-  const fill = (selector: string, nodes: HTMLElement[]) =>
-    byId("col")
-      .querySelector(selector)
-      ?.replaceChildren(...nodes);
+  const fill = (selector: string, nodes: HTMLElement[]) => {
+    const place = byId("col").querySelector(selector);
+    if (place) refill(place, nodes);
+  };
   fill(".served", servedPart(choices, actions, "card"));
   fill(".mine-models", storedPart(choices, actions));
 }

@@ -29,10 +29,11 @@ interface News {
   readonly ref: string;
   readonly step: Progress | null;
   /**
-   * Null: it is over there. `asks`: whoever does it is to say how far it is. `pause`, `drop`: a
-   * person asked for that in a tab that does not do it.
+   * `left`: it is over there, and can go on. `gone`: complete, or not wanted any more. `asks`:
+   * whoever does it is to say how far it is. `pause`, `drop`: a person asked for that in a tab that
+   * does not do it.
    */
-  readonly state: "running" | "asks" | "pause" | "drop" | null;
+  readonly state: "running" | "left" | "gone" | "asks" | "pause" | "drop";
 }
 
 /** A download of which nothing is known. */
@@ -46,6 +47,8 @@ export class Pulls {
   readonly #library: () => Promise<Models>;
   readonly #channel = new BroadcastChannel(CHANNEL);
   readonly #stops = new Map<string, AbortController>();
+  /** Downloads that are being stopped and shall go on when they have. */
+  readonly #again = new Set<string>();
   /** Downloads of other tabs whose end is waited for. */
   readonly #watched = new Set<string>();
   #pulls = new Map<string, Pull>();
@@ -79,8 +82,13 @@ export class Pulls {
 
   /** Gets a model, or goes on with it. */
   async start(ref: string): Promise<void> {
-    if (this.#stops.has(ref)) return;
+    const before = this.#stops.get(ref);
+    if (before && !before.signal.aborted) return;
     remember(ref, false);
+    if (before) {
+      this.#again.add(ref);
+      return this.#set({ ...this.#of(ref), state: "running", movedAt: performance.now() });
+    }
     const stop = new AbortController();
     this.#stops.set(ref, stop);
     // What has come is shown until more comes.
@@ -95,7 +103,7 @@ export class Pulls {
         await this.#run(ref, stop);
       });
     } finally {
-      this.#stops.delete(ref);
+      this.#ended(ref);
     }
     // Its next news may be minutes away, when it waits for its server.
     if (this.#of(ref).state === "elsewhere") this.#tell({ ref, step: null, state: "asks" });
@@ -115,8 +123,13 @@ export class Pulls {
       const stop = new AbortController();
       this.#stops.set(ref, stop);
       this.#set({ ...this.#of(ref), state: "running", movedAt: performance.now() });
-      await this.#run(ref, stop).finally(() => this.#stops.delete(ref));
+      await this.#run(ref, stop).finally(() => this.#ended(ref));
     });
+  }
+
+  #ended(ref: string): void {
+    this.#stops.delete(ref);
+    if (this.#again.delete(ref)) void this.start(ref);
   }
 
   /** Stops and keeps what has come, in whichever tab it comes. */
@@ -135,12 +148,15 @@ export class Pulls {
   }
 
   #stop(ref: string, how: "pause" | "drop"): void {
+    this.#again.delete(ref);
     const stop = this.#stops.get(ref);
     if (stop) stop.abort();
     else this.#tell({ ref, step: null, state: how });
   }
 
   async #run(ref: string, stop: AbortController): Promise<void> {
+    // What comes next may be a long time away.
+    this.#tell({ ref, step: this.#of(ref).step, state: "running" });
     try {
       const library = await this.#library();
       const onProgress = (step: Progress) => this.#moved(ref, step);
@@ -157,7 +173,7 @@ export class Pulls {
       // Paused or dropped: said already.
       if (error.code !== "aborted") this.#set({ ...this.#of(ref), state, error });
     } finally {
-      this.#tell({ ref, step: null, state: null });
+      this.#tell({ ref, step: null, state: ref in remembered() ? "left" : "gone" });
     }
   }
 
@@ -195,15 +211,21 @@ export class Pulls {
       return;
     }
     if (this.#stops.has(ref)) return;
-    if (state === null) {
-      const known = withoutTry(this.#of(ref).step);
+    const before = this.#of(ref);
+    if (state === "gone") {
       this.#pulls.delete(ref);
-      // It may be complete, or paused there.
-      if (ref in remembered()) this.#set({ ref, state: "paused", ...BEGINNING, step: known });
       return this.onChange(null);
     }
-    const times = timesOf(step, this.#of(ref), performance.now());
-    this.#pulls.set(ref, { ...this.#of(ref), ref, step, ...times, error: null });
+    if (state === "left") {
+      const step = withoutTry(before.step);
+      return this.#set({ ref, state: "paused", ...BEGINNING, step });
+    }
+    const now = performance.now();
+    const times = timesOf(step, before, now);
+    // One that goes on has its time from now on.
+    const movedAt = before.state === "elsewhere" ? times.movedAt : now;
+    const known = step ?? withoutTry(before.step);
+    this.#pulls.set(ref, { ...before, step: known, ...times, movedAt, error: null });
     this.#watch(ref);
   }
 

@@ -18,6 +18,8 @@ export class Sidebar {
   readonly #history: History;
   readonly #actions: ChatActions;
   #current: string | null = null;
+  /** The list has changed while a title was edited. */
+  #isOld = false;
 
   constructor(history: History, actions: ChatActions) {
     this.#history = history;
@@ -27,6 +29,9 @@ export class Sidebar {
 
   show(current: string | null): void {
     this.#current = current;
+    // Nobody's box is taken away while they write in it.
+    this.#isOld = this.#list.querySelector(".rename") !== null;
+    if (this.#isOld) return;
     const { chats } = this.#history;
     byId("chats-none").hidden = chats.length > 0;
     const focused = (document.activeElement as HTMLElement | null)?.dataset["chat"];
@@ -83,6 +88,7 @@ export class Sidebar {
       const title = box.value.trim();
       box.replaceWith(link);
       link.focus();
+      if (this.#isOld) this.show(this.#current);
       if (keep && title !== "" && title !== chat.title) this.#actions.rename(chat, title);
     };
     box.addEventListener("blur", () => end(true));

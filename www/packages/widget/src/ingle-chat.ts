@@ -22,8 +22,8 @@ const BUBBLE =
   "A1.5 1.5 0 0 1 4 4.5z";
 const CROSS = "M5 5l10 10M15 5L5 15";
 const BASE = new URL(/* @vite-ignore */ "./", import.meta.url);
-/** A frame whose script was refused says nothing at all. */
-const SILENCE_MS = 3_000;
+/** A frame whose script was refused says nothing at all; one on a busy machine is only late. */
+const SILENCE_MS = 10_000;
 
 const FAILED = "The chat could not be loaded, or was changed on its way.";
 

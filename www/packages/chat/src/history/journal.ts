@@ -2,7 +2,8 @@ import type { Change } from "./types.js";
 
 /**
  * The journal: every change as a line of JSON, in a file of the browser's private storage. It is
- * written before the database and can rebuild it. A file and not a second database, because what
+ * written right behind the database, so that a tab that ends in between has lost nothing that is
+ * looked at, and can rebuild it. A file and not a second database, because what
  * takes one database away (a failed upgrade, a bug of the browser's store) takes the other too.
  *
  * Files are numbered. A new one begins with everything that is left and replaces the older ones

@@ -7,7 +7,7 @@ import type { Change } from "./types.js";
 
 /**
  * The keeper of chats, in a worker: the journal needs one, and neither writing nor searching may
- * make typing wait. One change after another: into the journal, into the database, to other tabs.
+ * make typing wait. One change after another: into the database, into the journal, to other tabs.
  */
 
 /** A journal with this many bytes is written anew when the page starts. */
@@ -70,8 +70,8 @@ async function open(given: Questions["open"]): Promise<Opened> {
 
 async function commit(changes: Change[]): Promise<void> {
   if (changes.length === 0) return;
-  await journal?.append(changes);
   await store.apply(changes);
+  await journal?.append(changes);
   search = null;
   const removes = changes.some(
     ({ op }) => op === "drop" || op === "wipe" || isBlank(op, changes),

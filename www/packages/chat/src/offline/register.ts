@@ -76,12 +76,14 @@ async function keep(ready: ServiceWorkerRegistration, module: string): Promise<b
 }
 
 function watch(registration: ServiceWorkerRegistration): void {
-  registration.addEventListener("updatefound", () => {
+  const follow = () => {
     const worker = registration.installing;
     worker?.addEventListener("statechange", () => {
       if (worker.state === "installed" && navigator.serviceWorker.controller) offer(worker);
     });
-  });
+  };
+  registration.addEventListener("updatefound", follow);
+  follow(); // one that is on its way already says no more that it was found
 }
 
 /** A line in the sidebar; the new version never takes over by itself. */

@@ -151,8 +151,12 @@ export class ModelsPage implements Page {
     for (const ref of [...this.#cards.keys()])
       if (!pulls.some((pull) => pull.ref === ref)) this.#cards.delete(ref);
     const cards = [...this.#cards.values()].map(({ node }) => node);
-    const heading = cards.length > 0 ? [el("h2", {}, t("models.coming"))] : [];
-    this.#coming.replaceChildren(...heading, ...cards);
+    // Only what changes is touched: a press on a card that is taken out and put back is lost.
+    const shown = [...this.#coming.querySelectorAll(":scope > section")];
+    if (cards.length !== shown.length || cards.some((card, i) => card !== shown[i])) {
+      const heading = cards.length > 0 ? [el("h2", {}, t("models.coming"))] : [];
+      this.#coming.replaceChildren(...heading, ...cards);
+    }
     this.#stored.replaceChildren(
       ...stored.map((model) =>
         modelCard(model, keyOfFile(model.name) === current, this.#library, {

@@ -195,6 +195,7 @@ export class Talk {
     view.line(this.#state === "ready" ? "" : t("waits"));
     this.#view.writing(true);
     let text = "";
+    const said = this.#said;
     try {
       const running = await this.#begin();
       if (stop.signal.aborted) return;
@@ -208,7 +209,8 @@ export class Talk {
       view.done();
       this.#stop = null;
       this.#view.writing(false);
-      if (text) this.#add("assistant", text);
+      // A conversation that was cleared meanwhile is another one.
+      if (text && said === this.#said) this.#add("assistant", text);
       else if (!view.node.querySelector("[part=answer]")?.hasChildNodes()) view.node.remove();
     }
   }
@@ -219,9 +221,10 @@ export class Talk {
     signal: AbortSignal,
   ): Promise<string> {
     const { system, maxTokens, temperature } = this.#config;
+    const said = this.#said;
     const messages = [
       ...(system ? [{ role: "system" as const, content: system }] : []),
-      ...this.#said,
+      ...said,
     ];
     const begin = performance.now();
     let [text, painted, first] = ["", -Infinity, 0];
@@ -243,7 +246,7 @@ export class Talk {
     }
     view.line(signal.aborted ? t("stopped") : "");
     announce(signal.aborted ? t("stopped") : t("answered", { text }));
-    if (last) this.#figures(last, model.info.contextLength, first, text);
+    if (last && said === this.#said) this.#figures(last, model.info.contextLength, first, text);
     return text;
   }
 
