@@ -88,7 +88,8 @@ cases["engine.bench can be cancelled, and the model still answers"] = async () =
       onProgress: ({ index, run }) => (index === 1 && run > 1 ? stop.abort() : undefined),
     });
     const ms = performance.now() - start;
-    const { text } = await collect(model.generate({ prompt: "One day", maxTokens: 8 }));
+    const greedy = { prompt: "One day", maxTokens: 8, temperature: 0 };
+    const { text } = await collect(model.generate(greedy));
     return { rows, text, ms };
   });
   assert.equal(rows.at(-1).outcome, "interrupted");
@@ -155,6 +156,7 @@ cases["the page runs, shows rows, saves one HTML file and copies text"] = async 
     await download.saveAs(saved);
     await checkSaved(browser, saved, rows);
     await page.click(ui("bench.copy"));
+    await page.locator(ui("bench.status"), { hasText: "Copied." }).waitFor();
     const text = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(text, /^ingle bench, .*\n5 runs after/);
     assert.match(text, /write 32 +\d/);
@@ -189,7 +191,7 @@ cases["what was measured is kept: shown again after a reload, compared, deleted"
     await page.waitForSelector(`${ui("bench.save")}:visible`);
     assert.deepEqual(await page.locator("section.plot tbody tr").allTextContents(), rows);
     await page.click(ui("bench.run"));
-    await earlier.nth(2).waitFor();
+    await earlier.nth(2).waitFor({ timeout: 120_000 });
     const steady = await page.evaluate(() => {
       const [{ rows }] = JSON.parse(localStorage.getItem("ingle.bench"));
       return rows.filter((row) => row.is_steady).length;

@@ -178,6 +178,7 @@ for (const [name, { devices }] of Object.entries(BROWSERS)) {
 }
 
 await run(cases, {
+  limitMs: 480_000, // a software adapter compiles for long
   after: async () => {
     await closeAll();
     await server.close();

@@ -19,9 +19,8 @@ import {
 } from "./lib/chat.mjs";
 import { checkForcedColors, checkLooks } from "./lib/looks.mjs";
 import { www } from "./lib/paths.mjs";
-import { READY } from "./lib/ready.mjs";
 import { assert, run } from "./lib/report.mjs";
-import { serveScripted } from "./lib/scripted.mjs";
+import { chooseScripted, serveScripted } from "./lib/scripted.mjs";
 
 const html = readFileSync(path.join(www, "packages/chat/index.html"), "utf8");
 const PAGES = ["models", "bench", "settings", "privacy", "keys"];
@@ -42,8 +41,7 @@ async function withChat(body, { options = DESKTOP, script = {}, language } = {})
       );
     await page.goto(server.page);
     await started(page);
-    await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(READY);
+    await chooseScripted(page);
     await body(page, server);
     assert.deepEqual(page.problems, [], "the console is clean");
   } finally {

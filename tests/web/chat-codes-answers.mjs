@@ -2,6 +2,7 @@
 // ways on. Here: answers, chips and engines. The table of all codes: lib/codes.mjs.
 import { serious } from "./lib/axe.mjs";
 import { ask, askAndWait, finished, setLength, shown, ui, withScripted } from "./lib/chat.mjs";
+import { slowClock } from "./lib/clock.mjs";
 import {
   browser,
   bytes,
@@ -114,8 +115,9 @@ cases["answers that end otherwise, of this tab"] = async () => {
       await first.click();
       await page.waitForFunction(
         (room) => {
-          const [, n] = /(\d+) tokens/.exec(document.querySelector("#files").textContent) ?? [];
-          return Number(n) <= room;
+          const text = document.querySelector("#files").textContent;
+          const [, n] = /([\d,]+) tokens/.exec(text) ?? [];
+          return Number(n?.replaceAll(",", "")) <= room;
         },
         room,
       );
@@ -263,7 +265,8 @@ cases["a chip that is reset, and again, and again"] = async () => {
       assert.match(await line(page).textContent(), /Went on after a reset of the graphics chip/);
       assert.equal(await page.locator(ui("alert.recovering")).count(), 0);
     },
-    { prepare: SHORT, more: WEAK },
+    // A load that took five seconds would be said on the first card.
+    { prepare: SHORT, more: slowClock(10) + WEAK },
   );
 };
 
@@ -308,7 +311,7 @@ cases["an engine that ends, and again, and again"] = async () => {
       const kept_ = /^The browser ended the engine again and again, .* What was written is kept\./;
       for (let n = 1; n <= 2; n += 1) {
         const card = page.locator(ui("alert.engine.killed"));
-        await card.waitFor();
+        await card.waitFor({ timeout: 60_000 });
         await says(page, "engine.killed", title, kept_, ["Go on", "Copy details"]);
         await card.getByRole("button", { name: "Go on" }).click();
       }

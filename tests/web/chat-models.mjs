@@ -94,6 +94,16 @@ cases["each verdict has its word, and a sentence whose parts add up"] = async ()
   }
 };
 
+/** Waits until no tab does a download: one that is just being paused cannot go on yet. */
+const idle = async (page) => {
+  await page.waitForFunction(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return ![...held, ...pending].some(({ name }) => name.startsWith("ingle.pull."));
+  });
+  // Within half a second of its last news a tab tells no others.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+};
+
 const look = async (page, address) => {
   await page.fill(`#models ${ui("model.address")}`, address);
   await page.click(`#models ${ui("model.get")}`);
@@ -146,19 +156,23 @@ cases["a download shows its figures, pauses, goes on after a reload, and is one 
         ui("pull.eta"),
       );
       const other = await open();
-      await other.locator(ui("pull.card")).waitFor();
+      const over = other.locator(ui("pull.card"));
+      // Said while bytes come: ten seconds later it is said that none do.
+      await over.getByText("in another tab").waitFor();
+      const arePaused = async () => {
+        for (const at of [card, over]) await at.getByText("Paused. What has come").waitFor();
+        await idle(page);
+      };
       await card.getByRole("button", { name: "Pause" }).click();
-      await card.getByText("Paused. What has come is kept.").waitFor();
+      await arePaused();
       await card.getByRole("button", { name: "Go on" }).click();
       await card.getByRole("button", { name: "Pause" }).waitFor();
       // The tab that only shows it can pause it and go on, and is then the one that does it.
-      const over = other.locator(ui("pull.card"));
-      await over.getByText("in another tab").waitFor();
       await over.getByRole("button", { name: "Pause" }).click();
-      for (const at of [card, over]) await at.getByText("Paused. What has come is kept.").waitFor();
+      await arePaused();
       await card.getByRole("button", { name: "Go on" }).click();
       // A tab that closes without a word leaves its download to the other one.
-      await over.getByText("in another tab").waitFor();
+      await over.getByRole("button", { name: "Pause" }).waitFor();
       await page.goto("about:blank");
       await over.getByText("You can close this tab.").waitFor();
       await page.goto(other.url());
@@ -250,7 +264,7 @@ cases["a server that stalls is said at 10 s and at 30 s, and which try comes whe
     await page.clock.install();
     await page.locator(ui("model.pull")).click();
     const words = (text) => page.locator(ui("pull.eta"), { hasText: text }).waitFor();
-    await words(/ of .*MB$/);
+    await words(/^0\.13 of [\d.]+.MB/);
     await page.clock.fastForward(11_000);
     await words("Waiting for the server.");
     await page.clock.fastForward(20_000);
@@ -272,7 +286,7 @@ cases["a server that stalls is said at 10 s and at 30 s, and which try comes whe
       assert.ok(spoken.length > 0 && spoken.length === new Set(spoken).size, `tries ${spoken}`);
     }
     road.holds = false;
-    await page.locator(ui("model.card")).waitFor();
+    await page.locator(ui("model.card")).waitFor({ timeout: 60_000 });
     // Of the cuts the console says what it must.
     page.problems = page.problems.filter((problem) => !/net::ERR_/.test(problem));
   }, road);

@@ -4,10 +4,11 @@
 import { launch } from "./lib/browser.mjs";
 import { bundle, load } from "./lib/bundle.mjs";
 import { ask, askAndWait, DESKTOP, finished, started, ui, watchPolicy } from "./lib/chat.mjs";
+import { written } from "./lib/keeper.mjs";
 import { payloads } from "./lib/payloads.mjs";
 import { READY } from "./lib/ready.mjs";
 import { assert, run } from "./lib/report.mjs";
-import { serveScripted } from "./lib/scripted.mjs";
+import { chooseScripted, serveScripted } from "./lib/scripted.mjs";
 import { serve } from "./lib/server.mjs";
 
 const browser = await launch(DESKTOP);
@@ -35,7 +36,9 @@ async function renderer(body) {
   });
   const page = await browser.page(`${server.origin}/page`);
   await page.evaluate(async () => (globalThis.render = await import("/markdown.js")));
-  page.on("request", (request) => asked.push(request.url()));
+  // The browser gets the page's icon when it likes, which may be now.
+  const isIcon = (request) => request.url() === `${server.origin}/i`;
+  page.on("request", (request) => isIcon(request) || asked.push(request.url()));
   try {
     await body(page);
     assert.deepEqual(asked, [], "no request");
@@ -169,8 +172,7 @@ async function withChat(script, body) {
   try {
     await page.goto(server.page);
     await started(page);
-    await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(READY);
+    await chooseScripted(page);
     await body(page, server);
     assert.deepEqual(page.problems, []);
     policy.none();
@@ -204,7 +206,11 @@ cases["code is colored when it is done, and copied as it is"] = async () => {
     assert.equal(await page.textContent(".codebox code"), code);
     assert.equal(await page.textContent(".codebox .c"), "# why");
     await page.locator(".codebox button").click();
-    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), code);
+    // The browser has it a moment after the press.
+    await page.waitForFunction(
+      async (code) => (await navigator.clipboard.readText()) === code,
+      code,
+    );
   });
 };
 
@@ -217,6 +223,7 @@ cases["thinking is folded, kept, and asked for where the model can"] = async () 
     assert.equal(await fold.evaluate((node) => node.open), false);
     await fold.locator("summary").click();
     assert.equal(await fold.locator("p").textContent(), "Let me see.");
+    await written(page, 1);
     await page.reload();
     await page.waitForSelector(".thoughts");
     assert.equal(await page.textContent(".msg-body"), "Done.");
@@ -273,7 +280,8 @@ cases["the creativity of a model's Modelfile counts until another one is chosen"
     await page.keyboard.press("Escape");
     assert.equal(await sent("Chosen"), 1.1);
     await page.click("#setup");
-    await page.locator(".setting", { has: slider }).getByRole("button", { name: "Reset" }).click();
+    const row = page.locator(".setting", { has: page.locator('input[type="range"]') });
+    await row.getByRole("button", { name: "Reset" }).click();
     assert.equal(await slider.inputValue(), "0.2");
     await page.keyboard.press("Escape");
     assert.equal(await sent("As it was"), 0.2);
@@ -401,7 +409,8 @@ cases["the gauge says what was sent, turns amber at 75 % and says the room left 
 cases["the view stays while an answer grows; End follows until the reader scrolls up"] =
   async () => {
     const pieces = Array.from({ length: 160 }, (_, i) => `Line ${i}\n\n`);
-    await withChat({ pieces, pauseMs: 15 }, async (page) => {
+    // However slow the page is, there is more to come when it is asked to follow.
+    await withChat({ pieces, pauseMs: 15, upTo: 60 }, async (page, { script }) => {
       const top = () => page.evaluate(() => Math.round(document.querySelector("#log").scrollTop));
       const has = (n) =>
         page.waitForFunction(
@@ -428,11 +437,13 @@ cases["the view stays while an answer grows; End follows until the reader scroll
       await page.locator(".msg.me").focus();
       await page.keyboard.press("End");
       const followed = await top();
+      script.upTo = 100;
       await has(80);
       assert.ok((await top()) > followed, "it follows");
       await page.evaluate(() => (document.querySelector("#log").scrollTop -= 60));
       await page.waitForTimeout(50);
       const stays = await top();
+      script.upTo = Infinity;
       await finished(page);
       assert.equal(await top(), stays, "finishing moves nothing");
       assert.deepEqual(await page.evaluate(() => globalThis.shift), [], "no layout shift");

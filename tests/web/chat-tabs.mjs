@@ -6,7 +6,9 @@ import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
 import { ask, askAndWait, DESKTOP, finished, shown, started, ui } from "./lib/chat.mjs";
+import { slowClock } from "./lib/clock.mjs";
 import { faultyApp, faultyWorkerOf } from "./lib/faults.mjs";
+import { written } from "./lib/keeper.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
 import { READY } from "./lib/ready.mjs";
@@ -28,14 +30,18 @@ const browser = await launch({
 const cases = {};
 /** What new chats begin with: draws that can be repeated, and an end. */
 const SETUP = JSON.stringify({ seed: 7, maxTokens: 60 });
-/** A token of the slowed worker; an answer then takes some seconds. */
-const SLOW_MS = 40;
+/** A token of the slowed worker; an answer then takes nine seconds, whatever this machine does. */
+const SLOW_MS = 150;
 const line = (page) => page.locator(ui("turn.line")).last();
 
-/** The page with a model, on a host of its own: empty storage. `open` gives another tab. */
-async function withApp(body) {
+/**
+ * The page with a model, on a host of its own: empty storage. `open` gives another tab; `more` runs
+ * in the engine's worker.
+ */
+async function withApp(body, more = "") {
   if (!bytes) skip("no fixtures and no seeded model");
-  const server = await serve({ "/app/": chatDist, ...faultyApp("/app/", chatDist, DOOMED) });
+  const faulty = faultyApp("/app/", chatDist, DOOMED + more);
+  const server = await serve({ "/app/": chatDist, ...faulty });
   const pages = [];
   const open = async () => {
     const page = await browser.page();
@@ -141,8 +147,10 @@ cases["a killed engine comes back: a card says so, the answer is the undisturbed
         await line(page).textContent(),
         /Went on after the browser ended the model\.$/,
       );
-      assert.match(await page.textContent("#status"), /Processor/);
-    });
+      await page.waitForFunction(() =>
+        /Processor/.test(document.querySelector("#status").textContent),
+      );
+    }, slowClock(10)); // a load that took five seconds would be said on the card
   };
 
 cases["an engine that dies again and again is a card: Go on loads it and writes the rest"] =
@@ -161,7 +169,7 @@ cases["an engine that dies again and again is a card: Go on loads it and writes 
       }, DOOM);
       await (await faultyWorkerOf(page)).evaluate(() => self.close());
       const card = page.locator(ui("alert.engine.killed"));
-      await card.waitFor();
+      await card.waitFor({ timeout: 60_000 });
       await page.evaluate(() => globalThis.endDoom());
       assert.match(await card.textContent(), /What was written is kept/);
       assert.deepEqual(await card.locator("button").allTextContents(), ["Go on", "Copy details"]);
@@ -208,6 +216,7 @@ cases["an answer whose tab was ended goes on in the next one"] = async () => {
     await slow(page);
     await ask(page, "One day");
     await grows(page, 20);
+    await written(page, 2, 12);
     await page.close();
     const next = await open();
     await next.locator("#chats li").first().locator("a, button").first().click();

@@ -204,12 +204,17 @@ cases["each code of a failed load has its ways on"] = async () => {
   });
 };
 
+/** What new chats begin with: an answer to "One day" that is long, and the same every time. */
+const SETUP = JSON.stringify({ seed: 7 });
+
 /** The page with its engine and a slow model, on a host of its own. */
 async function withModel(body) {
   if (!bytes) skip("no fixtures and no seeded model");
   const server = await serve({ "/app/": chatDist, ...faultyApp("/app/", chatDist) });
-  const page = await browser.page(`${server.origin}/app/?device=cpu`);
+  const page = await browser.page();
   try {
+    await page.addInitScript((setup) => localStorage.setItem("ingle.settings", setup), SETUP);
+    await page.goto(`${server.origin}/app/?device=cpu`);
     await started(page);
     await page.setInputFiles("#file", modelFile);
     await page.waitForSelector(READY);
@@ -239,7 +244,7 @@ cases["Stop works while a model loads, while it reads and while it writes; the t
   async () => {
     const times = {};
     await withModel(async (page, slow) => {
-      await slow(20);
+      await slow(200); // or it is over before Stop is pressed
       await ask(page, "One day");
       await page.waitForFunction(
         () => document.querySelector("[aria-busy] .msg-body")?.textContent.trim().length > 8,
@@ -303,7 +308,8 @@ async function keys(page, text) {
 }
 
 cases["keys become letters while an answer is written under 500 messages"] = async () => {
-  const pieces = Array.from({ length: 200 }, (_, i) => `word ${i} and **more**. `);
+  // More than are written while keys are pressed: Esc ends it.
+  const pieces = Array.from({ length: 2000 }, (_, i) => `word ${i} and **more**. `);
   await withScripted(
     browser,
     async (page) => {

@@ -36,6 +36,10 @@ const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" }
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true };
 const ui = (name) => `[data-ui="${name}"]`;
 
+/** The end of the start, which draws the page of a new chat anew: its address box is emptied. */
+const rested = (page) =>
+  page.waitForFunction(() => document.querySelector("#storage-text").textContent !== "");
+
 /** Opens the page in a browser of its own, checks that its console stayed clean, and closes it. */
 async function withPage(options, query, body) {
   if (!bytes) skip("no fixtures and no seeded model");
@@ -46,6 +50,7 @@ async function withPage(options, query, body) {
     await page.waitForFunction(
       () => !["", "Starting"].includes(document.querySelector("#status").textContent),
     );
+    await rested(page);
     await body(page, browser);
     assert.deepEqual(page.problems, [], "the console is clean");
   } finally {
@@ -150,6 +155,7 @@ cases["Stop and Esc end the answer, the text stays, and the next message works"]
     for (const way of ["click", "escape"]) {
       // From inside the page, at the first words: a small model is done before a test can click.
       await page.evaluate((way) => {
+        globalThis.label = null;
         const watch = new MutationObserver(() => {
           if (!document.querySelector("main article[aria-busy] p")) return;
           watch.disconnect();
@@ -165,7 +171,7 @@ cases["Stop and Esc end the answer, the text stays, and the next message works"]
       await page.waitForFunction(() => globalThis.label);
       await finished(page);
       assert.equal(await page.evaluate(() => globalThis.label), "Stop writing");
-      assert.match(await line(page).textContent(), /^Stopped after \d+ tokens/);
+      assert.match(await line(page).textContent(), /^Stopped after \d+ tokens?/);
       assert.ok((await answer(page).textContent()).length > 3);
       await page.click("#new-chat");
     }
@@ -240,6 +246,7 @@ cases["a message without a model is kept, one during loading is queued"] = async
     await page.waitForFunction(() =>
       /Processor/.test(document.querySelector("#status").textContent),
     );
+    await rested(page);
     await setup(page, "", 256);
     await page.fill(ui("model.address"), `${server.origin}/any/where/models/stories.gguf`);
     await page.click(ui("model.get"));
@@ -373,11 +380,22 @@ cases["the view stays where it is while the answer grows past it"] = async () =>
     async (page) => {
       await loadFile(page);
       await setup(page, "", 256);
+      // From inside the page, at the first words: a test may look when the answer is done.
+      await page.evaluate(() => {
+        const watch = new MutationObserver(() => {
+          if (!document.querySelector("main article[aria-busy] p")) return;
+          watch.disconnect();
+          globalThis.firstTop = document.querySelector("#log").scrollTop;
+        });
+        watch.observe(document.querySelector("main"), { childList: true, subtree: true });
+      });
       await ask(page, "Tell me a story");
-      await page.waitForSelector("main article[aria-busy] p");
-      const start = await page.evaluate(() => document.querySelector("#log").scrollTop);
+      await page.waitForFunction(() => globalThis.firstTop !== undefined);
       await finished(page, LONG_ANSWER_MS);
-      const end = await page.evaluate(() => document.querySelector("#log").scrollTop);
+      const [start, end] = await page.evaluate(() => [
+        globalThis.firstTop,
+        document.querySelector("#log").scrollTop,
+      ]);
       assert.ok(Math.abs(start - end) <= 1, `scrolled from ${start} to ${end}`);
       await page.waitForSelector("#more:not([hidden])");
       await page.click(ui("turn.more-below"));

@@ -30,8 +30,7 @@ async function fresh(models = ["llama-F16"], start = PLAIN, at = server) {
   await page.evaluate(
     async ([models, start, text]) => {
       globalThis.TEXT = text;
-      const root = await navigator.storage.getDirectory();
-      await root.removeEntry("ingle", { recursive: true }).catch(() => undefined);
+      await emptied();
       globalThis.engine = await Engine.start(start);
       for (const name of models)
         await engine.models.add(await file(`/seeded/${name}.gguf`), { name: name.toLowerCase() });

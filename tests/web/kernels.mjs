@@ -63,6 +63,7 @@ for (const subgroups of [true, false]) {
 }
 
 await run(cases, {
+  limitMs: 480_000, // some families are large for a software adapter
   after: async () => {
     await browser.close();
     await server.close();

@@ -9,7 +9,7 @@ import { launch } from "./lib/browser.mjs";
 import { sha256 } from "./lib/filehost.mjs";
 import { program } from "./lib/ingle.mjs";
 import { enginePage, serveEngine } from "./lib/page.mjs";
-import { asidePatches, BOTH, NO_OPFS, NO_STORAGE, SLOW, withCode } from "./lib/patched.mjs";
+import { asidePatches, BOTH, NO_OPFS, NO_STORAGE, withCode } from "./lib/patched.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { seededFolder } from "./lib/seeded.mjs";
 
@@ -18,6 +18,22 @@ const atFifth = (what) => `const tell = globalThis.postMessage;
   globalThis.postMessage = (message, ...rest) => {
     tell(message, ...rest);
     if (message.progress?.phase === "quantize" && message.progress.step === 5) { ${what} }
+  };`;
+/** At the third tensor the work waits for a cancel, or for a word on the channel "gate". */
+const HELD = `const goOn = new Promise((resolve) => {
+    new BroadcastChannel("gate").onmessage = resolve;
+    addEventListener("message", ({ data }) => "cancel" in data && resolve());
+  });
+  const tell = globalThis.postMessage;
+  const post = MessagePort.prototype.postMessage;
+  let isHeld = false;
+  globalThis.postMessage = (message, ...rest) => {
+    if (message.progress?.step === 3) isHeld = true;
+    tell(message, ...rest);
+  };
+  MessagePort.prototype.postMessage = function (...args) {
+    if (isHeld) void goOn.then(() => post.apply(this, args));
+    else post.apply(this, args);
   };`;
 const HANDLE = "FileSystemSyncAccessHandle.prototype";
 
@@ -33,8 +49,7 @@ async function fresh(models = ["llama-F16"], start = { device: "cpu" }) {
   const page = await enginePage(browser, server);
   await page.evaluate(
     async ([models, start]) => {
-      const root = await navigator.storage.getDirectory();
-      await root.removeEntry("ingle", { recursive: true }).catch(() => undefined);
+      await emptied();
       globalThis.engine = await Engine.start(start);
       for (const name of models)
         await engine.models.add(await file(`/seeded/${name}.gguf`), { name: name.toLowerCase() });
@@ -258,7 +273,7 @@ cases["a model that is not here, or damaged, is said"] = async () => {
 };
 
 cases["a cancel in the middle leaves nothing, and the same can be asked again"] = async () => {
-  const page = await fresh(["llama-F16"], withCode(SLOW));
+  const page = await fresh(["llama-F16"], withCode(HELD));
   const out = await page.evaluate(async () => {
     const stop = new AbortController();
     const onProgress = ({ step }) => step === 3 && stop.abort();
@@ -267,12 +282,14 @@ cases["a cancel in the middle leaves nothing, and the same can be asked again"] 
     const before = await failure(
       engine.models.quantize("llama-f16", "Q4_0", { signal: AbortSignal.abort() }),
     );
+    const gate = new BroadcastChannel("gate");
+    const goOn = { onProgress: () => gate.postMessage("open") };
     return {
       ...{ error, before },
       stored: await stored(),
       blobs: (await filesIn("blobs")).length,
       rests: await filesIn("ingle", "tmp"),
-      again: (await engine.models.quantize("llama-f16", "Q4_0")).name,
+      again: (await engine.models.quantize("llama-f16", "Q4_0", goOn)).name,
     };
   });
   assert.deepEqual([out.error?.code, out.before?.code], ["aborted", "aborted"]);
@@ -343,21 +360,24 @@ for (const [name, patch, code, words] of [
 }
 
 cases["two tabs: the same model is made once, different ones beside each other"] = async () => {
-  const page = await fresh(["llama-F16"], withCode(SLOW));
+  const page = await fresh(["llama-F16"], withCode(HELD));
   const other = await enginePage(browser, server);
   await page.evaluate(
     () =>
       new Promise((resolve) => {
-        const onProgress = () => resolve();
+        const onProgress = ({ step }) => step === 3 && resolve();
         globalThis.making = engine.models.quantize("llama-f16", "Q4_0", { onProgress });
         making.catch(() => undefined);
       }),
   );
   const out = await other.evaluate(async () => {
     globalThis.engine = await Engine.start({ device: "cpu" });
+    const gate = new BroadcastChannel("gate");
+    // The first one goes on when this one is at work too.
+    const onProgress = () => gate.postMessage("open");
     return {
       same: await failure(engine.models.quantize("llama-f16", "Q4_0")),
-      different: (await engine.models.quantize("llama-f16", "Q8_0")).name,
+      different: (await engine.models.quantize("llama-f16", "Q8_0", { onProgress })).name,
     };
   });
   assert.equal(out.same?.code, "store.locked");

@@ -23,6 +23,12 @@ const ui = (name) => `[data-ui="${name}"]`;
 const PLACE = "On this computer (server)";
 const modelFile = () => path.join(seededFolder(), seeded().name);
 
+/** The start is over, which draws the lists anew; without TLS there is no storage to know of. */
+const rested = (page) =>
+  page.waitForFunction(
+    () => !navigator.storage || document.querySelector("#storage-text").textContent !== "",
+  );
+
 /** Opens the server's page in a browser of its own; the console stays clean but for `expected`. */
 async function withPage(body, { options = DESKTOP, home = `${server?.origin}/`, expected } = {}) {
   if (!canRun) skip("no ingle program or no seeded model");
@@ -36,6 +42,7 @@ async function withPage(body, { options = DESKTOP, home = `${server?.origin}/`, 
     await page.waitForFunction(
       () => !["", "Starting"].includes(document.querySelector("#status").textContent),
     );
+    await rested(page);
     await body(page, browser);
     const problems = page.problems.filter((text) => !expected?.test(text));
     assert.deepEqual(problems, [], "the console is clean");
@@ -146,7 +153,10 @@ cases["a model in the browser answers on the same page, and nothing is sent"] = 
     assert.match(await line(page).textContent(), /[\d,]+ tokens/);
     assert.ok((await answer(page).textContent()).length > 4);
     assert.deepEqual(page.asked.slice(before), []);
+    // The list in the dialog is drawn anew when the server has answered.
+    const listed = page.waitForResponse(/\/api\/tags$/);
     await page.click("#model");
+    await (await listed).finished();
     await page.locator(`dialog button[title^="${server.name}"]`).click();
     await status(page, "by ingle");
     assert.match(await page.textContent("#held"), /^$/, "the tab gave its memory back");
@@ -166,6 +176,7 @@ cases["stop ends the answer at once, and the request"] = async () => {
       await page.click("#send");
       await finished(page);
       assert.match(await line(page).textContent(), /^Stopped after about [\d,]+ tokens?$/);
+      for (let n = 0; n < 200 && road.givenUp === before; n += 1) await page.waitForTimeout(50);
       assert.equal(road.givenUp, before + 1, "the server heard of it");
       assert.equal(await page.locator(".alert").count(), 0);
       road.holds = false;
@@ -212,7 +223,11 @@ cases["a server that goes away leaves the text and a way on"] = async () => {
 };
 
 cases["what the server says is on the card"] = async () => {
-  const options = { expected: /status of 404/ };
+  // A service worker would have the module by now, and nobody would wait for it.
+  const options = {
+    options: { ...DESKTOP, serviceWorkers: "block" },
+    expected: /status of 404/,
+  };
   await withPage(async (page) => {
     server.run("cp", server.name, "brief");
     // The page's own engine is the last to start, and takes no card away with it.
@@ -229,9 +244,8 @@ cases["what the server says is on the card"] = async () => {
     await page.click(`#col button[title^="brief"]`);
     await page.waitForSelector(ui("alert.server.missing"));
     assert.ok(nHeld > 0, "the engine waits for its module");
-    const early = await page.$(".start");
     open();
-    await early.waitForElementState("hidden"); // drawn anew at the end of the start
+    await rested(page);
     assert.match(await page.textContent(ui("alert.server.missing")), /model 'brief.*' not found/);
     await page.locator(ui("alert.server.missing")).getByText("Choose another model").click();
     await page.waitForSelector(`dialog button[title^="${server.name}"]`);
@@ -249,8 +263,10 @@ cases["a server with a token is asked with it"] = async () => {
     await withPage(async (page) => {
       await page.locator("#col").getByText("Give the token").click();
       await page.fill(ui("server.token"), "wrong");
+      const refused = page.waitForResponse(/\/api\/tags$/);
       await page.keyboard.press("Enter");
       await page.waitForSelector("dialog", { state: "detached" });
+      await (await refused).finished();
       await page.locator("#col").getByText("Give the token").click();
       await page.fill(ui("server.token"), "open sesame");
       await shot(page, "token-light");

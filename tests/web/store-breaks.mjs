@@ -38,10 +38,7 @@ async function fresh(start = { device: "cpu" }) {
   if (!bytes) skip("no fixtures and no seeded model");
   calm();
   const page = await enginePage(browser, server);
-  await page.evaluate(async () => {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry("ingle", { recursive: true }).catch(() => undefined);
-  });
+  await page.evaluate(() => emptied());
   await begin(page, start);
   return page;
 }
@@ -110,7 +107,8 @@ cases[`B13: ${RELOADS} reloads at random points cost at most a piece each`] = as
     await page.reload();
     await helpers(page);
     await begin(page);
-    assert.deepEqual(await page.evaluate(() => stored()), [], "no half model is offered");
+    // No half model is offered; the last bytes may have come between that look and the reload.
+    if ((await page.evaluate(() => stored())).length > 0) await isWhole(page);
   }
   host.bytesPerMs = null;
   assert.equal(await pull(page), null);
@@ -122,7 +120,8 @@ cases["a worker that sums and is ended costs time and no file"] = async () => {
   const page = await fresh();
   let n = 0;
   // The ten seconds that such a worker is waited for, made short.
-  const hurry = (wait = setTimeout) => void (self.setTimeout = (run, ms) => wait(run, ms / 20));
+  const hurry = (wait = setTimeout) =>
+    void (self.setTimeout = (run, ms) => wait(run, ms === 10_000 ? 500 : ms));
   for (const worker of page.workers()) await worker.evaluate(hurry);
   page.on("worker", (worker) => {
     if (!worker.url().includes("sum-worker")) return;
@@ -137,7 +136,7 @@ cases["a worker that sums and is ended costs time and no file"] = async () => {
 
 cases["cut connections: what came stays, and the download ends whole"] = async () => {
   const page = await fresh();
-  host.cutAfter = 3 << 20;
+  Object.assign(host, { cutAfter: 3 << 20, bytesPerMs: 12_000 }); // what lies unread is lost
   assert.equal(await pull(page), null);
   await isWhole(page);
   assert.ok(host.requests.length >= 8, "each connection brought three megabytes at most");
@@ -147,7 +146,7 @@ cases["cut connections: what came stays, and the download ends whole"] = async (
 
 cases["a file that changes between parts is never put together"] = async () => {
   const page = await fresh();
-  host.cutAfter = 5 << 20;
+  Object.assign(host, { cutAfter: 5 << 20, bytesPerMs: 2_000 }); // it is stopped in time
   setTimeout(() => Object.assign(host, { etag: '"v2"', bytes: longFile(small, 24 << 20, 9) }), 0);
   const first = await page.evaluate(async (url) => {
     const stop = new AbortController();
@@ -156,7 +155,8 @@ cases["a file that changes between parts is never put together"] = async () => {
   }, url);
   // The first parts may have been of the old file, or none: both end without a model.
   assert.ok(["aborted", "net.changed"].includes(first?.code), JSON.stringify(first));
-  Object.assign(host, { etag: '"v3"', bytes: longFile(small, 24 << 20, 11), cutAfter: null });
+  Object.assign(host, { etag: '"v3"', bytes: longFile(small, 24 << 20, 11) });
+  Object.assign(host, { cutAfter: null, bytesPerMs: null });
   assert.equal(await pull(page), null);
   await isWhole(page);
   await page.close();
@@ -446,6 +446,7 @@ cases["B12: a browser that will not promise to keep models is said once"] = asyn
 
 cases["B14, B21: a record of another version, or garbage: the download begins anew"] = async () => {
   const page = await fresh();
+  host.bytesPerMs = 3_000; // it is stopped long before its end
   await page.evaluate(async (url) => {
     const stop = new AbortController();
     const onProgress = (p) => p.loaded > 9 << 20 && stop.abort();
@@ -461,7 +462,7 @@ cases["B14, B21: a record of another version, or garbage: the download begins an
       await out.close();
     }
   }, url);
-  host.requests = [];
+  Object.assign(host, { requests: [], bytesPerMs: null });
   assert.equal(await pull(page), null);
   assert.equal(resumedAt(host.requests), 0);
   await isWhole(page);

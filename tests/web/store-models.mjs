@@ -23,8 +23,7 @@ async function fresh(start = { device: "cpu" }) {
   Object.assign(host, { status: null, requests: [], sent: 0 });
   const page = await enginePage(browser, server);
   await page.evaluate(async (start) => {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry("ingle", { recursive: true }).catch(() => undefined);
+    await emptied();
     const gone = indexedDB.deleteDatabase("ingle");
     await new Promise((resolve) => (gone.onsuccess = gone.onerror = gone.onblocked = resolve));
     globalThis.engine = await Engine.start(start);
@@ -221,9 +220,10 @@ cases["what fits is said from the header, before a download"] = async () => {
 
 cases["a pull goes on beside an answer"] = async () => {
   const page = await fresh();
-  host.bytesPerMs = 20_000;
+  const url = `${host.origin}/big.gguf`;
+  await page.evaluate((url) => engine.models.pull(url), url);
+  host.bytesPerMs = 3_000; // four connections take six seconds
   const out = await page.evaluate(async (url) => {
-    await engine.models.pull(url);
     const model = await engine.load({ name: "big" });
     let loaded = 0;
     let isDone = false;
@@ -240,7 +240,7 @@ cases["a pull goes on beside an answer"] = async () => {
       }
     }
     return { name: await pulling, n, steps: new Set(seen).size };
-  }, `${host.origin}/big.gguf`);
+  }, url);
   host.bytesPerMs = null;
   assert.equal(out.name, "second:latest");
   assert.ok(out.n > 10 && out.steps > 3, JSON.stringify(out));

@@ -74,9 +74,16 @@ const worker = (page) => page.workers().find((one) => one.url().includes(FAULTY)
 const states = (page) => page.evaluate(() => states);
 const write = (page, i) => page.evaluate((one) => answer(one), settings(i));
 
-/** Starts an answer, slowly; gives it when it has some tokens. */
+/** Lets the leader's worker write slowly, and nothing to its end; or as it does. */
+const hold = (leader, is) =>
+  worker(leader).evaluate((is) => {
+    faults.slowMs = is ? 30 : 0;
+    faults.isUnread = is;
+  }, is);
+
+/** Starts an answer, slowly; gives it when it has some tokens, and only another leader ends it. */
 async function begin(leader, page, i) {
-  await worker(leader).evaluate(() => void (faults.slowMs = 30));
+  await hold(leader, true);
   await page.evaluate(() => {
     globalThis.reached = new Promise((resolve) => (globalThis.reach = resolve));
   });
@@ -237,7 +244,7 @@ cases["a tab that closes while it asks leaves the others alone"] = async () => {
   void begin(leader, second, 2).catch(() => undefined);
   await begun(second);
   await second.close();
-  await worker(leader).evaluate(() => void (faults.slowMs = 0));
+  await hold(leader, false);
   const got = await write(leader, 2);
   same(got, wanted, "after the other tab's end");
 };

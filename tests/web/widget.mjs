@@ -9,6 +9,7 @@ import { assert, run, skip } from "./lib/report.mjs";
 import { findings, HEAR, OPEN_ROOTS, widgetDist } from "./lib/widget.mjs";
 import {
   ask,
+  becomes,
   browser,
   bytes,
   cdn,
@@ -74,7 +75,7 @@ cases["a question is answered, and the page learns numbers and no words"] = asyn
   assert.deepEqual(await heard(page, "ingle-ready"), [
     { model: "Echo", backend: "cpu", context: 2048, needBytes: 6 },
   ]);
-  const turns = await heard(page, "ingle-turn");
+  const turns = await heard(page, "ingle-turn", 2);
   assert.deepEqual(
     turns.map(({ role, stop }) => [role, stop]),
     [
@@ -108,7 +109,7 @@ cases["U56 a large download is asked about, and Not now leaves nothing"] = async
   assert.match(card, /one-time download of 770.MB from models\.example/);
   assert.match(card, /separate copy for each website/);
   assert.equal(await place.locator("form").isVisible(), false);
-  assert.equal(await element(page, "state"), "asking");
+  await becomes(page, "asking");
   await shot(page, "widget-asking");
   await place.click("[data-ui=not-now]");
   assert.equal(await element(page, "state"), "asking");
@@ -138,12 +139,22 @@ cases["U57 shared text: said by the chip, in the events and by export"] = async 
   assert.match(await place.textContent(".chip.shared"), /This site can read this chat/);
   await ask(page, place, "secret");
   assert.deepEqual(
-    (await heard(page, "ingle-turn")).map(({ text }) => text),
+    (await heard(page, "ingle-turn", 2)).map(({ text }) => text),
     ["secret", "secret"],
   );
   const text = await page.evaluate(() => document.querySelector("ingle-chat").export());
   assert.equal(text, "user: secret\n\nassistant: secret");
+  // What was being written when it is cleared belongs to no conversation.
+  await place.locator("textarea").fill("slow and long, to be cleared meanwhile. ".repeat(40));
+  await place.locator("textarea").press("Enter");
+  await becomes(page, "writing");
+  await place.waitForFunction(
+    () => [...document.querySelectorAll(".answer")].at(-1)?.textContent.length > 3,
+  );
   await place.click("[data-ui=clear]");
+  await becomes(page, "ready");
+  assert.equal(await page.evaluate(() => document.querySelector("ingle-chat").export()), "");
+  assert.equal(await place.locator("article").count(), 0);
   await page.close();
 };
 
@@ -194,14 +205,15 @@ cases["keys: Enter sends, with Shift it does not, nor while a word is composed; 
       ),
     );
     assert.equal(await place.locator("article").count(), 0);
-    await input.fill("slow and long, so that there is time to stop it");
+    // More than a minute of it.
+    await input.fill("slow and long, so that there is time to stop it. ".repeat(40));
     await input.press("Enter");
     await place.waitForFunction(() => document.querySelector(".answer")?.textContent.length > 3);
-    assert.equal(await element(page, "state"), "writing");
+    await becomes(page, "writing");
     await place.click("[aria-label='Stop writing']");
     await place.waitForFunction(() => !document.querySelector("[aria-busy]"));
     assert.match(await place.textContent("[data-ui=line]"), /Stopped. The text is kept/);
-    assert.equal((await heard(page, "ingle-turn")).at(-1).stop, "cancelled");
+    assert.equal((await heard(page, "ingle-turn", 2)).at(-1).stop, "cancelled");
     assert.equal(await place.locator("button.send").getAttribute("aria-label"), "Send");
     await page.close();
   };
@@ -243,7 +255,7 @@ for (const [at, code, says] of [
     }
     await place.waitForSelector(`[data-ui="card.${code}"]`);
     assert.match(await place.textContent(".card"), says);
-    assert.equal(await element(page, "state"), "trouble");
+    await becomes(page, "trouble");
     assert.equal((await heard(page, "ingle-error"))[0].code, code);
     assert.deepEqual(await findings(place), []);
     await place.evaluate(() => sessionStorage.clear());
@@ -294,13 +306,31 @@ cases["closed for a minute the model is let go, and a question brings it back"] 
   await ask(page, place, "one");
   const engines = () =>
     place.evaluate(() => [globalThis.engineStarts ?? 0, globalThis.engineStops ?? 0]);
+  // What the page says to the panel is on its way for a moment; that it came shows in the timer.
+  await place.evaluate(() => {
+    const { setTimeout, clearTimeout } = globalThis;
+    globalThis.isLeft = false;
+    globalThis.setTimeout = (run, ms, ...rest) => {
+      if (ms === 60_000) globalThis.isLeft = true;
+      return setTimeout(run, ms, ...rest);
+    };
+    globalThis.clearTimeout = (timer) => {
+      globalThis.isLeft = false;
+      clearTimeout(timer);
+    };
+  });
+  // A frame that is not shown has no animation frames.
+  const left = (is) => place.waitForFunction((is) => isLeft === is, is, { polling: 50 });
   // Opened again in time, nothing happens.
   await element(page, "hide()");
-  await page.clock.fastForward(50_000);
+  await left(true);
+  await page.clock.fastForward(35_000);
   await element(page, "show()");
-  await page.clock.fastForward(50_000);
+  await left(false);
+  await page.clock.fastForward(35_000);
   assert.deepEqual(await engines(), [1, 0]);
   await element(page, "hide()");
+  await left(true);
   await page.clock.fastForward(61_000);
   await page.waitForFunction(() => document.querySelector("ingle-chat").state === "idle");
   assert.deepEqual(await engines(), [1, 1]);
@@ -399,7 +429,7 @@ async function answered(page, place) {
   assert.ok(text.trim().length > 0, "an answer");
   const [ready] = await heard(page, "ingle-ready");
   assert.equal(ready.backend, "cpu");
-  const turn = (await heard(page, "ingle-turn")).at(-1);
+  const turn = (await heard(page, "ingle-turn", 2)).at(-1);
   assert.ok(turn.tokens > 0 && turn.firstWordMs >= 0, JSON.stringify(turn));
   assert.deepEqual(await heard(page, "csp", 0), []);
   assert.deepEqual(page.problems, []);

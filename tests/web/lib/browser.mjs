@@ -41,6 +41,7 @@ export async function launch({ args = [], demo = false, profile, ...options } = 
   const context = await chromium.launchPersistentContext(folder, {
     executablePath: executable(),
     headless: true,
+    timeout: 120_000,
     args: [...FLAGS, ...args],
     ...options,
   });

@@ -2,9 +2,8 @@
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 
-import { READY } from "./ready.mjs";
 import { assert } from "./report.mjs";
-import { serveScripted } from "./scripted.mjs";
+import { chooseScripted, serveScripted } from "./scripted.mjs";
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
 export const PHONE = {
@@ -16,9 +15,11 @@ export const ui = (name) => `[data-ui="${name}"]`;
 
 /** Waits until the page has started: the device's name, or how far a model is. */
 export function started(page) {
-  return page.waitForFunction(
-    () => !["", "Starting", "Startet"].includes(document.querySelector("#status").textContent),
-  );
+  // A page that is just being loaded anew has no such line yet.
+  return page.waitForFunction(() => {
+    const status = document.querySelector("#status")?.textContent ?? "";
+    return !["", "Starting", "Startet"].includes(status);
+  });
 }
 
 export async function ask(page, text) {
@@ -54,7 +55,7 @@ export async function askAndWait(page, text) {
 
 /** The messages become these: what was pressed shows a moment later. */
 export async function shows(page, want, what) {
-  const until = Date.now() + 10_000;
+  const until = Date.now() + 30_000;
   let got = await shown(page);
   while (Date.now() < until && !isDeepStrictEqual(got, want)) {
     await page.waitForTimeout(20);
@@ -108,8 +109,7 @@ export async function withScripted(browser, body, script = {}) {
   };
   try {
     const page = await open();
-    await page.click('#col button[title^="scripted"]');
-    await page.waitForSelector(READY);
+    await chooseScripted(page);
     await body(page, { server, open });
     for (const page of pages) assert.deepEqual(page.problems, [], "the console is clean");
   } finally {

@@ -44,6 +44,8 @@ export async function withApp(body, options = {}) {
     if (prepare) await page.addInitScript(prepare);
     await page.goto(`${server.origin}/app/${query}`);
     await started(page);
+    // The end of the start, which draws the page of a new chat anew, with empty boxes.
+    await page.waitForFunction(() => document.querySelector("#storage-text").textContent !== "");
     await body(page, server);
   } finally {
     await page.close();
@@ -54,7 +56,7 @@ export async function withApp(body, options = {}) {
 /** What a card of this code says and offers, as soon as there is one. */
 async function cardOf(page, code) {
   const card = page.locator(ui(`alert.${code}`)).last();
-  await card.waitFor();
+  await card.waitFor({ timeout: 60_000 });
   return card.evaluate((node) => ({
     title: node.querySelector("h3").textContent,
     text: node.querySelector("p").textContent,

@@ -13,6 +13,9 @@ const PREFERENCES = {
   "gfx.webrender.all": true,
 };
 
+/** Longest until the browser, or a page, is there on a busy machine. */
+const START_MS = 120_000;
+
 /** The browser to test with, or null. */
 export function executable() {
   const places = [process.env.FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
@@ -29,12 +32,15 @@ export async function launch({ profile = null } = {}) {
     browser: "firefox",
     executablePath: executable(),
     headless: true,
+    timeout: START_MS,
+    protocolTimeout: 500_000, // longer than a case may take
     ...(profile && { userDataDir: profile }),
     extraPrefsFirefox: PREFERENCES,
   });
   return {
     page: async (url) => {
       const page = await browser.newPage();
+      page.setDefaultNavigationTimeout(START_MS);
       page.on("console", (message) => {
         if (process.env.VERBOSE) console.error(`[page] ${message.text()}`);
       });

@@ -74,7 +74,21 @@ export async function helpers(page) {
       }
       return names.sort();
     };
-    Object.assign(globalThis, { Engine, EngineError, failure, collect, file, stored, filesIn });
+    /** Empties the store; a page that was just closed may hold a file for another moment. */
+    const emptied = async () => {
+      const root = await navigator.storage.getDirectory();
+      for (const end = performance.now() + 15_000; ; ) {
+        const error = await root.removeEntry("ingle", { recursive: true }).then(
+          () => null,
+          (error) => error,
+        );
+        if (!error || error.name === "NotFoundError") return;
+        if (performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    Object.assign(globalThis, { Engine, EngineError, failure, collect, file });
+    Object.assign(globalThis, { stored, filesIn, emptied });
   });
 }
 

@@ -49,12 +49,6 @@ export const withCode = (code) => ({
   workerUrl: `${ASIDE}${encodeURIComponent(code)}/worker.js`,
 });
 
-/** Every pause of a worker takes a while, so that a page can say something in it. */
-export const SLOW = `const post = MessagePort.prototype.postMessage;
-  MessagePort.prototype.postMessage = function (...args) {
-    setTimeout(() => post.apply(this, args), 100);
-  };`;
-
 /** A worker's first pause lasts until a page says something on the channel "gate". */
 export const HELD = `const post = MessagePort.prototype.postMessage;
   const open = new Promise((resolve) => (new BroadcastChannel("gate").onmessage = resolve));

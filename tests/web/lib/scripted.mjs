@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 
 import { chatDist } from "./paths.mjs";
+import { READY } from "./ready.mjs";
 import { serve } from "./server.mjs";
 
 const html = () =>
@@ -13,6 +14,18 @@ const html = () =>
     "<head>",
     '<head>\n<meta name="ingle-server" content="0.0.0">',
   );
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Chooses the model on a page that has started. Not before its lists have come to rest, which is
+ * when it knows its storage: a button that is drawn anew while it is pressed hears nothing.
+ */
+export async function chooseScripted(page) {
+  await page.waitForFunction(() => document.querySelector("#storage-text").textContent !== "");
+  await page.click('#col button[title^="scripted"]');
+  await page.waitForSelector(READY);
+}
 
 async function bodyOf(request) {
   let text = "";
@@ -22,9 +35,10 @@ async function bodyOf(request) {
 
 /**
  * Serves the page and one model, "scripted". `script` is `{ pieces, thinks, contextLength, pauseMs,
- * status, error, code, retry, retried }` and may be changed at any time; a pull tells the wait
- * `retry` and goes on when `retried` resolves. `asked` has the bodies of `/api/chat`, `pulled` and
- * `deleted` the names of models, `loads` how often one was loaded.
+ * upTo, status, error, code, retry, retried }` and may be changed at any time; an answer waits at
+ * its piece `upTo` for a larger number; a pull tells the wait `retry` and goes on when `retried`
+ * resolves. `asked` has the bodies of `/api/chat`, `pulled` and `deleted` the names of models,
+ * `loads` how often one was loaded.
  */
 export async function serveScripted(script = {}) {
   const asked = [];
@@ -43,10 +57,11 @@ export async function serveScripted(script = {}) {
     }
     const line = (value) => response.write(`${JSON.stringify(value)}\n`);
     for (const thinking of script.thoughts ?? []) line({ message: { content: "", thinking } });
-    for (const content of script.pieces ?? ["Hello."]) {
+    for (const [i, content] of (script.pieces ?? ["Hello."]).entries()) {
+      while (i >= (script.upTo ?? Infinity) && !response.destroyed) await pause(5);
       if (response.destroyed) return undefined;
       line({ message: { content } });
-      if (script.pauseMs) await new Promise((resolve) => setTimeout(resolve, script.pauseMs));
+      if (script.pauseMs) await pause(script.pauseMs);
     }
     const text = (script.pieces ?? ["Hello."]).join("");
     const words = body.messages.map(({ content }) => content).join(" ");

@@ -35,7 +35,7 @@ export async function serve(mounts, { headers = {} } = {}) {
     if (url.endsWith("/")) file = path.join(file, "index.html");
     return send(request, response, file);
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await listen(server);
   const origin = `http://localhost:${server.address().port}`;
   return {
     origin,
@@ -45,6 +45,19 @@ export async function serve(mounts, { headers = {} } = {}) {
         server.closeAllConnections();
       }),
   };
+}
+
+/** Ports that servers of this process had. */
+const ports = new Set();
+
+/** On a port that none had before: what a browser keeps for an address is to be empty at first. */
+async function listen(server) {
+  for (;;) {
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address();
+    if (!ports.has(port)) return ports.add(port);
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 function send(request, response, file) {

@@ -12,8 +12,8 @@ const PROGRAMS = ["/usr/bin/WebKitWebDriver", "/usr/bin/Xvfb", "/usr/bin/python3
 const [DRIVER, SCREEN, PYTHON] = PROGRAMS;
 const BROWSER = fileURLToPath(new URL("webkit-browser.py", import.meta.url));
 /** Longest a script in the page may take. */
-const SCRIPT_MS = 120_000;
-const START_MS = 15_000;
+const SCRIPT_MS = 240_000;
+const START_MS = 60_000;
 
 /** The browser to test with, or null. */
 export function executable() {

@@ -158,10 +158,13 @@ export async function open(at, { see = true, origin = site.origin, size, scheme,
 
 export const element = (page, what) =>
   page.evaluate(`document.querySelector("ingle-chat").${what}`);
+/** Returns when the widget is in this state, which its panel tells the page soon after. */
+export const becomes = (page, state) =>
+  page.waitForFunction((state) => document.querySelector("ingle-chat").state === state, state);
 export const launcher = (page) => page.locator("ingle-chat").locator(".dock > button");
 
 export async function frameOf(page, name = "frame.html") {
-  for (let i = 0; i < 200; i += 1) {
+  for (let i = 0; i < 1000; i += 1) {
     const frame = page.frames().find((frame) => frame.url().endsWith(name));
     if (frame && (await frame.locator(".ingle").count())) return frame;
     await page.waitForTimeout(50);

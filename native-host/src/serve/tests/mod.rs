@@ -35,7 +35,7 @@ fn start(settings: Settings, models: &Path) -> Result<Running, ServeError> {
 /// One request: its answer's head in lower case, and its body.
 fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let host = if headers.contains("host:") { "" } else { "host: localhost\r\n" };
     let text = format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}\r\n");
     stream.write_all(text.as_bytes()).unwrap();
@@ -159,12 +159,18 @@ fn a_start_that_fails_says_why() {
 #[test]
 fn dropping_a_server_ends_it_though_a_client_is_idle() {
     let models = tempfile::tempdir().unwrap();
-    let server = start(settings(), models.path()).unwrap();
-    let address = server.address();
-    let idle = TcpStream::connect(address).unwrap();
-    let begun = Instant::now();
-    drop(server);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    assert!(TcpStream::connect(address).is_err());
-    drop(idle);
+    let end = || {
+        let server = start(settings(), models.path()).unwrap();
+        let address = server.address();
+        let idle = TcpStream::connect(address).unwrap();
+        let begun = Instant::now();
+        drop(server);
+        let took = begun.elapsed();
+        assert!(TcpStream::connect(address).is_err());
+        drop(idle);
+        took
+    };
+    // A wait of the server's own would be in each of them; a busy machine's is not.
+    let least = (0..3).map(|_| end()).min().unwrap();
+    assert!(least < Duration::from_secs(3), "{least:?}");
 }

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 
-CASE_TIMEOUT_S = 120
+CASE_TIMEOUT_S = 240
 """Longest a single case may take: far more than any needs on a busy machine."""
 
 CASES = []

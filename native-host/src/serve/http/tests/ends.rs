@@ -23,8 +23,8 @@ fn a_client_that_leaves_cancels_its_work() {
         server.until_running(1);
         thread::sleep(Duration::from_millis(60));
         drop(stream);
-        let took = server.until_running(0);
-        assert!(took < Duration::from_millis(250), "{path}: {took:?}");
+        // Not because a time was up: all are longer than this waits.
+        server.until_running(0);
     }
 }
 
@@ -50,7 +50,7 @@ fn a_thousand_clients_that_leave_leak_nothing() {
 
 #[test]
 fn connections_beyond_the_cap_wait() {
-    let patient = Duration::from_secs(20);
+    let patient = Duration::from_secs(60);
     let server = start(Limits { connections: 2, idle: patient, ..limits() });
     let (first, second) = (ask(&server, "/wait"), ask(&server, "/wait"));
     server.until_running(2);
@@ -58,7 +58,7 @@ fn connections_beyond_the_cap_wait() {
     third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert_eq!(rest(&mut third), "");
     drop(first);
-    third.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    third.set_read_timeout(Some(patient)).unwrap();
     assert!(read_until(&mut third, "hello").starts_with("HTTP/1.1 200 "));
     drop(second);
 }
@@ -68,12 +68,13 @@ fn who_does_not_read_is_not_written_for() {
     let server = start(Limits { write: Duration::from_millis(1500), ..limits() });
     let stream = ask(&server, "/flood");
     server.until_running(1);
-    thread::sleep(Duration::from_millis(700));
-    let made = server.pieces();
-    // What the system's own buffers take, and not a gigabyte.
-    assert!(made * PIECE < 64 << 20, "{made} pieces");
-    thread::sleep(Duration::from_millis(200));
-    assert_eq!(server.pieces(), made);
+    // It comes to a stand after what the system's own buffers take, and not after a gigabyte.
+    let mut made = 0;
+    while made == 0 || server.pieces() != made {
+        made = server.pieces();
+        assert!(made * PIECE < 64 << 20, "{made} pieces");
+        thread::sleep(Duration::from_millis(300));
+    }
     // And after a while it is given up.
     server.until_running(0);
     drop(stream);
@@ -81,16 +82,16 @@ fn who_does_not_read_is_not_written_for() {
 
 #[test]
 fn running_answers_end_well_and_idle_connections_at_once() {
-    let patient = Duration::from_secs(20);
+    let patient = Duration::from_secs(60);
     let mut server = start(Limits { idle: patient, grace: patient, ..limits() });
-    let (mut idle, mut running) = (server.connect(), ask(&server, "/lines?6"));
+    let (mut idle, mut running) = (server.connect(), ask(&server, "/lines?100"));
     read_until(&mut running, "{\"i\":0}\n");
     server.stop();
-    assert!(read_until(&mut running, "0\r\n\r\n").contains("{\"i\":5}\n"));
+    assert!(read_until(&mut running, "0\r\n\r\n").contains("{\"i\":99}\n"));
     assert_eq!(rest(&mut running), "");
     assert_eq!(rest(&mut idle), "");
     let address = server.address;
-    assert!(server.join() < Duration::from_secs(5));
+    assert!(server.join() < patient / 2);
     assert!(TcpStream::connect(address).is_err());
 }
 
@@ -107,6 +108,6 @@ fn endless_answers_are_cut() {
     let probe = server.probe.clone();
     server.join();
     assert!(begun.elapsed() >= Duration::from_millis(500), "{:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert_eq!(probe.running.load(std::sync::atomic::Ordering::SeqCst), 0);
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use api::http::BodyError;
 use toy::{limits, read_until, rest, start};
 
+use super::Limits;
+
 fn head(extra: &str) -> Vec<u8> {
     format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{extra}\r\n").into_bytes()
 }
@@ -43,7 +45,9 @@ fn heads_within_bounds_are_answered_and_others_refused() {
 
 #[test]
 fn a_slow_head_ends_the_connection() {
-    let server = start(limits());
+    let (idle, head) = (Duration::from_secs(3), Duration::from_millis(300));
+    let linger = Duration::from_millis(200);
+    let server = start(Limits { idle, head, linger, ..limits() });
     for (bytes, word) in [
         (&b""[..], ""),
         (b"GET /hel", "HTTP/1.1 408 "),
@@ -56,15 +60,16 @@ fn a_slow_head_ends_the_connection() {
     }
     // A byte now and then earns no time.
     let (mut stream, begun) = (server.connect(), Instant::now());
-    while begun.elapsed() < Duration::from_secs(5) && stream.write_all(b"G").is_ok() {
+    while begun.elapsed() < Duration::from_secs(30) && stream.write_all(b"G").is_ok() {
         thread::sleep(Duration::from_millis(50));
     }
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
 fn half_bodies_end_in_an_error() {
-    let server = start(limits());
+    let (body, linger) = (Duration::from_millis(400), Duration::from_millis(200));
+    let server = start(Limits { body, linger, ..limits() });
     let half = b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhello";
     assert!(server.exchange(half).starts_with("HTTP/1.1 408 "));
     assert_eq!(server.broken(), BodyError::TimedOut);
@@ -72,19 +77,21 @@ fn half_bodies_end_in_an_error() {
     let mut stream = server.connect();
     stream.write_all(b"POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 999\r\n\r\n").unwrap();
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(5) && stream.write_all(b"x").is_ok() {
+    while begun.elapsed() < Duration::from_secs(30) && stream.write_all(b"x").is_ok() {
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(server.broken(), BodyError::TimedOut);
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    // A client that goes away in the middle, and chunks that are none.
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    server.until_running(0);
+    // A client that goes away in the middle, and chunks that are none: no time is up then.
+    let server = start(limits());
     let mut stream = server.connect();
     stream.write_all(half).unwrap();
     drop(stream);
     assert!(matches!(server.broken(), BodyError::Broken(_)));
     let chunks = b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
     assert!(server.exchange(chunks).starts_with("HTTP/1.1 400 "));
-    assert_eq!(server.until_running(0).as_secs(), 0);
+    server.until_running(0);
 }
 
 #[test]
@@ -108,19 +115,21 @@ fn whole_bodies_come_through() {
 
 #[test]
 fn connections_are_kept_for_more_requests_and_head_has_no_body() {
-    let server = start(limits());
+    let idle = Duration::from_secs(5);
+    let server = start(Limits { idle, head: Duration::from_secs(1), ..limits() });
     let mut stream = server.connect();
     for _ in 0..3 {
         stream.write_all(b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
         let answer = read_until(&mut stream, "\r\n\r\nhello");
         assert!(answer.contains("content-length: 5\r\n"), "{answer}");
     }
+    let begun = Instant::now();
     stream.write_all(b"HEAD /hello HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
     assert!(read_until(&mut stream, "\r\n\r\n").ends_with("\r\n\r\n"));
     // Then it is idle, and ends; the time for a head is shorter, and begins with a head.
-    let begun = Instant::now();
     assert_eq!(rest(&mut stream), "");
-    assert!(begun.elapsed() >= Duration::from_millis(390) && begun.elapsed().as_secs() < 5);
+    let took = begun.elapsed();
+    assert!(took >= idle - Duration::from_millis(10) && took.as_secs() < 50, "{took:?}");
 }
 
 #[test]
@@ -136,12 +145,12 @@ fn a_target_in_absolute_form_names_the_host() {
 fn streams_arrive_piece_by_piece() {
     let server = start(limits());
     let mut stream = server.connect();
-    stream.write_all(b"GET /lines?4 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    stream.write_all(b"GET /lines?120 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
     let answer = read_until(&mut stream, "{\"i\":0}\n");
     assert!(answer.contains("content-type: application/x-ndjson\r\n"), "{answer}");
-    assert!(!answer.contains("{\"i\":3}") && server.running() == 1, "it came at once: {answer}");
+    assert!(!answer.contains("{\"i\":119}") && server.running() == 1, "it came at once: {answer}");
     let answer = read_until(&mut stream, "0\r\n\r\n");
-    assert!(answer.contains("{\"i\":3}\n"), "{answer}");
+    assert!(answer.contains("{\"i\":119}\n"), "{answer}");
 }
 
 #[test]
