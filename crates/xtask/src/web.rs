@@ -14,6 +14,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -118,16 +119,29 @@ pub fn wasm(form: Form) -> Result<Vec<String>> {
         (None, Form::Release) => true,
     };
     for &module in MODULES.iter().chain([&WORKSHOP]).filter(|module| is_wanted(module)) {
-        if let (true, Some(reason)) = (module.threads, &no_threads) {
-            skipped.push(format!("module {}: {reason:#}", module.name));
-            continue;
+        match &no_threads {
+            Some(reason) if module.threads => {
+                skipped.push(format!("module {}: {reason:#}", module.name));
+            }
+            _ => built.push(module),
         }
-        bindgen(&compile(module, form)?, module, form)?;
-        if form == Form::Release {
-            optimize(&file_of(module))?;
-        }
-        built.push(module);
     }
+    let make = |modules: &[Module]| -> Result<()> {
+        for &module in modules {
+            bindgen(&compile(module, form)?, module, form)?;
+            if form == Form::Release {
+                optimize(&file_of(module))?;
+            }
+        }
+        Ok(())
+    };
+    // Their target folders are two, and the longest phase of each build has one thread.
+    let (shared, own): (Vec<Module>, Vec<Module>) = built.iter().partition(|module| module.threads);
+    thread::scope(|scope| {
+        let others = scope.spawn(|| make(&shared));
+        let mine = make(&own);
+        mine.and(others.join().unwrap_or_else(|_| bail!("a build of a module ended in a panic")))
+    })?;
     fs::write(folder.join("builds.js"), builds_script(&built))?;
     fs::write(folder.join("builds.d.ts"), BUILDS_TYPES)?;
     fs::write(folder.join("workshop.js"), workshop_script(&built))?;

@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use gguf::{ByteSource, SourceError};
 use js_sys::Function;
 use serde::Serialize;
 use store::{Progress, Retry};
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
-use crate::js::{performance_now, to_js};
+use crate::js::{performance_now, sleep_ms, to_js};
 
 /// Between two reports, milliseconds: more would be too many on a fast disk.
 const TELL_MS: f64 = 50.0;
@@ -35,7 +37,9 @@ struct ToldRetry {
 }
 
 /// Tells a page's listener how far something is; bytes only grow.
-pub struct Teller {
+pub struct Teller(Rc<State>);
+
+struct State {
     listener: Function,
     phase: &'static str,
     name: String,
@@ -43,12 +47,21 @@ pub struct Teller {
     last: Cell<(f64, u64)>,
     /// What was told last is a wait.
     waits: Cell<bool>,
+    /// A report was left out, and is made up for.
+    is_owed: Cell<bool>,
 }
 
 impl Teller {
     pub fn new(listener: Function, phase: &'static str, name: &str) -> Teller {
-        let (parts, last) = (RefCell::default(), Cell::new((f64::MIN, 0)));
-        Teller { listener, phase, name: name.to_owned(), parts, last, waits: Cell::new(false) }
+        Teller(Rc::new(State {
+            listener,
+            phase,
+            name: name.to_owned(),
+            parts: RefCell::default(),
+            last: Cell::new((f64::MIN, 0)),
+            waits: Cell::new(false),
+            is_owed: Cell::new(false),
+        }))
     }
 
     /// A line of the store's.
@@ -68,11 +81,31 @@ impl Teller {
     }
 
     fn set(&self, key: &str, done: u64, total: Option<u64>) {
-        self.parts.borrow_mut().insert(key.to_owned(), (done, total));
+        self.0.parts.borrow_mut().insert(key.to_owned(), (done, total));
     }
 
-    /// Says where it is, unless it has just done so; the beginning and the end of a wait always.
     fn tell(&self, retry: Option<Retry>) {
+        if self.0.tell(retry) || self.0.is_owed.replace(true) {
+            return;
+        }
+        // Nothing may come after it for a long time. Whoever is done by then owes nothing.
+        let state = Rc::downgrade(&self.0);
+        spawn_local(async move {
+            sleep_ms(TELL_MS).await;
+            let Some(state) = state.upgrade() else { return };
+            state.is_owed.set(false);
+            // A wait was told with all that had come.
+            if !state.waits.get() {
+                state.tell(None);
+            }
+        });
+    }
+}
+
+impl State {
+    /// Says where it is; the beginning and the end of a wait always. False: it has just done so,
+    /// and now left this out.
+    fn tell(&self, retry: Option<Retry>) -> bool {
         let parts = self.parts.borrow();
         let loaded: u64 = parts.values().map(|(done, _)| done).sum();
         let total: Option<u64> = parts.values().map(|(_, total)| *total).sum();
@@ -80,8 +113,11 @@ impl Teller {
         let total = total.filter(|_| !parts.is_empty());
         let (last_ms, before) = self.last.get();
         let is_news = total == Some(loaded) || retry.is_some() || self.waits.get();
-        if loaded < before || !is_news && performance_now() - last_ms < TELL_MS {
-            return;
+        if loaded < before {
+            return true;
+        }
+        if !is_news && performance_now() - last_ms < TELL_MS {
+            return false;
         }
         self.last.set((performance_now(), loaded));
         self.waits.set(retry.is_some());
@@ -97,6 +133,7 @@ impl Teller {
             // What the listener throws is its own affair.
             let _ = self.listener.call1(&JsValue::UNDEFINED, &told);
         }
+        true
     }
 }
 
