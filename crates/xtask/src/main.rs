@@ -75,7 +75,7 @@ enum Command {
     ///
     /// Example: cargo xtask fixtures
     Fixtures(tools::FixtureArgs),
-    /// Write what is published into dist/: the native program, npm tarballs, sizes.
+    /// Write what is published into dist/: the native program, the engine's npm tarball, sizes.
     ///
     /// Example: cargo xtask dist
     Dist,
