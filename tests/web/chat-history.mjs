@@ -11,6 +11,7 @@ import {
   finished,
   shown,
   shows,
+  started,
   ui,
   withScripted,
 } from "./lib/chat.mjs";
@@ -381,6 +382,80 @@ cases["without its database the list is rebuilt from the journal, and says so"] 
     await shows(again, ["Remember the heron", "Hello."]);
     await again.getByText("rebuilt from the journal. 1 chat found.").waitFor();
   });
+};
+
+cases["a database that cannot be opened: the journal is shown, and left as it is"] = async () => {
+  await withChat(async (page, { server }) => {
+    await askAndWait(page, "Remember the heron");
+    await written(page, 1);
+    const before = await journal(page);
+    await page.context().route(/assets\/worker-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const broken = `IDBFactory.prototype.open = () => {
+        throw new DOMException("Internal error opening backing store", "UnknownError");
+      };\n`;
+      await route.fulfill({ response, body: broken + (await response.text()) });
+    });
+    try {
+      await page.goto(server.page);
+      await started(page);
+      await page.locator("#chats a", { hasText: "Remember the heron" }).click();
+      await shows(page, ["Remember the heron", "Hello."]);
+      await page.locator(ui("alert.store.memory")).waitFor();
+      await page.locator("#model-name", { hasText: "scripted" }).waitFor();
+      await askAndWait(page, "And the kingfisher");
+      assert.equal(await journal(page), before, "nothing is added, nothing is gone");
+    } finally {
+      await page.context().unrouteAll({ behavior: "wait" });
+    }
+  });
+};
+
+cases["what waits for its turn goes back into the box when its chat is left"] = async () => {
+  const script = { pieces: ["One ", "two ", "three."], upTo: 1 };
+  await withChat(async (page, { server }) => {
+    const queue = async (text) => {
+      await page.fill("#ask", text);
+      await page.press("#ask", "Enter");
+      await page.locator("#queued:not([hidden])").waitFor();
+    };
+    await ask(page, "First");
+    await page.waitForFunction(() => document.querySelector("[aria-busy] .msg-body")?.textContent);
+    await queue("Second");
+    await page.fill("#ask", "and more");
+    await page.click("#new-chat");
+    await page.locator("#send[aria-label='Send']").waitFor();
+    assert.equal(await page.inputValue("#ask"), "");
+    script.upTo = undefined;
+    await askAndWait(page, "Elsewhere");
+    const texts = server.asked.map(({ messages }) => messages.at(-1).content);
+    assert.deepEqual(texts, ["First", "Elsewhere"], "nothing was sent into the chat that was left");
+    await page.locator("#chats a", { hasText: "First" }).click();
+    await page.waitForFunction(() => document.querySelector("#ask").value === "Second\nand more");
+    // The same after a reload, with the words in the line and those in the box.
+    script.upTo = 1;
+    await page.fill("#ask", "");
+    await ask(page, "Third");
+    await page.waitForFunction(() => document.querySelector("[aria-busy] .msg-body")?.textContent);
+    await queue("Fourth");
+    await page.fill("#ask", "and fifth");
+    await page.reload();
+    await started(page);
+    await page.waitForFunction(() => document.querySelector("#ask").value === "Fourth\nand fifth");
+  }, script);
+};
+
+cases["two questions in a row are one turn for the model"] = async () => {
+  const script = { error: "Not today." };
+  await withChat(async (page, { server }) => {
+    await ask(page, "One");
+    await page.locator(".alert").waitFor();
+    page.problems.length = 0; // the console says that it was refused
+    script.error = undefined;
+    await askAndWait(page, "Two");
+    assert.deepEqual(server.asked.at(-1).messages, [{ role: "user", content: "One\n\nTwo" }]);
+    await shows(page, ["One", "Two", "Hello."]);
+  }, script);
 };
 
 cases["a database of a newer ingle is left alone, and that is said"] = async () => {

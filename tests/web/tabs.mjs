@@ -142,6 +142,21 @@ cases["a load is shared by who asks for the same, until the last of them leaves"
     [false, false, true],
     "unloaded with its last user",
   );
+  loads.begin(9, one, body);
+  loads.join(two, body);
+  assert.equal(loads.quit("b"), null, "a tab that joined is closed");
+  loads.askers({ type: "result", id: 9, value: loaded });
+  assert.equal(loads.drop("a"), true, "a tab that is closed uses nothing");
+  loads.begin(10, one, body);
+  loads.join(two, body);
+  assert.equal(loads.leave(one), null);
+  assert.equal(loads.quit("b"), 10, "nobody waits for it any more");
+  loads.begin(11, one, body);
+  loads.askers({ type: "result", id: 11, value: loaded });
+  loads.gone(2);
+  assert.equal(loads.find("a", body), loaded, "another number is another model");
+  loads.gone(1);
+  assert.equal(loads.find("a", body), null, "it has to be loaded again");
 };
 
 cases["two tabs have one worker and one model, and the same answers"] = async () => {
@@ -261,6 +276,25 @@ cases["two tabs with two models take turns; each keeps its handle"] = async () =
   const gone = await first.evaluate(() => failure(model.tokenize("x")));
   assert.equal(gone.code, "model.unloaded");
   same(await write(second, 2), wanted[1], "what the other tab unloaded was its own");
+};
+
+cases["a handle answers again after the router has put another model in its place"] = async () => {
+  const page = await tab({ url: null });
+  const out = await page.evaluate(async (urls) => {
+    for (const [i, url] of urls.entries())
+      await engine.models.add(await file(url, "m.gguf"), { name: "ab"[i] });
+    globalThis.model = await engine.load({ name: "a" });
+    const ask = { prompt: "hello", maxTokens: 5, temperature: 0 };
+    const text = async () => (await answer(ask)).text;
+    const before = await text();
+    const messages = [{ role: "user", content: "hello" }];
+    await engine.chat.completions.create({ model: "b", messages, max_tokens: 2 });
+    return [before, await text()];
+  }, [MODEL, OTHER]);
+  assert.equal(out[0], out[1]);
+  await page.evaluate(async () => {
+    for (const name of ["a", "b"]) await engine.models.rm(name);
+  });
 };
 
 cases["a file of one tab, the stored model of another, a cancelled answer, a refused start"] =

@@ -242,6 +242,25 @@ cases["methods: show, ask, stop, clear, hide; an open attribute at load is ignor
   await page.close();
 };
 
+cases["a chat that is moved to another place in the page goes on there"] = async () => {
+  const page = await open("/");
+  const place = await panel(page);
+  await ask(page, place, "here");
+  await page.evaluate(() => {
+    const aside = document.body.appendChild(document.createElement("aside"));
+    aside.append(document.querySelector("ingle-chat"));
+  });
+  assert.equal(await element(page, "state"), "idle");
+  await element(page, "show()");
+  await element(page, "ask('there')");
+  const moved = await frameOf(page);
+  await moved.waitForFunction(
+    () => [...document.querySelectorAll(".answer")].at(-1)?.textContent === "there",
+  );
+  assert.equal(await moved.locator("article").count(), 4, "the conversation is still there");
+  await page.close();
+};
+
 for (const [at, code, says] of [
   ["/none", "model.missing", /no model.*has to name one/],
   ["/broken", "net.cors", /does not allow browsers/],

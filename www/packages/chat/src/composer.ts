@@ -47,6 +47,8 @@ export class Composer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing = false;
   #queued: Outgoing | null = null;
+  /** The page ends, and with it the answer; nothing is sent any more. */
+  #isLeaving = false;
 
   constructor(handlers: Handlers) {
     this.#handlers = handlers;
@@ -54,7 +56,8 @@ export class Composer {
     this.#box.value = this.#box.value || readDraft(this.#key);
     this.#save(); // what was typed before this script ran
     this.#box.addEventListener("input", () => this.#typed());
-    addEventListener("pagehide", () => this.#save());
+    addEventListener("pagehide", () => this.#leave(true));
+    addEventListener("pageshow", () => this.#leave(false));
     this.#box.addEventListener("keydown", (event) => this.#keyDown(event));
     this.#box.addEventListener("paste", (event) => this.#paste(event));
     byId("composer").addEventListener("submit", (event) => {
@@ -117,9 +120,10 @@ export class Composer {
     this.#button.setAttribute("aria-label", writing ? t("stop") : t("send"));
     this.#button.title = writing ? `${t("stop")} (Esc)` : `${t("send")} (Enter)`;
     this.#button.firstElementChild?.setAttribute("class", writing ? "i i-stop" : "i i-send");
-    if (writing || this.#queued === null) return;
+    if (writing || this.#queued === null || this.#isLeaving) return;
     const message = this.#queued;
     this.#dequeue();
+    this.#save();
     this.#sendOr(message);
   }
 
@@ -128,7 +132,7 @@ export class Composer {
   }
 
   #sendOr(message: Outgoing): void {
-    if (!this.#handlers.send(message)) this.#box.value = message.text;
+    if (!this.#handlers.send(message)) this.#putBack(message);
   }
 
   #queue(message: Outgoing): void {
@@ -146,16 +150,28 @@ export class Composer {
     this.#queuedLine.replaceChildren(
       t("queued"),
       button(t("queued.now"), "", () => this.#handlers.stop()),
-      button(t("queued.back"), "b-bare", () => this.#takeBack()),
+      button(t("queued.back"), "b-bare", () => {
+        this.takeBack();
+        this.#box.focus();
+      }),
     );
     this.#queuedLine.hidden = false;
     this.#box.setAttribute("aria-describedby", "queued");
   }
 
-  #takeBack(): void {
-    this.#box.value = this.#queued?.text ?? "";
+  /** What is queued goes back into the box. */
+  takeBack(): void {
+    const message = this.#queued;
+    if (message === null) return;
     this.#dequeue();
-    this.#box.focus();
+    this.#putBack(message);
+  }
+
+  /** Before what was typed since. */
+  #putBack({ text, files }: Outgoing): void {
+    this.#box.value = both(text, this.#box.value);
+    for (const { name, text } of files) this.attachments.add(name, text);
+    this.#save();
   }
 
   #dequeue(): void {
@@ -212,10 +228,20 @@ export class Composer {
     }, DRAFT_MS);
   }
 
+  #leave(is: boolean): void {
+    this.#isLeaving = is;
+    if (is) this.#save();
+    else if (!this.#writing) this.setWriting(false); // back from the browser's cache of pages
+  }
+
   #save(): void {
     clearTimeout(this.#timer);
-    save(this.#key, this.#box.value);
+    save(this.#key, both(this.#queued?.text ?? "", this.#box.value));
   }
+}
+
+function both(first: string, second: string): string {
+  return [first, second].filter((text) => text !== "").join("\n");
 }
 
 function save(key: string, text: string): void {

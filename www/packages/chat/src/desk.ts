@@ -71,6 +71,7 @@ export class ChatDesk {
   readonly view = new Conversation(this.#actions);
   readonly session = new Session(this.history, this.view, this.context, {
     writing: (writing) => this.composer.setWriting(writing),
+    left: () => this.composer.takeBack(),
     began: (id) => this.composer.adopt(id),
     changed: () => this.#changed(),
     figures: (used) => this.#counting.show(used),

@@ -154,7 +154,9 @@ export class Host {
       return new TabModel(this.model, engine);
     } catch (error) {
       // A file that was refused at its header, or a cancelled copy, leaves the model in its place.
-      if (before && this.#engine) {
+      // While another one is on its way, to ask for it would load it again behind that one.
+      const isReplaced = this.#loading !== null && this.#loading.signal !== signal;
+      if (before && this.#engine && !isReplaced) {
         const isThere = await before.tokenize("").then(
           () => true,
           () => false,

@@ -14,6 +14,7 @@ import { Thoughts } from "@ingle/engine";
 import { bytes } from "./format.js";
 import type { Begun, Setup } from "./history/types.js";
 import { t } from "./i18n/index.js";
+import { joined } from "./joined.js";
 import { noteSpeed } from "./recommend.js";
 import { snapshotName } from "./remembered.js";
 import { type Lines, linesOf, type Request } from "./server/client.js";
@@ -227,7 +228,7 @@ export class TabModel implements ChatModel {
     const isKept = prefs.remember && name !== undefined;
     const snapshot = isKept ? { snapshot: { name: snapshotName(name) } } : {};
     const more = { ...sampling(setup, this.creativity), ...goingOn(begun, setup), ...snapshot };
-    const options = { messages, signal, ...more };
+    const options = { messages: joined(messages), signal, ...more };
     for await (const piece of this.#model.generate(options)) {
       const { tokens: ids, text: _, ...rest } = piece;
       const parts = thoughts.take(piece);

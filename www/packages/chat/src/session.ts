@@ -21,6 +21,8 @@ const LOOSER_PENALTY = 1.3;
 
 export interface SessionEvents {
   writing(writing: boolean): void;
+  /** The chat on the screen is about to be left. */
+  left(): void;
   /** A new chat got its first message, and with it its name. */
   began(id: string): void;
   /** Another chat, another branch, or another title. */
@@ -99,6 +101,7 @@ export class Session {
   }
 
   clear(): void {
+    this.#events.left();
     this.#opening = null;
     this.stop();
     this.#waiting = null;
@@ -111,6 +114,7 @@ export class Session {
     if (this.chat?.id === id) return true;
     const chat = this.#history.chat(id);
     if (!chat) return false;
+    this.#events.left();
     this.stop();
     const opening = {};
     this.#opening = opening;
@@ -231,12 +235,13 @@ export class Session {
     const turns = await this.#asked(message, way);
     const nBegun = message.begun?.tokens.length ?? 0;
     const tokens = await this.#context.overflow(model, turns, nBegun);
+    if (this.chat?.id !== message.chat) return this.#left(stop, message);
     if (tokens !== null && !setup.trim) return this.#tooLong(stop, message, tokens);
     const fitted = tokens === null ? null : await this.#context.fit(model, turns, nBegun);
     const sent = fitted?.turns ?? turns;
     const from = fitted && this.#thread.tree.path(message.parent)[fitted.left]?.id;
     const view = this.#view.view(message.id);
-    if (!view) return this.#ended(stop);
+    if (!view) return this.#left(stop, message);
     const cut = from ? { ...message, from } : message;
     const { signal } = stop;
     const history = this.#history;
@@ -272,6 +277,14 @@ export class Session {
     this.#finish(message.text === "" ? { ...message, deleted: true } : message);
     this.#events.writing(false);
     this.#events.overflow(tokens);
+  }
+
+  /** The chat was left before the model was asked: the answer can be asked for there. */
+  #left(stop: AbortController, message: Message): void {
+    this.#ended(stop);
+    const stopped: Message = { ...message, state: "stopped", line: t("line.stopped.early") };
+    void this.#history.commit([{ op: "message", message: stopped }]);
+    this.#events.writing(this.isWriting || this.isWaiting);
   }
 
   #ended(stop: AbortController): void {

@@ -74,7 +74,22 @@ class IngleChat extends HTMLElement {
     // A chat that opens by itself covers what people came for.
     if (this.hasAttribute("open") && !isInline(this)) this.removeAttribute("open");
     this.#show();
-    if (isInline(this)) this.#open("page");
+    if (!isInline(this)) return;
+    if (this.#pane.hidden) this.#open("page");
+    else this.#say(opens()); // it was taken out and is back
+  }
+
+  /** A chat that was taken out of the page is closed; one that was only moved is not. */
+  disconnectedCallback(): void {
+    // A frame begins anew wherever it is put; what was said is kept on its origin.
+    if (this.#pane.querySelector("iframe")) return this.#forget();
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      void this.#panel?.then(
+        (panel) => panel.command({ do: "close" }),
+        () => undefined,
+      );
+    });
   }
 
   attributeChangedCallback(name: string): void {
@@ -134,7 +149,7 @@ class IngleChat extends HTMLElement {
     this.#pane.hidden = false;
     this.toggleAttribute("open", true);
     this.#show();
-    this.#say({ do: "open", touch: !matchMedia("(pointer:fine)").matches });
+    this.#say(opens());
     this.#event("open", { by });
   }
 
@@ -144,7 +159,7 @@ class IngleChat extends HTMLElement {
     this.toggleAttribute("open", false);
     this.#show();
     this.#launcher.focus();
-    this.#say({ do: "close" });
+    if (this.#panel) this.#say({ do: "close" });
     this.#event("close", { by });
   }
 
@@ -180,11 +195,19 @@ class IngleChat extends HTMLElement {
   }
 
   #say(command: Command): void {
-    this.#panel ??= this.#make();
-    this.#panel.then(
+    const panel = (this.#panel ??= this.#make());
+    panel.then(
       (panel) => panel.command(command),
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => panel === this.#panel && this.#failed(error),
     );
+  }
+
+  #forget(): void {
+    this.#panel = null;
+    this.#pane.replaceChildren();
+    this.#state = "idle";
+    for (const done of this.#exports.values()) done(null);
+    this.#exports.clear();
   }
 
   #failed(error: unknown): void {
@@ -260,6 +283,8 @@ class IngleChat extends HTMLElement {
     this.dispatchEvent(new CustomEvent(`ingle-${name}`, { detail, bubbles: true, composed: true }));
   }
 }
+
+const opens = (): Command => ({ do: "open", touch: !matchMedia("(pointer:fine)").matches });
 
 function slot(name: string, inside: Node): HTMLSlotElement {
   const node = document.createElement("slot");

@@ -57,6 +57,12 @@ async function open(given: Questions["open"]): Promise<Opened> {
     if (!(error instanceof NewerError)) throw error;
     return { newer: true, chats: [], rebuilt: null, kind: "memory" };
   }
+  if (store.kind === "memory" && journal) {
+    // The database cannot be opened now. What the journal has is shown, and the journal left alone:
+    // this tab does not know all that it would have to write.
+    await store.apply(await journal.read().catch(() => []));
+    journal = null;
+  }
   let rebuilt: number | null = null;
   let chats = await store.chats();
   if (chats.length === 0 && journal && store.kind === "browser") {

@@ -3,6 +3,7 @@ import { EngineError, type FinishReason, type Timings } from "@ingle/engine";
 import { bytes, nameShown } from "../format.js";
 import type { Setup } from "../history/types.js";
 import { t } from "../i18n/index.js";
+import { joined } from "../joined.js";
 import type { AnswerOptions, AnswerPiece, ChatModel, Where } from "../model.js";
 import { CREATIVITY } from "../settings.js";
 import { type Client, gone, type Lines } from "./client.js";
@@ -108,7 +109,7 @@ export async function* chat(
 ): AsyncGenerator<AnswerPiece, void, void> {
   const body = {
     model: model.name,
-    messages,
+    messages: joined(messages),
     ...(think === undefined ? {} : { think }),
     ...(setup.schema === "" ? {} : { format: JSON.parse(setup.schema) as unknown }),
     // Too long is said, and never cut in silence.

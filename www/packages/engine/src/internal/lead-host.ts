@@ -28,6 +28,12 @@ interface Seat {
   readonly events: LinkEvents;
 }
 
+interface Asked extends Asker<Seat> {
+  readonly type: Request["type"];
+  /** The number of the model it is of. */
+  readonly model: number | null;
+}
+
 export interface HostOptions {
   readonly workerUrl: string | URL | undefined;
   readonly body: StartBody;
@@ -42,7 +48,7 @@ export class Host implements Way {
   readonly #options: HostOptions;
   readonly #ledger = new Ledger();
   readonly #seats = new Set<Seat>();
-  readonly #asked = new Map<number, Asker<Seat> & { readonly type: Request["type"] }>();
+  readonly #asked = new Map<number, Asked>();
   readonly #loads = new Loads<Seat>();
   #worker: EngineWorker | null = null;
   #starting: Promise<void> | null = null;
@@ -118,7 +124,8 @@ export class Host implements Way {
     }
     const id = this.#next++;
     this.#worker?.post({ ...message, id });
-    this.#asked.set(id, { seat, id: message.id, type: message.type });
+    const model = "model" in message ? message.model : null;
+    this.#asked.set(id, { seat, id: message.id, type: message.type, model });
     if (message.type === "load") this.#loads.begin(id, { seat, id: message.id }, message);
   }
 
@@ -166,6 +173,9 @@ export class Host implements Way {
     }
     const asked = this.#asked.get(reply.id);
     if (reply.type === "result" || reply.type === "error") this.#asked.delete(reply.id);
+    // The router may have put another one in its place.
+    if (reply.type === "error" && reply.error.code === "model.unloaded")
+      this.#loads.gone(asked?.model ?? null);
     const askers = this.#loads.askers(reply) ?? (asked ? [asked] : []);
     const full = asked?.type === "info" ? this.#withNotices(reply) : reply;
     for (const { seat, id } of askers) {
@@ -206,7 +216,8 @@ export class Host implements Way {
       const isNeeded = asked.type === "load" && this.#loads.leave(asked) === null;
       if (!isNeeded) this.#worker?.post({ type: "cancel", id });
     }
-    this.#loads.quit(seat);
+    const id = this.#loads.quit(seat);
+    if (id !== null) this.#worker?.post({ type: "cancel", id });
     if (this.#seats.size === 0) this.#end(null);
   }
 

@@ -80,9 +80,21 @@ export class Loads<S> {
     return true;
   }
 
-  /** `seat` is gone; the model stays for whoever comes next. */
-  quit(seat: S): void {
+  /** The engine does not have the model of this number any more. */
+  gone(model: number | null): void {
+    if (this.#loaded?.model === model) this.#loaded = null;
+  }
+
+  /**
+   * `seat` is gone; a model that is loaded stays for whoever comes next. The number of the load to
+   * cancel if nobody else waits for it.
+   */
+  quit(seat: S): number | null {
     this.#users.delete(seat);
+    this.#waiting = this.#waiting.filter((one) => one.seat !== seat);
+    if (this.#running === null || this.#isEnding || this.#waiting.length > 0) return null;
+    this.#isEnding = true;
+    return this.#running;
   }
 
   /** The engine is gone, and its model with it. */

@@ -5,6 +5,7 @@
 
 import type { Piece, Progress } from "@ingle/engine";
 
+import { joined } from "../../../chat/src/joined.js";
 import type { Config, Detail, EventName, Report, State } from "../types.js";
 import { hostOf, isAddress, type Running, start } from "./engine.js";
 import { keep, noteFetched, recall, type Said, wasFetched } from "./keep.js";
@@ -224,7 +225,7 @@ export class Talk {
     const said = this.#said;
     const messages = [
       ...(system ? [{ role: "system" as const, content: system }] : []),
-      ...said,
+      ...joined(said),
     ];
     const begin = performance.now();
     let [text, painted, first] = ["", -Infinity, 0];
@@ -304,7 +305,7 @@ export class Talk {
   }
 
   #letGo(): void {
-    if (this.#stop || this.#load) return;
+    if (this.#stop || this.#load) return this.closed(); // it is used: another minute, then
     const running = this.#running;
     this.#running = null;
     void running?.then(({ engine }) => engine.stop()).catch(() => undefined);
