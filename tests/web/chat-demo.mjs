@@ -12,11 +12,10 @@ import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
 import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
-import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
 
 const found = model("stories260K");
-const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : builtDemo();
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-demo-"));
 const dist = bytes && pageWithDemo(path.join(scratch, "app"), bytes);
 const modelFile = path.join(scratch, "other.gguf");
@@ -53,7 +52,7 @@ const demoFile = (road) => async (_, response) => {
 
 /** A first visit to a host of its own. */
 async function firstVisit(body, { road = {}, prepare = () => undefined } = {}) {
-  if (!dist) skip("no fixtures and no seeded model");
+  if (!dist) skip("no fixtures, and this build has no demo model");
   const server = await serve({ "/app/": dist, "/app/models/demo.gguf": demoFile(road) });
   const page = await browser.page();
   try {

@@ -7,6 +7,7 @@ import path from "node:path";
 import { launch } from "./lib/browser.mjs";
 import { load } from "./lib/bundle.mjs";
 import { choose, DESKTOP, started, ui } from "./lib/chat.mjs";
+import { builtDemo } from "./lib/demo.mjs";
 import { faultyApp } from "./lib/faults.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
@@ -15,11 +16,10 @@ import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
 import { slowFile } from "./lib/road.mjs";
 import { serveScripted } from "./lib/scripted.mjs";
-import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
 
 const found = model("stories260K");
-const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : builtDemo();
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-models-"));
 const modelFile = path.join(scratch, "stories.gguf");
 if (bytes) writeFileSync(modelFile, bytes);
@@ -28,7 +28,7 @@ const browser = await launch(DESKTOP);
 const cases = {};
 
 async function withModels(body, road = {}) {
-  if (!bytes) skip("no fixtures and no seeded model");
+  if (!bytes) skip("no fixtures, and this build has no demo model");
   const server = await serve({ "/app/": chatDist, "/files/stories.gguf": slowFile(bytes, road) });
   const pages = [];
   const open = async () => {
@@ -437,7 +437,7 @@ cases[
 };
 
 cases["a model that does not fit is not offered, with its sum and what would fit"] = async () => {
-  if (!bytes) skip("no fixtures and no seeded model");
+  if (!bytes) skip("no fixtures, and this build has no demo model");
   // A browser that allows 100 kB.
   const memory = 'Object.defineProperty(navigator, "deviceMemory", { value: 0.0002 });';
   const server = await serve({
