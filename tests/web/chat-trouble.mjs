@@ -16,16 +16,16 @@ import {
   ui,
   withScripted,
 } from "./lib/chat.mjs";
+import { builtDemo } from "./lib/demo.mjs";
 import { faultyApp, faultyWorkerOf } from "./lib/faults.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
 import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
-import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
 
 const found = model("stories260K");
-const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : builtDemo();
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-trouble-"));
 const modelFile = path.join(scratch, "stories.gguf");
 if (bytes) writeFileSync(modelFile, bytes);
@@ -209,7 +209,7 @@ const SETUP = JSON.stringify({ seed: 7 });
 
 /** The page with its engine and a slow model, on a host of its own. */
 async function withModel(body) {
-  if (!bytes) skip("no fixtures and no seeded model");
+  if (!bytes) skip("no fixtures, and this build has no demo model");
   const server = await serve({ "/app/": chatDist, ...faultyApp("/app/", chatDist) });
   const page = await browser.page();
   try {

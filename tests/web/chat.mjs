@@ -5,16 +5,16 @@ import os from "node:os";
 import path from "node:path";
 
 import { launch } from "./lib/browser.mjs";
+import { builtDemo } from "./lib/demo.mjs";
 import { checkLooks } from "./lib/looks.mjs";
 import { model } from "./lib/page.mjs";
 import { chatDist } from "./lib/paths.mjs";
 import { READY } from "./lib/ready.mjs";
 import { assert, run, skip } from "./lib/report.mjs";
-import { seeded } from "./lib/seeded.mjs";
 import { serve } from "./lib/server.mjs";
 
 const found = model("stories260K");
-const bytes = found ? readFileSync(found.file) : (seeded()?.bytes ?? null);
+const bytes = found ? readFileSync(found.file) : builtDemo();
 const scratch = mkdtempSync(path.join(os.tmpdir(), "ingle-chat-"));
 const modelFile = path.join(scratch, "stories.gguf");
 if (bytes) writeFileSync(modelFile, bytes);
@@ -42,7 +42,7 @@ const rested = (page) =>
 
 /** Opens the page in a browser of its own, checks that its console stayed clean, and closes it. */
 async function withPage(options, query, body) {
-  if (!bytes) skip("no fixtures and no seeded model");
+  if (!bytes) skip("no fixtures, and this build has no demo model");
   const browser = await launch(options);
   try {
     const page = await browser.page(home + query);
@@ -95,7 +95,7 @@ cases["a file is loaded, a question is answered, figures are shown"] = async () 
   await withPage(DESKTOP, "?device=cpu", async (page) => {
     assert.equal(await page.title(), "New chat – ingle");
     await loadFile(page);
-    assert.match(await page.textContent("#model"), /stories.*[kM]B/s);
+    assert.match(await page.textContent("#model"), found ? /stories.*[kM]B/s : /demo.*MB/s);
     await setup(page, "", 256);
     await ask(page, "Once upon a time");
     await page.waitForFunction(
@@ -334,7 +334,7 @@ cases["a bad file or a cancelled download leaves the model in use"] = async () =
     await page.setInputFiles("#file", textFile);
     await page.locator('[data-ui="alert.file.type"]').waitFor();
     await page.waitForFunction(() =>
-      /stories/.test(document.querySelector("#model").textContent),
+      /stories|demo/.test(document.querySelector("#model").textContent),
     );
     await setup(page, "", 256);
     await ask(page, "One day");
