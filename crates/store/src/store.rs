@@ -55,6 +55,13 @@ impl<I: BlobIo, C: Clock> Store<I, C> {
         Store { inner: Rc::new(Inner { io, clock, n_temps: Cell::new(0) }) }
     }
 
+    /// Counts its files without a name from `n` on. Where looking whether a file is there and
+    /// making it are two steps, two stores that count alike take each other's.
+    pub fn counting_from(self, n: u64) -> Self {
+        self.inner.n_temps.set(n);
+        self
+    }
+
     /// The folder.
     pub fn io(&self) -> &I {
         &self.inner.io

@@ -22,7 +22,7 @@ use self::listener::Listener;
 use self::settings::Settings;
 use crate::error::EdgeError;
 use crate::js::{promise, to_js};
-use crate::store::{PageClock, PageIo, PageStore, Sums};
+use crate::store::{PageClock, PageIo, PageStore, Sums, page_store};
 
 /// Judges stored models of this origin.
 #[wasm_bindgen]
@@ -47,7 +47,7 @@ impl WasmJudge {
                 judged; use a usual window, or `ingle perplexity`";
             return Err(EdgeError::new("store.memory", text).into());
         }
-        Ok(WasmJudge(Bench { store: PageStore::new(io, clock), next_task }))
+        Ok(WasmJudge(Bench { store: page_store(io, clock), next_task }))
     }
 
     /// How well a model foresees a text: `Perplexity`.

@@ -1,6 +1,6 @@
 //! The class the worker's script calls, and the store with the network behind it.
 
-use ::store::{Client, Digest, Name, RegistryAccess, Store, StorePath, Wish};
+use ::store::{Client, Digest, Name, RegistryAccess, StorePath, Wish};
 use hosting::library::file_address;
 use js_sys::{Array, Function, Promise};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::progress::Teller;
 use super::records::{Shown, Stored, Verified};
 use super::sum::Sums;
 use super::until::unless_aborted;
-use super::{PageStore, add, adopt, find, scope};
+use super::{PageStore, add, adopt, find, page_store, scope};
 use crate::error::EdgeError;
 use crate::js::{promise, to_js};
 
@@ -216,7 +216,7 @@ fn opened(error: JsValue) -> EdgeError {
 impl PageClient {
     fn new(io: PageIo, clock: PageClock) -> PageClient {
         let fetch = PageFetch::default();
-        let client = Client::new(Store::new(io, clock), fetch.clone());
+        let client = Client::new(page_store(io, clock), fetch.clone());
         PageClient { client, fetch }
     }
 

@@ -59,3 +59,10 @@ pub use sum::WasmHasher;
 
 /// The models of this origin.
 pub type PageStore = ::store::Store<PageIo, PageClock>;
+
+/// The store of a worker. There are several of them, in this page and in others, and browsers make
+/// a file in two steps: each counts from somewhere else.
+pub fn page_store(io: PageIo, clock: PageClock) -> PageStore {
+    let n = js_sys::Math::random() * f64::from(u32::MAX);
+    PageStore::new(io, clock).counting_from((n as u64) << 16)
+}

@@ -19,7 +19,7 @@ use self::order::{Order, Settings, is_made_here};
 use self::out::{ChoiceOut, ChoicesOut, PlanOut};
 use crate::error::EdgeError;
 use crate::js::{promise, to_js};
-use crate::store::{PageClock, PageIo, PageStore, Sums, open};
+use crate::store::{PageClock, PageIo, PageStore, Sums, open, page_store};
 
 /// Makes smaller models of the stored ones of this origin.
 #[wasm_bindgen]
@@ -39,7 +39,7 @@ impl WasmWorkshop {
                 be made of them; use a usual window, or `ingle quantize`";
             return Err(EdgeError::new("store.memory", text).into());
         }
-        Ok(WasmWorkshop { store: PageStore::new(io, clock) })
+        Ok(WasmWorkshop { store: page_store(io, clock) })
     }
 
     /// What every type would give: `QuantizeChoices`.
