@@ -181,5 +181,5 @@ for (const [name, { launch, executable, missing }] of Object.entries(BROWSERS)) 
 
 await run(cases, {
   limitMs: 480_000,
-  after: () => rmSync(scratch, { recursive: true, force: true }),
+  after: () => rmSync(scratch, { recursive: true, force: true, maxRetries: 20 }),
 });
