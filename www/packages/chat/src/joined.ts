@@ -4,8 +4,8 @@ interface Said {
 }
 
 /**
- * Neighbors of one role as one turn. A question whose answer was stopped before its first word, or
- * deleted, has another one behind it, and some models' templates refuse two in a row.
+ * Neighbors of one role as one turn. Behind a question whose answer failed or was deleted there is
+ * another one, and some models' templates refuse two in a row.
  */
 export function joined<T extends Said>(turns: readonly T[]): T[] {
   const out: T[] = [];
